@@ -1,0 +1,28 @@
+"""Ratings: read from files and tables, checked, held in coordinate form, split, written."""
+
+from funksvd.ratings.adapt import as_pairs, as_ratings
+from funksvd.ratings.labels import as_labels, find
+from funksvd.ratings.options import ReadOptions
+from funksvd.ratings.output import write_table
+from funksvd.ratings.ratings import Ratings
+from funksvd.ratings.reading import read_ids, read_pairs, read_ratings
+from funksvd.ratings.report import BadRow, ReadReport
+from funksvd.ratings.splits import random_split
+from funksvd.ratings.titles import read_titles
+
+__all__ = [
+    "BadRow",
+    "Ratings",
+    "ReadOptions",
+    "ReadReport",
+    "as_labels",
+    "as_pairs",
+    "as_ratings",
+    "find",
+    "random_split",
+    "read_ids",
+    "read_pairs",
+    "read_ratings",
+    "read_titles",
+    "write_table",
+]

@@ -1,0 +1,176 @@
+"""What a field must look like, checked on a column's distinct texts."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timezone
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from funksvd.ratings.coded import Coded, booleans, numbers
+from funksvd.ratings.labels import CANONICAL_INTEGER
+from funksvd.ratings.layout import NUMBER
+
+FLOAT32_MAX = float(np.finfo(np.float32).max)
+ISO_TIME = (
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?)?"
+)
+ZONED = r" ?(Z|UTC|[+-][0-9]{2}:?[0-9]{2})$"
+
+USE_ENCODING = "give the file's encoding, for instance --encoding latin-1"
+USE_POINT = "write ratings with a decimal point, 4.5 instead of 4,5"
+NO_TIMES = "leave the timestamps out with --timestamp-col none"
+
+
+class Problem(NamedTuple):
+    """Why a field cannot be used, and what helps besides dropping its row ("" if nothing)."""
+
+    reason: str
+    remedy: str = ""
+
+
+class Checked(NamedTuple):
+    """A column whose texts were looked at.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n_rows,), int32
+    values : pyarrow.StringArray, or ndarray of float32 or int64
+        One for each code; arbitrary where `bad`.
+    bad : ndarray of shape (n_values,), bool
+    texts : pyarrow.BinaryArray
+        As they stand in the file.
+    """
+
+    codes: np.ndarray
+    values: pa.Array | np.ndarray
+    bad: np.ndarray
+    texts: pa.Array
+
+
+def ids(column: Coded, trim: bool = True) -> Checked:
+    """Ids: any text that is not empty."""
+    texts, bad = _strings(column.texts, trim)
+    bad |= numbers([pc.binary_length(texts)], np.int32) == 0
+    bad |= booleans(pc.match_substring_regex(texts, r"[\r\n]"))
+    return Checked(column.codes, texts, bad, column.texts)
+
+
+def ratings(column: Coded) -> Checked:
+    """Ratings: numbers that are finite as float32."""
+    texts, bad = _strings(column.texts, trim=True)
+    is_number = booleans(pc.match_substring_regex(texts, f"^(?:{NUMBER})$"))
+    values = np.full(len(texts), np.nan)
+    fine = texts if is_number.all() else texts.filter(_mask(is_number))
+    values[is_number] = numbers([pc.cast(fine, pa.float64())], np.float64)
+    bad |= ~(np.abs(values) <= FLOAT32_MAX)
+    with np.errstate(over="ignore"):
+        return Checked(column.codes, values.astype(np.float32), bad, column.texts)
+
+
+def timestamps(column: Coded) -> Checked:
+    """Timestamps: integers as they are; dates and times become seconds since 1970."""
+    texts, bad = _strings(column.texts, trim=True)
+    values = np.zeros(len(texts), np.int64)
+    fine = np.zeros(len(texts), bool)
+    for pattern, convert in (
+        (r"^[+-]?[0-9]{1,18}(\.0*)?$", _whole_seconds),
+        (f"^{ISO_TIME}$", _seconds),
+        (f"^{ISO_TIME}{ZONED}", _slow_seconds),
+    ):
+        chosen = booleans(pc.match_substring_regex(texts, pattern))
+        if chosen.any():
+            where = np.flatnonzero(chosen)
+            values[where], fine[where] = convert(texts.filter(_mask(chosen)))
+    return Checked(column.codes, values, bad | ~fine, column.texts)
+
+
+def problem(role: str, raw: bytes) -> Problem:
+    """What is wrong with a field that did not pass."""
+    try:
+        text = raw.decode().strip(" \t\r\n\v\f")
+    except UnicodeDecodeError:
+        return Problem(f"{role} is not UTF-8 text", USE_ENCODING)
+    if role in ("user", "item"):
+        if re.search("[\r\n]", text):
+            return Problem(f"{role} goes over several lines (a stray quote?)")
+        return Problem(f"{role} is empty")
+    if not text:
+        return Problem(f"{role} is empty", NO_TIMES if role == "timestamp" else "")
+    shown = text if len(text) <= 30 else text[:29] + "…"
+    if role == "timestamp":
+        return Problem(f"timestamp {shown!r} is neither an integer nor like 2005-09-06", NO_TIMES)
+    if re.fullmatch(r"[+-]?[0-9]+,[0-9]+", text):
+        return Problem(f"rating {shown!r} has a decimal comma", USE_POINT)
+    if re.fullmatch(r"[+-]?inf(inity)?", text, re.IGNORECASE):
+        return Problem(f"rating {shown!r} is infinite")
+    if re.fullmatch(NUMBER, text):
+        return Problem(f"rating {shown!r} is too large for a 32-bit float")
+    return Problem(f"rating {shown!r} is not a number")
+
+
+def as_integers(texts: pa.Array) -> np.ndarray | None:
+    """Ids as int64 if every one of them is an integer and written as integers are."""
+    if not booleans(pc.match_substring_regex(texts, CANONICAL_INTEGER)).all():
+        return None
+    try:
+        return numbers([pc.cast(texts, pa.int64())], np.int64)
+    except pa.ArrowInvalid:  # 19 digits may be too many
+        return None
+
+
+def _strings(texts: pa.Array, trim: bool) -> tuple[pa.Array, np.ndarray]:
+    """Valid UTF-8 without the blanks around, and which texts were not valid."""
+    bad = np.zeros(len(texts), bool)
+    try:
+        strings = texts.cast(pa.string())
+    except pa.ArrowInvalid:
+        decoded = [_decoded(text) for text in texts.to_pylist()]
+        bad = np.array([text is None for text in decoded], bool)
+        strings = pa.array([text or "" for text in decoded], pa.string())
+    if trim:
+        strings = pc.ascii_trim_whitespace(strings)
+    return strings, bad
+
+
+def _decoded(text: bytes) -> str | None:
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _mask(chosen: np.ndarray) -> pa.Array:
+    bits = np.packbits(chosen, bitorder="little")
+    return pa.Array.from_buffers(pa.bool_(), len(chosen), [None, pa.py_buffer(bits)])
+
+
+def _whole_seconds(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    whole = pc.replace_substring_regex(texts, r"\.0*$", "")
+    return numbers([pc.cast(whole, pa.int64())], np.int64), np.ones(len(texts), bool)
+
+
+def _seconds(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        times = pc.cast(texts, pa.timestamp("us"))
+    except pa.ArrowInvalid:  # a 13th month somewhere
+        return _slow_seconds(texts)
+    microseconds = numbers([times.cast(pa.int64())], np.int64)
+    return microseconds // 1_000_000, np.ones(len(texts), bool)
+
+
+def _slow_seconds(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    values, fine = np.zeros(len(texts), np.int64), np.zeros(len(texts), bool)
+    for at, text in enumerate(texts.to_pylist()):
+        try:
+            time = datetime.fromisoformat(text.replace("UTC", "Z").replace(" Z", "Z"))
+        except ValueError:
+            continue
+        if time.tzinfo is None:
+            time = time.replace(tzinfo=timezone.utc)
+        values[at], fine[at] = int(time.timestamp() // 1), True
+    return values, fine
+

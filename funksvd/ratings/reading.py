@@ -1,0 +1,220 @@
+"""`read_ratings` and its relatives: from whatever people have to arrays."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from funksvd.errors import RatingsError
+from funksvd.ratings.duplicates import resolve_duplicates
+from funksvd.ratings.options import ReadOptions
+from funksvd.ratings.ratings import Ratings
+from funksvd.ratings.report import ReadReport
+
+if TYPE_CHECKING:
+    from funksvd.ratings.columns import Columns
+    from funksvd.ratings.files import Source
+
+RATINGS = ("user", "item", "rating")
+N_KEPT_BAD_ROWS = 5
+
+
+def read_ratings(source: Any, options: ReadOptions | None = None, **overrides: Any) -> Ratings:
+    """Read ratings from files or from a table in memory.
+
+    Parameters
+    ----------
+    source : str, os.PathLike, a sequence of them, or a table
+        Paths of text files (CSV and the like, Netflix Prize, Matrix Market), Parquet or Feather
+        files, a folder or archive that holds one as published, or "-" for standard input; plain
+        or compressed. Several files are read one after the other. A table is a pandas or polars
+        DataFrame or anything else that exports Arrow.
+    options : ReadOptions, optional
+        What is not to be detected.
+    **overrides
+        Fields of `ReadOptions`, for instance `sep=";"`.
+
+    Returns
+    -------
+    Ratings
+        In the source's order, one for each (user, item) pair; its `report` says what was
+        detected, skipped and dropped.
+
+    Raises
+    ------
+    RatingsError
+        If the source is missing or cannot be understood, or holds a row that cannot be used
+        and `on_bad_rows` is "error". The message names file, line and remedy.
+
+    Examples
+    --------
+    >>> ratings = read_ratings("ratings.csv", sep=";")  # doctest: +SKIP
+    >>> ratings.report.detected  # doctest: +SKIP
+    'ratings.csv: semicolon-separated, header, columns userId movieId rating'
+    """
+    from funksvd.ratings.columns import joined_ids
+
+    options = _merged(options, overrides)
+    parts, report = _read(source, RATINGS, options)
+    user_ids, user_index = joined_ids([p.ids["user"] for p in parts], "user", report.source)
+    item_ids, item_index = joined_ids([p.ids["item"] for p in parts], "item", report.source)
+    stamped = all(part.timestamps is not None for part in parts)
+    ratings = Ratings(
+        user_index,
+        item_index,
+        _joined([part.values for part in parts]),
+        user_ids,
+        item_ids,
+        _joined([part.timestamps for part in parts]) if stamped else None,
+        report,
+    )
+    del parts
+    ratings, n_duplicates = resolve_duplicates(ratings, options.duplicates)
+    return replace(ratings, report=replace(report, n_duplicates=n_duplicates))
+
+
+def read_pairs(
+    source: Any, options: ReadOptions | None = None, **overrides: Any
+) -> tuple[np.ndarray, np.ndarray, ReadReport]:
+    """Read (user, item) pairs; any further columns are ignored.
+
+    Parameters
+    ----------
+    source, options, **overrides
+        As for `read_ratings`.
+
+    Returns
+    -------
+    users, items : ndarray of shape (n_rows,), int64 or object (str)
+        Raw ids in the source's order, repeats included.
+    report : ReadReport
+
+    Raises
+    ------
+    RatingsError
+        As for `read_ratings`.
+    """
+    from funksvd.ratings.columns import joined_ids
+
+    parts, report = _read(source, ("user", "item"), _merged(options, overrides))
+    user_ids, user_index = joined_ids([p.ids["user"] for p in parts], "user", report.source)
+    item_ids, item_index = joined_ids([p.ids["item"] for p in parts], "item", report.source)
+    return user_ids[user_index], item_ids[item_index], report
+
+
+def read_ids(
+    source: Any, options: ReadOptions | None = None, **overrides: Any
+) -> tuple[np.ndarray, ReadReport]:
+    """Read ids of users: one a line, or the user column of any source of ratings.
+
+    Parameters
+    ----------
+    source, options, **overrides
+        As for `read_ratings`.
+
+    Returns
+    -------
+    ids : ndarray of shape (n_rows,), int64 or object (str)
+        Raw ids in the source's order, repeats included.
+    report : ReadReport
+
+    Raises
+    ------
+    RatingsError
+        As for `read_ratings`.
+    """
+    from funksvd.ratings.columns import joined_ids
+
+    parts, report = _read(source, ("user",), _merged(options, overrides))
+    ids, index = joined_ids([part.ids["user"] for part in parts], "user", report.source)
+    return ids[index], report
+
+
+def _merged(options: ReadOptions | None, overrides: dict[str, Any]) -> ReadOptions:
+    return replace(options or ReadOptions(), **overrides)
+
+
+def _read(
+    source: Any, required: Sequence[str], options: ReadOptions
+) -> tuple[list[Columns], ReadReport]:
+    if hasattr(source, "__arrow_c_stream__") or not isinstance(source, (str, os.PathLike, list, tuple)):
+        from funksvd.ratings.tables import from_object
+
+        table, name = from_object(source)
+        named, paths = [(name, table(required, options))], []
+    else:
+        paths = source if isinstance(source, (list, tuple)) else [source]
+        paths = [os.path.expanduser(os.fspath(path)) for path in paths]
+        if not paths:
+            raise RatingsError("there is no file to read: the list of paths is empty")
+        named = list(_read_files(paths, required, options))
+    parts = [part for _, part in named]
+    bad_rows = [row for part in parts for row in part.bad_rows]
+    files = [path for path in paths if path != "-"]
+    report = ReadReport(
+        source=_names([name for name, _ in named]),
+        detected=_detected(named),
+        n_rows=sum(part.n_rows for part in parts),
+        n_bad_rows=sum(part.n_bad for part in parts),
+        bad_rows=bad_rows[:N_KEPT_BAD_ROWS],
+        files=files,
+    )
+    return parts, report
+
+
+def _read_files(
+    paths: Sequence[str], required: Sequence[str], options: ReadOptions
+) -> Iterator[tuple[str, Columns]]:
+    """Each file's columns, with its name; Netflix files that follow each other are read as one."""
+    from funksvd.ratings import layout as layouts
+    from funksvd.ratings import tables, textfile
+    from funksvd.ratings.folders import resolve
+
+    netflix: list[tuple[Source, Any]] = []
+    for source in (source for path in paths for source in resolve(path)):
+        table = tables.from_file(source)
+        layout = None if table else layouts.detect(source, required, options)
+        if layout is not None and layout.netflix:
+            netflix.append((source, layout))
+            continue
+        if netflix:
+            yield _read_netflix(netflix, options)
+            netflix = []
+        name = f"{source.name}: {source.note}" if source.note else source.name
+        if table:
+            yield source.name, table(required, options)
+        else:
+            columns = textfile.read([source], layout, options)
+            packing = f"{source.note}, " if source.note else ""
+            yield source.name, replace(columns, description=packing + columns.description)
+    if netflix:
+        yield _read_netflix(netflix, options)
+
+
+def _read_netflix(files: list[tuple[Source, Any]], options: ReadOptions) -> tuple[str, Columns]:
+    from funksvd.ratings import textfile
+
+    sources = [source for source, _ in files]
+    layout = max((layout for _, layout in files), key=lambda layout: layout.n_columns)
+    return textfile.name_of(sources), textfile.read(sources, layout, options)
+
+
+def _names(names: list[str]) -> str:
+    if len(names) <= 3:
+        return ", ".join(names)
+    return f"{names[0]} and {len(names) - 1:,} more files"
+
+
+def _detected(named: list[tuple[str, Columns]]) -> str:
+    by_description: dict[str, list[str]] = {}
+    for name, part in named:
+        by_description.setdefault(part.description, []).append(name)
+    return "; ".join(f"{_names(names)}: {text}" for text, names in by_description.items())
+
+
+def _joined(arrays: list[np.ndarray]) -> np.ndarray:
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)

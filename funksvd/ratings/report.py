@@ -1,0 +1,62 @@
+"""What reading a source found out, for the person who asked for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class BadRow(NamedTuple):
+    """A row that cannot be used.
+
+    Parameters
+    ----------
+    file : str
+    line : int
+        1-based line of the (decompressed) text, or 1-based row of a table.
+    text : str
+        The row as it stands there.
+    reason : str
+    place : str
+        What `line` counts: "line", or "row" in a table.
+    """
+
+    file: str
+    line: int
+    text: str
+    reason: str
+    place: str = "line"
+
+    def __str__(self) -> str:
+        return f"{self.file}, {self.place} {self.line}: {self.reason}: {self.text}"
+
+
+@dataclass(frozen=True)
+class ReadReport:
+    """Where ratings came from, and what was noticed on the way.
+
+    Parameters
+    ----------
+    source : str
+        The file or files, for messages.
+    detected : str
+        Format, separator and columns, as they were detected or given; one line.
+    n_rows : int
+        Rows in the source, bad ones included.
+    n_bad_rows : int
+        Rows dropped by `on_bad_rows="skip"`.
+    bad_rows : list of BadRow
+        The first few of them.
+    n_duplicates : int
+        Ratings dropped or merged because their (user, item) pair repeats.
+    files : list of str
+        The paths as they were given; empty for tables in memory and for standard input.
+    """
+
+    source: str
+    detected: str
+    n_rows: int = 0
+    n_bad_rows: int = 0
+    bad_rows: list[BadRow] = field(default_factory=list)
+    n_duplicates: int = 0
+    files: list[str] = field(default_factory=list)

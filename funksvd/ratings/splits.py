@@ -1,0 +1,39 @@
+"""Setting a part of the ratings aside."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from funksvd.errors import RatingsError
+from funksvd.ratings.ratings import Ratings
+
+
+def random_split(ratings: Ratings, fraction: float, seed: int) -> tuple[Ratings, Ratings]:
+    """Set a random part of the ratings aside.
+
+    Both parts keep their ratings' order, and all ids of the whole.
+
+    Parameters
+    ----------
+    ratings : Ratings
+    fraction : float
+        Size of the part, 0 <= fraction < 1; rounded to a whole number of ratings.
+    seed : int
+        The same ratings, fraction and seed give the same parts, in any process.
+
+    Returns
+    -------
+    rest, part : Ratings
+
+    Raises
+    ------
+    RatingsError
+        If the fraction is out of range.
+    """
+    if not 0 <= fraction < 1:
+        raise RatingsError(f"a part must be at least 0 and less than 1 of the whole, not {fraction}")
+    n_part = round(fraction * len(ratings))
+    chosen = np.zeros(len(ratings), dtype=bool)
+    generator = np.random.default_rng(seed)
+    chosen[generator.choice(len(ratings), n_part, replace=False, shuffle=False)] = True
+    return ratings.subset(~chosen), ratings.subset(chosen)

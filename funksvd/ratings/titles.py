@@ -1,0 +1,110 @@
+"""Titles of items, for display only."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections import Counter
+
+from funksvd.errors import RatingsError
+from funksvd.ratings import names
+from funksvd.ratings.labels import CANONICAL_INTEGER
+from funksvd.ratings.options import SEPARATOR_NAMES
+
+
+def read_titles(
+    path: str | os.PathLike[str], sep: str | None = None, encoding: str | None = None
+) -> dict[int, str] | dict[str, str]:
+    """Read what items are called.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        MovieLens `movies.csv`, `movies.dat` or `u.item` (or the folder or archive one is in),
+        Netflix `movie_titles.txt`, or any such file whose columns are recognised; otherwise the
+        first two columns are taken. Plain or compressed.
+    sep : str, optional
+        What separates the columns; detected by default.
+    encoding : str, optional
+        By default UTF-8, and Latin-1 where that fails.
+
+    Returns
+    -------
+    dict
+        Title by item id. The ids are integers if all of them are; otherwise text. Rows without
+        an id or a title are left out, and the first title of an id is kept.
+
+    Raises
+    ------
+    RatingsError
+        If the file is missing, damaged or not text, or has one column only.
+    """
+    from funksvd.ratings import folders, layout
+    from funksvd.ratings.files import damage_explained
+
+    source = folders.resolve(os.path.expanduser(os.fspath(path)), folders.TITLES_NAMES)[0]
+    head = layout.sample_lines(source.head(layout.SAMPLE_BYTES), source.name, encoding or "utf-8")
+    sample = [line for line in head if line.strip()]
+    if not sample:
+        raise RatingsError(f"{source.name}: this file is empty")
+    separator = SEPARATOR_NAMES.get(sep, sep) if sep else layout.detect_separator(sample, 2)
+    if separator is None:
+        raise RatingsError(
+            f"{source.name}: titles need two columns, item and title; the first line is\n"
+            f"  {layout.shortened(sample[0])}\nGive what separates them with --sep"
+        )
+    with damage_explained(source.name), source.open() as file:
+        text = _decoded(file.read(), encoding, source.name)
+    netflix = separator == "," and all(re.match(r"\d+,(\d{4}|NULL),", line) for line in sample)
+    rows = [line.split(",", 2) for line in text.splitlines()] if netflix else _rows(text, separator)
+    rows = [row for row in rows if row]
+    item, title, start = (0, 2, 0) if netflix else _columns(rows)
+    found: dict[str, str] = {}
+    for row in rows[start:]:
+        if len(row) > max(item, title) and row[item].strip() and row[title].strip():
+            found.setdefault(row[item].strip(), row[title].strip())
+    if not found:
+        raise RatingsError(f"{source.name}: there are no titles in this file")
+    if all(re.fullmatch(CANONICAL_INTEGER, label) for label in found):
+        return {int(label): name for label, name in found.items()}
+    return found
+
+
+def _decoded(raw: bytes, encoding: str | None, name: str) -> str:
+    try:
+        return raw.decode(encoding or "utf-8-sig")
+    except LookupError:
+        raise RatingsError(f"there is no encoding called {encoding!r}") from None
+    except UnicodeDecodeError:
+        if encoding is None:
+            return raw.decode("latin-1")
+        raise RatingsError(
+            f"{name} is not {encoding} text; leave --encoding out, or try latin-1"
+        ) from None
+
+
+def _rows(text: str, separator: str) -> list[list[str]]:
+    if separator == " ":
+        return [line.split(None, 1) for line in text.splitlines()]
+    # MovieLens does not quote in `u.item` and `movies.dat`: a quote there is part of a title.
+    if len(separator) > 1 or (separator == "|" and '"' not in text):
+        return [line.split(separator) for line in text.splitlines()]
+    if separator == "|":
+        return list(csv.reader(text.splitlines(), delimiter="|", quoting=csv.QUOTE_NONE))
+    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
+    return list(csv.reader(text.splitlines(keepends=True), delimiter=separator))
+
+
+def _columns(rows: list[list[str]]) -> tuple[int, int, int]:
+    """Positions of item and title, and the first row below a header."""
+    first = rows[0]
+    items, titles = names.recognized(first, "item"), names.recognized(first, "title")
+    if items or titles:
+        item = items[0] if items else 0
+        if not titles or titles[0] == item:
+            return item, 1 if item == 0 else 0, 1
+        return item, titles[0], 1
+    kinds = Counter(bool(re.fullmatch(CANONICAL_INTEGER, row[0].strip())) for row in rows[1:])
+    has_header = not re.fullmatch(CANONICAL_INTEGER, first[0].strip()) and kinds[True] > kinds[False]
+    return 0, 1, int(has_header)
