@@ -1,0 +1,19 @@
+"""Learning: the block plan, the epoch loop, what can be chosen and what is reported."""
+
+from funksvd.training.hyperparameters import Hyperparameters, available_processors
+from funksvd.training.loop import Scale, TrainingResult, Triples, train
+from funksvd.training.monitor import EpochRecord, Monitor
+from funksvd.training.plan import BlockPlan, plan_blocks
+
+__all__ = [
+    "BlockPlan",
+    "EpochRecord",
+    "Hyperparameters",
+    "Monitor",
+    "Scale",
+    "TrainingResult",
+    "Triples",
+    "available_processors",
+    "plan_blocks",
+    "train",
+]

@@ -1,0 +1,97 @@
+"""What a person can choose about training, with the defaults and their limits."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+
+from funksvd.errors import FunkSVDError
+
+
+@dataclass(eq=False)
+class Hyperparameters:
+    """Hyperparameters of a Funk SVD model.
+
+    `learning_rate` and `reg` are stated for ratings of unit standard deviation and are converted
+    to the ratings at hand (`scaled_rates`), so the same values serve stars and percentages.
+
+    Parameters
+    ----------
+    n_factors : int
+        Length k of the factor vectors p_u and q_i.
+    n_epochs : int
+        Largest number of passes over the training ratings.
+    learning_rate : float
+        Step size of the first epoch.
+    learning_rate_decay : float
+        Factor by which the step size changes from one epoch to the next; 1 keeps it constant.
+    reg : float
+        lambda of eq. (3): L2 regularization of the factors.
+    bias_reg : float
+        lambda_b of eq. (3): L2 regularization of the biases.
+    biases : bool
+        Whether to learn biases. Without them mu is 0 too: the original Funk SVD.
+    init_std : float
+        Standard deviation of the initial factors, for ratings of unit standard deviation.
+    validation_fraction : float
+        Part of the ratings given to `fit` that is set aside to decide when to stop, unless `fit`
+        is given a validation part; 0 trains for all `n_epochs`.
+    patience : int
+        Epochs without a better validation RMSE after which training stops.
+    refit : bool
+        Whether to train once more, on training and validation ratings together, for the number
+        of epochs that did best.
+    seed : int
+        Of every random choice. The same ratings, hyperparameters and seed give the same bits.
+    n_threads : int, optional
+        Threads to use; by default all processors this process may run on. Does not change the
+        result.
+    """
+
+    n_factors: int = 64
+    n_epochs: int = 100
+    learning_rate: float = 0.025
+    learning_rate_decay: float = 0.95
+    reg: float = 0.06
+    bias_reg: float = 0.05
+    biases: bool = True
+    init_std: float = 0.02
+    validation_fraction: float = 0.05
+    patience: int = 5
+    refit: bool = True
+    seed: int = 0
+    n_threads: int | None = None
+
+    def check(self) -> None:
+        """Raise `FunkSVDError`, naming the first hyperparameter that is out of its range."""
+        for name, low in (("n_factors", 1), ("n_epochs", 1), ("patience", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or int(value) != value or value < low:
+                raise FunkSVDError(f"{name} must be a whole number of at least {low}, not {value}")
+        for name in ("learning_rate", "learning_rate_decay"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise FunkSVDError(f"{name} must be greater than 0, not {value}")
+        for name in ("reg", "bias_reg", "init_std"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise FunkSVDError(f"{name} must be at least 0, not {value}")
+        if not 0 <= self.validation_fraction < 1:
+            raise FunkSVDError(
+                "validation_fraction must be at least 0 and less than 1, "
+                f"not {self.validation_fraction}"
+            )
+        if self.n_threads is not None and self.n_threads < 1:
+            raise FunkSVDError(f"n_threads must be at least 1, not {self.n_threads}")
+
+    def thread_count(self) -> int:
+        """Number of threads to use."""
+        return self.n_threads or available_processors()
+
+
+def available_processors() -> int:
+    """Number of processors that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
