@@ -1,0 +1,221 @@
+"""The model file: one safetensors file, nothing in it is ever executed.
+
+Tensors
+    user_biases, item_biases, user_factors, item_factors (float32), global_mean (float64, shape
+    (1,)); user_ids and item_ids (int64) or, for text, user_ids.utf8 (uint8) with
+    user_ids.offsets (int64), likewise for items; seen.indptr, seen.items: the pairs learned from;
+    held_out.indptr, held_out.items: the pairs that were rated but set aside for the test.
+Metadata
+    One entry, `funksvd`: JSON with the format version, the hyperparameters, the rating scale, the
+    history, where the ratings came from, and a SHA-256 digest of all of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from funksvd.atomic import replacing
+from funksvd.errors import ModelFileError, ModelWriteError
+from funksvd.objective import Parameters
+from funksvd.scoring import UserItems
+
+FORMAT_VERSION = 1
+METADATA_KEY = "funksvd"
+
+
+@dataclass
+class SavedModel:
+    """What a model file holds.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        float32.
+    user_ids, item_ids : ndarray, int64 or object (str)
+    seen, held_out : UserItems or None
+    info : dict
+        The JSON part, without format version and digest.
+    """
+
+    parameters: Parameters
+    user_ids: np.ndarray
+    item_ids: np.ndarray
+    seen: UserItems | None = None
+    held_out: UserItems | None = None
+    info: dict = field(default_factory=dict)
+
+
+def write_model(path: str | os.PathLike, model: SavedModel) -> None:
+    """Write a model file; the same model gives the same bytes.
+
+    Raises
+    ------
+    ModelWriteError
+        If it cannot be written. A file that was there before is then untouched.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import save_file
+
+    tensors = _to_tensors(model)
+    info = {"format_version": FORMAT_VERSION, **model.info}
+    info["sha256"] = _digest(tensors, info)
+    metadata = {METADATA_KEY: json.dumps(info, sort_keys=True)}
+    try:
+        with replacing(path) as temporary:
+            save_file(tensors, temporary, metadata)
+    except (OSError, SafetensorError) as error:
+        raise ModelWriteError(
+            f"{path}: cannot write the model: {_reason(error)}; a file that was there before is "
+            "untouched. Give another place with -o/--output"
+        ) from error
+
+
+def read_model(path: str | os.PathLike) -> SavedModel:
+    """Read a model file, memory-mapped: pages of the factors are shared between processes.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is missing, truncated, altered, of a later format or something else.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    if not path.is_file():
+        what = "is a folder, not a model file" if path.is_dir() else "there is no such model file"
+        raise ModelFileError(f"{path}: {what}; train one with `funksvd train RATINGS`")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise ModelFileError(
+            f"{path}: not a model file, or one that was cut short: {_reason(error)}; "
+            "train again or restore a copy"
+        ) from error
+    if METADATA_KEY not in metadata:
+        raise ModelFileError(f"{path}: a safetensors file, but not one written by funksvd")
+    try:
+        info = json.loads(metadata[METADATA_KEY])
+        version = info.pop("format_version")
+        if version != FORMAT_VERSION:
+            raise ModelFileError(
+                f"{path}: written in format {version}, but this version of funksvd reads format "
+                f"{FORMAT_VERSION}; use the version that wrote it, or train again"
+            )
+        expected = info.pop("sha256")
+        tensors = _map_tensors(path)
+        if _digest(tensors, {"format_version": version, **info}) != expected:
+            raise _altered(path, "its checksum does not match")
+        return _from_tensors(tensors, info)
+    except ModelFileError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _altered(path, f"{type(error).__name__}: {error}") from error
+
+
+def _altered(path: Path, why: str) -> ModelFileError:
+    return ModelFileError(
+        f"{path}: the model file is damaged or was altered ({why}); train again or restore a copy"
+    )
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _to_tensors(model: SavedModel) -> dict[str, np.ndarray]:
+    tensors = dict(model.parameters._asdict())
+    tensors["global_mean"] = np.array([model.parameters.global_mean], dtype=np.float64)
+    for name, ids in (("user_ids", model.user_ids), ("item_ids", model.item_ids)):
+        if ids.dtype.kind == "i":
+            tensors[name] = ids
+            continue
+        encoded = [label.encode() for label in ids.tolist()]
+        tensors[f"{name}.utf8"] = np.frombuffer(b"".join(encoded), dtype=np.uint8)
+        tensors[f"{name}.offsets"] = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
+    for name, user_items in (("seen", model.seen), ("held_out", model.held_out)):
+        if user_items is not None:
+            tensors[f"{name}.indptr"], tensors[f"{name}.items"] = user_items
+    return {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+
+
+def _from_tensors(tensors: dict[str, np.ndarray], info: dict) -> SavedModel:
+    user_ids, item_ids = _read_ids(tensors, "user_ids"), _read_ids(tensors, "item_ids")
+    parameters = Parameters(
+        float(tensors["global_mean"][0]), *(tensors[name] for name in Parameters._fields[1:])
+    )
+    n_users, n_items, n_factors = len(user_ids), len(item_ids), parameters.user_factors.shape[-1]
+    shapes = ((n_users,), (n_items,), (n_users, n_factors), (n_items, n_factors))
+    for name, shape in zip(Parameters._fields[1:], shapes, strict=True):
+        array = getattr(parameters, name)
+        if array.shape != shape or array.dtype != np.float32:
+            raise ValueError(f"{name} is {array.dtype} of shape {array.shape}, not {shape}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} holds values that are not finite")
+    return SavedModel(
+        parameters,
+        user_ids,
+        item_ids,
+        _read_user_items(tensors, "seen", n_users, n_items),
+        _read_user_items(tensors, "held_out", n_users, n_items),
+        info,
+    )
+
+
+def _read_ids(tensors: dict[str, np.ndarray], name: str) -> np.ndarray:
+    if name in tensors:
+        return tensors[name]
+    text, offsets = tensors[f"{name}.utf8"].tobytes(), tensors[f"{name}.offsets"].tolist()
+    ids = np.empty(len(offsets) - 1, dtype=object)
+    ids[:] = [text[a:b].decode() for a, b in zip(offsets, offsets[1:], strict=False)]
+    return ids
+
+
+def _read_user_items(
+    tensors: dict[str, np.ndarray], name: str, n_users: int, n_items: int
+) -> UserItems | None:
+    if f"{name}.indptr" not in tensors:
+        return None
+    indptr, items = tensors[f"{name}.indptr"], tensors[f"{name}.items"]
+    fits = len(indptr) == n_users + 1 and indptr[0] == 0 and indptr[-1] == len(items)
+    # Kernels follow these numbers without checking bounds.
+    if not fits or (np.diff(indptr) < 0).any():
+        raise ValueError(f"{name}.indptr does not fit {name}.items")
+    if len(items) and not 0 <= items.min() <= items.max() < n_items:
+        raise ValueError(f"{name}.items holds items that do not exist")
+    return UserItems(indptr, items)
+
+
+def _digest(tensors: dict[str, np.ndarray], info: dict) -> str:
+    digest = hashlib.sha256(json.dumps(info, sort_keys=True).encode())
+    for name in sorted(tensors):
+        array = tensors[name]
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(array.reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def _map_tensors(path: Path) -> dict[str, np.ndarray]:
+    """All tensors as views of one copy-on-write map; `safe_open` has checked the layout.
+
+    Format: 8 bytes with the header's length, the header in JSON, the data.
+    https://github.com/huggingface/safetensors#format
+    """
+    raw = np.asarray(np.memmap(path, dtype=np.uint8, mode="c"))
+    header_length = int(raw[:8].view("<u8")[0])
+    header = json.loads(raw[8 : 8 + header_length].tobytes())
+    dtypes = {"F32": "<f4", "F64": "<f8", "I64": "<i8", "I32": "<i4", "U8": "|u1"}
+    data = raw[8 + header_length :]
+    return {
+        name: data[slice(*entry["data_offsets"])]
+        .view(dtypes[entry["dtype"]])
+        .reshape(entry["shape"])
+        for name, entry in header.items()
+        if name != "__metadata__"
+    }
