@@ -1,0 +1,18 @@
+"""Honest figures: the test part, errors with their intervals, and what to compare them with."""
+
+from funksvd.evaluation.baselines import global_mean, regularized_biases
+from funksvd.evaluation.holdout import Holdout, Provenance, hold_out, rebuild
+from funksvd.evaluation.metrics import Errors, Evaluation, Interval, bootstrap_intervals
+
+__all__ = [
+    "Errors",
+    "Evaluation",
+    "Holdout",
+    "Interval",
+    "Provenance",
+    "bootstrap_intervals",
+    "global_mean",
+    "hold_out",
+    "rebuild",
+    "regularized_biases",
+]
