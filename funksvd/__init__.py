@@ -1,0 +1,98 @@
+"""Learn a recommender from a file of ratings: biased matrix factorization (Funk SVD).
+
+>>> from funksvd import FunkSVD, read_ratings
+>>> model = FunkSVD().fit(read_ratings("data/ratings.csv"))
+>>> model.recommend(7, n=3)  # doctest: +SKIP
+
+The names below are loaded when they are first used, so that `import funksvd` is quick.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from funksvd.errors import (
+        DataChangedError,
+        DivergenceError,
+        FunkSVDError,
+        ModelFileError,
+        NotFittedError,
+        RatingsError,
+        UnknownIdError,
+    )
+    from funksvd.evaluation import Evaluation, hold_out, rebuild
+    from funksvd.model import FunkSVD
+    from funksvd.ratings import (
+        Ratings,
+        ReadOptions,
+        random_split,
+        read_ids,
+        read_pairs,
+        read_ratings,
+        read_titles,
+        write_table,
+    )
+    from funksvd.training import EpochRecord, Monitor
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "DataChangedError": "errors",
+    "DivergenceError": "errors",
+    "EpochRecord": "training",
+    "Evaluation": "evaluation",
+    "FunkSVD": "model",
+    "FunkSVDError": "errors",
+    "ModelFileError": "errors",
+    "Monitor": "training",
+    "NotFittedError": "errors",
+    "Ratings": "ratings",
+    "RatingsError": "errors",
+    "ReadOptions": "ratings",
+    "UnknownIdError": "errors",
+    "hold_out": "evaluation",
+    "random_split": "ratings",
+    "read_ids": "ratings",
+    "read_pairs": "ratings",
+    "read_ratings": "ratings",
+    "read_titles": "ratings",
+    "rebuild": "evaluation",
+    "write_table": "ratings",
+}
+
+__all__ = [  # noqa: RUF022 - sorted as _HOME is
+    "__version__",
+    "DataChangedError",
+    "DivergenceError",
+    "EpochRecord",
+    "Evaluation",
+    "FunkSVD",
+    "FunkSVDError",
+    "ModelFileError",
+    "Monitor",
+    "NotFittedError",
+    "Ratings",
+    "RatingsError",
+    "ReadOptions",
+    "UnknownIdError",
+    "hold_out",
+    "random_split",
+    "read_ids",
+    "read_pairs",
+    "read_ratings",
+    "read_titles",
+    "rebuild",
+    "write_table",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'funksvd' has no attribute {name!r}")
+    value = getattr(import_module(f"funksvd.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,265 @@
+"""`FunkSVD`: the model as people use it, in raw ids."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from funksvd import storage
+from funksvd.errors import FunkSVDError, RatingsError
+from funksvd.evaluation import Errors, Holdout, Provenance
+from funksvd.ratings import Ratings, as_ratings, random_split
+from funksvd.recommender import Recommender
+from funksvd.scoring import UserItems
+from funksvd.training import EpochRecord, Hyperparameters, Monitor, TrainingResult, Triples, train
+
+VALIDATION_STREAM = 1
+"""Keeps the random choice of the validation part apart from that of the test part."""
+
+
+class FunkSVD(Recommender):
+    """A Funk SVD model: biased matrix factorization learned from explicit ratings.
+
+    The keyword arguments are those of `Hyperparameters`, which describes each of them; they
+    become attributes of the same names and are not changed by `fit`. What is learned is described
+    by `Recommender`, which also holds `predict`, `recommend`, `similar` and `evaluate`.
+
+    Examples
+    --------
+    >>> ratings = Ratings.from_arrays(["ann", "ann", "bob", "bob"], [1, 2, 1, 3], [5, 3, 4, 2])
+    >>> model = FunkSVD(n_factors=2, validation_fraction=0).fit(ratings)
+    >>> model.predict(["ann"], [3]).shape
+    (1,)
+    """
+
+    # -- scikit-learn's protocol ---------------------------------------------------------------
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Hyperparameters by name, as scikit-learn asks for them."""
+        return {field.name: getattr(self, field.name) for field in fields(Hyperparameters)}
+
+    def set_params(self, **params: Any) -> FunkSVD:
+        """Set hyperparameters by name.
+
+        Raises
+        ------
+        FunkSVDError
+            If a name is not one of a hyperparameter.
+        """
+        unknown = params.keys() - self.get_params().keys()
+        if unknown:
+            raise FunkSVDError(
+                f"FunkSVD has no hyperparameter {min(unknown)!r}; it has "
+                f"{', '.join(self.get_params())}"
+            )
+        for name, value in params.items():
+            setattr(self, name, value)
+        return self
+
+    def __sklearn_tags__(self) -> Any:
+        """Called by scikit-learn only, so that it is there to be imported."""
+        from sklearn.utils import InputTags, Tags, TargetTags
+
+        return Tags(
+            estimator_type="regressor",
+            target_tags=TargetTags(required=True),
+            input_tags=InputTags(string=True),
+        )
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self.is_fitted
+
+    def score(self, ratings: Any, values: Any = None) -> float:
+        """Negative RMSE on the given ratings: greater is better, as scikit-learn expects."""
+        ratings = as_ratings(ratings, values)
+        return -Errors.of(ratings.values, self._predict_ratings(ratings)).rmse
+
+    # -- learning ------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        ratings: Any,
+        values: Any = None,
+        *,
+        validation: Any = None,
+        monitor: Monitor | None = None,
+    ) -> FunkSVD:
+        """Learn from ratings.
+
+        A validation part decides how many epochs are best; with `refit`, training then runs once
+        more on all ratings for so many epochs.
+
+        Parameters
+        ----------
+        ratings : Ratings, or a pandas, polars or Arrow table with user, item and rating columns
+            With `values`, instead an array or a table of shape (n_ratings, 2): user ids, item
+            ids.
+        values : array-like of shape (n_ratings,), optional
+            Ratings.
+        validation : Ratings or table, optional
+            By default `validation_fraction` of the ratings, at random.
+        monitor : Monitor, optional
+            Told of each epoch.
+
+        Returns
+        -------
+        FunkSVD
+            Itself.
+
+        Raises
+        ------
+        FunkSVDError
+            If a hyperparameter is out of range.
+        RatingsError
+            If there are no ratings, or all have the same value.
+        DivergenceError
+            If no learning rate is small enough.
+        KeyboardInterrupt
+            On Ctrl-C. If an epoch had been completed, the model is fitted, with the best one's
+            parameters.
+        """
+        self.check()
+        training = everything = as_ratings(ratings, values)
+        if validation is not None:
+            validation = as_ratings(validation)
+            everything = training.joined_with(validation) if self.refit else training
+        elif self.validation_fraction:
+            training, validation = random_split(
+                training, self.validation_fraction, (self.seed, VALIDATION_STREAM)
+            )
+        purpose = "search" if validation else "fit"
+        searched = self._train(training, validation or None, purpose, monitor)
+        if not (validation and self.refit):
+            return self
+        search = {"history": self.history, "refitted": True}
+        self._train(everything, None, "refit", monitor, self.best_epoch, searched.rate_factor)
+        vars(self).update(search)
+        return self
+
+    def _train(
+        self,
+        training: Ratings,
+        validation: Ratings | None,
+        purpose: str,
+        monitor: Monitor | None,
+        n_epochs: int | None = None,
+        rate_factor: float = 1.0,
+    ) -> TrainingResult:
+        """Learn, and keep what was learned, but nothing of a refit that was interrupted."""
+        training = training.compact()
+        _check_learnable(training)
+        monitor = monitor or Monitor()
+        monitor.fit_started(
+            purpose, len(training), len(validation or ()), n_epochs or self.n_epochs
+        )
+        if validation is not None:
+            index = validation.index_for(training.user_ids, training.item_ids)
+            validation = Triples(*index, validation.values)
+        result = train(
+            Triples(training.user_index, training.item_index, training.values),
+            (training.n_users, training.n_items),
+            self,
+            validation=validation,
+            n_epochs=n_epochs,
+            rate_factor=rate_factor,
+            monitor=monitor,
+        )
+        if not (result.interrupted and purpose == "refit"):
+            self._keep(result, training)
+        if result.interrupted:
+            raise KeyboardInterrupt
+        return result
+
+    def _keep(self, result: TrainingResult, training: Ratings) -> None:
+        self.parameters = result.parameters
+        self.user_ids, self.item_ids = training.user_ids, training.item_ids
+        self.rating_scale = (float(training.values.min()), float(training.values.max()))
+        self.history, self.best_epoch = result.history, result.best_epoch
+        self.refitted, self.n_ratings = False, len(training)
+        self.seen = UserItems.of(training.user_index, training.item_index, training.n_users)
+        self.held_out = self.provenance = None
+
+    def remember_origin(self, holdout: Holdout) -> None:
+        """Keep where the ratings came from, and which pairs were held out.
+
+        `rebuild(model.provenance)` finds the test part again; held-out pairs are rated too, and
+        are left out of recommendations like those learned from.
+        """
+        self.provenance = holdout.provenance
+        self.held_out = None
+        if holdout.test is not None:
+            pairs = holdout.test.index_for(self.user_ids, self.item_ids)
+            self.held_out = UserItems.of(*pairs, len(self.user_ids))
+
+    # -- the model file ------------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike, *, with_seen: bool = True) -> None:
+        """Write the model to one file.
+
+        Parameters
+        ----------
+        path : path
+        with_seen : bool
+            Whether to write which pairs were rated: needed to leave them out of recommendations,
+            4 bytes each.
+
+        Raises
+        ------
+        ModelFileError
+            If it cannot be written; a file that was there before is then untouched.
+        """
+        hyperparameters = self.get_params()
+        del hyperparameters["n_threads"]  # not a property of the model
+        history = [record._asdict() for record in self.history]
+        for record in history:
+            del record["seconds"]  # would make each file different
+        info = {
+            "hyperparameters": hyperparameters,
+            "rating_scale": list(self.rating_scale),
+            "history": history,
+            "best_epoch": self.best_epoch,
+            "refitted": self.refitted,
+            "n_ratings": self.n_ratings,
+            "provenance": self.provenance.to_dict() if self.provenance else None,
+        }
+        pairs = (self.seen, self.held_out) if with_seen else (None, None)
+        storage.write_model(
+            path,
+            storage.SavedModel(self.parameters, self.user_ids, self.item_ids, *pairs, info),
+        )
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> FunkSVD:
+        """Read a model that `save` has written.
+
+        Raises
+        ------
+        ModelFileError
+            If the file is missing, truncated, altered or something else.
+        """
+        saved = storage.read_model(path)
+        info = saved.info
+        model = cls(**info["hyperparameters"])
+        model.parameters, model.seen, model.held_out = saved.parameters, saved.seen, saved.held_out
+        model.user_ids, model.item_ids = saved.user_ids, saved.item_ids
+        model.rating_scale = tuple(info["rating_scale"])
+        model.history = [EpochRecord(**record, seconds=np.nan) for record in info["history"]]
+        model.best_epoch, model.refitted = info["best_epoch"], info["refitted"]
+        model.n_ratings = info["n_ratings"]
+        provenance = info["provenance"]
+        model.provenance = Provenance.from_dict(provenance) if provenance else None
+        return model
+
+
+def _check_learnable(ratings: Ratings) -> None:
+    if not ratings:
+        raise RatingsError(f"{ratings.source}: there are no ratings to learn from")
+    if ratings.values.min() == ratings.values.max():
+        raise RatingsError(
+            f"{ratings.source}: all {len(ratings):,} ratings are {ratings.values[0]:g}, and from a "
+            "constant nothing can be learned. Is another column the rating? Name it with "
+            "--rating-col"
+        )

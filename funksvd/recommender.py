@@ -1,0 +1,280 @@
+"""`Recommender`: what can be asked of learned parameters, in raw ids.
+
+Whichever way the parameters were learned, they end in the same five arrays, so this is written
+once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from funksvd.errors import FunkSVDError, NotFittedError, RatingsError, UnknownIdError
+from funksvd.evaluation import (
+    Errors,
+    Evaluation,
+    Provenance,
+    bootstrap_intervals,
+    global_mean,
+    regularized_biases,
+)
+from funksvd.objective import Parameters
+from funksvd.ratings import Ratings, as_labels, as_pairs, as_ratings, find
+from funksvd.scoring import UserItems, best_items, cosine_similarities, predict_pairs
+from funksvd.training import EpochRecord, Hyperparameters
+
+
+class Recommendation(NamedTuple):
+    """An item and the rating that the user is predicted to give it."""
+
+    item: int | str
+    prediction: float
+
+
+class SimilarItem(NamedTuple):
+    """An item and the cosine between its factors and another item's, -1 to 1."""
+
+    item: int | str
+    similarity: float
+
+
+class Recommender(Hyperparameters):
+    """Learned parameters and the ids they belong to; `FunkSVD` adds how to learn them.
+
+    Attributes
+    ----------
+    parameters : Parameters
+        The learned arrays; also as `global_mean`, `user_biases`, `item_biases`, `user_factors`
+        and `item_factors`.
+    user_ids, item_ids : ndarray of shape (n_users,) and (n_items,), int64 or object (str)
+        Raw ids of the rows, ascending: those with at least one rating learned from.
+    rating_scale : (float, float)
+        Lowest and highest rating learned from; predictions are held within it.
+    history : list of EpochRecord
+        The epochs of training, as far as the validation part was watched.
+    best_epoch : int
+        The epoch whose parameters were kept, and the length of the refit.
+    refitted : bool
+        Whether the parameters come from training and validation ratings together.
+    n_ratings : int
+        Number of ratings the parameters were learned from.
+    seen : UserItems or None
+        The (user, item) pairs learned from; left out of recommendations.
+    held_out : UserItems or None
+        Pairs that the person has rated too but that were set aside; left out likewise.
+    provenance : Provenance or None
+        Where the ratings came from; set by whoever read them.
+    """
+
+    parameters: Parameters
+    user_ids: np.ndarray
+    item_ids: np.ndarray
+    rating_scale: tuple[float, float]
+    history: list[EpochRecord]
+    best_epoch: int
+    refitted: bool
+    n_ratings: int
+    seen: UserItems | None
+    held_out: UserItems | None
+    provenance: Provenance | None
+
+    def __getattr__(self, name: str) -> Any:  # asked only for what is not there
+        if name in Parameters._fields:
+            return getattr(self.parameters, name)
+        if name in Recommender.__annotations__:
+            raise NotFittedError(f"the model has no {name} yet: call fit, or load a model")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether it has learned parameters."""
+        return "parameters" in vars(self)
+
+    def predict(self, users: Any, items: Any = None) -> np.ndarray | float:
+        """Predicted ratings, held within the rating scale.
+
+        Parameters
+        ----------
+        users, items : array-like of shape (n,), or one id
+            Raw ids; one id goes with all of the other. Without `items`, `users` is an array or a
+            table of shape (n, 2): user ids, item ids. For an id the model does not know, the
+            prediction is made from what it knows: mu + b_u, mu + b_i or mu.
+
+        Returns
+        -------
+        ndarray of shape (n,), float32; or float
+            A float for one user and one item.
+        """
+        if items is None:
+            users, items = as_pairs(users)
+        single = np.ndim(users) == 0 and np.ndim(items) == 0
+        user_index = find(self.user_ids, as_labels(np.atleast_1d(users), "user ids"))
+        item_index = find(self.item_ids, as_labels(np.atleast_1d(items), "item ids"))
+        try:
+            user_index, item_index = np.broadcast_arrays(user_index, item_index)
+        except ValueError as error:
+            raise RatingsError(
+                f"{len(user_index):,} users and {len(item_index):,} items do not make pairs; "
+                "give as many of one as of the other"
+            ) from error
+        predictions = self._predict_index(user_index, item_index)
+        return float(predictions[0]) if single else predictions
+
+    def recommend(
+        self, user: int | str, n: int = 10, *, include_seen: bool = False
+    ) -> list[Recommendation]:
+        """The items with the highest predicted ratings for a user.
+
+        Parameters
+        ----------
+        user : int or str
+            Raw id.
+        n : int
+            How many; fewer where there are not so many items.
+        include_seen : bool
+            Whether items that the user has rated may be among them.
+
+        Returns
+        -------
+        list of Recommendation
+            Best first; of equally good items the one with the lower id first.
+
+        Raises
+        ------
+        UnknownIdError
+            If the model does not know the user.
+        """
+        batch = next(self.recommend_all([user], n, include_seen=include_seen))
+        pairs = zip(batch["item"].tolist(), batch["prediction"].tolist(), strict=True)
+        return [Recommendation(*pair) for pair in pairs]
+
+    def recommend_all(
+        self, users: Any = None, n: int = 10, *, include_seen: bool = False
+    ) -> Iterator[dict[str, np.ndarray]]:
+        """Recommendations for many users, in batches of bounded size.
+
+        Parameters
+        ----------
+        users : array-like of shape (n_users,), optional
+            Raw ids; by default all users.
+        n : int
+        include_seen : bool
+
+        Yields
+        ------
+        dict of str to ndarray
+            Columns of the same length: user, rank (from 1), item, prediction.
+
+        Raises
+        ------
+        UnknownIdError
+            If the model does not know one of the users.
+        """
+        if n < 1:
+            raise FunkSVDError(f"n must be at least 1, not {n}")
+        if users is None:
+            index = np.arange(len(self.user_ids), dtype=np.int32)
+        else:
+            users = as_labels(users, "user ids")
+            index = find(self.user_ids, users)
+            if (index < 0).any():
+                raise self._unknown("user", users[np.argmax(index < 0)], self.user_ids)
+        if self.seen is None and not include_seen:
+            raise FunkSVDError(
+                "the model was saved without the pairs it has seen, so rated items cannot be "
+                "left out; ask for recommendations with include_seen (--include-seen)"
+            )
+        exclude = () if include_seen else tuple(p for p in (self.seen, self.held_out) if p)
+        batches = best_items(
+            self.parameters, index, n, exclude=exclude, n_threads=self.thread_count()
+        )
+        for batch, items, scores in batches:
+            row, rank = np.nonzero(items >= 0)
+            yield {
+                "user": self.user_ids[batch[row]],
+                "rank": rank + 1,
+                "item": self.item_ids[items[row, rank]],
+                "prediction": np.clip(scores[row, rank], *self.rating_scale),
+            }
+
+    def similar(self, item: int | str, n: int = 10) -> list[SimilarItem]:
+        """The items whose factors point in the most similar direction.
+
+        Raises
+        ------
+        UnknownIdError
+            If the model does not know the item.
+        """
+        row = int(find(self.item_ids, as_labels([item], "item ids"))[0])
+        if row < 0:
+            raise self._unknown("item", item, self.item_ids)
+        similarities = cosine_similarities(self.item_factors, row)
+        order = np.argsort(-similarities, kind="stable")
+        chosen = order[order != row][:n]
+        pairs = zip(self.item_ids[chosen].tolist(), similarities[chosen].tolist(), strict=True)
+        return [SimilarItem(*pair) for pair in pairs]
+
+    def evaluate(self, ratings: Any, *, training: Ratings | None = None) -> Evaluation:
+        """Errors on ratings, with bootstrap intervals and the share of unknown ids.
+
+        Parameters
+        ----------
+        ratings : Ratings or table
+            Ones the model has not learned from.
+        training : Ratings, optional
+            What it has learned from; if given, baselines are fitted to it and set beside.
+
+        Raises
+        ------
+        RatingsError
+            If there are no ratings.
+        """
+        ratings = as_ratings(ratings)
+        if not ratings:
+            raise RatingsError(f"{ratings.source}: there are no ratings to evaluate on")
+        user_index, item_index = ratings.index_for(self.user_ids, self.item_ids)
+        predictions = self._predict_index(user_index, item_index)
+        values = ratings.values
+        intervals = bootstrap_intervals(values, predictions, ratings.user_index, self.seed)
+        baselines = {}
+        if training is not None:
+            pairs = ratings.index_for(training.user_ids, training.item_ids)
+            for baseline in (global_mean, regularized_biases):
+                guesses = predict_pairs(baseline(training), *pairs, limits=self.rating_scale)
+                baselines[baseline.__name__] = Errors.of(values, guesses)
+        errors = Errors.of(values, predictions)
+        return Evaluation(
+            n_ratings=len(ratings),
+            rmse=errors.rmse,
+            mae=errors.mae,
+            rmse_interval=intervals[0],
+            mae_interval=intervals[1],
+            unknown_users=float(np.mean(user_index < 0)),
+            unknown_items=float(np.mean(item_index < 0)),
+            already_learned=(
+                float(np.mean(self.seen.contains(user_index, item_index))) if self.seen else None
+            ),
+            baselines=baselines,
+        )
+
+    def _predict_ratings(self, ratings: Ratings) -> np.ndarray:
+        return self._predict_index(*ratings.index_for(self.user_ids, self.item_ids))
+
+    def _predict_index(self, user_index: np.ndarray, item_index: np.ndarray) -> np.ndarray:
+        return predict_pairs(
+            self.parameters,
+            user_index,
+            item_index,
+            limits=self.rating_scale,
+            n_threads=self.thread_count(),
+        )
+
+    @staticmethod
+    def _unknown(what: str, label: int | str, ids: np.ndarray) -> UnknownIdError:
+        examples = ", ".join(str(known) for known in ids[:3])
+        return UnknownIdError(
+            f"the model does not know {what} {label}; it knows {len(ids):,} {what}s, "
+            f"for instance {examples}"
+        )
