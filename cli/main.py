@@ -1,0 +1,87 @@
+"""The `funksvd` command: its subcommands, and what errors look like."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from .evaluate import evaluate
+from .info import info
+from .predict import predict
+from .recommend import recommend
+from .similar import similar
+from .train import train
+
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="""\b
+Example:
+  funksvd train ratings.csv
+  funksvd evaluate
+  funksvd recommend --user 42""",
+)
+@click.version_option(package_name="funksvd", prog_name="funksvd")
+def cli() -> None:
+    """Learn a recommender from a file of ratings.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage or bad input, 130 interrupted.
+    """
+
+
+for command in (train, evaluate, predict, recommend, similar, info):
+    cli.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        By default those of the process.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    try:
+        code = cli.main(arguments, prog_name="funksvd", standalone_mode=False)
+        sys.stdout.flush()
+        return code or 0
+    except click.ClickException as error:
+        error.show()
+        return BAD_INPUT
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Interrupted.", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has had enough; do not complain again while exiting.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except (ValueError, OSError, MemoryError) as error:
+        from funksvd.errors import DivergenceError, FunkSVDError, ModelWriteError
+
+        if isinstance(error, ValueError) and not isinstance(error, FunkSVDError):
+            raise  # a mistake of ours: show where
+        click.echo(f"{click.style('Error:', fg='red', bold=True)} {_story(error)}", err=True)
+        failed = isinstance(error, (DivergenceError, ModelWriteError, OSError, MemoryError))
+        return FAILED if failed else BAD_INPUT
+
+
+def _story(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return f"not enough memory: {error}" if str(error) else "not enough memory"
+    return str(error)

@@ -1,0 +1,111 @@
+"""What a person sees while a model learns."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Any
+
+from funksvd import EpochRecord, Monitor
+
+from .console import Output
+
+TITLE = {"search": "learning", "refit": "refit", "fit": "learning"}
+
+
+class TrainingProgress(Monitor):
+    """A line an epoch and, on a terminal, a bar with speed and time left.
+
+    Parameters
+    ----------
+    output : Output
+        Nothing is shown where it does not want notes.
+    """
+
+    def __init__(self, output: Output) -> None:
+        self.output = output
+        self.bar: Any = None
+        self.task: Any = None
+
+    def __enter__(self) -> TrainingProgress:
+        if self.output.notes and self.output.console.is_terminal:
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+            self.bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=30),
+                TextColumn("{task.percentage:>3.0f} %"),
+                TextColumn("{task.fields[speed]}"),
+                TimeRemainingColumn(compact=True),
+                TextColumn("left at most"),
+                console=self.output.console,
+                transient=True,
+            )
+            self.bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def fit_started(self, purpose: str, n_ratings: int, n_validation: int, n_epochs: int) -> None:
+        """Open a table (the search) or announce the refit in a line."""
+        self.purpose, self.n_ratings, self.n_epochs = purpose, n_ratings, n_epochs
+        self.started = time.perf_counter()
+        self.n_done = 0
+        if purpose == "refit":
+            self._print(f"Training again on all {n_ratings:,} ratings for {n_epochs} epochs")
+        else:
+            stopping = f", {n_validation:,} to decide when to stop" if n_validation else ""
+            self._print(f"Learning from {n_ratings:,} ratings{stopping}\n")
+            self._print("epoch   train RMSE   valid RMSE   learning rate   seconds")
+        if self.bar is not None:
+            if self.task is not None:
+                self.bar.remove_task(self.task)
+            self.task = self.bar.add_task(
+                TITLE[purpose], total=n_ratings * n_epochs, speed=""
+            )
+
+    def ratings_done(self, n_ratings: int) -> None:
+        """Move the bar."""
+        if self.bar is not None:
+            self.n_done += n_ratings
+            speed = self.n_done / (time.perf_counter() - self.started) / 1e6
+            self.bar.update(self.task, advance=n_ratings, speed=f"{speed:.1f} M ratings/s")
+
+    def epoch_done(self, record: EpochRecord, is_best: bool) -> None:
+        """Add a line to the table; a star marks the best epoch so far."""
+        if self.purpose == "refit":
+            return
+        valid = "         –" if record.valid_rmse is None else f"{record.valid_rmse:10.4f}"
+        star = " *" if is_best and record.valid_rmse is not None else ""
+        self._print(
+            f"{record.epoch:5d}   {record.train_rmse:10.4f}   {valid}   "
+            f"{record.learning_rate:13.5f}   {record.seconds:7.2f}{star}"
+        )
+
+    def restarted(self, epoch: int, learning_rate: float) -> None:
+        """Say that an epoch diverged; its part of the bar is taken back."""
+        self.output.warn(
+            f"epoch {epoch} diverged; starting it again with a learning rate of {learning_rate:.3g}"
+        )
+        if self.bar is not None:
+            self.n_done -= self.n_ratings
+            self.bar.update(self.task, advance=-self.n_ratings)
+
+    def fit_done(self, best_epoch: int) -> None:
+        """Say which epoch was best."""
+        seconds = time.perf_counter() - self.started
+        if self.purpose == "search":
+            self._print(f"\nBest epoch: {best_epoch} ({seconds:.1f} s)")
+
+    def _print(self, line: str) -> None:
+        if self.bar is not None:
+            self.bar.console.print(line, markup=False)
+        else:
+            self.output.note(line)

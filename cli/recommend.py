@@ -1,0 +1,88 @@
+"""`funksvd recommend`: the items that users would rate highest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .console import Output
+from .options import model_option, output_options, threads_option
+from .tables import TABLE_FORMATS, add_titles, emit_table
+
+if TYPE_CHECKING:
+    from funksvd import FunkSVD
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  funksvd recommend --user 42 --items movies.csv
+  funksvd recommend --users users.txt -n 5 --format csv
+  funksvd recommend --all-users -o recommendations.parquet"""
+)
+@click.option("--user", help="One user.")
+@click.option("--users", "users_file", help="A file with one user a line.")
+@click.option("--all-users", is_flag=True, help="All users the model knows.")
+@click.option(
+    "n", "-n", type=click.IntRange(min=1), default=10, show_default=True, help="Items for each."
+)
+@click.option("--include-seen", is_flag=True, help="Also items that the user has rated.")
+@click.option("--items", "items_file", help="A file of items, to show their titles.")
+@click.option("--output", "-o", help="File to write: .csv, .parquet or .json.")
+@click.option("file_format", "--format", type=click.Choice(TABLE_FORMATS), help="Of the output.")
+@model_option
+@threads_option
+@output_options
+def recommend(user: str | None, users_file: str | None, all_users: bool, **options: Any) -> None:
+    """Recommend items to one user, to several or to all.
+
+    Items that a user has rated are left out.
+    """
+    from funksvd import FunkSVD, read_titles
+
+    output = Output(options.pop("quiet"), options.pop("as_json"))
+    if (user is not None) + (users_file is not None) + all_users != 1:
+        raise click.UsageError("give one of --user, --users and --all-users")
+    titles = read_titles(options["items_file"]) if options["items_file"] else None
+    model = FunkSVD.load(options["model_path"])
+    model.n_threads = options["threads"]
+    users = None
+    if user is not None:
+        users = [user]
+    elif users_file is not None:
+        users = _known_users(output, model, users_file)
+    batches = model.recommend_all(users, options["n"], include_seen=options["include_seen"])
+    emit_table(
+        output,
+        add_titles(_without_user(batches) if user else batches, titles),
+        options["output"],
+        options["file_format"],
+    )
+
+
+def _without_user(batches: Iterator[dict]) -> Iterator[dict]:
+    for batch in batches:
+        del batch["user"]
+        yield batch
+
+
+def _known_users(output: Output, model: FunkSVD, path: str) -> Any:
+    from funksvd import RatingsError, read_ids
+    from funksvd.ratings import find
+
+    users, _ = read_ids(path)
+    known = find(model.user_ids, users) >= 0
+    if not known.any():
+        examples = ", ".join(str(label) for label in model.user_ids[:3])
+        raise RatingsError(
+            f"{path}: the model knows none of these {len(users):,} users; the ids it knows look "
+            f"like {examples}"
+        )
+    if not known.all():
+        output.warn(
+            f"the model does not know {(~known).sum():,} of {len(users):,} users "
+            f"({users[~known][0]}, …); they are left out"
+        )
+    return users[known]

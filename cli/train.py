@@ -1,0 +1,181 @@
+"""`funksvd train`: learn a model from ratings, test it, save it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .console import Output, describe_ratings, report_reading, show_evaluation
+from .options import (
+    DEFAULT_MODEL,
+    output_options,
+    reading_options,
+    take_read_options,
+    threads_option,
+)
+
+if TYPE_CHECKING:
+    from funksvd import FunkSVD, Ratings
+
+INTERRUPTED = 130
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  funksvd train ratings.csv
+  funksvd train ml-25m.zip -k 128 -o ml-25m.funksvd
+  funksvd train u1.base --test u1.test
+  zcat ratings.gz | funksvd train - --sep ";" --on-bad-rows skip"""
+)
+@click.argument("ratings", nargs=-1, required=True)
+@click.option(
+    "--output", "-o", default=DEFAULT_MODEL, show_default=True, help="Where to save the model."
+)
+@click.option("--n-factors", "-k", type=int, help="Length of the factor vectors.  [default: 64]")
+@click.option("--n-epochs", type=int, help="Passes over the ratings, at most.  [default: 100]")
+@click.option("--learning-rate", type=float, help="Step size at first.  [default: 0.025]")
+@click.option(
+    "--learning-rate-decay", type=float, help="What it is multiplied by an epoch.  [default: 0.95]"
+)
+@click.option("--reg", type=float, help="Regularization of the factors.  [default: 0.06]")
+@click.option("--bias-reg", type=float, help="Regularization of the biases.  [default: 0.05]")
+@click.option("--no-biases", is_flag=True, help="Leave out mean and biases: Funk's original.")
+@click.option("--init-std", type=float, help="Spread of the initial factors.  [default: 0.02]")
+@click.option(
+    "--patience", type=int, help="Epochs to wait for a better validation RMSE.  [default: 5]"
+)
+@click.option("--seed", type=int, help="Same seed, same model, bit for bit.  [default: 0]")
+@click.option("--test", "test_file", help="Test ratings, instead of a random part.")
+@click.option(
+    "--test-fraction", type=float, default=0.1, show_default=True, help="Part to test on; 0: none."
+)
+@click.option("--valid", "valid_file", help="Validation ratings, instead of a random part.")
+@click.option(
+    "--valid-fraction",
+    type=float,
+    default=0.05,
+    show_default=True,
+    help="Part that decides when to stop; 0: run all epochs.",
+)
+@click.option(
+    "--refit/--no-refit",
+    default=True,
+    show_default=True,
+    help="Train again with the validation ratings for the best number of epochs.",
+)
+@click.option("--no-seen", is_flag=True, help="Do not save which pairs were rated (smaller file).")
+@threads_option
+@reading_options
+@output_options
+def train(ratings: tuple[str, ...], **options: Any) -> int:
+    """Learn a recommender from RATINGS and save it.
+
+    RATINGS is a file, several of the same kind, a MovieLens folder or archive, or - for standard
+    input. A tenth of the ratings is set aside first and used for nothing but the test at the end.
+
+    Ctrl-C stops training, and keeps and saves the best epoch so far.
+    """
+    from funksvd import FunkSVD, hold_out, read_ratings
+
+    from .progress import TrainingProgress
+
+    output = Output(options.pop("quiet"), options.pop("as_json"))
+    read_options = take_read_options(options)
+    model_path, with_seen = options.pop("output"), not options.pop("no_seen")
+    _check_writable(model_path)
+
+    def read(source: Any) -> Ratings | None:
+        if source is None:
+            return None
+        found = read_ratings(source, read_options)
+        report_reading(output, found.report)
+        return found
+
+    everything = read(list(ratings))
+    output.note(describe_ratings(everything))
+    model = _new_model(options)
+    holdout = hold_out(
+        everything,
+        test=read(options["test_file"]),
+        validation=read(options["valid_file"]),
+        test_fraction=options["test_fraction"],
+        seed=model.seed,
+        options=read_options,
+    )
+    if holdout.test is not None:
+        output.note(f"Set aside {len(holdout.test):,} ratings for the test")
+    del everything
+
+    interrupted = False
+    with TrainingProgress(output) as progress:
+        try:
+            model.fit(holdout.training, validation=holdout.validation, monitor=progress)
+        except KeyboardInterrupt:
+            if not model.is_fitted:
+                raise
+            interrupted = True
+            output.warn(f"interrupted; keeping epoch {model.best_epoch}, the best so far")
+    model.remember_origin(holdout)
+    model.save(model_path, with_seen=with_seen)
+
+    evaluation = None
+    if holdout.test is not None:
+        evaluation = model.evaluate(holdout.test, training=holdout.all_but_test)
+    if output.as_json:
+        output.json(_summary(model, model_path, interrupted, evaluation))
+    elif output.notes:
+        if evaluation:
+            output.note()
+            show_evaluation(output, evaluation, f"Funk SVD, {model.n_factors} factors")
+        size = os.path.getsize(model_path)
+        output.note(f"\nSaved {model_path} ({size / 1e6:,.1f} MB)")
+        output.note(f"Next: funksvd recommend --user {model.user_ids[0]}{_model_flag(model_path)}")
+    return INTERRUPTED if interrupted else 0
+
+
+def _new_model(options: dict[str, Any]) -> FunkSVD:
+    from funksvd import FunkSVD
+
+    model = FunkSVD(
+        biases=not options["no_biases"],
+        refit=options["refit"],
+        n_threads=options["threads"],
+        validation_fraction=options["valid_fraction"],
+    )
+    given = {name: options[name] for name in model.get_params() if options.get(name) is not None}
+    model.set_params(**given)
+    model.check()
+    return model
+
+
+def _check_writable(path: str) -> None:
+    """Find out before training, not after it, that the model cannot be saved."""
+    folder = os.path.dirname(os.path.realpath(path))
+    if os.path.isdir(path):
+        raise click.BadParameter(f"{path} is a folder; give a file name", param_hint="-o")
+    if not os.path.isdir(folder):
+        raise click.BadParameter(f"the folder {folder} does not exist", param_hint="-o")
+    if not os.access(folder, os.W_OK):
+        raise click.BadParameter(f"the folder {folder} cannot be written to", param_hint="-o")
+
+
+def _summary(model: FunkSVD, path: str, interrupted: bool, evaluation: Any) -> dict[str, Any]:
+    return {
+        "model": path,
+        "n_ratings": model.n_ratings,
+        "n_users": len(model.user_ids),
+        "n_items": len(model.item_ids),
+        "hyperparameters": model.get_params(),
+        "best_epoch": model.best_epoch,
+        "refitted": model.refitted,
+        "interrupted": interrupted,
+        "history": [record._asdict() for record in model.history],
+        "test": evaluation.to_dict() if evaluation else None,
+    }
+
+
+def _model_flag(path: str) -> str:
+    return "" if path == DEFAULT_MODEL else f" --model {path}"
