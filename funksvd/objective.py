@@ -76,7 +76,7 @@ class Regularization(NamedTuple):
     biases: float
 
 
-def predict(parameters, user_index, item_index):
+def predict(parameters: Parameters, user_index: np.ndarray, item_index: np.ndarray) -> np.ndarray:
     """Predicted ratings, eq. (1).
 
     Parameters
@@ -93,7 +93,13 @@ def predict(parameters, user_index, item_index):
     return mean + user_biases[user_index] + item_biases[item_index] + products.sum(axis=1)
 
 
-def loss(parameters, user_index, item_index, values, regularization):
+def loss(
+    parameters: Parameters,
+    user_index: np.ndarray,
+    item_index: np.ndarray,
+    values: np.ndarray,
+    regularization: Regularization,
+) -> float:
     """The objective J, eq. (3).
 
     Parameters
@@ -118,16 +124,20 @@ def loss(parameters, user_index, item_index, values, regularization):
     )
 
 
-def gradients(parameters, user_index, item_index, values, regularization):
+def gradients(
+    parameters: Parameters,
+    user_index: np.ndarray,
+    item_index: np.ndarray,
+    values: np.ndarray,
+    regularization: Regularization,
+) -> Parameters:
     """The derivative of `loss` by each parameter, eqs. (4) to (7), derived by hand.
 
-    Parameters
-    ----------
-    As for `loss`.
+    The arguments are those of `loss`.
 
     Returns
     -------
-    Parameters
+    gradient : Parameters
         Of the same shapes. Its `global_mean` is dJ/dmu = -sum of e_ui, which training does not
         use: mu is fixed.
     """
@@ -150,7 +160,7 @@ def gradients(parameters, user_index, item_index, values, regularization):
     )
 
 
-def _sum_by_row(terms, index, like):
+def _sum_by_row(terms: np.ndarray, index: np.ndarray, like: np.ndarray) -> np.ndarray:
     """Add each rating's term to its row; a row that repeats receives all of its terms."""
     total = np.zeros_like(like)
     np.add.at(total, index, terms)

@@ -110,15 +110,21 @@ class Recommender(Hyperparameters):
         if items is None:
             users, items = as_pairs(users)
         single = np.ndim(users) == 0 and np.ndim(items) == 0
-        user_index = find(self.user_ids, as_labels(np.atleast_1d(users), "user ids"))
-        item_index = find(self.item_ids, as_labels(np.atleast_1d(items), "item ids"))
-        try:
-            user_index, item_index = np.broadcast_arrays(user_index, item_index)
-        except ValueError as error:
+        user_index = find(
+            self.user_ids, as_labels(users if np.ndim(users) else [users], "user ids")
+        )
+        item_index = find(
+            self.item_ids, as_labels(items if np.ndim(items) else [items], "item ids")
+        )
+        if np.ndim(users) == 0 or len(user_index) == 1:
+            user_index = np.repeat(user_index, len(item_index))
+        elif np.ndim(items) == 0 or len(item_index) == 1:
+            item_index = np.repeat(item_index, len(user_index))
+        if len(user_index) != len(item_index):
             raise RatingsError(
                 f"{len(user_index):,} users and {len(item_index):,} items do not make pairs; "
                 "give as many of one as of the other"
-            ) from error
+            )
         predictions = self._predict_index(user_index, item_index)
         return float(predictions[0]) if single else predictions
 

@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,8 @@ from funksvd.scoring import UserItems
 
 FORMAT_VERSION = 1
 METADATA_KEY = "funksvd"
+MALFORMED = (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
+"""What reading a file of the right kind with the wrong content comes to."""
 
 
 @dataclass
@@ -64,6 +67,8 @@ def write_model(path: str | os.PathLike, model: SavedModel) -> None:
 
     tensors = _to_tensors(model)
     info = {"format_version": FORMAT_VERSION, **model.info}
+    # NumPy's scalars come from parameter grids, such as scikit-learn's.
+    info = json.loads(json.dumps(info, default=np.generic.item))
     info["sha256"] = _digest(tensors, info)
     metadata = {METADATA_KEY: json.dumps(info, sort_keys=True)}
     try:
@@ -93,10 +98,12 @@ def read_model(path: str | os.PathLike) -> SavedModel:
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
-    except (OSError, SafetensorError) as error:
+    except OSError as error:
+        raise ModelFileError(f"{path}: the file cannot be read: {_reason(error)}") from error
+    except SafetensorError as error:
         raise ModelFileError(
-            f"{path}: not a model file, or one that was cut short: {_reason(error)}; "
-            "train again or restore a copy"
+            f"{path}: not a model file, or one that was cut short ({error}); train one with "
+            "`funksvd train RATINGS`, or restore a copy"
         ) from error
     if METADATA_KEY not in metadata:
         raise ModelFileError(f"{path}: a safetensors file, but not one written by funksvd")
@@ -111,15 +118,18 @@ def read_model(path: str | os.PathLike) -> SavedModel:
         expected = info.pop("sha256")
         tensors = _map_tensors(path)
         if _digest(tensors, {"format_version": version, **info}) != expected:
-            raise _altered(path, "its checksum does not match")
+            raise altered(path, "its checksum does not match")
         return _from_tensors(tensors, info)
     except ModelFileError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _altered(path, f"{type(error).__name__}: {error}") from error
+    except MALFORMED as error:
+        raise altered(path, error) from error
 
 
-def _altered(path: Path, why: str) -> ModelFileError:
+def altered(path: str | os.PathLike, why: str | Exception) -> ModelFileError:
+    """The error for a file that funksvd has written, but not like this."""
+    if isinstance(why, KeyError):
+        why = f"{why} is missing"
     return ModelFileError(
         f"{path}: the model file is damaged or was altered ({why}); train again or restore a copy"
     )
@@ -147,19 +157,17 @@ def _to_tensors(model: SavedModel) -> dict[str, np.ndarray]:
 
 def _from_tensors(tensors: dict[str, np.ndarray], info: dict) -> SavedModel:
     user_ids, item_ids = _read_ids(tensors, "user_ids"), _read_ids(tensors, "item_ids")
-    parameters = Parameters(
-        float(tensors["global_mean"][0]), *(tensors[name] for name in Parameters._fields[1:])
-    )
-    n_users, n_items, n_factors = len(user_ids), len(item_ids), parameters.user_factors.shape[-1]
-    shapes = ((n_users,), (n_items,), (n_users, n_factors), (n_items, n_factors))
-    for name, shape in zip(Parameters._fields[1:], shapes, strict=True):
-        array = getattr(parameters, name)
-        if array.shape != shape or array.dtype != np.float32:
-            raise ValueError(f"{name} is {array.dtype} of shape {array.shape}, not {shape}")
+    n_users, n_items = len(user_ids), len(item_ids)
+    n_factors = tensors["user_factors"].shape[-1]
+    shapes = ((1,), (n_users,), (n_items,), (n_users, n_factors), (n_items, n_factors))
+    arrays = []
+    for name, shape in zip(Parameters._fields, shapes, strict=True):
+        array = _expect(tensors, name, np.float64 if name == "global_mean" else np.float32, shape)
         if not np.isfinite(array).all():
             raise ValueError(f"{name} holds values that are not finite")
+        arrays.append(array)
     return SavedModel(
-        parameters,
+        Parameters(float(arrays[0][0]), *arrays[1:]),
         user_ids,
         item_ids,
         _read_user_items(tensors, "seen", n_users, n_items),
@@ -168,12 +176,28 @@ def _from_tensors(tensors: dict[str, np.ndarray], info: dict) -> SavedModel:
     )
 
 
+def _expect(
+    tensors: dict[str, np.ndarray], name: str, dtype: type, shape: tuple[int, ...] | None = None
+) -> np.ndarray:
+    """A tensor of that kind and shape, or any one-dimensional one; kernels rely on it."""
+    array = tensors[name]
+    if array.dtype != dtype or not array.flags.aligned:
+        raise ValueError(f"{name} is {array.dtype}, not {np.dtype(dtype)}")
+    if array.ndim != 1 if shape is None else array.shape != shape:
+        raise ValueError(f"{name} has the shape {array.shape}, not {shape or 'one dimension'}")
+    return array
+
+
 def _read_ids(tensors: dict[str, np.ndarray], name: str) -> np.ndarray:
     if name in tensors:
-        return tensors[name]
-    text, offsets = tensors[f"{name}.utf8"].tobytes(), tensors[f"{name}.offsets"].tolist()
-    ids = np.empty(len(offsets) - 1, dtype=object)
-    ids[:] = [text[a:b].decode() for a, b in zip(offsets, offsets[1:], strict=False)]
+        ids = _expect(tensors, name, np.int64)
+    else:
+        text = _expect(tensors, f"{name}.utf8", np.uint8).tobytes()
+        offsets = _read_offsets(tensors, f"{name}.offsets", len(text)).tolist()
+        ids = np.empty(len(offsets) - 1, dtype=object)
+        ids[:] = [text[a:b].decode() for a, b in pairwise(offsets)]
+    if not (ids[:-1] < ids[1:]).all():  # rows are found by bisection
+        raise ValueError(f"{name} are not in ascending order")
     return ids
 
 
@@ -182,14 +206,23 @@ def _read_user_items(
 ) -> UserItems | None:
     if f"{name}.indptr" not in tensors:
         return None
-    indptr, items = tensors[f"{name}.indptr"], tensors[f"{name}.items"]
-    fits = len(indptr) == n_users + 1 and indptr[0] == 0 and indptr[-1] == len(items)
-    # Kernels follow these numbers without checking bounds.
-    if not fits or (np.diff(indptr) < 0).any():
-        raise ValueError(f"{name}.indptr does not fit {name}.items")
+    items = _expect(tensors, f"{name}.items", np.int32)
+    indptr = _read_offsets(tensors, f"{name}.indptr", len(items))
+    if len(indptr) != n_users + 1:
+        raise ValueError(f"{name}.indptr is for {len(indptr) - 1:,} users, not {n_users:,}")
     if len(items) and not 0 <= items.min() <= items.max() < n_items:
         raise ValueError(f"{name}.items holds items that do not exist")
     return UserItems(indptr, items)
+
+
+def _read_offsets(tensors: dict[str, np.ndarray], name: str, end: int) -> np.ndarray:
+    """Where parts begin, and where the last one ends; kernels follow them without any check."""
+    offsets = _expect(tensors, name, np.int64)
+    # Ordered by comparison: a difference of huge numbers overflows to any sign.
+    ordered = (offsets[:-1] <= offsets[1:]).all()
+    if len(offsets) == 0 or offsets[0] != 0 or offsets[-1] != end or not ordered:
+        raise ValueError(f"{name} does not cut {end:,} values into parts")
+    return offsets
 
 
 def _digest(tensors: dict[str, np.ndarray], info: dict) -> str:

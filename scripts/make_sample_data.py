@@ -26,14 +26,14 @@ RANK = 3
 MEAN, USER_STD, ITEM_STD, FACTOR_STD, NOISE_STD = 3.6, 0.35, 0.35, 0.55, 0.6
 FIRST_DAY, LAST_DAY = 1_577_836_800, 1_735_689_599  # 2020 to 2024, seconds since 1970
 
-ADJECTIVES = (
-    "Silent Crimson Last Hidden Electric Broken Golden Midnight Paper Distant "
-    "Frozen Wild Invisible Burning Gentle Hollow Lucky Restless Velvet Northern"
-).split()
-NOUNS = (
-    "Harbour Orchard Engine Letter Horizon Garden Station Mirror River Signal "
-    "Lantern Mountain Carousel Winter Compass Theatre Island Shadow Bridge Summer"
-).split()
+ADJECTIVES = """
+    Silent Crimson Last Hidden Electric Broken Golden Midnight Paper Distant
+    Frozen Wild Invisible Burning Gentle Hollow Lucky Restless Velvet Northern
+"""
+NOUNS = """
+    Harbour Orchard Engine Letter Horizon Garden Station Mirror River Signal
+    Lantern Mountain Carousel Winter Compass Theatre Island Shadow Bridge Summer
+"""
 
 
 class Sample(NamedTuple):
@@ -83,12 +83,10 @@ def make_ratings(seed: int) -> Sample:
 def make_titles(seed: int) -> list[str]:
     """A title and a year for each item, all different."""
     generator = np.random.default_rng([seed, 1])
-    pairs = generator.permutation(len(ADJECTIVES) * len(NOUNS))[:N_ITEMS]
+    names = [f"{a} {n}" for a in ADJECTIVES.split() for n in NOUNS.split()]
+    chosen = generator.permutation(len(names))[:N_ITEMS]
     years = generator.integers(1950, 2020, N_ITEMS)
-    return [
-        f"The {ADJECTIVES[pair // len(NOUNS)]} {NOUNS[pair % len(NOUNS)]} ({year})"
-        for pair, year in zip(pairs, years, strict=True)
-    ]
+    return [f"The {names[at]} ({year})" for at, year in zip(chosen, years, strict=True)]
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 import os
 from dataclasses import dataclass
 
@@ -65,29 +66,34 @@ class Hyperparameters:
 
     def check(self) -> None:
         """Raise `FunkSVDError`, naming the first hyperparameter that is out of its range."""
-        for name, low in (("n_factors", 1), ("n_epochs", 1), ("patience", 1), ("seed", 0)):
+        limits = {"n_factors": 1, "n_epochs": 1, "patience": 1, "seed": 0, "n_threads": 1}
+        for name, low in limits.items():
             value = getattr(self, name)
-            if isinstance(value, bool) or int(value) != value or value < low:
+            if name == "n_threads" and value is None:
+                continue
+            if not isinstance(value, numbers.Integral) or value < low:
                 raise FunkSVDError(f"{name} must be a whole number of at least {low}, not {value}")
         for name in ("learning_rate", "learning_rate_decay"):
             value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise FunkSVDError(f"{name} must be greater than 0, not {value}")
+            if not (_is_finite(value) and value > 0):
+                raise FunkSVDError(f"{name} must be a number greater than 0, not {value!r}")
         for name in ("reg", "bias_reg", "init_std"):
             value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
-                raise FunkSVDError(f"{name} must be at least 0, not {value}")
-        if not 0 <= self.validation_fraction < 1:
+            if not (_is_finite(value) and value >= 0):
+                raise FunkSVDError(f"{name} must be a number of at least 0, not {value!r}")
+        fraction = self.validation_fraction
+        if not (_is_finite(fraction) and 0 <= fraction < 1):
             raise FunkSVDError(
-                "validation_fraction must be at least 0 and less than 1, "
-                f"not {self.validation_fraction}"
+                f"validation_fraction must be at least 0 and less than 1, not {fraction!r}"
             )
-        if self.n_threads is not None and self.n_threads < 1:
-            raise FunkSVDError(f"n_threads must be at least 1, not {self.n_threads}")
 
     def thread_count(self) -> int:
         """Number of threads to use."""
         return self.n_threads or available_processors()
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, numbers.Real) and math.isfinite(value)
 
 
 def available_processors() -> int:

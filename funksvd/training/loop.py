@@ -224,9 +224,12 @@ def scaled_rates(
     the descent to follow the same path, the factors' learning rate must be divided by c and their
     lambda multiplied by c (put c r, c b, sqrt(c) p and sqrt(c) q into eqs. 4 to 8); the biases'
     stay as they are.
+
+    Without biases the factors carry the mean as well, and rows as long as that bear smaller steps
+    only: c is then at least a tenth of the ratings' magnitude.
     """
     return (
-        np.float32(learning_rate / scale.magnitude),
+        np.float32(learning_rate / max(scale.spread, scale.magnitude / 10)),
         np.float32(learning_rate if hyperparameters.biases else 0.0),
         np.float32(hyperparameters.reg * scale.spread),
         np.float32(hyperparameters.bias_reg),

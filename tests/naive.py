@@ -1,0 +1,62 @@
+"""An independent reference in pure Python. It imports nothing from the package.
+
+Written from the formulas, one rating and one number at a time, to be read rather than to be fast.
+"""
+
+import math
+
+
+def predict(mean, user_bias, item_bias, p, q):
+    """mu + b_u + b_i + p . q."""
+    return mean + user_bias + item_bias + sum(a * b for a, b in zip(p, q, strict=True))
+
+
+def loss(mean, user_biases, item_biases, user_factors, item_factors, ratings, reg, bias_reg):
+    """Half the squared errors plus half the weighted squares, once for each (u, i, r)."""
+    total = 0.0
+    for u, i, r in ratings:
+        e = r - predict(mean, user_biases[u], item_biases[i], user_factors[u], item_factors[i])
+        total += 0.5 * e * e
+        total += 0.5 * bias_reg * (user_biases[u] ** 2 + item_biases[i] ** 2)
+        total += 0.5 * reg * sum(x * x for x in user_factors[u])
+        total += 0.5 * reg * sum(x * x for x in item_factors[i])
+    return total
+
+
+def sgd_pass(
+    mean, user_biases, item_biases, user_factors, item_factors, ratings, lr, bias_lr, reg, bias_reg
+):
+    """One step a rating, in order; all four rows move from their old values. Changes the lists.
+
+    Returns the sum of the squared errors, each before its step.
+    """
+    total = 0.0
+    for u, i, r in ratings:
+        p, q = list(user_factors[u]), list(item_factors[i])
+        b_u, b_i = user_biases[u], item_biases[i]
+        e = r - predict(mean, b_u, b_i, p, q)
+        total += e * e
+        user_biases[u] = b_u - bias_lr * (-e + bias_reg * b_u)
+        item_biases[i] = b_i - bias_lr * (-e + bias_reg * b_i)
+        for f in range(len(p)):
+            user_factors[u][f] = p[f] - lr * (-e * q[f] + reg * p[f])
+            item_factors[i][f] = q[f] - lr * (-e * p[f] + reg * q[f])
+    return total
+
+
+def best_items(scores, n, excluded):
+    """Indices of the n highest scores that are not excluded; of equals the lower index first."""
+    candidates = [i for i in range(len(scores)) if i not in excluded]
+    return sorted(candidates, key=lambda i: (-scores[i], i))[:n]
+
+
+def cosine(a, b):
+    """Cosine of the angle between two vectors; 0 if one of them is zero."""
+    norms = math.hypot(*a) * math.hypot(*b)
+    return sum(x * y for x, y in zip(a, b, strict=True)) / norms if norms else 0.0
+
+
+def rmse(values, predictions):
+    """Root mean squared error."""
+    squares = [(r - s) ** 2 for r, s in zip(values, predictions, strict=True)]
+    return math.sqrt(sum(squares) / len(squares))

@@ -1,0 +1,93 @@
+"""Rules of the house that a machine can check."""
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from funksvd_cli.main import cli
+
+import funksvd
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted((ROOT / "funksvd").rglob("*.py")) + sorted((ROOT / "cli").rglob("*.py"))
+
+
+def run_tool(*command):
+    tool = shutil.which(command[0], path=str(Path(sys.executable).parent)) or command[0]
+    result = subprocess.run([tool, *command[1:]], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_ruff_finds_nothing():
+    run_tool("ruff", "check", "--no-cache")
+
+
+def test_ruff_would_format_nothing():
+    run_tool("ruff", "format", "--check", "--no-cache")
+
+
+def test_imports_go_down_only():
+    run_tool("lint-imports", "--no-cache")
+
+
+def test_all_packages_are_installed():
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    folders = {
+        ".".join(path.parent.relative_to(ROOT).parts)
+        for path in SOURCES
+        if path.name == "__init__.py"
+    }
+    ref = {"funksvd_cli" if name == "cli" else name for name in folders}
+    assert set(config["tool"]["setuptools"]["packages"]) == ref
+
+
+def test_the_changelog_knows_this_version():
+    assert f"## {funksvd.__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_file_is_too_long(path):
+    assert len(path.read_text().splitlines()) <= 400
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_function_has_too_many_arguments_and_all_have_type_hints(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        arguments = node.args.posonlyargs + node.args.args + node.args.kwonlyargs
+        assert len(arguments) <= 12, f"{node.name} has {len(arguments)} arguments"
+        if "kernels" in path.parts:
+            continue  # the compiler infers the types there
+        bare = [a.arg for a in arguments if a.annotation is None and a.arg not in ("self", "cls")]
+        assert not bare, f"{node.name}: no type hint for {bare}"
+        assert node.returns is not None or node.name == "__init__", f"{node.name}: what it returns"
+
+
+def test_the_public_names_are_there():
+    for name in funksvd.__all__:
+        assert getattr(funksvd, name) is not None
+    assert set(funksvd.__all__) <= set(dir(funksvd))
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        funksvd.nonsense  # noqa: B018
+
+
+@pytest.mark.parametrize("command", ["import funksvd", "from funksvd_cli.main import cli"])
+def test_importing_loads_nothing_heavy(command):
+    heavy = ["numpy", "scipy", "numba", "pandas", "pyarrow", "rich", "safetensors"]
+    code = f"{command}; import sys; print([m for m in {heavy} if m in sys.modules])"
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", sorted(cli.commands))
+def test_each_command_is_in_the_readme_and_has_an_example(name):
+    assert f"`funksvd {name}" in (ROOT / "README.md").read_text()
+    assert re.search(r"Examples?:\n +funksvd " + name, cli.commands[name].epilog)

@@ -1,0 +1,246 @@
+"""`FunkSVD`: learning from what people have, refit, interruption, saving."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+
+from funksvd import FunkSVD, FunkSVDError, Monitor, NotFittedError, Ratings, RatingsError
+
+QUICK = {"n_factors": 5, "n_epochs": 6}
+
+
+@pytest.fixture
+def ratings(planted):
+    return planted(60, 50, 2, 1500, 0.3)
+
+
+@pytest.fixture
+def model(ratings):
+    return FunkSVD(**QUICK).fit(ratings)
+
+
+def same(one, other):
+    return all(np.array_equal(a, b) for a, b in zip(one.parameters, other.parameters, strict=True))
+
+
+class TestFit:
+    def test_a_table_arrays_and_ratings_give_the_same_model(self, ratings, model):
+        frame = ratings.to_pandas()
+        pairs = frame[["user", "item"]]
+        assert same(FunkSVD(**QUICK).fit(frame), model)
+        assert same(FunkSVD(**QUICK).fit(pairs, frame["rating"]), model)
+        assert same(FunkSVD(**QUICK).fit(pairs.to_numpy(), frame["rating"].to_numpy()), model)
+
+    def test_a_sparse_matrix(self):
+        matrix = scipy.sparse.random_array((20, 15), density=0.4, rng=np.random.default_rng(0))
+        fitted = FunkSVD(**QUICK).fit(Ratings.from_scipy(matrix))
+        assert fitted.user_factors.shape == (20, 5)
+
+    def test_ids_without_a_rating_are_not_in_the_model(self, ratings):
+        part = ratings.subset(ratings.user_index < 10)
+        fitted = FunkSVD(**QUICK).fit(part)
+        assert fitted.user_ids.tolist() == ratings.user_ids[:10].tolist()
+        assert fitted.user_factors.shape == (10, 5)
+
+    def test_hyperparameters_are_left_as_they_were_given(self, model):
+        assert model.get_params() == FunkSVD(**QUICK).get_params()
+
+    def test_refit_learns_from_all_ratings_for_the_best_number_of_epochs(self, ratings, model):
+        assert model.refitted
+        assert model.n_ratings == len(ratings)
+        again = FunkSVD(**QUICK | {"n_epochs": model.best_epoch}, validation_fraction=0)
+        assert same(again.fit(ratings), model)
+
+    def test_no_refit_keeps_the_model_of_the_search(self, ratings):
+        fitted = FunkSVD(**QUICK, refit=False).fit(ratings)
+        assert not fitted.refitted
+        assert fitted.n_ratings == len(ratings) - round(0.05 * len(ratings))
+        assert fitted.history[fitted.best_epoch - 1].valid_rmse is not None
+
+    def test_the_validation_part_is_not_learned_from_before_the_refit(self, ratings):
+        class Sizes(Monitor):
+            def __init__(self):
+                self.told = []
+
+            def fit_started(self, *facts):
+                self.told.append(facts)
+
+        sizes = Sizes()
+        FunkSVD(**QUICK, validation_fraction=0.2).fit(ratings, monitor=sizes)
+        (purpose, n_ratings, n_validation, n_epochs), refit = sizes.told
+        assert (purpose, n_ratings, n_validation, n_epochs) == ("search", 1200, 300, 6)
+        assert refit[:3] == ("refit", 1500, 0)
+
+    def test_a_given_validation_part_with_unknown_ids(self, ratings):
+        validation = Ratings.from_arrays([1, 2, 9999], [1, 2, 8888], [3.0, 4.0, 2.0])
+        searched = FunkSVD(**QUICK, refit=False).fit(ratings, validation=validation)
+        assert searched.n_ratings == len(ratings)
+        refitted = FunkSVD(**QUICK).fit(ratings, validation=validation)
+        assert 9999 in refitted.user_ids
+        assert 9999 not in searched.user_ids
+
+    def test_the_seed_decides(self, ratings, model):
+        assert same(FunkSVD(**QUICK).fit(ratings), model)
+        assert not same(FunkSVD(**QUICK, seed=1).fit(ratings), model)
+
+    @pytest.mark.parametrize(
+        ("users", "items", "values", "message"),
+        [
+            ([], [], [], "there are no ratings to learn from"),
+            ([1, 2], [1, 1], [3, 3], r"all 2 ratings are 3, .*Name it with --rating-col"),
+        ],
+    )
+    def test_nothing_to_learn(self, users, items, values, message):
+        ratings = Ratings.from_arrays(np.array(users, int), np.array(items, int), values)
+        with pytest.raises(RatingsError, match=message):
+            FunkSVD(**QUICK).fit(ratings)
+
+    def test_two_ratings_are_enough(self):
+        fitted = FunkSVD(**QUICK).fit(Ratings.from_arrays(["a", "b"], ["x", "x"], [1, 2]))
+        assert 1 <= fitted.predict("a", "x") <= 2
+
+    def test_a_hyperparameter_out_of_range(self, ratings):
+        with pytest.raises(FunkSVDError, match="n_factors must be a whole number"):
+            FunkSVD(n_factors=0).fit(ratings)
+
+
+class InterruptAfter(Monitor):
+    """Interrupts at the end of an epoch of the search or of the refit."""
+
+    def __init__(self, purpose, epoch):
+        self.wanted = (purpose, epoch)
+
+    def fit_started(self, purpose, *_):
+        self.purpose = purpose
+
+    def epoch_done(self, record, is_best):
+        if (self.purpose, record.epoch) == self.wanted:
+            raise KeyboardInterrupt
+
+
+class TestInterrupt:
+    def test_in_the_search_the_best_epoch_is_kept(self, ratings):
+        fitted = FunkSVD(**QUICK)
+        with pytest.raises(KeyboardInterrupt):
+            fitted.fit(ratings, monitor=InterruptAfter("search", 2))
+        assert fitted.is_fitted
+        assert len(fitted.history) == 2
+        assert not fitted.refitted
+
+    def test_in_the_refit_the_model_of_the_search_is_kept(self, ratings):
+        fitted = FunkSVD(**QUICK)
+        with pytest.raises(KeyboardInterrupt):
+            fitted.fit(ratings, monitor=InterruptAfter("refit", 1))
+        assert same(fitted, FunkSVD(**QUICK, refit=False).fit(ratings))
+        assert not fitted.refitted
+
+    def test_before_the_first_epoch_there_is_no_model(self, ratings):
+        class Hasty(Monitor):
+            def ratings_done(self, n_ratings):
+                raise KeyboardInterrupt
+
+        fitted = FunkSVD(**QUICK)
+        with pytest.raises(KeyboardInterrupt):
+            fitted.fit(ratings, monitor=Hasty())
+        assert not fitted.is_fitted
+
+
+class TestNotFitted:
+    @pytest.mark.parametrize("name", ["user_factors", "global_mean", "parameters", "history"])
+    def test_learned_attributes_say_what_to_do(self, name):
+        with pytest.raises(NotFittedError, match=r"the model has no .* yet: call fit"):
+            getattr(FunkSVD(), name)
+        assert not hasattr(FunkSVD(), name)
+
+    def test_predict(self):
+        with pytest.raises(NotFittedError):
+            FunkSVD().predict(1, 1)
+
+    def test_other_names_are_plain_attribute_errors(self):
+        with pytest.raises(AttributeError, match="object has no attribute 'nonsense'"):
+            FunkSVD().nonsense  # noqa: B018
+
+
+class TestSave:
+    def test_what_is_loaded_is_what_was_saved(self, model, ratings, tmp_path):
+        model.save(tmp_path / "m")
+        loaded = FunkSVD.load(tmp_path / "m")
+        assert same(loaded, model)
+        assert loaded.get_params() == model.get_params()
+        assert loaded.recommend(1) == model.recommend(1)
+        assert loaded.similar(1) == model.similar(1)
+        assert loaded.best_epoch == model.best_epoch
+        assert loaded.refitted
+        assert loaded.rating_scale == model.rating_scale
+        assert [record[:4] for record in loaded.history] == [r[:4] for r in model.history]
+        assert loaded.evaluate(ratings) == model.evaluate(ratings)
+
+    def test_what_is_loaded_can_be_saved_again_to_the_same_bytes(self, model, tmp_path):
+        model.save(tmp_path / "one")
+        FunkSVD.load(tmp_path / "one").save(tmp_path / "two")
+        assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+    def test_text_ids(self, tmp_path):
+        ratings = Ratings.from_arrays(["007", "7", "ünï"], ["a,b", "b", "a,b"], [1, 2, 3])
+        model = FunkSVD(**QUICK, validation_fraction=0).fit(ratings)
+        model.save(tmp_path / "m")
+        assert FunkSVD.load(tmp_path / "m").user_ids.tolist() == ["007", "7", "ünï"]
+
+    def test_without_the_seen_pairs(self, model, tmp_path):
+        model.save(tmp_path / "with")
+        model.save(tmp_path / "without", with_seen=False)
+        assert (tmp_path / "without").stat().st_size < (tmp_path / "with").stat().st_size
+        loaded = FunkSVD.load(tmp_path / "without")
+        with pytest.raises(FunkSVDError, match="--include-seen"):
+            loaded.recommend(1)
+        assert len(loaded.recommend(1, include_seen=True)) == 10
+
+    def test_an_unfitted_model_cannot_be_saved(self, tmp_path):
+        with pytest.raises(NotFittedError):
+            FunkSVD().save(tmp_path / "m")
+        assert not list(tmp_path.iterdir())
+
+
+class TestScikitLearn:
+    def test_clone(self, model):
+        base = pytest.importorskip("sklearn.base")
+        copy = base.clone(model)
+        assert copy.get_params() == model.get_params()
+        assert not copy.is_fitted
+
+    def test_set_params_knows_its_names(self):
+        assert FunkSVD().set_params(n_factors=3).n_factors == 3
+        with pytest.raises(FunkSVDError, match="no hyperparameter 'n_factor'; it has n_factors"):
+            FunkSVD().set_params(n_factor=3)
+
+    def test_grid_search(self, ratings):
+        selection = pytest.importorskip("sklearn.model_selection")
+        frame = ratings.to_pandas()
+        search = selection.GridSearchCV(FunkSVD(**QUICK), {"reg": [0.02, 50.0]}, cv=3)
+        search.fit(frame[["user", "item"]], frame["rating"])
+        assert search.best_params_ == {"reg": 0.02}
+        assert -1.5 < search.best_score_ < 0
+        assert search.predict(frame[["user", "item"]]).shape == (len(frame),)
+
+    def test_cross_val_score_is_the_negative_rmse(self, ratings):
+        selection = pytest.importorskip("sklearn.model_selection")
+        frame = ratings.to_pandas()
+        pairs, values = frame[["user", "item"]].to_numpy(), frame["rating"].to_numpy()
+        scores = selection.cross_val_score(FunkSVD(**QUICK), pairs, values, cv=2)
+        fold = len(values) // 2
+        fitted = FunkSVD(**QUICK).fit(pairs[fold:], values[fold:])
+        errors = values[:fold] - fitted.predict(pairs[:fold])
+        assert scores[0] == pytest.approx(-np.sqrt(np.mean(errors**2)), rel=1e-5)
+
+    def test_it_counts_as_fitted_only_when_it_is(self, model):
+        validation = pytest.importorskip("sklearn.utils.validation")
+        exceptions = pytest.importorskip("sklearn.exceptions")
+        validation.check_is_fitted(model)
+        with pytest.raises(exceptions.NotFittedError):
+            validation.check_is_fitted(FunkSVD())
+
+
+def test_history_is_easily_a_table(model):
+    table = pd.DataFrame(model.history)
+    assert list(table.columns) == ["epoch", "learning_rate", "train_rmse", "valid_rmse", "seconds"]

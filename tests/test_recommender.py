@@ -1,0 +1,183 @@
+"""Predict, recommend, similar, evaluate: in raw ids, against the naive reference."""
+
+from itertools import pairwise
+
+import naive
+import numpy as np
+import pandas as pd
+import pytest
+
+from funksvd import FunkSVD, FunkSVDError, Ratings, RatingsError, UnknownIdError, hold_out
+
+
+@pytest.fixture(scope="module")
+def model(sample):
+    return FunkSVD(n_factors=7, n_epochs=15).fit(sample)
+
+
+def naive_scores(model, user):
+    u = model.user_ids.tolist().index(user)
+    return [
+        naive.predict(
+            model.global_mean,
+            float(model.user_biases[u]),
+            float(model.item_biases[i]),
+            model.user_factors[u].tolist(),
+            model.item_factors[i].tolist(),
+        )
+        for i in range(len(model.item_ids))
+    ]
+
+
+def clip(score, model):
+    low, high = model.rating_scale
+    return min(max(score, low), high)
+
+
+class TestPredict:
+    def test_equals_the_naive_prediction(self, model):
+        items = model.item_ids.tolist()
+        ref = [clip(score, model) for score in naive_scores(model, 3)]
+        np.testing.assert_allclose(model.predict([3] * len(items), items), ref, rtol=1e-5)
+
+    def test_one_id_goes_with_all_of_the_other(self, model):
+        both = model.predict([3, 3, 3], [1, 2, 5])
+        np.testing.assert_array_equal(model.predict(3, [1, 2, 5]), both)
+        np.testing.assert_array_equal(model.predict([3], [1, 2, 5]), both)
+        assert model.predict(3, 5) == both[2]
+        assert isinstance(model.predict(3, 5), float)
+
+    def test_pairs_in_one_argument(self, model):
+        pairs = pd.DataFrame({"user": [3, 4], "item": [1, 2]})
+        ref = model.predict([3, 4], [1, 2])
+        np.testing.assert_array_equal(model.predict(pairs), ref)
+        np.testing.assert_array_equal(model.predict(pairs.to_numpy()), ref)
+
+    def test_unknown_ids_are_predicted_from_what_is_known(self, model):
+        bias = float(model.user_biases[model.user_ids.tolist().index(3)])
+        assert model.predict(3, 10**9) == pytest.approx(model.global_mean + bias, rel=1e-6)
+        assert model.predict(-1, 10**9) == pytest.approx(model.global_mean, rel=1e-6)
+
+    def test_an_integer_and_its_text_are_the_same_id(self, model):
+        assert model.predict("3", "5") == model.predict(3, 5)
+        assert model.predict("03", "5") != model.predict(3, 5)
+
+    def test_nothing_to_predict(self, model):
+        assert model.predict([], []).shape == (0,)
+
+    @pytest.mark.parametrize(
+        ("users", "items", "message"),
+        [
+            ([1, 2], [1, 2, 3], "2 users and 3 items do not make pairs"),
+            ([1.5], [1], "user ids are float64; they must be integers or text"),
+            ([[1, 2, 3]], None, r"pairs must be of shape \(n, 2\)"),
+            ([1, "a"], [1, 1], "they must be all integers or all text"),
+        ],
+    )
+    def test_arguments_that_make_no_sense(self, model, users, items, message):
+        with pytest.raises(RatingsError, match=message):
+            model.predict(users, items)
+
+
+class TestRecommend:
+    def test_the_best_unseen_items_come_first(self, model, sample):
+        rated = set(sample.item_index[sample.user_ids[sample.user_index] == 3].tolist())
+        scores = naive_scores(model, 3)
+        comp = model.recommend(3, n=400)
+        assert len(comp) == len(scores) - len(rated)
+        best = naive.best_items(scores, 10, rated)
+        assert [r.item for r in comp[:10]] == model.item_ids[best].tolist()
+        ref = [clip(scores[i], model) for i in best]
+        np.testing.assert_allclose([r.prediction for r in comp[:10]], ref, rtol=1e-5)
+
+    def test_seen_items_on_request(self, model):
+        comp = model.recommend(3, n=400, include_seen=True)
+        assert sorted(r.item for r in comp) == model.item_ids.tolist()
+
+    def test_held_out_ratings_are_left_out_too(self, sample):
+        holdout = hold_out(sample, test_fraction=0.3)
+        fitted = FunkSVD(n_factors=3, n_epochs=2).fit(holdout.training)
+        fitted.remember_origin(holdout)
+        rated = set(sample.item_ids[sample.item_index[sample.user_ids[sample.user_index] == 3]])
+        recommended = {r.item for r in fitted.recommend(3, n=400)}
+        assert not rated & recommended
+        assert recommended | rated >= set(fitted.item_ids.tolist())
+
+    @pytest.mark.parametrize("n_threads", [1, 3])
+    def test_all_users_at_once_equal_one_at_a_time(self, model, monkeypatch, n_threads):
+        monkeypatch.setattr("funksvd.scoring.SCORES_PER_BATCH", 400 * 37 * n_threads)
+        monkeypatch.setattr(model, "n_threads", n_threads)
+        batches = list(model.recommend_all(n=4))
+        assert len(batches) > 10
+        users = np.concatenate([batch["user"] for batch in batches])
+        items = np.concatenate([batch["item"] for batch in batches])
+        ranks = np.concatenate([batch["rank"] for batch in batches])
+        assert users.tolist() == np.repeat(model.user_ids, 4).tolist()
+        assert ranks.tolist() == [1, 2, 3, 4] * len(model.user_ids)
+        for user in (1, 400, 800):
+            assert items[users == user].tolist() == [r.item for r in model.recommend(user, 4)]
+
+    def test_a_user_who_has_rated_everything(self):
+        ratings = Ratings.from_arrays([1, 1, 2], [1, 2, 1], [3, 4, 5])
+        fitted = FunkSVD(n_factors=2, n_epochs=2, validation_fraction=0).fit(ratings)
+        assert fitted.recommend(1) == []
+        assert [r.item for r in fitted.recommend(2)] == [2]
+
+    def test_an_unknown_user_is_an_error_that_shows_known_ones(self, model):
+        with pytest.raises(UnknownIdError) as error:
+            model.recommend("nobody")
+        assert str(error.value) == (
+            "the model does not know user nobody; it knows 800 users, for instance 1, 2, 3"
+        )
+
+    def test_n_must_be_positive(self, model):
+        with pytest.raises(FunkSVDError, match="n must be at least 1, not 0"):
+            model.recommend(3, n=0)
+
+
+class TestSimilar:
+    def test_cosines_equal_the_naive_ones(self, model):
+        comp = model.similar(5, n=400)
+        row = model.item_ids.tolist().index(5)
+        factors = model.item_factors.tolist()
+        ref = {
+            item: naive.cosine(factors[row], factors[i])
+            for i, item in enumerate(model.item_ids.tolist())
+            if i != row
+        }
+        assert {s.item for s in comp} == set(ref)
+        np.testing.assert_allclose(
+            [s.similarity for s in comp], [ref[s.item] for s in comp], atol=1e-5
+        )
+        assert all(a.similarity >= b.similarity for a, b in pairwise(comp))
+
+    def test_an_unknown_item(self, model):
+        with pytest.raises(UnknownIdError, match="does not know item 99999; it knows 400 items"):
+            model.similar(99999)
+
+
+class TestEvaluate:
+    def test_equals_the_naive_error(self, model, sample):
+        part = sample.subset(np.arange(500))
+        frame = part.to_pandas()
+        predictions = model.predict(frame["user"].to_numpy(), frame["item"].to_numpy())
+        comp = model.evaluate(part)
+        assert comp.rmse == pytest.approx(
+            naive.rmse(frame["rating"].tolist(), predictions.tolist()), rel=1e-6
+        )
+        assert comp.rmse_interval.low < comp.rmse < comp.rmse_interval.high
+        assert comp.mae_interval.low < comp.mae < comp.mae_interval.high
+        assert comp.already_learned == 1
+        assert comp.n_ratings == 500
+
+    def test_shares_of_unknown_ids(self, model):
+        ratings = Ratings.from_arrays(
+            ["1", "2", "x", "y"], ["10**9", "3", "4", "z"], [3.0, 4.0, 2.0, 5.0]
+        )
+        comp = model.evaluate(ratings)
+        assert comp.unknown_users == 0.5
+        assert comp.unknown_items == 0.5
+
+    def test_nothing_to_evaluate_on(self, model, sample):
+        with pytest.raises(RatingsError, match="there are no ratings to evaluate on"):
+            model.evaluate(sample.subset(np.zeros(len(sample), bool)))

@@ -1,0 +1,290 @@
+"""The epoch loop: what is kept, when it stops, what happens when it goes wrong."""
+
+import naive
+import numpy as np
+import pytest
+
+from funksvd import DivergenceError, Monitor, objective
+from funksvd.objective import Parameters, Regularization
+from funksvd.scoring import predict_pairs
+from funksvd.training import Hyperparameters, Scale, Triples, plan_blocks, train
+from funksvd.training.loop import initial_parameters, scaled_rates
+
+
+def as_triples(ratings):
+    return Triples(ratings.user_index, ratings.item_index, ratings.values)
+
+
+def shape_of(ratings):
+    return ratings.n_users, ratings.n_items
+
+
+@pytest.fixture
+def ratings(planted):
+    return planted(60, 50, 2, 1500, 0.3)
+
+
+@pytest.fixture
+def parts(ratings):
+    chosen = np.random.default_rng(5).random(len(ratings)) < 0.2
+    return as_triples(ratings.subset(~chosen)), as_triples(ratings.subset(chosen))
+
+
+class Recorder(Monitor):
+    """Remembers all it is told; `at_epoch` is called at the end of each epoch."""
+
+    def __init__(self, at_epoch=lambda epoch: None):
+        self.at_epoch = at_epoch
+        self.records, self.best, self.restarts, self.n_done = [], [], [], 0
+
+    def ratings_done(self, n_ratings):
+        self.n_done += n_ratings
+
+    def epoch_done(self, record, is_best):
+        self.records.append(record)
+        self.best.append(is_best)
+        self.at_epoch(record.epoch)
+
+    def restarted(self, epoch, learning_rate):
+        self.restarts.append((epoch, learning_rate))
+
+
+def test_one_epoch_equals_a_naive_pass_over_the_blocks(ratings):
+    hyperparameters = Hyperparameters(n_factors=5, n_epochs=1, seed=3)
+    comp = train(as_triples(ratings), shape_of(ratings), hyperparameters)
+
+    generator = np.random.default_rng(3)
+    scale = Scale.of(ratings.values, biases=True)
+    start = initial_parameters(
+        as_triples(ratings), shape_of(ratings), hyperparameters, scale, generator
+    )
+    plan = plan_blocks(*as_triples(ratings), shape_of(ratings))
+    ref = [array.astype(float).tolist() for array in start[1:]]
+    rates = [float(rate) for rate in scaled_rates(hyperparameters, 0.025, scale)]
+    squared_error = 0.0
+    for shift in generator.permutation(plan.n_groups):
+        for block in plan.stratum(shift):
+            block_ratings = zip(
+                plan.user_index[block],
+                plan.item_index[block],
+                plan.values[block].astype(float),
+                strict=True,
+            )
+            squared_error += naive.sgd_pass(start.global_mean, *ref, block_ratings, *rates)
+    for comp_array, ref_array in zip(comp.parameters[1:], ref, strict=True):
+        np.testing.assert_allclose(comp_array, np.array(ref_array), rtol=1e-4, atol=1e-6)
+    ref_rmse = np.sqrt(squared_error / len(ratings))
+    assert comp.history[0].train_rmse == pytest.approx(ref_rmse, rel=1e-5)
+
+
+def test_the_loss_falls_and_ends_where_its_gradient_nearly_vanishes(ratings):
+    hyperparameters = Hyperparameters(
+        n_factors=3, n_epochs=600, learning_rate=0.05, learning_rate_decay=0.985, reg=0.1
+    )
+    result = train(as_triples(ratings), shape_of(ratings), hyperparameters)
+    scale = Scale.of(ratings.values, biases=True)
+    regularization = Regularization(0.1 * scale.spread, hyperparameters.bias_reg)
+    point = Parameters(
+        result.parameters.global_mean, *(a.astype(np.float64) for a in result.parameters[1:])
+    )
+    gradient = objective.gradients(point, *as_triples(ratings), regularization)
+    start = initial_parameters(
+        as_triples(ratings), shape_of(ratings), hyperparameters, scale, np.random.default_rng(0)
+    )
+    at_start = objective.gradients(start, *as_triples(ratings), regularization)
+    for name in Parameters._fields[1:3]:
+        assert np.linalg.norm(getattr(gradient, name)) < 0.01 * np.linalg.norm(
+            getattr(at_start, name)
+        )
+    losses = [objective.loss(p, *as_triples(ratings), regularization) for p in (start, point)]
+    assert losses[1] < 0.35 * losses[0]
+
+
+@pytest.mark.parametrize("n_threads", [2, 4])
+def test_threads_do_not_change_a_bit(sample, n_threads):
+    one, several = (
+        train(
+            as_triples(sample),
+            shape_of(sample),
+            Hyperparameters(n_factors=17, n_epochs=4, n_threads=n),
+            validation=as_triples(sample),
+        )
+        for n in (1, n_threads)
+    )
+    assert plan_blocks(*as_triples(sample), shape_of(sample)).n_groups > 1
+    for ref, comp in zip(one.parameters[1:], several.parameters[1:], strict=True):
+        np.testing.assert_array_equal(comp, ref)
+    assert [r[:4] for r in one.history] == [r[:4] for r in several.history]
+
+
+def test_the_best_epoch_is_kept_and_patience_ends_training(parts, ratings):
+    training, validation = parts
+    # no regularization and too many factors: validation gets worse after a while
+    hyperparameters = Hyperparameters(
+        n_factors=30, reg=0, bias_reg=0, learning_rate=0.1, learning_rate_decay=1, patience=4
+    )
+    recorder = Recorder()
+    result = train(
+        training, shape_of(ratings), hyperparameters, validation=validation, monitor=recorder
+    )
+    rmses = [record.valid_rmse for record in result.history]
+    assert result.best_epoch == np.argmin(rmses) + 1
+    assert len(rmses) < hyperparameters.n_epochs
+    assert result.best_epoch < len(rmses) <= result.best_epoch + 4
+    assert recorder.records == result.history
+    assert recorder.best == [
+        rmse < min(rmses[:at], default=np.inf) for at, rmse in enumerate(rmses)
+    ]
+    limits = (float(training.values.min()), float(training.values.max()))
+    predictions = predict_pairs(result.parameters, *validation[:2], limits=limits)
+    assert naive.rmse(validation.values.tolist(), predictions.tolist()) == pytest.approx(
+        min(rmses), rel=1e-6
+    )
+
+
+def test_without_validation_all_epochs_run_and_the_last_is_kept(ratings):
+    result = train(as_triples(ratings), shape_of(ratings), Hyperparameters(n_factors=4, n_epochs=7))
+    assert len(result.history) == result.best_epoch == 7
+    assert result.history[3].valid_rmse is None
+    assert result.history[3].learning_rate == pytest.approx(0.025 * 0.95**3)
+
+
+def test_progress_counts_every_rating_once_an_epoch(ratings):
+    recorder = Recorder()
+    train(
+        as_triples(ratings),
+        shape_of(ratings),
+        Hyperparameters(n_factors=4, n_epochs=3),
+        monitor=recorder,
+    )
+    assert recorder.n_done == 3 * len(ratings)
+
+
+def test_divergence_is_caught_in_its_epoch_and_starts_again_smaller(ratings):
+    recorder = Recorder()
+    result = train(
+        as_triples(ratings),
+        shape_of(ratings),
+        Hyperparameters(n_factors=8, n_epochs=30, learning_rate=3, learning_rate_decay=1),
+        monitor=recorder,
+    )
+    assert recorder.restarts
+    assert result.rate_factor == 0.5 ** len(recorder.restarts)
+    assert recorder.restarts[0][1] == 1.5
+    assert all(np.isfinite(array).all() for array in result.parameters[1:])
+    assert [record.epoch for record in result.history] == list(range(1, 31))
+    assert result.history[-1].train_rmse < result.history[0].train_rmse
+
+
+def test_an_epoch_is_repeated_from_its_start_after_divergence(ratings):
+    # A learning rate that grows tenfold an epoch: good epochs first, then one that diverges.
+    growing = {"n_factors": 4, "learning_rate": 0.003, "learning_rate_decay": 10}
+    recorder = Recorder()
+    result = train(
+        as_triples(ratings),
+        shape_of(ratings),
+        Hyperparameters(**growing, n_epochs=4),
+        monitor=recorder,
+    )
+    first_bad = recorder.restarts[0][0]
+    assert first_bad > 1
+    before = train(
+        as_triples(ratings), shape_of(ratings), Hyperparameters(**growing, n_epochs=first_bad - 1)
+    )
+    assert [r[:3] for r in result.history[: first_bad - 1]] == [r[:3] for r in before.history]
+    assert result.history[first_bad - 1].train_rmse < before.history[-1].train_rmse * 1.5
+
+
+def test_hopeless_divergence_is_an_error_that_says_what_to_do(ratings):
+    hyperparameters = Hyperparameters(n_factors=4, learning_rate=1e9)
+    with pytest.raises(DivergenceError, match=r"diverges even with a learning rate of .*--reg"):
+        train(as_triples(ratings), shape_of(ratings), hyperparameters)
+
+
+def interrupt_at(epoch):
+    def at_epoch(done):
+        if done == epoch:
+            raise KeyboardInterrupt
+
+    return at_epoch
+
+
+def test_an_interrupt_keeps_the_best_epoch(parts, ratings):
+    training, validation = parts
+    hyperparameters = Hyperparameters(n_factors=4)
+    result = train(
+        training,
+        shape_of(ratings),
+        hyperparameters,
+        validation=validation,
+        monitor=Recorder(interrupt_at(3)),
+    )
+    assert result.interrupted
+    whole = train(training, shape_of(ratings), hyperparameters, validation=validation, n_epochs=3)
+    for ref, comp in zip(whole.parameters[1:], result.parameters[1:], strict=True):
+        np.testing.assert_array_equal(comp, ref)
+
+
+def test_an_interrupt_within_an_epoch_goes_back_to_its_start(ratings):
+    class Impatient(Recorder):
+        def ratings_done(self, n_ratings):
+            super().ratings_done(n_ratings)
+            if self.n_done == 2 * len(ratings):  # the last stratum of the second epoch is done
+                raise KeyboardInterrupt
+
+    hyperparameters = Hyperparameters(n_factors=4)
+    result = train(as_triples(ratings), shape_of(ratings), hyperparameters, monitor=Impatient())
+    first = train(as_triples(ratings), shape_of(ratings), hyperparameters, n_epochs=1)
+    assert result.interrupted
+    assert result.best_epoch == 1
+    np.testing.assert_array_equal(result.parameters.user_factors, first.parameters.user_factors)
+
+
+def test_an_interrupt_before_the_first_epoch_is_passed_on(ratings):
+    class Hasty(Monitor):
+        def ratings_done(self, n_ratings):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(as_triples(ratings), shape_of(ratings), Hyperparameters(), monitor=Hasty())
+
+
+@pytest.mark.parametrize("factor", [0.01, 20.0, 1000.0])
+def test_the_unit_of_the_ratings_does_not_matter(ratings, factor):
+    hyperparameters = Hyperparameters(n_factors=6, n_epochs=25)
+    ref = train(as_triples(ratings), shape_of(ratings), hyperparameters)
+    scaled = as_triples(ratings)._replace(values=ratings.values * np.float32(factor))
+    comp = train(scaled, shape_of(ratings), hyperparameters)
+    pairs = ratings.user_index, ratings.item_index
+    np.testing.assert_allclose(
+        predict_pairs(comp.parameters, *pairs) / factor,
+        predict_pairs(ref.parameters, *pairs),
+        rtol=1e-3,
+    )
+
+
+def test_rows_without_training_ratings_are_zero(ratings):
+    n_users, n_items = shape_of(ratings)
+    result = train(
+        as_triples(ratings), (n_users + 2, n_items + 1), Hyperparameters(n_factors=3, n_epochs=2)
+    )
+    assert not result.parameters.user_factors[n_users:].any()
+    assert not result.parameters.item_factors[n_items:].any()
+    assert not result.parameters.user_biases[n_users:].any()
+
+
+@pytest.mark.parametrize("offset", [0, 200])
+def test_without_biases_there_is_no_mean_either(ratings, offset):
+    shifted = as_triples(ratings)._replace(values=ratings.values + np.float32(offset))
+    recorder = Recorder()
+    result = train(
+        shifted,
+        shape_of(ratings),
+        Hyperparameters(n_factors=6, n_epochs=100, biases=False, reg=0),
+        monitor=recorder,
+    )
+    assert result.parameters.global_mean == 0
+    assert not result.parameters.user_biases.any()
+    assert not result.parameters.item_biases.any()
+    assert not recorder.restarts
+    assert result.history[-1].train_rmse < 0.9 * Scale.of(ratings.values, True).spread
