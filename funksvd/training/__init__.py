@@ -1,9 +1,10 @@
 """Learning: the block plan, the epoch loop, what can be chosen and what is reported."""
 
 from funksvd.training.hyperparameters import Hyperparameters, available_processors
-from funksvd.training.loop import Scale, TrainingResult, Triples, train
+from funksvd.training.loop import TrainingResult, Triples, train
 from funksvd.training.monitor import EpochRecord, Monitor
 from funksvd.training.plan import BlockPlan, plan_blocks
+from funksvd.training.scale import Scale
 
 __all__ = [
     "BlockPlan",

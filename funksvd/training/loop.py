@@ -16,10 +16,12 @@ from funksvd.scoring import predict_pairs
 from funksvd.training.hyperparameters import Hyperparameters
 from funksvd.training.monitor import EpochRecord, Monitor
 from funksvd.training.plan import BlockPlan, plan_blocks
+from funksvd.training.scale import Rates, Scale, scaled_rates
+from funksvd.training.stopping import EarlyStopping
 
 MAX_RESTARTS = 12
-NOTABLE_IMPROVEMENT = 1e-4
-"""An epoch whose validation RMSE is not lower by this share counts against the patience."""
+DIVERGED = 2.0
+"""An epoch has diverged when its errors are so many times as large as the ratings' spread."""
 
 
 class Triples(NamedTuple):
@@ -34,36 +36,6 @@ class Triples(NamedTuple):
     user_index: np.ndarray
     item_index: np.ndarray
     values: np.ndarray
-
-
-class Scale(NamedTuple):
-    """How large the ratings are, in their own units.
-
-    Parameters
-    ----------
-    center : float
-        mu: the mean, or 0 for a model without biases.
-    spread : float
-        Standard deviation.
-    magnitude : float
-        Root mean square of the ratings less `center`.
-    low, high : float
-        Smallest and largest rating.
-    """
-
-    center: float
-    spread: float
-    magnitude: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, values: np.ndarray, biases: bool) -> Scale:
-        mean = float(np.mean(values, dtype=np.float64))
-        spread = float(np.std(values, dtype=np.float64))
-        center = float(np.float32(mean)) if biases else 0.0
-        magnitude = spread if biases else float(np.hypot(mean, spread))
-        return cls(center, spread, magnitude, float(values.min()), float(values.max()))
 
 
 class TrainingResult(NamedTuple):
@@ -164,15 +136,15 @@ def train(
     parameters = initial_parameters(triples, shape, hyperparameters, scale, generator)
     plan = plan_blocks(*triples, shape)
     n_threads = hyperparameters.thread_count()
-    limits = (scale.low, scale.high)
 
-    last_good, best = _copy(parameters), _copy(parameters)
+    last_good = best = _copy(parameters)
+    best_epoch = 0
     history: list[EpochRecord] = []
-    best_epoch, n_restarts, interrupted = 0, 0, False
-    notable_epoch, notable_rmse = 0, np.inf
+    stopping = EarlyStopping(hyperparameters.patience)
+    n_restarts, interrupted = 0, False
     with ThreadPoolExecutor(n_threads) as pool:
         try:
-            while len(history) < n_epochs:
+            while len(history) < n_epochs and not stopping.is_exhausted:
                 epoch = len(history) + 1
                 decay = hyperparameters.learning_rate_decay ** (epoch - 1)
                 learning_rate = hyperparameters.learning_rate * rate_factor * decay
@@ -180,33 +152,24 @@ def train(
                 strata = generator.permutation(plan.n_groups)
                 started = time.perf_counter()
                 train_rmse = run_epoch(parameters, plan, strata, rates, pool, monitor.ratings_done)
-                if not train_rmse < 2 * scale.magnitude:  # NaN and infinity included
+                if not train_rmse < DIVERGED * scale.magnitude:  # NaN and infinity included
+                    if n_restarts == MAX_RESTARTS:
+                        raise DivergenceError(_divergence_message(learning_rate))
                     n_restarts += 1
-                    if n_restarts > MAX_RESTARTS:
-                        raise DivergenceError(_divergence_message(hyperparameters, n_restarts))
                     rate_factor /= 2
-                    _copy(last_good, into=parameters)
+                    parameters = _copy(last_good)
                     monitor.restarted(epoch, learning_rate / 2)
                     continue
                 valid_rmse = None
                 if validation is not None:
-                    valid_rmse = _rmse(parameters, validation, limits, n_threads)
+                    valid_rmse = _rmse(parameters, validation, scale.limits, n_threads)
                 seconds = time.perf_counter() - started
-                record = EpochRecord(epoch, learning_rate, train_rmse, valid_rmse, seconds)
-                is_best = valid_rmse is None or best_epoch == 0
-                is_best = is_best or valid_rmse < history[best_epoch - 1].valid_rmse
-                _copy(parameters, into=last_good)
+                history.append(EpochRecord(epoch, learning_rate, train_rmse, valid_rmse, seconds))
+                last_good = _copy(parameters)
+                is_best = stopping.is_best(epoch, valid_rmse)
                 if is_best:
-                    _copy(parameters, into=best)
-                    best_epoch = epoch
-                history.append(record)
-                monitor.epoch_done(record, is_best)
-                if valid_rmse is None:
-                    continue
-                if valid_rmse < notable_rmse * (1 - NOTABLE_IMPROVEMENT):
-                    notable_epoch, notable_rmse = epoch, valid_rmse
-                if epoch - notable_epoch >= hyperparameters.patience:
-                    break
+                    best, best_epoch = last_good, epoch
+                monitor.epoch_done(history[-1], is_best)
         except KeyboardInterrupt:
             if best_epoch == 0:
                 raise
@@ -215,32 +178,11 @@ def train(
     return TrainingResult(best, history, best_epoch, rate_factor, interrupted)
 
 
-def scaled_rates(
-    hyperparameters: Hyperparameters, learning_rate: float, scale: Scale
-) -> tuple[np.float32, np.float32, np.float32, np.float32]:
-    """Learning rates and regularization in the units of the ratings, as `sgd_block` takes them.
-
-    Ratings that are c times as large have biases c times and factors sqrt(c) times as large. For
-    the descent to follow the same path, the factors' learning rate must be divided by c and their
-    lambda multiplied by c (put c r, c b, sqrt(c) p and sqrt(c) q into eqs. 4 to 8); the biases'
-    stay as they are.
-
-    Without biases the factors carry the mean as well, and rows as long as that bear smaller steps
-    only: c is then at least a tenth of the ratings' magnitude.
-    """
-    return (
-        np.float32(learning_rate / max(scale.spread, scale.magnitude / 10)),
-        np.float32(learning_rate if hyperparameters.biases else 0.0),
-        np.float32(hyperparameters.reg * scale.spread),
-        np.float32(hyperparameters.bias_reg),
-    )
-
-
 def run_epoch(
     parameters: Parameters,
     plan: BlockPlan,
     strata: np.ndarray,
-    rates: tuple[np.float32, np.float32, np.float32, np.float32],
+    rates: Rates,
     pool: ThreadPoolExecutor,
     on_ratings_done: Callable[[int], None],
 ) -> float:
@@ -253,7 +195,7 @@ def run_epoch(
     plan : BlockPlan
     strata : ndarray of shape (n_groups,), int
         The order in which the strata are run.
-    rates : tuple
+    rates : tuple of four float32
         From `scaled_rates`.
     pool : ThreadPoolExecutor
     on_ratings_done : callable
@@ -300,17 +242,12 @@ def _sum_in_order(tasks: list) -> float:
         wait(tasks)
 
 
-def _copy(source: Parameters, into: Parameters | None = None) -> Parameters:
-    if into is None:
-        return source._replace(**{n: a.copy() for n, a in source._asdict().items() if n[0] != "g"})
-    for target, array in zip(into[1:], source[1:], strict=True):
-        np.copyto(target, array)
-    return into
+def _copy(parameters: Parameters) -> Parameters:
+    return Parameters(parameters.global_mean, *(array.copy() for array in parameters[1:]))
 
 
-def _divergence_message(hyperparameters: Hyperparameters, n_restarts: int) -> str:
-    tried = hyperparameters.learning_rate / 2 ** (n_restarts - 1)
+def _divergence_message(learning_rate: float) -> str:
     return (
-        f"training diverges even with a learning rate of {tried:.2g}: "
+        f"training diverges even with a learning rate of {learning_rate:.2g}: "
         "look for outliers among the ratings, or give a larger regularization (--reg)"
     )

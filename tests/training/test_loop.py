@@ -8,7 +8,8 @@ from funksvd import DivergenceError, Monitor, objective
 from funksvd.objective import Parameters, Regularization
 from funksvd.scoring import predict_pairs
 from funksvd.training import Hyperparameters, Scale, Triples, plan_blocks, train
-from funksvd.training.loop import initial_parameters, scaled_rates
+from funksvd.training.loop import initial_parameters
+from funksvd.training.scale import scaled_rates
 
 
 def as_triples(ratings):

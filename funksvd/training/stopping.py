@@ -1,0 +1,36 @@
+"""When to stop."""
+
+from __future__ import annotations
+
+import math
+
+NOTABLE_IMPROVEMENT = 1e-4
+"""An epoch whose validation RMSE is not lower by this share counts against the patience."""
+
+
+class EarlyStopping:
+    """Follows the validation RMSE; without one, the latest epoch is always the best.
+
+    Parameters
+    ----------
+    patience : int
+        Epochs without a notable improvement after which it is time to stop.
+    """
+
+    def __init__(self, patience: int) -> None:
+        self.patience = patience
+        self.is_exhausted = False
+        self._best = self._notable = math.inf
+        self._notable_epoch = 0
+
+    def is_best(self, epoch: int, valid_rmse: float | None) -> bool:
+        """Take note of an epoch; whether it is the best so far."""
+        if valid_rmse is None:
+            return True
+        if valid_rmse < self._notable * (1 - NOTABLE_IMPROVEMENT):
+            self._notable, self._notable_epoch = valid_rmse, epoch
+        self.is_exhausted = epoch - self._notable_epoch >= self.patience
+        if valid_rmse >= self._best:
+            return False
+        self._best = valid_rmse
+        return True
