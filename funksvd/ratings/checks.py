@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from funksvd.ratings.coded import Coded, booleans, numbers
+from funksvd.ratings.coded import Coded, booleans, mask, numbers, text_array
 from funksvd.ratings.labels import CANONICAL_INTEGER
 from funksvd.ratings.layout import NUMBER
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
-ISO_TIME = (
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?)?"
-)
+ISO_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?)?"
 ZONED = r" ?(Z|UTC|[+-][0-9]{2}:?[0-9]{2})$"
 
 USE_ENCODING = "give the file's encoding, for instance --encoding latin-1"
@@ -64,7 +62,7 @@ def ratings(column: Coded) -> Checked:
     texts, bad = _strings(column.texts, trim=True)
     is_number = booleans(pc.match_substring_regex(texts, f"^(?:{NUMBER})$"))
     values = np.full(len(texts), np.nan)
-    fine = texts if is_number.all() else texts.filter(_mask(is_number))
+    fine = texts if is_number.all() else texts.filter(mask(is_number))
     values[is_number] = numbers([pc.cast(fine, pa.float64())], np.float64)
     bad |= ~(np.abs(values) <= FLOAT32_MAX)
     with np.errstate(over="ignore"):
@@ -84,7 +82,7 @@ def timestamps(column: Coded) -> Checked:
         chosen = booleans(pc.match_substring_regex(texts, pattern))
         if chosen.any():
             where = np.flatnonzero(chosen)
-            values[where], fine[where] = convert(texts.filter(_mask(chosen)))
+            values[where], fine[where] = convert(texts.filter(mask(chosen)))
     return Checked(column.codes, values, bad | ~fine, column.texts)
 
 
@@ -128,24 +126,21 @@ def _strings(texts: pa.Array, trim: bool) -> tuple[pa.Array, np.ndarray]:
     try:
         strings = texts.cast(pa.string())
     except pa.ArrowInvalid:
-        decoded = [_decoded(text) for text in texts.to_pylist()]
-        bad = np.array([text is None for text in decoded], bool)
-        strings = pa.array([text or "" for text in decoded], pa.string())
+        raw = texts.to_pylist()
+        bad = np.array([not _is_utf8(text) for text in raw], bool)
+        valid = [b"" if wrong else text for text, wrong in zip(raw, bad, strict=True)]
+        strings = text_array(valid, pa.string())
     if trim:
         strings = pc.ascii_trim_whitespace(strings)
     return strings, bad
 
 
-def _decoded(text: bytes) -> str | None:
+def _is_utf8(text: bytes) -> bool:
     try:
-        return text.decode()
+        text.decode()
     except UnicodeDecodeError:
-        return None
-
-
-def _mask(chosen: np.ndarray) -> pa.Array:
-    bits = np.packbits(chosen, bitorder="little")
-    return pa.Array.from_buffers(pa.bool_(), len(chosen), [None, pa.py_buffer(bits)])
+        return False
+    return True
 
 
 def _whole_seconds(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
@@ -170,7 +165,6 @@ def _slow_seconds(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
         except ValueError:
             continue
         if time.tzinfo is None:
-            time = time.replace(tzinfo=timezone.utc)
+            time = time.replace(tzinfo=UTC)
         values[at], fine[at] = int(time.timestamp() // 1), True
     return values, fine
-

@@ -29,7 +29,7 @@ def from_dictionary(column: pa.ChunkedArray) -> Coded:
     """A column of Arrow's dictionary type."""
     column = column.unify_dictionaries()
     if column.num_chunks == 0:
-        return Coded(np.empty(0, np.int32), pa.array([], pa.binary()))
+        return Coded(np.empty(0, np.int32), text_array([], pa.binary()))
     texts = as_binary(column.chunk(0).dictionary)
     return Coded(numbers([chunk.indices for chunk in column.chunks], np.int32), texts)
 
@@ -37,6 +37,20 @@ def from_dictionary(column: pa.ChunkedArray) -> Coded:
 def as_binary(texts: pa.Array) -> pa.Array:
     """A string array as bytes, without copying and without a look at them."""
     return pa.Array.from_buffers(pa.binary(), len(texts), texts.buffers(), offset=texts.offset)
+
+
+def text_array(texts: Sequence[bytes], kind: pa.DataType) -> pa.Array:
+    """Texts as Arrow's, by way of buffers: `pa.array` would import pandas."""
+    offsets = np.zeros(len(texts) + 1, np.int32)
+    np.cumsum([len(text) for text in texts], out=offsets[1:])
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(texts))]
+    return pa.Array.from_buffers(kind, len(texts), buffers)
+
+
+def mask(chosen: np.ndarray) -> pa.Array:
+    """A NumPy boolean array as Arrow's."""
+    bits = np.packbits(chosen, bitorder="little")
+    return pa.Array.from_buffers(pa.bool_(), len(chosen), [None, pa.py_buffer(bits)])
 
 
 def numbers(chunks: Sequence[pa.Array], dtype: type) -> np.ndarray:

@@ -14,6 +14,7 @@ from funksvd.ratings import coded, lines
 from funksvd.ratings.coded import Coded
 from funksvd.ratings.files import Source, damage_explained
 from funksvd.ratings.layout import Layout
+from funksvd.ratings.records import careful_stream
 
 ARROW_BLOCK = 8 << 20
 TEXT = pa.dictionary(pa.int32(), pa.string())
@@ -96,19 +97,21 @@ def _parse(
         except pa.ArrowInvalid as error:
             if "Empty CSV file" not in str(error) and "Could not skip" not in str(error):
                 raise
-            empty = {name: pa.array([], kind) for name, kind in column_types.items()}
-            table = pa.table(empty)
-    columns, times = {}, None
+            table = pa.schema(column_types).empty_table()
+    columns, times, n_rows = {}, None, table.num_rows
     for role, position in layout.columns.items():
         column = table[str(position)]
+        table = table.drop_columns(str(position))  # its memory is soon needed for the codes
         if role == "timestamp" and integer_times:
             times = coded.numbers(column.chunks, np.int64)
         else:
             columns[role] = coded.from_dictionary(column)
     if layout.netflix:
+        if sum(notes.counts) != n_rows:  # what counts as a blank line is not settled
+            raise pa.ArrowInvalid("the movies' rows do not add up")
         codes = np.repeat(np.arange(len(notes.movies), dtype=np.int32), notes.counts)
-        columns["item"] = Coded(codes, pa.array(notes.movies, pa.binary()))
-    return RawColumns(columns, times, table.num_rows, notes.n_wrong)
+        columns["item"] = Coded(codes, coded.text_array(notes.movies, pa.binary()))
+    return RawColumns(columns, times, n_rows, notes.n_wrong)
 
 
 def _opened(
@@ -117,5 +120,5 @@ def _opened(
     plain = len(layout.separator) == 1 and layout.separator != " " and not layout.netflix
     if sources[0].path and plain and not careful and lines.is_utf8(encoding):
         return pa.OSFile(sources[0].path)
-    stream = lines.careful_stream if careful else lines.arrow_stream
+    stream = careful_stream if careful else lines.arrow_stream
     return pa.PythonFile(lines.BlockStream(stream(sources, layout, encoding, notes)), mode="r")

@@ -40,58 +40,54 @@ def resolve_duplicates(ratings: Ratings, policy: str = "last") -> tuple[Ratings,
     """
     if policy not in POLICIES:
         raise RatingsError(f"duplicates must be one of {', '.join(POLICIES)}, not {policy!r}")
-    pair = ratings.user_index.astype(np.int64)
-    pair *= ratings.n_items
-    pair += ratings.item_index
-    order, is_first = _grouped(pair)
-    starts = np.flatnonzero(is_first)
-    n_dropped = len(order) - len(starts)
+    order, is_first = _grouped(ratings)
+    n_dropped = len(order) - int(is_first.sum())
     if n_dropped == 0:
         return ratings, 0
-    if ratings.timestamps is not None:
-        _sort_groups_by_time(order, is_first, pair, ratings.timestamps)
-    ends = np.append(starts[1:], len(order)) - 1
+    is_last = np.append(is_first[1:], True)
+    is_repeated = ~(is_first & is_last)
+    rows, is_first_row = order[is_repeated], is_first[is_repeated]
     if policy == "error":
-        at = order[starts[np.argmax(ends > starts)]]
-        user = ratings.user_ids[ratings.user_index[at]]
-        item = ratings.item_ids[ratings.item_index[at]]
+        user = ratings.user_ids[ratings.user_index[rows[0]]]
+        item = ratings.item_ids[ratings.item_index[rows[0]]]
         raise RatingsError(
             f"{ratings.source}: {n_dropped:,} ratings repeat a (user, item) pair, for instance "
             f"user {user}, item {item}; keep the last, the first or the mean of them with "
             "duplicates = last, first or mean"
         )
-    kept = order[starts if policy == "first" else ends]
+    if ratings.timestamps is not None:
+        group = np.cumsum(is_first_row)
+        rows = rows[np.lexsort((ratings.timestamps[rows], group))]
+        order[is_repeated] = rows
     values = ratings.values
     if policy == "mean":
-        sums = np.add.reduceat(values[order].astype(np.float64), starts)
+        starts = np.flatnonzero(is_first_row)
+        counts = np.diff(starts, append=len(rows))
         values = values.copy()
-        values[kept] = sums / (ends - starts + 1)
-    return replace(ratings, values=values).subset(np.sort(kept)), n_dropped
+        values[rows[starts + counts - 1]] = (
+            np.add.reduceat(values[rows].astype(np.float64), starts) / counts
+        )
+    keep = np.zeros(len(order), dtype=bool)
+    keep[order[is_first if policy == "first" else is_last]] = True
+    return replace(ratings, values=values).subset(keep), n_dropped
 
 
-def _grouped(pair: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A stable sorting order, and where in it another pair begins."""
+def _grouped(ratings: Ratings) -> tuple[np.ndarray, np.ndarray]:
+    """An order that puts equal pairs together, by position, and where in it a pair begins."""
+    pair = ratings.user_index.astype(np.int64)
+    pair *= ratings.n_items
+    pair += ratings.item_index
     n_bits = len(pair).bit_length()
     if int(pair.max(initial=0)).bit_length() + n_bits <= 63:
         # NumPy sorts 64-bit integers several times faster than it finds their sorting order.
-        ordered = pair << n_bits
-        ordered |= np.arange(len(pair))
-        ordered.sort()
-        order = ordered & ((1 << n_bits) - 1)
-        ordered >>= n_bits
+        pair <<= n_bits
+        pair |= np.arange(len(pair))
+        pair.sort()
+        order = pair & ((1 << n_bits) - 1)
+        pair >>= n_bits
     else:
         order = np.argsort(pair, kind="stable")
-        ordered = pair[order]
+        pair = pair[order]
     is_first = np.ones(len(order), dtype=bool)
-    np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
+    np.not_equal(pair[1:], pair[:-1], out=is_first[1:])
     return order, is_first
-
-
-def _sort_groups_by_time(
-    order: np.ndarray, is_first: np.ndarray, pair: np.ndarray, timestamps: np.ndarray
-) -> None:
-    """Sort the ratings of each repeated pair by time, in place; ties stay in their order."""
-    is_repeated = ~is_first
-    is_repeated[:-1] |= ~is_first[1:]
-    rows = order[is_repeated]
-    order[is_repeated] = rows[np.lexsort((timestamps[rows], pair[rows]))]

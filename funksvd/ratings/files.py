@@ -11,12 +11,13 @@ import shutil
 import stat
 import sys
 import tempfile
+import weakref
 import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from funksvd.errors import RatingsError
 
@@ -91,6 +92,26 @@ class damage_explained:  # noqa: N801 (reads as a statement, like contextlib.sup
             ) from error
 
 
+class _Layered:
+    """A file read through others, which are closed with it."""
+
+    def __init__(self, file: Any, *below: Any) -> None:
+        self._files = (file, *below)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._files[0], name)
+
+    def __enter__(self) -> _Layered:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        for file in self._files:
+            file.close()
+
+
 def open_path(path: str | os.PathLike[str]) -> Source:
     """A source for a path, or for "-" (standard input); it is not decompressed yet.
 
@@ -138,8 +159,14 @@ def member(source: Source, name: str) -> Source:
     """A member of a zip archive."""
 
     def opened() -> BinaryIO:
-        with damage_explained(source.name):
-            return zipfile.ZipFile(source.open()).open(name)
+        file = source.open()
+        try:
+            with damage_explained(source.name):
+                archive = zipfile.ZipFile(file)
+                return _Layered(archive.open(name), archive, file)
+        except BaseException:
+            file.close()
+            raise
 
     packing = f"{source.note}, zip" if source.note else "zip"
     return Source(f"{source.name}:{name}", opened, note=packing)
@@ -147,22 +174,22 @@ def member(source: Source, name: str) -> Source:
 
 def member_names(source: Source) -> list[str]:
     """Names of the files in a zip archive, without what operating systems leave there."""
-    with damage_explained(source.name), zipfile.ZipFile(source.open()) as archive:
+    with damage_explained(source.name), source.open() as file, zipfile.ZipFile(file) as archive:
         names = [info.filename for info in archive.infolist() if not info.is_dir()]
     return [n for n in names if not n.startswith("__MACOSX/") and not Path(n).name.startswith(".")]
 
 
 def _opener(source: Source, kind: str) -> Callable[[], BinaryIO]:
-    if kind == "zstd":
-
-        def opened() -> BinaryIO:
+    def opened() -> BinaryIO:
+        file = source.open()
+        if kind == "zstd":
             import pyarrow
 
-            return pyarrow.CompressedInputStream(source.open(), "zstd")
+            return _Layered(pyarrow.CompressedInputStream(file, kind), file)
+        module = {"gzip": gzip, "bzip2": bz2, "xz": lzma}[kind]
+        return _Layered(module.open(file, "rb"), file)
 
-        return opened
-    module = {"gzip": gzip, "bzip2": bz2, "xz": lzma}[kind]
-    return lambda: module.open(source.open(), "rb")
+    return opened
 
 
 def _spooled(stream: BinaryIO, name: str) -> Source:
@@ -177,6 +204,7 @@ def _spooled(stream: BinaryIO, name: str) -> Source:
         file.seek(0)
         return file
 
+    weakref.finalize(opened, spool.close)
     return Source(name, opened)
 
 

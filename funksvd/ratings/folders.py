@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from funksvd.errors import RatingsError
-from funksvd.ratings.files import Source, decompressed, compression, member, member_names
-from funksvd.ratings.files import open_path
+from funksvd.ratings.files import Source, compression, decompressed, member, member_names, open_path
 
 RATINGS_NAMES = (
     r"ratings\.csv",

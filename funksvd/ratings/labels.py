@@ -4,7 +4,10 @@ An id array is sorted, has no repeats and is of one of two kinds: int64, or an o
 `str`. Integers stay integers and anything else stays text, so `7` and `"007"` never meet.
 """
 
+from __future__ import annotations
+
 import re
+from typing import Any
 
 import numpy as np
 
@@ -14,12 +17,12 @@ CANONICAL_INTEGER = r"^(0|-?[1-9][0-9]{0,18})$"
 """Text that stands for an integer and for nothing else: `7`, but not `007`, `+7` or `7.0`."""
 
 
-def is_integer_ids(ids):
+def is_integer_ids(ids: np.ndarray) -> bool:
     """Whether an id array holds integers (otherwise it holds text)."""
     return ids.dtype.kind == "i"
 
 
-def as_labels(labels, what="ids"):
+def as_labels(labels: Any, what: str = "ids") -> np.ndarray:
     """Turn a caller's ids into an int64 array or an object array of `str`.
 
     Parameters
@@ -76,7 +79,7 @@ def as_labels(labels, what="ids"):
     return array
 
 
-def encode(labels):
+def encode(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Sorted distinct ids, and for each label its row among them.
 
     Parameters
@@ -95,11 +98,11 @@ def encode(labels):
     return ids, index.astype(np.int32)
 
 
-def find(ids, labels):
+def find(ids: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Rows of labels in an id array, -1 for those it does not hold.
 
-    Labels of the other kind (text against integers) are simply not found: whoever calls this
-    with a file's ids should tell the person when nothing at all is.
+    An integer and the text that stands for it (`7` and `"7"`, but not `"007"`) are the same
+    label here: which kind a column of a file has depends on all of its ids.
 
     Parameters
     ----------
@@ -111,29 +114,22 @@ def find(ids, labels):
     -------
     ndarray of shape (n,), int32
     """
-    if ids.size == 0 or labels.size == 0 or is_integer_ids(ids) != is_integer_ids(labels):
+    if ids.size == 0 or labels.size == 0:
         return np.full(len(labels), -1, dtype=np.int32)
     if not is_integer_ids(ids):
         row_of = {label: row for row, label in enumerate(ids.tolist())}
-        return np.fromiter((row_of.get(label, -1) for label in labels), np.int32, len(labels))
+        texts = map(str, labels.tolist())
+        return np.fromiter((row_of.get(text, -1) for text in texts), np.int32, len(labels))
+    if not is_integer_ids(labels):
+        integers = np.fromiter(map(is_integer, labels), bool, len(labels))
+        rows = np.full(len(labels), -1, dtype=np.int32)
+        rows[integers] = find(ids, labels[integers].astype(np.int64))
+        return rows
     rows = np.searchsorted(ids, labels)
     rows[rows == ids.size] = 0
     return np.where(ids[rows] == labels, rows, -1).astype(np.int32)
 
 
-def parse_label(text, ids):
-    """An id typed by a person, as the kind that `ids` has.
-
-    Parameters
-    ----------
-    text : str or int
-    ids : ndarray, int64 or object
-
-    Returns
-    -------
-    int or str
-        `text` as an integer where the ids are integers and it is one; otherwise as it is.
-    """
-    if is_integer_ids(ids) and re.match(CANONICAL_INTEGER, str(text)):
-        return int(text)
-    return text if is_integer_ids(ids) else str(text)
+def is_integer(text: str) -> bool:
+    """Whether a text stands for an integer of 64 bits and for nothing else."""
+    return bool(re.fullmatch(CANONICAL_INTEGER, text)) and -(2**63) <= int(text) < 2**63

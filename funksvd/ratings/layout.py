@@ -26,8 +26,9 @@ SEPARATORS = {
     " ": "space-separated",
 }
 NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
-NOT_A_NAME = re.compile(rf"{NUMBER}|[+-]?[0-9]+,[0-9]+|nan|[+-]?inf(?:inity)?|null|none|na|",
-                        re.IGNORECASE)
+NOT_A_NAME = re.compile(
+    rf"{NUMBER}|[+-]?[0-9]+,[0-9]+|nan|[+-]?inf(?:inity)?|null|none|na|", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class Layout:
         Lines before the first row, the header included.
     netflix : bool
         Lines like `123:` name the movie of the rows that follow.
+    n_declared : int, optional
+        How many rows the file itself says it has.
     integer_times : bool
         Whether the timestamps in the sample are all integers.
     """
@@ -57,6 +60,7 @@ class Layout:
     description: str = ""
     skip_lines: int = 0
     netflix: bool = False
+    n_declared: int | None = None
     integer_times: bool = field(default=False, compare=False)
 
     @property
@@ -101,6 +105,8 @@ def detect(source: Source, required: Sequence[str], options: ReadOptions) -> Lay
     if re.fullmatch(r"\s*\d+\s*:\s*", first):
         return _netflix([line for _, line in numbered], required, options, source.name)
     sample = [line for _, line in numbered]
+    if detect_separator(sample, len(required)) is None:
+        sample = _joined_at_quotes(sample)
     separator = _separator(sample, required, options, source.name)
     rows = [split(line, separator) for line in sample]
     has_header = _has_header(rows, required, options, source.name)
@@ -151,7 +157,7 @@ def sample_lines(head: bytes, name: str, encoding: str) -> list[str]:
     if first.lstrip().startswith(("{", "[", "<")):
         kind = "an XML or HTML document" if first.lstrip().startswith("<") else "JSON"
         raise RatingsError(f"{name}: this looks like {kind}; convert it to CSV first")
-    return lines[: SAMPLE_LINES + 20]
+    return lines[:SAMPLE_LINES]
 
 
 def split(line: str, separator: str) -> list[str]:
@@ -167,10 +173,12 @@ def split(line: str, separator: str) -> list[str]:
     return [part.strip() for part in row]
 
 
-def detect_separator(sample: Sequence[str], least: int) -> str | None:
+def detect_separator(
+    sample: Sequence[str], least: int, candidates: Sequence[str] = tuple(SEPARATORS)
+) -> str | None:
     """The separator that splits the lines most consistently into at least so many columns."""
     best, best_key = None, (0.0, 0)
-    for separator in SEPARATORS:
+    for separator in candidates:
         counts = Counter(len(split(line, separator)) for line in sample)
         n_columns, n_lines = counts.most_common(1)[0]
         key = (round(n_lines / len(sample), 2), min(n_columns, 3))
@@ -179,14 +187,25 @@ def detect_separator(sample: Sequence[str], least: int) -> str | None:
     return best
 
 
+def _joined_at_quotes(sample: Sequence[str]) -> list[str]:
+    """The lines as records, where a quoted field goes on in the next line."""
+    joined: list[str] = []
+    for line in sample:
+        if joined and joined[-1].count('"') % 2:
+            joined[-1] += " " + line
+        else:
+            joined.append(line)
+    return joined
+
+
 def _separator(
     sample: Sequence[str], required: Sequence[str], options: ReadOptions, name: str
 ) -> str:
     least = len(required)
-    detected = detect_separator(sample[:SAMPLE_LINES], max(least, 2))
     given = options.separator
-    if given is None and least == 1:
-        return detected or ","
+    if given is None and least == 1:  # a blank may be part of an id that has a line of its own
+        return detect_separator(sample, 2, [each for each in SEPARATORS if each != " "]) or ","
+    detected = detect_separator(sample, max(least, 2))
     if given is None and detected is None:
         raise RatingsError(
             f"{name}: too few columns: no usual separator gives at least {least} columns "
@@ -228,7 +247,7 @@ def _has_header(
             position = int(option) - 1
         if 0 <= position < len(first) and NOT_A_NAME.fullmatch(first[position]):
             return False
-        return not any(re.fullmatch(NUMBER, field) for field in first)
+        return known[-1] or not any(re.fullmatch(NUMBER, field) for field in first)
     if any(known) or any(re.fullmatch(NUMBER, field) for field in first):
         return any(known)
     others = [field for row in rows[1:] for field in row[: len(required)]]
@@ -251,9 +270,7 @@ def _integer_times(rows: list[list[str]], columns: dict[str, int]) -> bool:
     return all(re.fullmatch(CANONICAL_INTEGER, row[at]) for row in rows if len(row) > at)
 
 
-def _netflix(
-    sample: list[str], required: Sequence[str], options: ReadOptions, name: str
-) -> Layout:
+def _netflix(sample: list[str], required: Sequence[str], options: ReadOptions, name: str) -> Layout:
     if options.separator not in (None, ",") or any(
         options.column(role) is not None for role in ("user", "item", "rating")
     ):
@@ -269,8 +286,9 @@ def _netflix(
         if n_columns > 2 and not options.ignores_timestamps:
             columns["timestamp"] = 2
     if n_columns < len(set(columns) - {"timestamp"}):
-        raise RatingsError(f"{name}: no ratings after the customers; the rows must be "
-                           "customer,rating,date")
+        raise RatingsError(
+            f"{name}: no ratings after the customers; the rows must be customer,rating,date"
+        )
     described = " ".join({"user": "customer", "timestamp": "date"}.get(c, c) for c in columns)
     return Layout(
         ",",
@@ -306,6 +324,12 @@ def _matrix_market(
     size_at = next((at for at, (_, line) in enumerate(numbered) if not line.startswith("%")), None)
     if size_at is None:
         raise RatingsError(f"{name}: this Matrix Market file ends before its size line")
+    size = numbered[size_at][1].split()
+    if len(size) != 3 or not all(number.isdecimal() for number in size):
+        raise RatingsError(
+            f"{name}, line {numbered[size_at][0]}: this must be the number of rows, columns and "
+            f"entries, but is {shortened(numbered[size_at][1])!r}"
+        )
     n_columns = 2 if kind == "pattern" else 3
     roles = [role for role in ("user", "item", "rating") if role in required]
     columns = {role: names.ROLES.index(role) for role in roles}
@@ -318,6 +342,7 @@ def _matrix_market(
         columns,
         "Matrix Market, rows as users and columns as items, numbered from 1",
         skip_lines=numbered[size_at][0],
+        n_declared=int(size[2]),
     )
 
 

@@ -1,9 +1,6 @@
-"""Text files as streams of bytes: decoding, rewriting for Arrow, and a careful reading by line.
+"""Text files as streams of bytes: decoded, and rewritten so that Arrow can read them.
 
-Arrow reads text fast but separates columns by one character only, and does not say where a row
-stood. So there are two ways through a file: `arrow_stream` hands blocks of whole lines to Arrow,
-rewritten where the layout needs it, and `records` goes through the lines one by one when
-something is wrong with a file and it has to be said where.
+Arrow separates columns by one character only, and knows no Netflix layout.
 """
 
 from __future__ import annotations
@@ -11,31 +8,16 @@ from __future__ import annotations
 import codecs
 import io
 import re
-from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from funksvd.errors import RatingsError
 from funksvd.ratings.files import BLOCK_SIZE, Source, damage_explained
 from funksvd.ratings.layout import Layout
 
-BLANKS = b" \t\r\n\v\f"
 BOM = codecs.BOM_UTF8
-MAX_QUOTED_LINES = 100
-UTF8_NAMES = ("utf-8", "utf-8-sig", "ascii")
-_NEWLINES = re.compile(rb"\r\n?")
-_MOVIE_LINE = re.compile(rb"^[ \t]*(\d+)[ \t]*:[ \t\r]*$", re.MULTILINE)
+UTF8_NAMES = ("utf-8", "utf-8-sig")
+MOVIE_LINE = re.compile(rb"^[ \t]*(\d+)[ \t]*:[ \t\r]*$", re.MULTILINE)
 _BLANK_LINES = re.compile(rb"^[ \t\r]*\n", re.MULTILINE)
-
-
-class Record(NamedTuple):
-    """A row of a text file, where it stands, and its bytes for Arrow (None: wrong columns)."""
-
-    file: str
-    line: int
-    raw: bytes
-    cleaned: bytes | None
-    reason: str
 
 
 class Notes:
@@ -46,7 +28,7 @@ class Notes:
     movies, counts : list
         How many rows follow each `movie_id:` line of Netflix files, in order.
     n_wrong : int
-        Number of rows with wrong columns, which `careful_stream` leaves out.
+        Number of rows with wrong columns, which `records.careful_stream` leaves out.
     """
 
     def __init__(self) -> None:
@@ -147,7 +129,7 @@ def arrow_stream(
         if layout.netflix:
             yield from _without_movie_lines(whole_lines(text), notes, source.name)
         elif layout.separator == " ":
-            yield from map(_single_blanks, whole_lines(text))
+            yield from map(single_blanks, whole_lines(text))
         elif len(layout.separator) > 1:
             old, new = layout.separator.encode(), layout.delimiter.encode()
             yield from (block.replace(old, new) for block in whole_lines(text))
@@ -155,136 +137,21 @@ def arrow_stream(
             yield from text
 
 
-def careful_stream(
-    sources: list[Source], layout: Layout, encoding: str, notes: Notes
-) -> Iterator[bytes]:
-    """As `arrow_stream`, without header and without the rows that have wrong columns."""
-    cleaned: list[bytes] = []
-    size = 0
-    for source in sources:
-        for record in records([source], layout, encoding, notes):
-            if record.cleaned is None:
-                notes.n_wrong += 1
-                continue
-            if layout.netflix:
-                notes.add(1, source.name)
-            cleaned.append(record.cleaned)
-            size += len(record.cleaned)
-            if size > BLOCK_SIZE:
-                yield b"\n".join(cleaned) + b"\n"
-                cleaned, size = [], 0
-    if cleaned:
-        yield b"\n".join(cleaned) + b"\n"
-
-
-def records(
-    sources: list[Source], layout: Layout, encoding: str, notes: Notes | None = None
-) -> Iterator[Record]:
-    """Every row of the files, those with wrong columns included; blank lines are no rows."""
-    for source in sources:
-        ahead: deque[tuple[int, bytes]] = deque()
-        lines = _numbered_lines(source, encoding)
-        while True:
-            number, raw = ahead.popleft() if ahead else next(lines, (0, b""))
-            if number == 0:
-                break
-            if number <= layout.skip_lines or not raw.strip(BLANKS):
-                continue
-            if layout.netflix and (movie := _MOVIE_LINE.fullmatch(raw)):
-                if notes is not None:
-                    notes.start(movie[1])
-                continue
-            cleaned = _cleaned(raw, layout)
-            found = _n_fields(cleaned, layout)
-            if found is None:  # a quoted field that goes on in the next line, or a stray quote
-                cleaned, found = _continued(cleaned, layout, ahead, lines)
-            if found == layout.n_columns:
-                yield Record(source.name, number, raw, cleaned, "")
-            else:
-                yield Record(source.name, number, raw, None, _wrong_columns(found, layout))
-
-
-def _numbered_lines(source: Source, encoding: str) -> Iterator[tuple[int, bytes]]:
-    number = 0
-    for block in whole_lines(blocks(source, encoding)):
-        for line in _NEWLINES.sub(b"\n", block).split(b"\n")[:-1]:
-            number += 1
-            yield number, line
-
-
-def _cleaned(raw: bytes, layout: Layout) -> bytes:
-    if layout.separator == " ":
-        return b" ".join(raw.split())
-    if len(layout.separator) > 1:
-        return raw.replace(layout.separator.encode(), layout.delimiter.encode())
-    return raw
-
-
-def _n_fields(line: bytes, layout: Layout) -> int | None:
-    """Number of columns in a line as Arrow counts them; None where a quote stays open."""
-    delimiter = layout.delimiter.encode()
-    if not layout.quoting or b'"' not in line:
-        return line.count(delimiter) + 1
-    n_fields, position = 1, 0
-    while True:
-        if line[position : position + 1] == b'"':
-            position += 1
-            while True:
-                position = line.find(b'"', position) + 1
-                if position == 0:
-                    return None
-                if line[position : position + 1] != b'"':
-                    break
-                position += 1
-        position = line.find(delimiter, position) + 1
-        if position == 0:
-            return n_fields
-        n_fields += 1
-
-
-def _continued(
-    line: bytes, layout: Layout, ahead: deque[tuple[int, bytes]], lines: Iterator[tuple[int, bytes]]
-) -> tuple[bytes, int | None]:
-    """A line joined with those its quoted field goes on in, which are then taken from `ahead`."""
-    joined = line
-    for n_taken in range(1, MAX_QUOTED_LINES + 1):
-        if len(ahead) < n_taken:
-            following = next(lines, None)
-            if following is None:
-                break
-            ahead.append(following)
-        joined += b" " + ahead[n_taken - 1][1]
-        n_fields = _n_fields(joined, layout)
-        if n_fields == layout.n_columns:
-            for _ in range(n_taken):
-                ahead.popleft()
-            return joined, n_fields
-        if n_fields is not None:
-            break
-    return line, None
-
-
-def _wrong_columns(found: int | None, layout: Layout) -> str:
-    if found is None:
-        return "a quote is opened and not closed"
-    columns = "1 column" if found == 1 else f"{found} columns"
-    return f"{columns} instead of {layout.n_columns}"
-
-
-def _single_blanks(block: bytes) -> bytes:
+def single_blanks(block: bytes) -> bytes:
     if any(odd in block for odd in (b"  ", b"\t", b" \n", b"\n ", b" \r")) or block[:1] == b" ":
         block = re.sub(rb"[ \t]+", b" ", block)
         block = re.sub(rb"^ | (?=\r?$)", b"", block, flags=re.MULTILINE)
     return block
 
 
-def _without_movie_lines(
-    parts: Iterable[bytes], notes: Notes, file: str
-) -> Iterator[bytes]:
+def _without_movie_lines(parts: Iterable[bytes], notes: Notes, file: str) -> Iterator[bytes]:
     for part in parts:
-        block = _BLANK_LINES.sub(b"", part) if b"\n\n" in part or b"\r\n\r\n" in part else part
+        may_be_blank = part[:1] in b" \t\r\n" or any(
+            start in part for start in (b"\n\n", b"\n\r", b"\n ", b"\n\t")
+        )
+        block = _BLANK_LINES.sub(b"", part) if may_be_blank else part
         kept, position = [], 0
-        for match in _MOVIE_LINE.finditer(block):
+        for match in MOVIE_LINE.finditer(block):
             before = block[position : match.start()]
             notes.add(before.count(b"\n"), file)
             kept.append(before)

@@ -11,28 +11,29 @@ from funksvd.ratings.options import ReadOptions
 ROLES = ("user", "item", "rating", "timestamp")
 
 # Best first: of `userId` and `userName` in one file, the former is meant.
-KNOWN_NAMES = {
+_NAMES = {
     "user": (
         "userid user uid customerid customer custid reviewerid reviewer memberid member "
         "accountid account profileid personid person viewerid viewer readerid reader "
         "listenerid listener playerid player raterid rater userindex useridx username"
-    ).split(),
+    ),
     "item": (
         "itemid item iid movieid movie filmid film bookid book isbn asin parentasin productid "
         "product songid song trackid track artistid artist albumid album animeid anime gameid "
         "game jokeid joke recipeid recipe businessid business restaurantid articleid article "
         "showid show courseid course beerid itemindex itemidx itemname"
-    ).split(),
+    ),
     "rating": (
         "rating ratings score stars star value overall starrating overallrating userrating "
         "bookrating movierating itemrating reviewscore reviewrating userscore grade rate"
-    ).split(),
+    ),
     "timestamp": (
         "timestamp time date datetime ts unixtime unixreviewtime reviewtime ratingtime "
         "ratingdate ratedat createdat updatedat reviewdate"
-    ).split(),
-    "title": "title name movietitle itemtitle booktitle productname itemname label".split(),
+    ),
+    "title": "title name movietitle itemtitle booktitle productname itemname label",
 }
+KNOWN_NAMES = {role: names.split() for role, names in _NAMES.items()}
 
 
 def normalized(name: str) -> str:
@@ -115,6 +116,7 @@ def assign(
         for role in roles
         if options.column(role) is not None
     }
+    missing: list[str] = []
     for role in roles:
         if role in columns:
             continue
@@ -134,7 +136,11 @@ def assign(
         if found:
             columns[role] = found[0]
         elif role != "timestamp":
-            _raise_missing(role, names, n_columns, required, source)
+            missing.append(role)
+    if len(required) == 1 and missing:  # a file of ids, whatever its header says
+        columns, missing = {required[0]: 0}, []
+    if missing:
+        _raise_missing(missing, names, n_columns, required, source)
     taken: dict[int, str] = {}
     for role, position in columns.items():
         if position in taken:
@@ -153,7 +159,11 @@ def listing(names: Sequence[str]) -> str:
 
 
 def _raise_missing(
-    role: str, names: Sequence[str] | None, n_columns: int, required: Sequence[str], source: str
+    missing: Sequence[str],
+    names: Sequence[str] | None,
+    n_columns: int,
+    required: Sequence[str],
+    source: str,
 ) -> None:
     if names is None:
         raise RatingsError(
@@ -161,8 +171,8 @@ def _raise_missing(
             f"{'is only 1' if n_columns == 1 else f'are only {n_columns}'}. If they are separated "
             "by something unusual, give it with --sep"
         )
-    a = "an" if role == "item" else "a"
+    flags = " ".join(f"--{role}-col NAME" for role in missing)
     raise RatingsError(
-        f"{source}: none of the columns is understood to be {a} {role}: the columns are "
-        f"{listing(names)}. Say which it is with --{role}-col NAME"
+        f"{source}: it is not clear which column is the {' and which the '.join(missing)}: the "
+        f"columns are {listing(names)}. Say it with {flags} (a name, or a position from 1)"
     )

@@ -6,7 +6,7 @@ import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, Protocol
 
 import numpy as np
@@ -21,6 +21,7 @@ Batch = Mapping[str, np.ndarray]
 class _Writer(Protocol):
     def write(self, batch: Batch) -> None: ...
     def close(self) -> None: ...
+    def abort(self) -> None: ...
 
 
 def write_table(
@@ -55,9 +56,13 @@ def write_table(
     n_rows = 0
     with _opened(target) as file:
         writer: _Writer = {"csv": _Csv, "parquet": _Parquet, "json": _Json}[format](file)
-        for batch in batches:
-            writer.write(batch)
-            n_rows += len(next(iter(batch.values())))
+        try:
+            for batch in batches:
+                writer.write(batch)
+                n_rows += len(next(iter(batch.values())))
+        except BaseException:
+            writer.abort()
+            raise
         writer.close()
     return n_rows
 
@@ -127,6 +132,8 @@ class _Csv:
     def close(self) -> None:
         pass
 
+    abort = close
+
 
 class _Parquet:
     def __init__(self, file: BinaryIO) -> None:
@@ -148,6 +155,12 @@ class _Parquet:
             raise RatingsError("there is no row to write, so Parquet has no columns either")
         self._writer.close()
 
+    def abort(self) -> None:
+        # Arrow would close the writer later, when the file below it is closed already.
+        if self._writer is not None:
+            with suppress(OSError, ValueError):
+                self._writer.close()
+
 
 class _Json:
     def __init__(self, file: BinaryIO) -> None:
@@ -167,23 +180,28 @@ class _Json:
     def close(self) -> None:
         self._file.write(b"[]\n" if self._separator == "[\n" else b"\n]\n")
 
+    def abort(self) -> None:
+        pass
+
 
 def _arrow(batch: Batch) -> Any:
-    """An Arrow table, made from lists and buffers: pa.array(ndarray) would import pandas."""
+    """An Arrow table, made from buffers: `pa.array` would import pandas."""
     import pyarrow as pa
 
+    from funksvd.ratings.coded import text_array
+
     arrays = []
-    for column in batch.values():
-        column = np.asarray(column)
+    for column in map(np.asarray, batch.values()):
         if column.dtype.kind in "OUT":
-            arrays.append(pa.array(column.tolist(), pa.string()))
+            texts = [str(text).encode() for text in column.tolist()]
+            arrays.append(text_array(texts, pa.string()))
             continue
         column = np.ascontiguousarray(column)
-        kind = pa.from_numpy_dtype(column.dtype)
-        buffers = [None, pa.py_buffer(column)]
+        valid = None
         if column.dtype.kind == "f" and not np.isfinite(column).all():
-            bits = np.packbits(np.isfinite(column), bitorder="little")
-            buffers[0] = pa.py_buffer(bits)
+            valid = pa.py_buffer(np.packbits(np.isfinite(column), bitorder="little"))
+        kind = pa.from_numpy_dtype(column.dtype)
+        buffers = [valid, pa.py_buffer(column)]
         arrays.append(pa.Array.from_buffers(kind, len(column), buffers))
     return pa.table(arrays, names=list(batch))
 

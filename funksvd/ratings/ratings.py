@@ -221,10 +221,11 @@ class Ratings:
                 ids.append(mine)
                 continue
             if label_arrays.is_integer_ids(mine) != label_arrays.is_integer_ids(its):
+                integers, texts = (mine, its) if label_arrays.is_integer_ids(mine) else (its, mine)
                 raise RatingsError(
                     f"{self.source} and {other.source} do not go together: the {what} ids of "
-                    f"one are integers (like {_example(mine, its)}) and those of the other are "
-                    f"text (like {_example(its, mine)})"
+                    f"one are integers{_example(integers)} and those of the other are text"
+                    f"{_example(texts)}"
                 )
             ids.append(label_arrays.encode(np.concatenate([mine, its]))[0])
         parts = (self.index_for(*ids), other.index_for(*ids))
@@ -276,6 +277,5 @@ def _translate(ids: np.ndarray, index: np.ndarray, other_ids: np.ndarray) -> np.
     return index if ids is other_ids else label_arrays.find(other_ids, ids)[index]
 
 
-def _example(first: np.ndarray, second: np.ndarray) -> str:
-    """Integer example first, whichever of the two id arrays that is."""
-    return repr(first[0]) if len(first) else repr(second[0])
+def _example(ids: np.ndarray) -> str:
+    return f" (like {ids[:1].tolist()[0]!r})" if len(ids) else ""

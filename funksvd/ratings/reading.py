@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import numpy as np
 
 from funksvd.errors import RatingsError
 from funksvd.ratings.duplicates import resolve_duplicates
+from funksvd.ratings.labels import CANONICAL_INTEGER, is_integer_ids
 from funksvd.ratings.options import ReadOptions
 from funksvd.ratings.ratings import Ratings
 from funksvd.ratings.report import ReadReport
@@ -62,6 +64,9 @@ def read_ratings(source: Any, options: ReadOptions | None = None, **overrides: A
     parts, report = _read(source, RATINGS, options)
     user_ids, user_index = joined_ids([p.ids["user"] for p in parts], "user", report.source)
     item_ids, item_index = joined_ids([p.ids["item"] for p in parts], "item", report.source)
+    for role, ids in (("user", user_ids), ("item", item_ids)):
+        if not any(part.ids[role].typed for part in parts):
+            report = replace(report, detected=report.detected + _mixture(role, ids))
     stamped = all(part.timestamps is not None for part in parts)
     ratings = Ratings(
         user_index,
@@ -141,7 +146,9 @@ def _merged(options: ReadOptions | None, overrides: dict[str, Any]) -> ReadOptio
 def _read(
     source: Any, required: Sequence[str], options: ReadOptions
 ) -> tuple[list[Columns], ReadReport]:
-    if hasattr(source, "__arrow_c_stream__") or not isinstance(source, (str, os.PathLike, list, tuple)):
+    if hasattr(source, "__arrow_c_stream__") or not isinstance(
+        source, (str, os.PathLike, list, tuple)
+    ):
         from funksvd.ratings.tables import from_object
 
         table, name = from_object(source)
@@ -184,7 +191,6 @@ def _read_files(
         if netflix:
             yield _read_netflix(netflix, options)
             netflix = []
-        name = f"{source.name}: {source.note}" if source.note else source.name
         if table:
             yield source.name, table(required, options)
         else:
@@ -201,6 +207,17 @@ def _read_netflix(files: list[tuple[Source, Any]], options: ReadOptions) -> tupl
     sources = [source for source, _ in files]
     layout = max((layout for _, layout in files), key=lambda layout: layout.n_columns)
     return textfile.name_of(sources), textfile.read(sources, layout, options)
+
+
+def _mixture(role: str, ids: np.ndarray) -> str:
+    """What keeps integers from being integers, since people are surprised; usually nothing."""
+    if is_integer_ids(ids):
+        return ""
+    integer = re.compile(CANONICAL_INTEGER).fullmatch
+    if not any(integer(label) for label in (*ids[:1000], *ids[-1000:])):
+        return ""
+    odd = next((label for label in ids if not integer(label)), None)
+    return f"; {role} ids are text" + (f" because of {odd!r}" if odd else "")
 
 
 def _names(names: list[str]) -> str:

@@ -31,7 +31,9 @@ def random_split(ratings: Ratings, fraction: float, seed: int) -> tuple[Ratings,
         If the fraction is out of range.
     """
     if not 0 <= fraction < 1:
-        raise RatingsError(f"a part must be at least 0 and less than 1 of the whole, not {fraction}")
+        raise RatingsError(
+            f"a part must be at least 0 and less than 1 of the whole, not {fraction}"
+        )
     n_part = round(fraction * len(ratings))
     chosen = np.zeros(len(ratings), dtype=bool)
     generator = np.random.default_rng(seed)

@@ -126,8 +126,7 @@ def _read(
     found: list[BadRow] = []
     if n_bad:
         found = [
-            _bad_row(int(row), table, fields, name)
-            for row in np.flatnonzero(bad)[: badrows.N_KEPT]
+            _bad_row(int(row), table, fields, name) for row in np.flatnonzero(bad)[: badrows.N_KEPT]
         ]
         badrows.refuse(found, [], n_bad, table.num_rows, options, name)
     keep = ~bad if n_bad else slice(None)

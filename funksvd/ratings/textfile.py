@@ -13,8 +13,8 @@ from funksvd.ratings.columns import Columns, IdColumn
 from funksvd.ratings.delimited import RawColumns, parse
 from funksvd.ratings.files import Source
 from funksvd.ratings.layout import Layout
-from funksvd.ratings.lines import records
 from funksvd.ratings.options import ReadOptions
+from funksvd.ratings.records import records
 from funksvd.ratings.report import BadRow
 
 CHECKS = {
@@ -41,6 +41,11 @@ def read(sources: Sequence[Source], layout: Layout, options: ReadOptions) -> Col
             f"{name}: there is a header but no row below it"
             if layout.skip_lines
             else f"{name}: there are no rows in this file"
+        )
+    if layout.n_declared is not None and n_rows != layout.n_declared:
+        raise RatingsError(
+            f"{name}: this file says it has {layout.n_declared:,} entries, but has {n_rows:,}; "
+            "it may be incomplete. Copy or download it again"
         )
     checked = {role: CHECKS[role](column) for role, column in raw.columns.items()}
     bad = np.zeros(raw.n_rows, bool)
@@ -88,21 +93,25 @@ def _find(
 ) -> tuple[list[BadRow], list[str]]:
     """The first bad rows, by going through the lines until there are enough of them."""
     n_wanted = min(badrows.N_KEPT, int(bad.sum()) + raw.n_wrong)
-    found, remedies, row = [], [], -1
+    found, remedies, row = [], [], 0
     bad_values = set(np.flatnonzero(bad)[:n_wanted].tolist())
-    for record in records(list(sources), layout, options.encoding):
-        if record.cleaned is None:
-            problem = Problem(record.reason)
-        else:
-            row += 1
-            if row not in bad_values:
-                continue
-            problem = _problem(row, checked)
-        text = record.raw.decode(errors="replace").strip()
-        found.append(BadRow(record.file, record.line, text, problem.reason))
-        remedies.append(problem.remedy)
-        if len(found) == n_wanted:
-            break
+    for run in records(list(sources), layout, options.encoding):
+        if run.cleaned is not None and not any(row <= at < row + run.n_rows for at in bad_values):
+            row += run.n_rows
+            continue
+        for record in run.rows():
+            if record.cleaned is None:
+                problem = Problem(record.reason)
+            else:
+                row += 1
+                if row - 1 not in bad_values:
+                    continue
+                problem = _problem(row - 1, checked)
+            text = record.raw.decode(errors="replace").strip()
+            found.append(BadRow(record.file, record.line, text, problem.reason))
+            remedies.append(problem.remedy)
+            if len(found) == n_wanted:
+                return found, remedies
     return found, remedies
 
 

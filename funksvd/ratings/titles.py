@@ -8,7 +8,8 @@ import re
 from collections import Counter
 
 from funksvd.errors import RatingsError
-from funksvd.ratings import names
+from funksvd.ratings import folders, layout, names
+from funksvd.ratings.files import damage_explained
 from funksvd.ratings.labels import CANONICAL_INTEGER
 from funksvd.ratings.options import SEPARATOR_NAMES
 
@@ -40,15 +41,13 @@ def read_titles(
     RatingsError
         If the file is missing, damaged or not text, or has one column only.
     """
-    from funksvd.ratings import folders, layout
-    from funksvd.ratings.files import damage_explained
-
     source = folders.resolve(os.path.expanduser(os.fspath(path)), folders.TITLES_NAMES)[0]
     head = layout.sample_lines(source.head(layout.SAMPLE_BYTES), source.name, encoding or "utf-8")
     sample = [line for line in head if line.strip()]
     if not sample:
         raise RatingsError(f"{source.name}: this file is empty")
-    separator = SEPARATOR_NAMES.get(sep, sep) if sep else layout.detect_separator(sample, 2)
+    netflix = sep is None and all(re.match(r"\d+,(\d{4}|NULL),", line) for line in sample)
+    separator = "," if netflix else _separator(sample, sep)
     if separator is None:
         raise RatingsError(
             f"{source.name}: titles need two columns, item and title; the first line is\n"
@@ -56,7 +55,6 @@ def read_titles(
         )
     with damage_explained(source.name), source.open() as file:
         text = _decoded(file.read(), encoding, source.name)
-    netflix = separator == "," and all(re.match(r"\d+,(\d{4}|NULL),", line) for line in sample)
     rows = [line.split(",", 2) for line in text.splitlines()] if netflix else _rows(text, separator)
     rows = [row for row in rows if row]
     item, title, start = (0, 2, 0) if netflix else _columns(rows)
@@ -69,6 +67,14 @@ def read_titles(
     if all(re.fullmatch(CANONICAL_INTEGER, label) for label in found):
         return {int(label): name for label, name in found.items()}
     return found
+
+
+def _separator(sample: list[str], given: str | None) -> str | None:
+    if given is not None:
+        return SEPARATOR_NAMES.get(given, given)
+    # Titles are full of blanks, so they separate only where nothing else does.
+    others = [each for each in layout.SEPARATORS if each != " "]
+    return layout.detect_separator(sample, 2, others) or layout.detect_separator(sample, 2, " ")
 
 
 def _decoded(raw: bytes, encoding: str | None, name: str) -> str:
@@ -106,5 +112,7 @@ def _columns(rows: list[list[str]]) -> tuple[int, int, int]:
             return item, 1 if item == 0 else 0, 1
         return item, titles[0], 1
     kinds = Counter(bool(re.fullmatch(CANONICAL_INTEGER, row[0].strip())) for row in rows[1:])
-    has_header = not re.fullmatch(CANONICAL_INTEGER, first[0].strip()) and kinds[True] > kinds[False]
+    has_header = (
+        not re.fullmatch(CANONICAL_INTEGER, first[0].strip()) and kinds[True] > kinds[False]
+    )
     return 0, 1, int(has_header)
