@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
     from funksvd.evaluation import Evaluation
     from funksvd.ratings import Ratings, ReadReport
 
-WIDTH_OF_A_FILE = 200
-"""Columns of a table that does not go to a terminal."""
+GAP = "   "
+SHORTEST_TITLE = 12
 
 
 class Output:
@@ -35,19 +33,6 @@ class Output:
         self.as_json = as_json
         self.notes = not (quiet or as_json)
 
-    @property
-    def console(self) -> Console:
-        """A console on the standard output of this moment."""
-        from rich.console import Console
-
-        terminal = sys.stdout.isatty()
-        return Console(
-            file=sys.stdout,
-            width=None if terminal else WIDTH_OF_A_FILE,
-            highlight=False,
-            soft_wrap=not terminal,
-        )
-
     def note(self, text: str = "") -> None:
         """Something a person may want to know."""
         if self.notes:
@@ -61,21 +46,47 @@ class Output:
         """The result, for a script."""
         click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
 
-    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> None:
-        """The result, for a person; the first `left` columns are text, the others numbers."""
-        table = new_table()
-        for at, name in enumerate(header):
-            table.add_column(name, justify="left" if at < left else "right")
-        for row in rows:
-            table.add_row(*row)
-        self.console.print(table)
+    def table(
+        self,
+        header: Sequence[str],
+        rows: Iterable[Sequence[str]],
+        text: Iterable[str] = (),
+        shortened: str | None = None,
+    ) -> None:
+        """The result, for a person.
+
+        Parameters
+        ----------
+        header : sequence of str
+        rows : iterable of sequence of str
+        text : iterable of str
+            Names of the columns that are set to the left; numbers go to the right.
+        shortened : str, optional
+            The column that gives way where the terminal is too narrow.
+        """
+        from rich.cells import cell_len, set_cell_size
+
+        rows = [[_printable(cell) for cell in row] for row in (header, *rows)]
+        left = [name in text for name in header]
+        widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+        if shortened in header and sys.stdout.isatty():
+            at = list(header).index(shortened)
+            excess = sum(widths) + len(GAP) * (len(widths) - 1) - shutil.get_terminal_size().columns
+            widths[at] = min(widths[at], max(SHORTEST_TITLE, widths[at] - excess))
+        for number, row in enumerate(rows):
+            cells = []
+            for cell, width, is_left in zip(row, widths, left, strict=True):
+                if cell_len(cell) > width:
+                    cell = set_cell_size(cell, width - 1).rstrip() + "…"
+                space = " " * (width - cell_len(cell))
+                cells.append(cell + space if is_left else space + cell)
+            line = GAP.join(cells).rstrip()
+            click.echo(line if number else click.style(line, bold=True))
 
 
-def new_table() -> Table:
-    """A table without lines."""
-    from rich.table import Table
-
-    return Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+def _printable(text: str) -> str:
+    """Without what would break a line or steer the terminal."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
 def report_reading(output: Output, report: ReadReport | None) -> None:
@@ -103,11 +114,11 @@ def describe_ratings(ratings: Ratings) -> str:
 BASELINE_NAMES = {"global_mean": "mean of all ratings", "regularized_biases": "biases only"}
 
 
-def show_evaluation(output: Output, evaluation: Evaluation, name: str) -> None:
-    """A table of errors, and what to know about them."""
+def show_evaluation(output: Output, evaluation: Evaluation, n_factors: int) -> None:
+    """A table of errors, and how much of it the model had to guess."""
     rows = [
         (
-            name,
+            f"Funk SVD, {n_factors} factors",
             f"{evaluation.rmse:.4f}",
             "{:.4f} to {:.4f}".format(*evaluation.rmse_interval),
             f"{evaluation.mae:.4f}",
@@ -118,13 +129,12 @@ def show_evaluation(output: Output, evaluation: Evaluation, name: str) -> None:
         (BASELINE_NAMES[baseline], f"{errors.rmse:.4f}", "", f"{errors.mae:.4f}", "")
         for baseline, errors in reversed(evaluation.baselines.items())
     ]
-    header = (f"{evaluation.n_ratings:,} test ratings", "RMSE", "95 %", "MAE", "95 %")
-    output.table(header, rows)
-    if evaluation.unknown_users or evaluation.unknown_items:
-        output.note(
-            f"Unknown to the model: the user of {evaluation.unknown_users:.2%} of the test "
-            f"ratings, the item of {evaluation.unknown_items:.2%}; predicted from what is known"
-        )
+    first = f"{evaluation.n_ratings:,} test ratings"
+    output.table((first, "RMSE", "95% interval", "MAE", "95% interval"), rows, [first])
+    output.note(
+        f"Unknown to the model: the user of {evaluation.unknown_users:.2%} and the item of "
+        f"{evaluation.unknown_items:.2%} of them"
+    )
 
 
 def warn_of_doubts(output: Output, evaluation: Evaluation) -> None:

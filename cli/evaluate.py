@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,10 @@ from .options import (
     take_read_options,
     threads_option,
 )
+
+if TYPE_CHECKING:
+    from funksvd import FunkSVD
+    from funksvd.evaluation import Holdout
 
 
 @click.command(
@@ -30,36 +34,35 @@ Examples:
 @reading_options
 @output_options
 def evaluate(model_path: str, ratings: tuple[str, ...], **options: Any) -> None:
-    """Test MODEL (model.funksvd by default) on the part set aside when it was trained.
+    """Test a model on ratings it has not learned from.
 
-    The part is found again from the recorded file, seed and fingerprint; if the ratings have
-    changed since, the command says so and stops. With RATINGS, the model is tested on all of that
-    file instead.
+    Without RATINGS, MODEL (model.funksvd by default) is tested on the part that was set aside when
+    it was trained. The part is found again from the recorded file, seed and fingerprint; if the
+    ratings have changed since, the command says so and stops. With RATINGS, the model is tested on
+    all of them instead.
     """
-    from funksvd import FunkSVD, FunkSVDError, read_ratings, rebuild
+    from funksvd import FunkSVD, FunkSVDError, ReadOptions, read_ratings
 
     output = Output(options.pop("quiet"), options.pop("as_json"))
     read_options = take_read_options(options)
+    if not ratings and read_options != ReadOptions():
+        raise click.UsageError(
+            "how to read ratings can be said of RATINGS only; the test part is read as it was "
+            "for training"
+        )
     model = FunkSVD.load(model_path)
     model.n_threads = options["threads"]
-    folder = os.path.dirname(os.path.realpath(model_path))
 
     training = None
     if ratings:
         test = read_ratings(list(ratings), read_options)
         report_reading(output, test.report)
-        if model.provenance is not None:
-            try:
-                training = rebuild(model.provenance, folder).all_but_test
-            except FunkSVDError as error:
-                output.note(f"No baselines beside the model: {error}")
+        try:
+            training = _rebuild(model, model_path).all_but_test
+        except FunkSVDError:
+            output.note("No baselines: the model's training ratings cannot be read again")
     else:
-        if model.provenance is None:
-            raise FunkSVDError(
-                f"{model_path}: the model does not record which ratings it was trained on; name a "
-                f"file of test ratings: funksvd evaluate {model_path} RATINGS"
-            )
-        holdout = rebuild(model.provenance, folder)
+        holdout = _rebuild(model, model_path)
         if holdout.test is None:
             raise FunkSVDError(
                 f"{model_path}: the model was trained on all ratings and has no test part; name a "
@@ -71,5 +74,16 @@ def evaluate(model_path: str, ratings: tuple[str, ...], **options: Any) -> None:
     if output.as_json:
         output.json({"model": model_path, **result.to_dict()})
     else:
-        show_evaluation(output, result, f"Funk SVD, {model.n_factors} factors")
+        show_evaluation(output, result, model.n_factors)
     warn_of_doubts(output, result)
+
+
+def _rebuild(model: FunkSVD, path: str) -> Holdout:
+    from funksvd import FunkSVDError, rebuild
+
+    if model.provenance is None:
+        raise FunkSVDError(
+            f"{path}: the model does not record which ratings it was trained on; name a file of "
+            f"test ratings: funksvd evaluate {path} RATINGS"
+        )
+    return rebuild(model.provenance, os.path.dirname(os.path.realpath(path)))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .console import Output
 from .options import DEFAULT_MODEL, output_options
+
+if TYPE_CHECKING:
+    from funksvd import FunkSVD
+    from funksvd.evaluation import Provenance
 
 
 @click.command(
@@ -27,12 +31,16 @@ def info(model_path: str, quiet: bool, as_json: bool) -> None:
     if as_json:
         output.json(facts)
         return
-    output.table(("model", model_path), [(name, _text(value)) for name, value in facts.items()], 2)
+    del facts["history"]  # too long to look at
+    rows = [(name.replace("_", " "), _text(value)) for name, value in facts.items()]
+    output.table(("model", model_path), rows, ("model", model_path))
 
 
-def _facts(model: Any, path: str) -> dict[str, Any]:
+def _facts(model: FunkSVD, path: str) -> dict[str, Any]:
     provenance = model.provenance
-    valid_rmse = model.history[model.best_epoch - 1].valid_rmse
+    history = [record._asdict() for record in model.history]
+    for record in history:
+        del record["seconds"]  # not kept in the file
     hyperparameters = model.get_params()
     del hyperparameters["n_threads"]
     return {
@@ -40,21 +48,22 @@ def _facts(model: Any, path: str) -> dict[str, Any]:
         "n_users": len(model.user_ids),
         "n_items": len(model.item_ids),
         "n_ratings": model.n_ratings,
-        "user_ids": [str(label) for label in model.user_ids[:3]],
-        "item_ids": [str(label) for label in model.item_ids[:3]],
+        "first_user_ids": model.user_ids[:3].tolist(),
+        "first_item_ids": model.item_ids[:3].tolist(),
         "rating_scale": list(model.rating_scale),
         "global_mean": model.global_mean,
         "best_epoch": model.best_epoch,
-        "valid_rmse": valid_rmse,
+        "valid_rmse": history[model.best_epoch - 1]["valid_rmse"],
         "refitted": model.refitted,
         "knows_seen_pairs": model.seen is not None,
         "trained_on": provenance.ratings.files if provenance else [],
         "test_part": _test_part(provenance),
         **hyperparameters,
+        "history": history,
     }
 
 
-def _test_part(provenance: Any) -> str | None:
+def _test_part(provenance: Provenance | None) -> str | None:
     if provenance is None:
         return None
     if provenance.test is not None:
@@ -62,15 +71,15 @@ def _test_part(provenance: Any) -> str | None:
     return f"{provenance.test_fraction:.0%} at random" if provenance.test_fraction else "none"
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, counted: bool = True) -> str:
     if value is None:
-        return "–"
+        return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, int):
+    if isinstance(value, int) and counted:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, list):
-        return ", ".join(_text(part) for part in value) or "–"
+        return ", ".join(_text(part, counted=False) for part in value) or "-"
     return str(value)

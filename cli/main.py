@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -19,10 +20,18 @@ from .train import train
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
 
+class _InOrder(click.Group):
+    """Lists its commands as they were added: as they are used, one after another."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(self.commands)
+
+
 @click.group(
+    cls=_InOrder,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="""\b
-Example:
+Examples:
   funksvd train ratings.csv
   funksvd evaluate
   funksvd recommend --user 42""",
@@ -41,6 +50,9 @@ for command in (train, evaluate, predict, recommend, similar, info):
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a title that this terminal cannot show
     sys.exit(run(arguments))
 
 

@@ -14,11 +14,23 @@ DEFAULT_MODEL = "model.funksvd"
 
 READING = (
     click.option("--sep", help='Column separator, such as ";", "::" or "tab".  [detected]'),
-    click.option("--user-col", help="User column, by name or by number from 1.  [detected]"),
-    click.option("--item-col", help="Item column.  [detected]"),
-    click.option("--rating-col", help="Rating column.  [detected]"),
-    click.option("--timestamp-col", help='Timestamp column; "none" to ignore it.  [detected]'),
-    click.option("--encoding", default="utf-8", show_default=True, help="Encoding of text files."),
+    click.option(
+        "--user-col", metavar="NAME", help="User column, by name or by number from 1.  [detected]"
+    ),
+    click.option("--item-col", metavar="NAME", help="Item column.  [detected]"),
+    click.option("--rating-col", metavar="NAME", help="Rating column.  [detected]"),
+    click.option(
+        "--timestamp-col",
+        metavar="NAME",
+        help='Timestamp column; "none" to ignore it.  [detected]',
+    ),
+    click.option(
+        "--encoding",
+        metavar="NAME",
+        default="utf-8",
+        show_default=True,
+        help="Encoding of text files.",
+    ),
     click.option(
         "--duplicates",
         type=click.Choice(["last", "first", "mean", "error"]),
@@ -67,7 +79,7 @@ def model_option(command: Callable) -> Callable:
         "--model",
         "-m",
         "model_path",
-        type=click.Path(),
+        metavar="FILE",
         default=DEFAULT_MODEL,
         show_default=True,
         help="Model file.",

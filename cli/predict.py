@@ -14,7 +14,7 @@ from .options import (
     take_read_options,
     threads_option,
 )
-from .tables import TABLE_FORMATS, emit_table
+from .tables import emit_table, table_options
 
 
 @click.command(
@@ -26,17 +26,16 @@ Examples:
 @click.argument("pairs", required=False)
 @click.option("--user", help="One user, with --item.")
 @click.option("--item", help="One item, with --user.")
-@click.option("--output", "-o", help="File to write: .csv, .parquet or .json.")
-@click.option("file_format", "--format", type=click.Choice(TABLE_FORMATS), help="Of the output.")
+@table_options
 @model_option
 @threads_option
 @reading_options
 @output_options
 def predict(pairs: str | None, user: str | None, item: str | None, **options: Any) -> None:
-    """Predict the ratings of PAIRS, a file with a user and an item column, or of one pair.
+    """Predict the ratings of users for items.
 
-    An id that the model does not know is predicted from what is known: the mean and the bias of
-    the other one.
+    PAIRS is a file with a user and an item column. A pair with an id that the model does not know
+    is predicted from what is known: the mean and the bias of the other one.
     """
     from funksvd import FunkSVD, read_pairs
 
@@ -50,21 +49,33 @@ def predict(pairs: str | None, user: str | None, item: str | None, **options: An
         users, items, report = read_pairs(pairs, read_options)
         report_reading(output, report)
     else:
-        import numpy as np
-
-        users, items = np.array([user], dtype=object), np.array([item], dtype=object)
+        users, items = _as_known(user, model.user_ids), _as_known(item, model.item_ids)
     for what, labels, ids in (("user", users, model.user_ids), ("item", items, model.item_ids)):
         _warn_of_unknown(output, what, labels, ids)
     batch = {"user": users, "item": items, "prediction": model.predict(users, items)}
     emit_table(output, [batch], options["output"], options["file_format"])
 
 
+def _as_known(label: str, ids: Any) -> Any:
+    """The id as the model has it, so that integers come out as integers."""
+    from funksvd.ratings import as_labels, find
+
+    labels = as_labels([label])
+    row = find(ids, labels)[0]
+    return labels if row < 0 else ids[row : row + 1]
+
+
 def _warn_of_unknown(output: Output, what: str, labels: Any, ids: Any) -> None:
     from funksvd.ratings import find
 
-    share = (find(ids, labels) < 0).mean() if len(labels) else 0
+    share = (find(ids, labels) < 0).mean()
     if share == 1 and len(labels) == 1:
         output.warn(f"the model does not know {what} {labels[0]}; predicted from what is known")
+    elif share == 1:
+        output.warn(
+            f"the model knows none of these {what}s: are the {what} ids the same as in its "
+            f"training data? It knows, for instance, {', '.join(map(str, ids[:3]))}"
+        )
     elif share > 0:
         output.warn(
             f"the model does not know the {what} of {share:.1%} of the pairs; they are predicted "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from types import TracebackType
 from typing import Any
@@ -28,18 +30,20 @@ class TrainingProgress(Monitor):
         self.task: Any = None
 
     def __enter__(self) -> TrainingProgress:
-        if self.output.notes and self.output.console.is_terminal:
+        if self.output.notes and sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
+            from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
             self.bar = Progress(
                 TextColumn("{task.description}"),
-                BarColumn(bar_width=30),
-                TextColumn("{task.percentage:>3.0f} %"),
+                BarColumn(bar_width=20),
+                TextColumn("{task.percentage:>3.0f}%"),
                 TextColumn("{task.fields[speed]}"),
                 TimeRemainingColumn(compact=True),
                 TextColumn("left at most"),
-                console=self.output.console,
+                console=Console(file=sys.stdout, highlight=False),
                 transient=True,
+                redirect_stderr=False,
             )
             self.bar.start()
         return self
@@ -59,7 +63,8 @@ class TrainingProgress(Monitor):
         self.started = time.perf_counter()
         self.n_done = 0
         if purpose == "refit":
-            self._print(f"Training again on all {n_ratings:,} ratings for {n_epochs} epochs")
+            epochs = "1 epoch" if n_epochs == 1 else f"{n_epochs} epochs"
+            self._print(f"Training again on all {n_ratings:,} ratings for {epochs}")
         else:
             stopping = f", {n_validation:,} to decide when to stop" if n_validation else ""
             self._print(f"Learning from {n_ratings:,} ratings{stopping}\n")
@@ -67,9 +72,7 @@ class TrainingProgress(Monitor):
         if self.bar is not None:
             if self.task is not None:
                 self.bar.remove_task(self.task)
-            self.task = self.bar.add_task(
-                TITLE[purpose], total=n_ratings * n_epochs, speed=""
-            )
+            self.task = self.bar.add_task(TITLE[purpose], total=n_ratings * n_epochs, speed="")
 
     def ratings_done(self, n_ratings: int) -> None:
         """Move the bar."""
@@ -82,7 +85,7 @@ class TrainingProgress(Monitor):
         """Add a line to the table; a star marks the best epoch so far."""
         if self.purpose == "refit":
             return
-        valid = "         –" if record.valid_rmse is None else f"{record.valid_rmse:10.4f}"
+        valid = "         -" if record.valid_rmse is None else f"{record.valid_rmse:10.4f}"
         star = " *" if is_best and record.valid_rmse is not None else ""
         self._print(
             f"{record.epoch:5d}   {record.train_rmse:10.4f}   {valid}   "
@@ -91,9 +94,13 @@ class TrainingProgress(Monitor):
 
     def restarted(self, epoch: int, learning_rate: float) -> None:
         """Say that an epoch diverged; its part of the bar is taken back."""
-        self.output.warn(
+        text = (
             f"epoch {epoch} diverged; starting it again with a learning rate of {learning_rate:.3g}"
         )
+        if self.bar is not None and sys.stderr.isatty():
+            self.bar.console.print(f"[bold yellow]Warning:[/] {text}")  # above the bar
+        else:
+            self.output.warn(text)
         if self.bar is not None:
             self.n_done -= self.n_ratings
             self.bar.update(self.task, advance=-self.n_ratings)

@@ -9,7 +9,7 @@ import click
 
 from .console import Output
 from .options import model_option, output_options, threads_option
-from .tables import TABLE_FORMATS, add_titles, emit_table
+from .tables import add_titles, emit_table, items_option, table_options
 
 if TYPE_CHECKING:
     from funksvd import FunkSVD
@@ -23,29 +23,27 @@ Examples:
   funksvd recommend --all-users -o recommendations.parquet"""
 )
 @click.option("--user", help="One user.")
-@click.option("--users", "users_file", help="A file with one user a line.")
+@click.option("--users", "users_file", metavar="FILE", help="A file with one user a line.")
 @click.option("--all-users", is_flag=True, help="All users the model knows.")
 @click.option(
     "n", "-n", type=click.IntRange(min=1), default=10, show_default=True, help="Items for each."
 )
 @click.option("--include-seen", is_flag=True, help="Also items that the user has rated.")
-@click.option("--items", "items_file", help="A file of items, to show their titles.")
-@click.option("--output", "-o", help="File to write: .csv, .parquet or .json.")
-@click.option("file_format", "--format", type=click.Choice(TABLE_FORMATS), help="Of the output.")
+@items_option
+@table_options
 @model_option
 @threads_option
 @output_options
 def recommend(user: str | None, users_file: str | None, all_users: bool, **options: Any) -> None:
     """Recommend items to one user, to several or to all.
 
-    Items that a user has rated are left out.
+    Items that a user has rated are left out, those that were set aside for the test too.
     """
-    from funksvd import FunkSVD, read_titles
+    from funksvd import FunkSVD
 
     output = Output(options.pop("quiet"), options.pop("as_json"))
     if (user is not None) + (users_file is not None) + all_users != 1:
         raise click.UsageError("give one of --user, --users and --all-users")
-    titles = read_titles(options["items_file"]) if options["items_file"] else None
     model = FunkSVD.load(options["model_path"])
     model.n_threads = options["threads"]
     users = None
@@ -54,12 +52,10 @@ def recommend(user: str | None, users_file: str | None, all_users: bool, **optio
     elif users_file is not None:
         users = _known_users(output, model, users_file)
     batches = model.recommend_all(users, options["n"], include_seen=options["include_seen"])
-    emit_table(
-        output,
-        add_titles(_without_user(batches) if user else batches, titles),
-        options["output"],
-        options["file_format"],
-    )
+    if user is not None:
+        batches = _without_user(batches)
+    batches = add_titles(output, batches, options["items_file"], model.item_ids)
+    emit_table(output, batches, options["output"], options["file_format"])
 
 
 def _without_user(batches: Iterator[dict]) -> Iterator[dict]:

@@ -8,7 +8,7 @@ import click
 
 from .console import Output
 from .options import model_option, output_options
-from .tables import TABLE_FORMATS, add_titles, emit_table
+from .tables import add_titles, emit_table, items_option, table_options
 
 
 @click.command(
@@ -17,25 +17,31 @@ Example:
   funksvd similar 318 --items movies.csv"""
 )
 @click.argument("item")
-@click.option("n", "-n", type=click.IntRange(min=1), default=10, show_default=True, help="Items.")
-@click.option("--items", "items_file", help="A file of items, to show their titles.")
-@click.option("--output", "-o", help="File to write: .csv, .parquet or .json.")
-@click.option("file_format", "--format", type=click.Choice(TABLE_FORMATS), help="Of the output.")
+@click.option(
+    "n", "-n", type=click.IntRange(min=1), default=10, show_default=True, help="How many."
+)
+@items_option
+@table_options
 @model_option
 @output_options
 def similar(item: str, n: int, **options: Any) -> None:
-    """List the items most similar to ITEM: the cosine between their factors."""
+    """List the items most similar to ITEM.
+
+    The similarity is the cosine between the items' factors: 1 for the same direction, 0 for
+    unrelated, -1 for the opposite.
+    """
     import numpy as np
 
-    from funksvd import FunkSVD, read_titles
+    from funksvd import FunkSVD
     from funksvd.ratings import as_labels
 
     output = Output(options.pop("quiet"), options.pop("as_json"))
-    titles = read_titles(options["items_file"]) if options["items_file"] else None
-    found = FunkSVD.load(options["model_path"]).similar(item, n)
+    model = FunkSVD.load(options["model_path"])
+    found = model.similar(item, n)
     batch = {
         "rank": np.arange(1, len(found) + 1),
         "item": as_labels([similar.item for similar in found]),
         "similarity": np.array([similar.similarity for similar in found], dtype=np.float32),
     }
-    emit_table(output, add_titles([batch], titles), options["output"], options["file_format"])
+    batches = add_titles(output, [batch], options["items_file"], model.item_ids)
+    emit_table(output, batches, options["output"], options["file_format"])

@@ -4,16 +4,37 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from itertools import chain
+from typing import Any
 
 import click
 
-from .console import Output, new_table
+from .console import Output
 
 TABLE_FORMATS = ("table", "csv", "parquet", "json")
 BY_SUFFIX = {".csv": "csv", ".parquet": "parquet", ".json": "json"}
 TEXT_COLUMNS = ("user", "item", "title")
+
+
+def table_options(command: Callable) -> Callable:
+    """`--output` and `--format`, for `emit_table`."""
+    command = click.option(
+        "file_format",
+        "--format",
+        type=click.Choice(TABLE_FORMATS),
+        help="Format of the output.  [default: by the file's suffix, or table]",
+    )(command)
+    return click.option(
+        "--output", "-o", metavar="FILE", help="File to write: .csv, .parquet or .json."
+    )(command)
+
+
+def items_option(command: Callable) -> Callable:
+    """`--items`."""
+    return click.option(
+        "--items", "items_file", metavar="FILE", help="A file of items, to show their titles."
+    )(command)
 
 
 def emit_table(
@@ -27,12 +48,13 @@ def emit_table(
     batches : iterable of dict of str to ndarray
         Columns by name; the same names and kinds in each batch.
     path : str or None
-        File to write; by default standard output.
+        File to write; by default, and for "-", standard output.
     file_format : str or None
         One of `TABLE_FORMATS`; by default that of the path's suffix, or a table.
     """
     from funksvd import write_table
 
+    path = None if path == "-" else path
     file_format = file_format or ("json" if output.as_json else None)
     if file_format is None and path is not None:
         file_format = BY_SUFFIX.get(os.path.splitext(path)[1].lower())
@@ -50,9 +72,7 @@ def emit_table(
         raise click.UsageError("Parquet is binary; give a file with -o")
     # Look at the first batch before any output is begun, so that errors come first.
     batches = iter(batches)
-    first = next(batches, None)
-    if first is None:
-        return
+    first = next(batches)
     n_rows = write_table(
         chain([first], batches), sys.stdout.buffer if path is None else path, file_format
     )
@@ -60,32 +80,51 @@ def emit_table(
         output.note(f"Wrote {path} ({n_rows:,} rows)")
 
 
-def add_titles(batches: Iterable[dict], titles: dict | None) -> Iterator[dict]:
-    """Put a title column beside the items; empty where there is no title."""
+def add_titles(
+    output: Output, batches: Iterable[dict], path: str | None, item_ids: Any
+) -> Iterable[dict]:
+    """Put a title column beside the items; empty where there is no title.
+
+    Parameters
+    ----------
+    output : Output
+        Warned if the file has a title for none of `item_ids`.
+    batches : iterable of dict of str to ndarray
+    path : str or None
+        The file of titles; without one, the batches stay as they are.
+    item_ids : ndarray
+        All items the model knows.
+    """
+    from funksvd import read_titles
+
+    if path is None:
+        return batches
+    titles = {str(label): title for label, title in read_titles(path).items()}
+    if not any(str(label) in titles for label in item_ids.tolist()):
+        output.warn(
+            f"{path}: the model knows none of these items; it knows, for instance, "
+            f"{', '.join(map(str, item_ids[:3]))}, and the file has {', '.join(list(titles)[:3])}"
+        )
+    return (_with_titles(batch, titles) for batch in batches)
+
+
+def _with_titles(batch: dict, titles: dict[str, str]) -> dict:
     import numpy as np
 
-    for batch in batches:
-        if titles is None:
-            yield batch
-            continue
-        labels = batch["item"].tolist()
-        found = [titles.get(label, titles.get(str(label), "")) for label in labels]
-        yield {
-            name: column
-            for key in batch
-            for name, column in (
-                [(key, batch[key]), ("title", np.array(found, dtype=object))]
-                if key == "item"
-                else [(key, batch[key])]
-            )
-        }
+    columns = {}
+    for name, column in batch.items():
+        columns[name] = column
+        if name == "item":
+            found = [titles.get(str(label), "") for label in column.tolist()]
+            columns["title"] = np.array(found, dtype=object)
+    return columns
 
 
 def _show(output: Output, batches: Iterable[dict]) -> None:
     for batch in batches:
-        table = new_table()
-        for name in batch:
-            table.add_column(name, justify="left" if name in TEXT_COLUMNS else "right")
-        for row in zip(*(column.tolist() for column in batch.values()), strict=True):
-            table.add_row(*(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row))
-        output.console.print(table, markup=False)
+        rows = zip(*(column.tolist() for column in batch.values()), strict=True)
+        cells = [
+            [f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row]
+            for row in rows
+        ]
+        output.table(list(batch), cells, TEXT_COLUMNS, "title")

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .console import Output, describe_ratings, report_reading, show_evaluation
+from .console import (
+    Output,
+    describe_ratings,
+    report_reading,
+    show_evaluation,
+    warn_of_doubts,
+)
 from .options import (
     DEFAULT_MODEL,
     output_options,
@@ -32,7 +39,12 @@ Examples:
 )
 @click.argument("ratings", nargs=-1, required=True)
 @click.option(
-    "--output", "-o", default=DEFAULT_MODEL, show_default=True, help="Where to save the model."
+    "--output",
+    "-o",
+    metavar="FILE",
+    default=DEFAULT_MODEL,
+    show_default=True,
+    help="Where to save the model.",
 )
 @click.option("--n-factors", "-k", type=int, help="Length of the factor vectors.  [default: 64]")
 @click.option("--n-epochs", type=int, help="Passes over the ratings, at most.  [default: 100]")
@@ -48,14 +60,18 @@ Examples:
     "--patience", type=int, help="Epochs to wait for a better validation RMSE.  [default: 5]"
 )
 @click.option("--seed", type=int, help="Same seed, same model, bit for bit.  [default: 0]")
-@click.option("--test", "test_file", help="Test ratings, instead of a random part.")
+@click.option("--test", "test_file", metavar="FILE", help="Test ratings, instead of a random part.")
 @click.option(
-    "--test-fraction", type=float, default=0.1, show_default=True, help="Part to test on; 0: none."
+    "--test-fraction",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.1,
+    show_default=True,
+    help="Part to test on; 0: none.",
 )
-@click.option("--valid", "valid_file", help="Validation ratings, instead of a random part.")
+@click.option("--valid", "valid_file", metavar="FILE", help="Validation ratings, likewise.")
 @click.option(
     "--valid-fraction",
-    type=float,
+    type=click.FloatRange(0, 1, max_open=True),
     default=0.05,
     show_default=True,
     help="Part that decides when to stop; 0: run all epochs.",
@@ -78,7 +94,7 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
 
     Ctrl-C stops training, and keeps and saves the best epoch so far.
     """
-    from funksvd import FunkSVD, hold_out, read_ratings
+    from funksvd import hold_out, read_ratings
 
     from .progress import TrainingProgress
 
@@ -94,9 +110,9 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
         report_reading(output, found.report)
         return found
 
+    model = _new_model(options)
     everything = read(list(ratings))
     output.note(describe_ratings(everything))
-    model = _new_model(options)
     holdout = hold_out(
         everything,
         test=read(options["test_file"]),
@@ -105,7 +121,9 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
         seed=model.seed,
         options=read_options,
     )
-    if holdout.test is not None:
+    if holdout.test is None:
+        output.note("No test: all of them are learned from")
+    elif options["test_file"] is None:
         output.note(f"Set aside {len(holdout.test):,} ratings for the test")
     del everything
 
@@ -117,7 +135,8 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
             if not model.is_fitted:
                 raise
             interrupted = True
-            output.warn(f"interrupted; keeping epoch {model.best_epoch}, the best so far")
+    if interrupted:
+        output.warn(f"interrupted; keeping epoch {model.best_epoch}, the best so far")
     model.remember_origin(holdout)
     model.save(model_path, with_seen=with_seen)
 
@@ -129,10 +148,12 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
     elif output.notes:
         if evaluation:
             output.note()
-            show_evaluation(output, evaluation, f"Funk SVD, {model.n_factors} factors")
+            show_evaluation(output, evaluation, model.n_factors)
         size = os.path.getsize(model_path)
         output.note(f"\nSaved {model_path} ({size / 1e6:,.1f} MB)")
-        output.note(f"Next: funksvd recommend --user {model.user_ids[0]}{_model_flag(model_path)}")
+        output.note(_next_step(model, model_path))
+    if evaluation:
+        warn_of_doubts(output, evaluation)
     return INTERRUPTED if interrupted else 0
 
 
@@ -153,9 +174,12 @@ def _new_model(options: dict[str, Any]) -> FunkSVD:
 
 def _check_writable(path: str) -> None:
     """Find out before training, not after it, that the model cannot be saved."""
-    folder = os.path.dirname(os.path.realpath(path))
-    if os.path.isdir(path):
-        raise click.BadParameter(f"{path} is a folder; give a file name", param_hint="-o")
+    target = os.path.realpath(path)
+    folder = os.path.dirname(target)
+    if os.path.isdir(target):
+        raise click.BadParameter(f"{target} is a folder; give a file name", param_hint="-o")
+    if os.path.exists(target) and not os.path.isfile(target):
+        raise click.BadParameter(f"{target} is not a regular file", param_hint="-o")
     if not os.path.isdir(folder):
         raise click.BadParameter(f"the folder {folder} does not exist", param_hint="-o")
     if not os.access(folder, os.W_OK):
@@ -177,5 +201,8 @@ def _summary(model: FunkSVD, path: str, interrupted: bool, evaluation: Any) -> d
     }
 
 
-def _model_flag(path: str) -> str:
-    return "" if path == DEFAULT_MODEL else f" --model {path}"
+def _next_step(model: FunkSVD, path: str) -> str:
+    command = ["funksvd", "recommend", "--user", str(model.user_ids[0])]
+    if path != DEFAULT_MODEL:
+        command += ["--model", path]
+    return f"Next: {shlex.join(command)}"

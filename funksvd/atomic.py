@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,7 +34,9 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     # Made here, and only if it is not there, so that nobody's link of that name is followed.
     os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     try:
+        mode = stat.S_IMODE(os.stat(temporary).st_mode)
         yield temporary
+        os.chmod(temporary, mode)  # safetensors makes a file of its own, for its owner only
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(temporary, target)

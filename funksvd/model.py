@@ -168,19 +168,22 @@ class FunkSVD(Recommender):
             monitor=monitor,
         )
         if not (result.interrupted and purpose == "refit"):
-            self._keep(result, training)
+            self._keep(result, training, validation)
         if result.interrupted:
             raise KeyboardInterrupt
         return result
 
-    def _keep(self, result: TrainingResult, training: Ratings) -> None:
+    def _keep(self, result: TrainingResult, training: Ratings, validation: Triples | None) -> None:
         self.parameters = result.parameters
         self.user_ids, self.item_ids = training.user_ids, training.item_ids
         self.rating_scale = (float(training.values.min()), float(training.values.max()))
         self.history, self.best_epoch = result.history, result.best_epoch
         self.refitted, self.n_ratings = False, len(training)
         self.seen = UserItems.of(training.user_index, training.item_index, training.n_users)
+        # Without a refit, the validation pairs are rated too, though not learned from.
         self.held_out = self.provenance = None
+        if validation is not None:
+            self.held_out = UserItems.of(*validation[:2], training.n_users)
 
     def remember_origin(self, holdout: Holdout) -> None:
         """Keep where the ratings came from, and which pairs were held out.
@@ -189,10 +192,15 @@ class FunkSVD(Recommender):
         are left out of recommendations like those learned from.
         """
         self.provenance = holdout.provenance
-        self.held_out = None
-        if holdout.test is not None:
-            pairs = holdout.test.index_for(self.user_ids, self.item_ids)
-            self.held_out = UserItems.of(*pairs, len(self.user_ids))
+        if holdout.test is None:
+            return
+        users, items = holdout.test.index_for(self.user_ids, self.item_ids)
+        n_users = len(self.user_ids)
+        if self.held_out is not None:
+            owners = np.repeat(np.arange(n_users), np.diff(self.held_out.indptr))
+            users = np.concatenate([users, owners])
+            items = np.concatenate([items, self.held_out.items])
+        self.held_out = UserItems.of(users, items, n_users)
 
     # -- the model file ------------------------------------------------------------------------
 
@@ -208,7 +216,7 @@ class FunkSVD(Recommender):
 
         Raises
         ------
-        ModelFileError
+        ModelWriteError
             If it cannot be written; a file that was there before is then untouched.
         """
         hyperparameters = self.get_params()
@@ -241,13 +249,26 @@ class FunkSVD(Recommender):
             If the file is missing, truncated, altered or something else.
         """
         saved = storage.read_model(path)
+        try:
+            return cls._from_saved(saved)
+        except storage.MALFORMED as error:
+            raise storage.altered(path, error) from error
+
+    @classmethod
+    def _from_saved(cls, saved: storage.SavedModel) -> FunkSVD:
         info = saved.info
         model = cls(**info["hyperparameters"])
+        model.check()
         model.parameters, model.seen, model.held_out = saved.parameters, saved.seen, saved.held_out
         model.user_ids, model.item_ids = saved.user_ids, saved.item_ids
-        model.rating_scale = tuple(info["rating_scale"])
+        low, high = map(float, info["rating_scale"])
+        if not low <= high:
+            raise ValueError(f"rating_scale is {low} to {high}")
+        model.rating_scale = (low, high)
         model.history = [EpochRecord(**record, seconds=np.nan) for record in info["history"]]
         model.best_epoch, model.refitted = info["best_epoch"], info["refitted"]
+        if not 1 <= model.best_epoch <= len(model.history):
+            raise ValueError(f"best_epoch is {model.best_epoch} of {len(model.history)}")
         model.n_ratings = info["n_ratings"]
         provenance = info["provenance"]
         model.provenance = Provenance.from_dict(provenance) if provenance else None

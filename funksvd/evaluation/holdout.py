@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 from funksvd.errors import DataChangedError, RatingsError
 from funksvd.ratings import Ratings, ReadOptions, random_split, read_ratings
 from funksvd.scoring import UserItems
+
+REMEDY = "name a file of test ratings: funksvd evaluate MODEL RATINGS"
 
 
 @dataclass(frozen=True)
@@ -126,8 +129,8 @@ def hold_out(
     Raises
     ------
     RatingsError
-        If a (user, item) pair of a given test part is also in `ratings`: its rating would be
-        learned, and the test would not be honest.
+        If a (user, item) pair of a given part is also in another part: the test, or the choice
+        of the best epoch, would be made on what was learned.
     """
     provenance = Provenance(
         ratings=Source.of(ratings),
@@ -137,12 +140,16 @@ def hold_out(
         test_fraction=test_fraction if test is None else 0.0,
         seed=seed,
     )
+    for name, part, other in (
+        ("test", test, ratings),
+        ("test", test, validation),
+        ("validation", validation, ratings),
+    ):
+        if part is not None and other is not None:
+            _check_disjoint(name, part, other)
     training = ratings
     if test is None:
         training, test = random_split(ratings, test_fraction, seed)
-    for part in (ratings, validation):
-        if provenance.test and part is not None:
-            _check_disjoint(part, test)
     return Holdout(training, validation, test if len(test) else None, provenance)
 
 
@@ -153,8 +160,8 @@ def rebuild(provenance: Provenance, folder: str | os.PathLike = ".") -> Holdout:
     ----------
     provenance : Provenance
     folder : path
-        Where relative paths are looked for if they are not in the current folder: the model
-        file's own.
+        The model file's. Relative paths are looked for in the current folder, then in this one
+        and in those above it; files whose ratings are not the same are passed over.
 
     Raises
     ------
@@ -181,35 +188,42 @@ def _read_again(source: Source | None, options: ReadOptions, folder: Path) -> Ra
     if not source.files:
         raise DataChangedError(
             "the model was trained on ratings that did not come from a file, so its test part "
-            "cannot be read again; name a file: funksvd evaluate MODEL RATINGS"
+            f"cannot be read again; {REMEDY}"
         )
-    paths = []
-    for name in source.files:
-        candidates = [Path(name), folder / name]
-        found = next((path for path in candidates if path.exists()), None)
-        if found is None:
-            raise DataChangedError(
-                f"{name}: the ratings that the model was trained on are no longer there; put "
-                "them back, or name a file: funksvd evaluate MODEL RATINGS"
-            )
-        paths.append(found)
-    ratings = read_ratings(paths, options)
-    if ratings.fingerprint != source.fingerprint:
-        raise DataChangedError(
-            f"{', '.join(map(str, paths))}: the ratings have changed since the model was trained, "
-            "so its test part cannot be found again; train again, or name a file of test "
-            "ratings: funksvd evaluate MODEL RATINGS"
+    problem = None
+    for paths in _candidates(source.files, folder):
+        try:
+            ratings = read_ratings(paths, options)
+        except RatingsError as error:  # perhaps another file of that name
+            problem = problem or error
+            continue
+        if ratings.fingerprint == source.fingerprint:
+            return ratings
+        problem = problem or DataChangedError(
+            f"{ratings.source}: the ratings have changed since the model was trained, so its test "
+            f"part cannot be found again; train again, or {REMEDY}"
         )
-    return ratings
+    raise problem or DataChangedError(
+        f"{', '.join(source.files)}: the ratings that the model was trained on are no longer "
+        f"there; put them back, here or beside the model, or {REMEDY}"
+    )
 
 
-def _check_disjoint(ratings: Ratings, test: Ratings) -> None:
-    user_index, item_index = test.index_for(ratings.user_ids, ratings.item_ids)
-    known = UserItems.of(ratings.user_index, ratings.item_index, ratings.n_users)
+def _candidates(files: list[str], folder: Path) -> Iterator[list[Path]]:
+    """Where the files may be: all of them under the same folder, each place once."""
+    folder, here = folder.resolve(), Path.cwd()
+    bases = [Path(), *(base for base in (folder, *folder.parents) if base != here)]
+    places = dict.fromkeys(tuple(base / name for name in files) for base in bases)
+    return (list(paths) for paths in places if all(path.exists() for path in paths))
+
+
+def _check_disjoint(name: str, part: Ratings, other: Ratings) -> None:
+    user_index, item_index = part.index_for(other.user_ids, other.item_ids)
+    known = UserItems.of(other.user_index, other.item_index, other.n_users)
     n_shared = int(known.contains(user_index, item_index).sum())
     if n_shared:
         raise RatingsError(
-            f"{test.source}: {n_shared:,} of {len(test):,} test ratings have a (user, item) pair "
-            f"that is also in {ratings.source}; a test on what was learned is not honest. Remove "
+            f"{part.source}: {n_shared:,} of {len(part):,} {name} ratings have a (user, item) pair "
+            f"that is also in {other.source}; a {name} on what was learned is not honest. Remove "
             "them from one of the two"
         )

@@ -82,7 +82,8 @@ def bootstrap_intervals(
     values, predictions : ndarray of shape (n,)
     clusters : ndarray of shape (n,), int
         What belongs together: the user of each rating. More than 10,000 are first dealt into
-        10,000 groups at random, which leaves the variance as it is and bounds the time.
+        10,000 groups at random, which leaves the variance as it is and bounds the time. Of a
+        single one, the members are drawn.
     seed : int
 
     Returns
@@ -93,6 +94,8 @@ def bootstrap_intervals(
     errors = values.astype(np.float64) - predictions
     _, cluster = np.unique(clusters, return_inverse=True)
     n_clusters = int(cluster.max()) + 1
+    if n_clusters == 1:
+        cluster, n_clusters = np.arange(len(errors)), len(errors)
     if n_clusters > MAX_CLUSTERS:
         cluster = (generator.permutation(n_clusters) % MAX_CLUSTERS)[cluster]
         n_clusters = MAX_CLUSTERS

@@ -1,0 +1,155 @@
+"""`funksvd evaluate`."""
+
+import io
+import json
+import os
+import shutil
+
+import pytest
+
+from funksvd import FunkSVD, hold_out, read_ratings
+
+
+def figures(out):
+    """The table of errors, without what is before and after it."""
+    lines = out.splitlines()
+    start = next(at for at, line in enumerate(lines) if "test ratings" in line and "RMSE" in line)
+    return lines[start : start + 5]
+
+
+def test_without_arguments_the_figures_are_those_that_train_printed(cli, here, quick):
+    trained = cli("train", "ratings.csv", *quick)
+    result = cli("evaluate")
+    assert (result.code, result.err) == (0, "")
+    assert figures(result.out) == figures(trained.out)
+    assert figures(result.out)[4].startswith("Unknown to the model: the user of ")
+    assert "\x1b" not in result.out
+
+
+@pytest.mark.parametrize("options", [("--test", "b.csv"), ("--test", "b.csv", "--valid", "c.csv")])
+def test_given_parts_are_found_again(cli, here, quick, options):
+    header, *lines = (here / "ratings.csv").read_text().splitlines()
+    for name, part in (("a", lines[:15_000]), ("b", lines[15_000:18_000]), ("c", lines[18_000:])):
+        (here / f"{name}.csv").write_text("\n".join([header, *part]) + "\n")
+    trained = cli("train", "a.csv", *options, *quick)
+    result = cli("evaluate")
+    assert result.code == 0, result.err
+    assert figures(result.out) == figures(trained.out)
+    assert figures(result.out)[0].startswith("3,000 test ratings")
+
+
+def test_json_is_one_object_with_all_figures(cli, here):
+    result = cli("evaluate", "--json")
+    assert (result.code, result.err) == (0, "")
+    plain = json.loads(result.out)
+    model = FunkSVD.load("model.funksvd")
+    holdout = hold_out(read_ratings("ratings.csv"))
+    ref = model.evaluate(holdout.test, training=holdout.all_but_test)
+    assert plain == {"model": "model.funksvd", **ref.to_dict()}
+    assert plain["rmse_interval"][0] < plain["rmse"] < plain["rmse_interval"][1]
+    assert plain["baselines"].keys() == {"global_mean", "regularized_biases"}
+
+
+def test_quiet_prints_the_result_only(cli, here):
+    assert cli("evaluate", "--quiet").out.splitlines() == figures(cli("evaluate").out)[:4]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda text: text.rsplit("\n", 2)[0] + "\n", "have changed"),
+        (lambda text: text + "1,399,1.5,0\n", "have changed"),
+        (lambda text: text.replace(",4.0,", ",4.5,", 1), "have changed"),
+        (None, "no longer there"),
+    ],
+    ids=["one less", "one more", "another", "gone"],
+)
+def test_changed_ratings_stop_it(error_of, here, change, expected):
+    text = (here / "ratings.csv").read_text()
+    if change is None:
+        os.unlink("ratings.csv")
+    else:
+        assert change(text) != text
+        (here / "ratings.csv").write_text(change(text))
+    message = error_of("evaluate")
+    assert "ratings.csv" in message
+    assert expected in message
+    assert "funksvd evaluate MODEL RATINGS" in message
+
+
+def test_a_moved_folder_and_another_current_folder(cli, here, tmp_path, monkeypatch):
+    ref = figures(cli("evaluate").out)
+    shutil.move(here, tmp_path / "moved")
+    monkeypatch.chdir(tmp_path)
+    result = cli("evaluate", "moved/model.funksvd")
+    assert result.code == 0, result.err
+    assert figures(result.out) == ref
+
+
+def test_a_model_trained_on_everything_has_no_test_part(cli, error_of, here, quick):
+    cli("train", "ratings.csv", "-q", "--test-fraction", 0, *quick)
+    message = error_of("evaluate")
+    assert "trained on all ratings and has no test part" in message
+    assert "funksvd evaluate model.funksvd RATINGS" in message
+
+
+def test_a_model_trained_from_standard_input(cli, error_of, here, quick, monkeypatch):
+    raw = io.BytesIO((here / "ratings.csv").read_bytes())
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(raw))
+    cli("train", "-", "-q", *quick)
+    message = error_of("evaluate")
+    assert "did not come from a file" in message
+    assert "funksvd evaluate MODEL RATINGS" in message
+    result = cli("evaluate", "model.funksvd", "ratings.csv")
+    assert result.code == 0
+    assert "No baselines: the model's training ratings cannot be read again" in result.out
+    assert "biases only" not in result.out
+
+
+def test_a_model_saved_from_python_does_not_know_its_file(error_of, here, sample):
+    FunkSVD(n_factors=2, n_epochs=1).fit(sample).save("python.funksvd")
+    message = error_of("evaluate", "python.funksvd")
+    assert "does not record which ratings" in message
+    assert "funksvd evaluate python.funksvd RATINGS" in message
+
+
+def test_any_file_can_be_scored(cli, here):
+    (here / "new.csv").write_text("who;what;stars\n1;399;3\n2;398;4\n3;397;2.5\n99999;396;1\n")
+    columns = ("--user-col", "who", "--item-col", "what", "--rating-col", "stars", "--sep", ";")
+    result = cli("evaluate", "model.funksvd", "new.csv", *columns)
+    assert result.code == 0, result.err
+    lines = figures(result.out)
+    assert lines[0].startswith("4 test ratings ")
+    assert lines[2].startswith("biases only ")
+    assert lines[4] == "Unknown to the model: the user of 25.00% and the item of 0.00% of them"
+
+
+def test_scoring_what_was_learned_is_warned_of(cli, here):
+    result = cli("evaluate", "model.funksvd", "ratings.csv")
+    assert result.code == 0
+    assert "Warning: the model was trained on 90.0% of these ratings" in result.err
+
+
+def test_ids_that_do_not_match_at_all_are_warned_of_loudly(cli, here):
+    (here / "new.csv").write_text("user,item,rating\nu1,i1,3\nu2,i2,4\n")
+    result = cli("evaluate", "model.funksvd", "new.csv")
+    assert result.code == 0
+    assert "Warning: the model knows none of the users in these ratings" in result.err
+    assert "Warning: the model knows none of the items in these ratings" in result.err
+    assert (
+        json.loads(cli("evaluate", "model.funksvd", "new.csv", "--json").out)["unknown_users"] == 1
+    )
+
+
+def test_many_unknown_ids_are_warned_of(cli, here):
+    (here / "new.csv").write_text("user,item,rating\n1,900,3\n2,901,4\n3,399,1\n")
+    assert "does not know the item of 67%" in cli("evaluate", "model.funksvd", "new.csv").err
+
+
+def test_how_to_read_says_nothing_about_the_recorded_file(error_of, here):
+    assert "RATINGS only" in error_of("evaluate", "--sep", ";")
+
+
+def test_a_bad_file_is_one_error(error_of, here):
+    (here / "bad.csv").write_text("user,item,rating\n1,2,x\n")
+    assert "bad.csv" in error_of("evaluate", "model.funksvd", "bad.csv")

@@ -1,0 +1,211 @@
+"""What all commands share: help, exit codes, errors."""
+
+import inspect
+import json
+import os
+import shlex
+import subprocess
+import sys
+from dataclasses import fields
+
+import pytest
+from funksvd_cli.main import cli as group
+from funksvd_cli.options import READING, READING_NAMES
+from funksvd_cli.train import train
+
+import funksvd
+from funksvd.evaluation import hold_out
+from funksvd.training import Hyperparameters
+
+COMMANDS = sorted(group.commands)
+FUNKSVD = [sys.executable, "-m", "funksvd"]
+
+
+def test_the_commands():
+    assert COMMANDS == ["evaluate", "info", "predict", "recommend", "similar", "train"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example_and_explains_every_option(cli, command):
+    result = cli(command, "--help")
+    assert result.code == 0
+    assert "Example" in result.out
+    assert f"  funksvd {command}" in result.out
+    for parameter in group.commands[command].params:
+        if parameter.param_type_name == "option":
+            assert parameter.help, parameter.name
+    assert max(map(len, result.out.splitlines())) <= 80
+
+
+def examples():
+    """All command lines in the epilogs of the help texts."""
+    for command in (group, *group.commands.values()):
+        for line in command.epilog.splitlines():
+            if "funksvd " in line:
+                yield shlex.split(line[line.index("funksvd ") :])[1:]
+
+
+@pytest.mark.parametrize("arguments", list(examples()), ids=" ".join)
+def test_the_examples_of_the_help_are_valid(arguments):
+    name, *rest = arguments
+    group.commands[name].make_context(name, rest)  # parses, does not run
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["train", "-h"]])
+def test_help_exits_with_0(cli, arguments):
+    assert cli(*arguments).code == 0
+
+
+def test_help_lists_whole_sentences(cli):
+    out = cli("--help").out
+    assert out.count("...") == 1  # COMMAND [ARGS]...
+    assert out.index("  train ") < out.index("  evaluate ") < out.index("  recommend ")
+
+
+def test_the_defaults_in_the_help_are_the_real_ones():
+    defaults = {field.name: field.default for field in fields(Hyperparameters)}
+    options = {parameter.name: parameter for parameter in train.params}
+    stated = defaults.keys() & options.keys() - {"refit"}
+    assert stated >= {"n_factors", "n_epochs", "learning_rate", "reg", "bias_reg", "seed"}
+    for name in stated:
+        assert f"[default: {defaults[name]}]" in options[name].help, name
+    assert options["refit"].default == defaults["refit"]
+    assert options["valid_fraction"].default == defaults["validation_fraction"]
+    test_fraction = inspect.signature(hold_out).parameters["test_fraction"]
+    assert options["test_fraction"].default == test_fraction.default
+
+
+def test_every_hyperparameter_can_be_given():
+    renamed = {"biases": "no_biases", "validation_fraction": "valid_fraction"}
+    names = {parameter.name for parameter in train.params} | {"n_threads"}
+    for field in fields(Hyperparameters):
+        assert renamed.get(field.name, field.name) in names
+
+
+def test_the_reading_options_are_those_of_the_library():
+    assert tuple(field.name for field in fields(funksvd.ReadOptions)) == READING_NAMES
+    assert len(READING) == len(READING_NAMES)
+
+
+def test_the_version(cli):
+    assert cli("--version").out == f"funksvd, version {funksvd.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["nonsense"], ["train"], ["train", "--no-such-option"], ["recommend", "-n", "0"], ["similar"]],
+    ids=" ".join,
+)
+def test_wrong_usage_exits_with_2(error_of, arguments):
+    error_of(*arguments)
+
+
+def test_without_a_command_there_is_help(cli):
+    result = cli()
+    assert result.code == 2
+    assert "Usage: funksvd" in result.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["evaluate", "missing.funksvd"],
+        ["info", "missing.funksvd"],
+        ["predict", "-m", "missing.funksvd", "--user", "1", "--item", "1"],
+        ["recommend", "-m", "missing.funksvd", "--user", "1"],
+        ["similar", "-m", "missing.funksvd", "1"],
+    ],
+    ids=" ".join,
+)
+def test_a_missing_model_is_named_with_what_to_do(error_of, here, arguments):
+    message = error_of(*arguments)
+    assert "missing.funksvd: there is no such model file" in message
+    assert "funksvd train RATINGS" in message
+
+
+@pytest.mark.parametrize("arguments", [["evaluate"], ["info"], ["similar", "1"]], ids=" ".join)
+def test_a_damaged_model_is_one_error(error_of, here, arguments):
+    whole = (here / "model.funksvd").read_bytes()
+    (here / "model.funksvd").write_bytes(whole[: len(whole) // 2])
+    assert "model.funksvd: not a model file, or one that was cut short" in error_of(*arguments)
+
+
+def test_a_ratings_file_where_a_model_should_be(error_of, here):
+    assert "ratings.csv: not a model file" in error_of("evaluate", "ratings.csv")
+
+
+def test_a_mistake_of_ours_is_not_hidden(cli, here, monkeypatch):
+    def fail(path):
+        raise ValueError("a bug")
+
+    monkeypatch.setattr("funksvd.FunkSVD.load", fail)
+    with pytest.raises(ValueError, match="a bug"):
+        cli("info")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (KeyboardInterrupt(), 130, "Interrupted."),
+        (MemoryError(), 1, "Error: not enough memory"),
+        (OSError(5, "Input/output error"), 1, "Error: [Errno 5] Input/output error"),
+        (funksvd.DivergenceError("too large"), 1, "Error: too large"),
+    ],
+    ids=["interrupt", "memory", "disk", "divergence"],
+)
+def test_failures_and_their_exit_codes(cli, here, monkeypatch, error, code, message):
+    def fail(path):
+        raise error
+
+    monkeypatch.setattr("funksvd.FunkSVD.load", fail)
+    result = cli("info")
+    assert (result.code, result.err.strip()) == (code, message)
+
+
+# -- as separate processes -------------------------------------------------------------------------
+
+
+def test_help_does_not_load_what_is_slow():
+    program = (
+        "import sys\nfrom funksvd_cli.main import run\nrun(['train', '--help'])\n"
+        "slow = {'numpy', 'numba', 'pandas', 'pyarrow', 'rich', 'scipy'} & sys.modules.keys()\n"
+        "sys.exit(str(slow) if slow else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_exit_codes_reach_the_shell(here):
+    codes = [
+        subprocess.run([*FUNKSVD, *arguments], capture_output=True, check=False).returncode
+        for arguments in (["info", "--json"], ["info", "nothing"], ["nonsense"])
+    ]
+    assert codes == [0, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reader", "expected"),
+    [
+        ("--all-users -n 100 --format csv", "head -n 1", "user,rank,item,prediction\n"),
+        ("--user 1", "head -n 1", "rank   item   prediction\n"),
+        ("--user 1 --format csv", "true", ""),  # gone before there is anything to write
+    ],
+)
+def test_a_reader_that_has_had_enough_causes_no_traceback(here, arguments, reader, expected):
+    command = f"unset PYTHONUNBUFFERED; {shlex.join(FUNKSVD)} recommend {arguments} | {reader}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == (expected, "")
+
+
+def test_a_title_that_the_output_cannot_show_is_not_an_error(here):
+    (here / "titles.csv").write_text("item,title\n" + "".join(f"{i},千 –\n" for i in range(500)))
+    command = [*FUNKSVD, "recommend", "--user", "1", "--items", "titles.csv", "-n", "2"]
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run(command, env=environment, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"? ?" in done.stdout
+
+
+def test_python_m_funksvd_is_the_command(here, cli):
+    done = subprocess.run([*FUNKSVD, "info", "--json"], capture_output=True, check=True)
+    assert json.loads(done.stdout) == json.loads(cli("info", "--json").out)

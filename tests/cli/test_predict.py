@@ -1,0 +1,131 @@
+"""`funksvd predict`."""
+
+import json
+
+import numpy as np
+import pytest
+
+from funksvd import FunkSVD
+
+
+@pytest.fixture
+def pairs(here):
+    """A file of three pairs, with columns in an unusual order."""
+    (here / "pairs.csv").write_text("item,user\n7,1\n8,2\n399,3\n")
+    return here / "pairs.csv"
+
+
+def test_one_pair(cli, here):
+    result = cli("predict", "--user", 1, "--item", 7)
+    ref = FunkSVD.load("model.funksvd").predict(1, 7)
+    assert result == (0, f"user   item   prediction\n1      7      {ref:10.3f}\n", "")
+
+
+def test_a_file_of_pairs(cli, pairs):
+    result = cli("predict", "pairs.csv", "--quiet")
+    assert result.code == 0
+    rows = [line.split() for line in result.out.splitlines()]
+    assert rows[0] == ["user", "item", "prediction"]
+    ref = FunkSVD.load("model.funksvd").predict([1, 2, 3], [7, 8, 399])
+    assert rows[1:] == [
+        [str(u), str(i), f"{value:.3f}"]
+        for u, i, value in zip([1, 2, 3], [7, 8, 399], ref, strict=True)
+    ]
+
+
+def test_json_has_the_ids_as_the_model_has_them(cli, pairs):
+    plain = json.loads(cli("predict", "pairs.csv", "--json").out)
+    assert [(row["user"], row["item"]) for row in plain] == [(1, 7), (2, 8), (3, 399)]
+    [row] = json.loads(cli("predict", "--user", 3, "--item", 399, "--json").out)
+    assert row == plain[2]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json", "parquet"])
+def test_a_file_is_written(cli, pairs, suffix):
+    result = cli("predict", "pairs.csv", "-o", f"out.{suffix}")
+    assert result.code == 0
+    assert result.out.endswith(f"Wrote out.{suffix} (3 rows)\n")
+    if suffix == "csv":
+        predictions = np.loadtxt("out.csv", delimiter=",", skiprows=1)[:, 2]
+    elif suffix == "json":
+        predictions = [
+            row["prediction"] for row in json.loads((pairs.parent / "out.json").read_text())
+        ]
+    else:
+        import pyarrow.parquet
+
+        predictions = pyarrow.parquet.read_table("out.parquet")["prediction"].to_pylist()
+    ref = FunkSVD.load("model.funksvd").predict([1, 2, 3], [7, 8, 399])
+    np.testing.assert_allclose(predictions, ref, rtol=1e-6)
+
+
+def test_unknown_ids_are_predicted_from_what_is_known(cli, here):
+    result = cli("predict", "--user", "nobody", "--item", 7, "--json")
+    model = FunkSVD.load("model.funksvd")
+    row = int(np.flatnonzero(model.item_ids == 7)[0])
+    [plain] = json.loads(result.out)
+    assert plain["user"] == "nobody"
+    assert plain["prediction"] == pytest.approx(
+        model.global_mean + model.item_biases[row], rel=1e-6
+    )
+    assert result.err == (
+        "Warning: the model does not know user nobody; predicted from what is known\n"
+    )
+
+
+def test_the_share_of_unknown_ids_is_reported(cli, here):
+    (here / "pairs.csv").write_text("user,item\n1,7\n2,888\n3,999\n")
+    result = cli("predict", "pairs.csv")
+    assert "Warning: the model does not know the item of 66.7% of the pairs" in result.err
+    assert "user" not in result.err
+
+
+def test_ids_that_do_not_match_at_all_are_warned_of_loudly(cli, here):
+    (here / "pairs.csv").write_text("user,item\nu1,i1\nu2,i2\n")
+    result = cli("predict", "pairs.csv")
+    assert result.code == 0
+    assert "Warning: the model knows none of these users: are the user ids the same" in result.err
+    assert "for instance, 1, 2, 3" in result.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--user", "1"],
+        ["--item", "1"],
+        ["pairs.csv", "--user", "1"],
+        ["pairs.csv", "--user", "1", "--item", "1"],
+    ],
+    ids=" ".join,
+)
+def test_either_a_file_or_a_pair(error_of, pairs, arguments):
+    assert "give either a file of PAIRS, or --user and --item" in error_of("predict", *arguments)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("user,item\n1,\n", "line 2"),
+        ("", "empty"),
+        ("user,item\n", "header"),
+        (None, "no such file"),
+    ],
+)
+def test_a_bad_file_is_one_error(error_of, here, text, expected):
+    if text is not None:
+        (here / "bad.csv").write_text(text)
+    message = error_of("predict", "bad.csv")
+    assert "bad.csv" in message
+    assert expected in message
+
+
+def test_bad_rows_can_be_skipped(cli, here):
+    (here / "pairs.csv").write_text("user,item\n1,7\n2,\n")
+    result = cli("predict", "pairs.csv", "--on-bad-rows", "skip", "--json")
+    assert len(json.loads(result.out)) == 1
+    assert "Warning: 1 of 2 rows were skipped" in result.err
+
+
+def test_an_empty_id_is_an_error(error_of, here):
+    error_of("predict", "--user", "", "--item", "1")
