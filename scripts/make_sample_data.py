@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-N_USERS, N_ITEMS, N_RATINGS = 800, 400, 20_000
+N_USERS, N_ITEMS, N_RATINGS = 500, 300, 20_000
 RANK = 3
 MEAN, USER_STD, ITEM_STD, FACTOR_STD, NOISE_STD = 3.6, 0.35, 0.35, 0.55, 0.6
 FIRST_DAY, LAST_DAY = 1_577_836_800, 1_735_689_599  # 2020 to 2024, seconds since 1970

@@ -9,9 +9,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from funksvd_cli.main import cli
 
 import funksvd
+from funksvd_cli.main import cli
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "funksvd").rglob("*.py")) + sorted((ROOT / "cli").rglob("*.py"))

@@ -1,9 +1,9 @@
 """Loss and gradients: an example by hand, the naive reference, finite differences."""
 
-import naive
 import numpy as np
 import pytest
 
+import naive
 from funksvd import objective
 from funksvd.objective import Parameters, Regularization
 

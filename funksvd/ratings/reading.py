@@ -161,7 +161,7 @@ def _read(
         named = list(_read_files(paths, required, options))
     parts = [part for _, part in named]
     bad_rows = [row for part in parts for row in part.bad_rows]
-    files = [path for path in paths if path != "-"]
+    files = [] if "-" in paths else list(paths)  # standard input cannot be read again
     report = ReadReport(
         source=_names([name for name, _ in named]),
         detected=_detected(named),

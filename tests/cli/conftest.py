@@ -4,6 +4,7 @@ import shutil
 from typing import NamedTuple
 
 import pytest
+
 from funksvd_cli.main import run
 
 QUICK = ("-k", "4", "--n-epochs", "4", "--learning-rate", "0.1")

@@ -58,7 +58,7 @@ def test_quiet_prints_the_result_only(cli, here):
     ("change", "expected"),
     [
         (lambda text: text.rsplit("\n", 2)[0] + "\n", "have changed"),
-        (lambda text: text + "1,399,1.5,0\n", "have changed"),
+        (lambda text: text + "1,299,1.5,0\n", "have changed"),
         (lambda text: text.replace(",4.0,", ",4.5,", 1), "have changed"),
         (None, "no longer there"),
     ],
@@ -114,7 +114,7 @@ def test_a_model_saved_from_python_does_not_know_its_file(error_of, here, sample
 
 
 def test_any_file_can_be_scored(cli, here):
-    (here / "new.csv").write_text("who;what;stars\n1;399;3\n2;398;4\n3;397;2.5\n99999;396;1\n")
+    (here / "new.csv").write_text("who;what;stars\n1;299;3\n2;298;4\n3;297;2.5\n99999;296;1\n")
     columns = ("--user-col", "who", "--item-col", "what", "--rating-col", "stars", "--sep", ";")
     result = cli("evaluate", "model.funksvd", "new.csv", *columns)
     assert result.code == 0, result.err
@@ -142,7 +142,7 @@ def test_ids_that_do_not_match_at_all_are_warned_of_loudly(cli, here):
 
 
 def test_many_unknown_ids_are_warned_of(cli, here):
-    (here / "new.csv").write_text("user,item,rating\n1,900,3\n2,901,4\n3,399,1\n")
+    (here / "new.csv").write_text("user,item,rating\n1,900,3\n2,901,4\n3,299,1\n")
     assert "does not know the item of 67%" in cli("evaluate", "model.funksvd", "new.csv").err
 
 

@@ -9,13 +9,13 @@ import sys
 from dataclasses import fields
 
 import pytest
-from funksvd_cli.main import cli as group
-from funksvd_cli.options import READING, READING_NAMES
-from funksvd_cli.train import train
 
 import funksvd
 from funksvd.evaluation import hold_out
 from funksvd.training import Hyperparameters
+from funksvd_cli.main import cli as group
+from funksvd_cli.options import READING, READING_NAMES
+from funksvd_cli.train import train
 
 COMMANDS = sorted(group.commands)
 FUNKSVD = [sys.executable, "-m", "funksvd"]

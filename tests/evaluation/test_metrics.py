@@ -3,10 +3,10 @@
 import json
 import math
 
-import naive
 import numpy as np
 import pytest
 
+import naive
 from funksvd.evaluation import Errors, Evaluation, Interval, bootstrap_intervals
 
 

@@ -1,11 +1,11 @@
 """Prediction and choice of the best, against the naive reference."""
 
-import naive
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import naive
 from funksvd.kernels import exclude_items, predict_block, top_items
 
 

@@ -1,9 +1,9 @@
 """The compiled step against the naive one, and against the objective's gradient."""
 
-import naive
 import numpy as np
 import pytest
 
+import naive
 from funksvd import objective
 from funksvd.kernels import sgd_block
 from funksvd.objective import Parameters, Regularization

@@ -1,9 +1,9 @@
 """The epoch loop: what is kept, when it stops, what happens when it goes wrong."""
 
-import naive
 import numpy as np
 import pytest
 
+import naive
 from funksvd import DivergenceError, Monitor, objective
 from funksvd.objective import Parameters, Regularization
 from funksvd.scoring import predict_pairs
