@@ -11,7 +11,7 @@ from funksvd import FunkSVD
 @pytest.fixture
 def pairs(here):
     """A file of three pairs, with columns in an unusual order."""
-    (here / "pairs.csv").write_text("item,user\n7,1\n8,2\n399,3\n")
+    (here / "pairs.csv").write_text("item,user\n7,1\n8,2\n299,3\n")
     return here / "pairs.csv"
 
 
