@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from funksvd.errors import RatingsError
+from funksvd.ordering import stable_order
 
 if TYPE_CHECKING:
     from funksvd.ratings.ratings import Ratings
@@ -74,20 +75,8 @@ def resolve_duplicates(ratings: Ratings, policy: str = "last") -> tuple[Ratings,
 
 def _grouped(ratings: Ratings) -> tuple[np.ndarray, np.ndarray]:
     """An order that puts equal pairs together, by position, and where in it a pair begins."""
-    pair = ratings.user_index.astype(np.int64)
-    pair *= ratings.n_items
-    pair += ratings.item_index
-    n_bits = len(pair).bit_length()
-    if int(pair.max(initial=0)).bit_length() + n_bits <= 63:
-        # NumPy sorts 64-bit integers several times faster than it finds their sorting order.
-        pair <<= n_bits
-        pair |= np.arange(len(pair))
-        pair.sort()
-        order = pair & ((1 << n_bits) - 1)
-        pair >>= n_bits
-    else:
-        order = np.argsort(pair, kind="stable")
-        pair = pair[order]
+    order = stable_order(ratings.user_index, ratings.item_index)
+    users, items = ratings.user_index[order], ratings.item_index[order]
     is_first = np.ones(len(order), dtype=bool)
-    np.not_equal(pair[1:], pair[:-1], out=is_first[1:])
+    is_first[1:] = (users[1:] != users[:-1]) | (items[1:] != items[:-1])
     return order, is_first

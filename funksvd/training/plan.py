@@ -19,8 +19,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from funksvd.ordering import stable_order
+
 RATINGS_PER_BLOCK = 5_000
 MAX_GROUPS = 8
+"""No more threads than this can work at the same time."""
 
 
 class BlockPlan(NamedTuple):
@@ -88,7 +91,7 @@ def plan_blocks(
     user_group = _deal(np.bincount(user_index, minlength=n_users), n_groups)[user_index]
     item_group = _deal(np.bincount(item_index, minlength=n_items), n_groups)[item_index]
     block = user_group * n_groups + item_group
-    order = np.lexsort((item_index, user_index, block))
+    order = stable_order(block * n_users + user_index, item_index)
     bounds = np.searchsorted(block[order], np.arange(n_groups * n_groups + 1))
     starts = np.empty((n_groups, n_groups + 1), dtype=np.int64)
     starts[:, :-1] = bounds[:-1].reshape(n_groups, n_groups)
