@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 GAP = "   "
 SHORTEST_TITLE = 12
+FEW_USERS = 20
 
 
 class Output:
@@ -36,11 +37,12 @@ class Output:
     def note(self, text: str = "") -> None:
         """Something a person may want to know."""
         if self.notes:
-            click.echo(text)
+            click.echo(printable(text))
 
     def warn(self, text: str) -> None:
         """Something that should not be overlooked."""
-        click.echo(f"{click.style('Warning:', fg='yellow', bold=True)} {text}", err=True)
+        head = click.style("Warning:", fg="yellow", bold=True)
+        click.echo(f"{head} {printable(text)}", err=True)
 
     def json(self, value: Any) -> None:
         """The result, for a script."""
@@ -66,7 +68,7 @@ class Output:
         """
         from rich.cells import cell_len, set_cell_size
 
-        rows = [[_printable(cell) for cell in row] for row in (header, *rows)]
+        rows = [[printable(cell, keep="") for cell in row] for row in (header, *rows)]
         left = [name in text for name in header]
         widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
         if shortened in header and sys.stdout.isatty():
@@ -84,9 +86,11 @@ class Output:
             click.echo(line if number else click.style(line, bold=True))
 
 
-def _printable(text: str) -> str:
-    """Without what would break a line or steer the terminal."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+def printable(text: str, keep: str = "\n") -> str:
+    """Text from a file, without what would steer the terminal."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in keep else " " for c in text)
 
 
 def report_reading(output: Output, report: ReadReport | None) -> None:
@@ -147,6 +151,15 @@ def warn_of_doubts(output: Output, evaluation: Evaluation) -> None:
             )
         elif share >= 0.5:
             output.warn(f"the model does not know the {what} of {share:.0%} of these ratings")
+    biases_only = evaluation.baselines.get("regularized_biases")
+    if biases_only and evaluation.rmse >= biases_only.rmse:
+        output.warn(
+            "the model is no better than biases alone: look at the hyperparameters (--reg, "
+            "--learning-rate), or there may be too few ratings to learn factors from"
+        )
+    if evaluation.n_users < FEW_USERS:
+        users = "one user" if evaluation.n_users == 1 else f"{evaluation.n_users} users"
+        output.warn(f"these are ratings by {users} only: the intervals are too narrow")
     if evaluation.already_learned:
         output.warn(
             f"the model was trained on {evaluation.already_learned:.1%} of these ratings; errors "

@@ -95,6 +95,7 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
     Ctrl-C stops training, and keeps and saves the best epoch so far.
     """
     from funksvd import hold_out, read_ratings
+    from funksvd.training import Interrupts
 
     from .progress import TrainingProgress
 
@@ -128,17 +129,19 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
     del everything
 
     interrupted = False
-    with TrainingProgress(output) as progress:
-        try:
+    try:
+        with TrainingProgress(output) as progress:
             model.fit(holdout.training, validation=holdout.validation, monitor=progress)
-        except KeyboardInterrupt:
-            if not model.is_fitted:
-                raise
-            interrupted = True
-    if interrupted:
+    except KeyboardInterrupt:
+        if not model.is_fitted:
+            raise
+        interrupted = True
         output.warn(f"interrupted; keeping epoch {model.best_epoch}, the best so far")
-    model.remember_origin(holdout)
-    model.save(model_path, with_seen=with_seen)
+    with Interrupts(armed=True) as interrupts:  # Ctrl-C now would lose what was learned
+        model.remember_origin(holdout)
+        model.save(model_path, with_seen=with_seen)
+        interrupted |= interrupts.requested
+        interrupts.requested = False
 
     evaluation = None
     if holdout.test is not None:

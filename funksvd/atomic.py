@@ -16,8 +16,8 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     """An empty file beside `path` to write to; on success it takes its place, else it is removed.
 
     The data is on the disk before the rename, so that neither a crash nor a power cut can leave
-    half a file, and the old one stays until then. Where `path` is a symbolic link, its target is
-    replaced.
+    half a file, and the old one stays until then; its permissions are kept. Where `path` is a
+    symbolic link, its target is replaced.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     # Made here, and only if it is not there, so that nobody's link of that name is followed.
     os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     try:
-        mode = stat.S_IMODE(os.stat(temporary).st_mode)
+        mode = stat.S_IMODE(os.stat(target if target.exists() else temporary).st_mode)
         yield temporary
         os.chmod(temporary, mode)  # safetensors makes a file of its own, for its owner only
         with open(temporary, "rb+") as file:

@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import os
 from dataclasses import fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from funksvd import storage
 from funksvd.errors import FunkSVDError, RatingsError
-from funksvd.evaluation import Errors, Holdout, Provenance
+from funksvd.evaluation import Errors, Holdout, Provenance, check_disjoint
 from funksvd.ratings import Ratings, as_ratings, random_split
 from funksvd.recommender import Recommender
 from funksvd.scoring import UserItems
-from funksvd.training import EpochRecord, Hyperparameters, Monitor, TrainingResult, Triples, train
+from funksvd.streams import Stream
+from funksvd.training import (
+    EpochRecord,
+    Hyperparameters,
+    Interrupts,
+    Monitor,
+    TrainingResult,
+    Triples,
+    train,
+)
 
-VALIDATION_STREAM = 1
-"""Keeps the random choice of the validation part apart from that of the test part."""
+
+class _Found(NamedTuple):
+    """What training found, and the ratings it was found with."""
+
+    result: TrainingResult
+    training: Ratings
+    validation: Triples | None
 
 
 class FunkSVD(Recommender):
@@ -125,18 +139,24 @@ class FunkSVD(Recommender):
         training = everything = as_ratings(ratings, values)
         if validation is not None:
             validation = as_ratings(validation)
+            check_disjoint("validation", validation, training)
             everything = training.joined_with(validation) if self.refit else training
         elif self.validation_fraction:
             training, validation = random_split(
-                training, self.validation_fraction, (self.seed, VALIDATION_STREAM)
+                training, self.validation_fraction, self.seed, Stream.VALIDATION
             )
-        purpose = "search" if validation else "fit"
-        searched = self._train(training, validation or None, purpose, monitor)
-        if not (validation and self.refit):
-            return self
-        search = {"history": self.history, "refitted": True}
-        self._train(everything, None, "refit", monitor, self.best_epoch, searched.rate_factor)
-        vars(self).update(search)
+        monitor = monitor or Monitor()
+        with Interrupts() as interrupts:
+            purpose = "search" if validation else "fit"
+            found = self._train(training, validation or None, purpose, monitor, interrupts)
+            self._install(found)
+            interrupts.requested |= found.result.interrupted
+        if validation and self.refit:
+            search = found.result
+            found = self._train(everything, None, "refit", monitor, None, search)
+            if found.result.interrupted:  # half a refit is worse than the whole search
+                raise KeyboardInterrupt
+            self._install(found, search)
         return self
 
     def _train(
@@ -144,17 +164,15 @@ class FunkSVD(Recommender):
         training: Ratings,
         validation: Ratings | None,
         purpose: str,
-        monitor: Monitor | None,
-        n_epochs: int | None = None,
-        rate_factor: float = 1.0,
-    ) -> TrainingResult:
-        """Learn, and keep what was learned, but nothing of a refit that was interrupted."""
+        monitor: Monitor,
+        interrupts: Interrupts | None = None,
+        search: TrainingResult | None = None,
+    ) -> _Found:
+        """Learn; as many epochs, and as fast, as a search has found best."""
         training = training.compact()
         _check_learnable(training)
-        monitor = monitor or Monitor()
-        monitor.fit_started(
-            purpose, len(training), len(validation or ()), n_epochs or self.n_epochs
-        )
+        n_epochs = search.best_epoch if search else self.n_epochs
+        monitor.fit_started(purpose, len(training), len(validation or ()), n_epochs)
         if validation is not None:
             index = validation.index_for(training.user_ids, training.item_ids)
             validation = Triples(*index, validation.values)
@@ -164,26 +182,31 @@ class FunkSVD(Recommender):
             self,
             validation=validation,
             n_epochs=n_epochs,
-            rate_factor=rate_factor,
+            rate_factor=search.rate_factor if search else 1.0,
             monitor=monitor,
+            interrupts=interrupts,
         )
-        if not (result.interrupted and purpose == "refit"):
-            self._keep(result, training, validation)
-        if result.interrupted:
-            raise KeyboardInterrupt
-        return result
+        return _Found(result, training, validation)
 
-    def _keep(self, result: TrainingResult, training: Ratings, validation: Triples | None) -> None:
-        self.parameters = result.parameters
-        self.user_ids, self.item_ids = training.user_ids, training.item_ids
-        self.rating_scale = (float(training.values.min()), float(training.values.max()))
-        self.history, self.best_epoch = result.history, result.best_epoch
-        self.refitted, self.n_ratings = False, len(training)
-        self.seen = UserItems.of(training.user_index, training.item_index, training.n_users)
-        # Without a refit, the validation pairs are rated too, though not learned from.
-        self.held_out = self.provenance = None
-        if validation is not None:
-            self.held_out = UserItems.of(*validation[:2], training.n_users)
+    def _install(self, found: _Found, search: TrainingResult | None = None) -> None:
+        """Make what was learned the model's own: all of it at once, or nothing."""
+        result, training, validation = found
+        n_users = training.n_users
+        learned = {
+            "parameters": result.parameters,
+            "user_ids": training.user_ids,
+            "item_ids": training.item_ids,
+            "rating_scale": (float(training.values.min()), float(training.values.max())),
+            "history": (search or result).history,
+            "best_epoch": result.best_epoch,
+            "refitted": search is not None,
+            "n_ratings": len(training),
+            "seen": UserItems.of(training.user_index, training.item_index, n_users),
+            # Without a refit, the validation pairs are rated too, though not learned from.
+            "held_out": UserItems.of(*validation[:2], n_users) if validation else None,
+            "provenance": None,
+        }
+        vars(self).update(learned)
 
     def remember_origin(self, holdout: Holdout) -> None:
         """Keep where the ratings came from, and which pairs were held out.
@@ -257,22 +280,33 @@ class FunkSVD(Recommender):
     @classmethod
     def _from_saved(cls, saved: storage.SavedModel) -> FunkSVD:
         info = saved.info
-        model = cls(**info["hyperparameters"])
+        model = cls(**info["hyperparameters"], n_threads=None)
         model.check()
+        if model.n_factors != saved.parameters.user_factors.shape[1]:
+            raise ValueError(f"n_factors is {model.n_factors}, but there are others")
         model.parameters, model.seen, model.held_out = saved.parameters, saved.seen, saved.held_out
         model.user_ids, model.item_ids = saved.user_ids, saved.item_ids
         low, high = map(float, info["rating_scale"])
-        if not low <= high:
+        if not -np.inf < low <= high < np.inf:
             raise ValueError(f"rating_scale is {low} to {high}")
         model.rating_scale = (low, high)
-        model.history = [EpochRecord(**record, seconds=np.nan) for record in info["history"]]
-        model.best_epoch, model.refitted = info["best_epoch"], info["refitted"]
+        model.history = [_read_record(**record) for record in info["history"]]
+        model.best_epoch, model.n_ratings = info["best_epoch"], info["n_ratings"]
+        model.refitted = bool(info["refitted"])
+        if not all(type(n) is int for n in (model.best_epoch, model.n_ratings)):
+            raise ValueError("best_epoch and n_ratings must be integers")
         if not 1 <= model.best_epoch <= len(model.history):
             raise ValueError(f"best_epoch is {model.best_epoch} of {len(model.history)}")
-        model.n_ratings = info["n_ratings"]
         provenance = info["provenance"]
         model.provenance = Provenance.from_dict(provenance) if provenance else None
         return model
+
+
+def _read_record(
+    epoch: int, learning_rate: float, train_rmse: float, valid_rmse: float | None
+) -> EpochRecord:
+    valid_rmse = None if valid_rmse is None else float(valid_rmse)
+    return EpochRecord(int(epoch), float(learning_rate), float(train_rmse), valid_rmse, np.nan)
 
 
 def _check_learnable(ratings: Ratings) -> None:

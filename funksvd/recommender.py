@@ -6,6 +6,7 @@ once.
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ from funksvd.evaluation import (
 from funksvd.objective import Parameters
 from funksvd.ratings import Ratings, as_labels, as_pairs, as_ratings, find
 from funksvd.scoring import UserItems, best_items, cosine_similarities, predict_pairs
+from funksvd.svd import SVD, svd_of_product
 from funksvd.training import EpochRecord, Hyperparameters
 
 
@@ -175,11 +177,12 @@ class Recommender(Hyperparameters):
 
         Raises
         ------
+        FunkSVDError
+            If n is less than 1.
         UnknownIdError
             If the model does not know one of the users.
         """
-        if n < 1:
-            raise FunkSVDError(f"n must be at least 1, not {n}")
+        _check_count(n)
         if users is None:
             index = np.arange(len(self.user_ids), dtype=np.int32)
         else:
@@ -196,13 +199,13 @@ class Recommender(Hyperparameters):
         batches = best_items(
             self.parameters, index, n, exclude=exclude, n_threads=self.thread_count()
         )
-        for batch, items, scores in batches:
+        for batch, items, predictions in batches:
             row, rank = np.nonzero(items >= 0)
             yield {
                 "user": self.user_ids[batch[row]],
                 "rank": rank + 1,
                 "item": self.item_ids[items[row, rank]],
-                "prediction": np.clip(scores[row, rank], *self.rating_scale),
+                "prediction": np.clip(predictions[row, rank], *self.rating_scale),
             }
 
     def similar(self, item: int | str, n: int = 10) -> list[SimilarItem]:
@@ -213,6 +216,7 @@ class Recommender(Hyperparameters):
         UnknownIdError
             If the model does not know the item.
         """
+        _check_count(n)
         row = int(find(self.item_ids, as_labels([item], "item ids"))[0])
         if row < 0:
             raise self._unknown("item", item, self.item_ids)
@@ -221,6 +225,14 @@ class Recommender(Hyperparameters):
         chosen = order[order != row][:n]
         pairs = zip(self.item_ids[chosen].tolist(), similarities[chosen].tolist(), strict=True)
         return [SimilarItem(*pair) for pair in pairs]
+
+    def to_svd(self) -> SVD:
+        """The singular value decomposition U Σ Vᵀ of what the factors predict, P Qᵀ.
+
+        Rows of U belong to `user_ids`, columns of Vᵀ to `item_ids`. Mean and biases are not part
+        of it.
+        """
+        return svd_of_product(self.user_factors, self.item_factors)
 
     def evaluate(self, ratings: Any, *, training: Ratings | None = None) -> Evaluation:
         """Errors on ratings, with bootstrap intervals and the share of unknown ids.
@@ -257,6 +269,7 @@ class Recommender(Hyperparameters):
             mae=errors.mae,
             rmse_interval=intervals[0],
             mae_interval=intervals[1],
+            n_users=len(np.unique(ratings.user_index)),
             unknown_users=float(np.mean(user_index < 0)),
             unknown_items=float(np.mean(item_index < 0)),
             already_learned=(
@@ -284,3 +297,8 @@ class Recommender(Hyperparameters):
             f"the model does not know {what} {label}; it knows {len(ids):,} {what}s, "
             f"for instance {examples}"
         )
+
+
+def _check_count(n: int) -> None:
+    if not isinstance(n, numbers.Integral) or n < 1:
+        raise FunkSVDError(f"n must be a whole number of at least 1, not {n}")

@@ -10,10 +10,13 @@ import numpy as np
 
 from funksvd.kernels import exclude_items, predict_block, top_items
 from funksvd.objective import Parameters
+from funksvd.ordering import stable_order
 
 PAIRS_PER_TASK = 1 << 18
 SCORES_PER_BATCH = 1 << 24
 """Users are taken in batches of so many scores: 64 MiB of float32."""
+FEW_USERS = 16
+"""For so few users, a product with the transposed factors is faster than transposing them."""
 
 
 class UserItems(NamedTuple):
@@ -33,8 +36,9 @@ class UserItems(NamedTuple):
     def of(cls, user_index: np.ndarray, item_index: np.ndarray, n_users: int) -> UserItems:
         """From pairs in any order; a pair with an index of -1 is left out."""
         known = (user_index >= 0) & (item_index >= 0)
-        user_index, item_index = user_index[known], item_index[known]
-        order = np.lexsort((item_index, user_index))
+        if not known.all():
+            user_index, item_index = user_index[known], item_index[known]
+        order = stable_order(user_index, item_index)
         indptr = np.zeros(n_users + 1, dtype=np.int64)
         np.cumsum(np.bincount(user_index, minlength=n_users), out=indptr[1:])
         return cls(indptr, item_index[order].astype(np.int32, copy=False))
@@ -43,7 +47,7 @@ class UserItems(NamedTuple):
         """Which pairs are in it; a pair with an index of -1 is not."""
         n_users = len(self.indptr) - 1
         owners = np.repeat(np.arange(n_users, dtype=np.int64), np.diff(self.indptr))
-        width = np.int64(max(self.items.max(initial=-1), item_index.max(initial=-1)) + 1)
+        width = int(max(self.items.max(initial=-1), item_index.max(initial=-1))) + 1
         wanted = user_index.astype(np.int64) * width + item_index
         keys = owners * width + self.items
         at = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
@@ -130,24 +134,33 @@ def best_items(
         The batch; together, all users in their order.
     items : ndarray of shape (m, n_best), int32
         Best first, of equals the lower index first; -1 where there are no more.
-    scores : ndarray of shape (m, n_best), float32
-        mu + b_u + b_i + p_u . q_i, not held within the rating scale; minus infinity there.
+    predictions : ndarray of shape (m, n_best), float32
+        As `predict_pairs` makes them, without limits; minus infinity there.
     """
     mean, user_biases, item_biases, user_factors, item_factors = parameters
-    n_items = len(item_biases)
+    n_items, n_factors = item_factors.shape
     n_best = min(n_best, n_items)
-    transposed = np.ascontiguousarray(item_factors.T)
+    transposed = item_factors.T
+    if len(users) > FEW_USERS:
+        transposed = np.ascontiguousarray(transposed)
+    longest = np.linalg.norm(item_factors, axis=1).max(initial=0)
+    largest_bias = np.abs(item_biases).max(initial=0) + abs(mean)
 
     def best_of(batch: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         scores = user_factors[batch] @ transposed
         scores += item_biases
         for user_items in exclude:
             exclude_items(scores, batch, *user_items)
+        # How far scores and predictions can be apart: n + 4 roundings, of sums and products of
+        # at most this size (Higham, "Accuracy and Stability of Numerical Algorithms", eq. 3.5).
+        sizes = np.linalg.norm(user_factors[batch], axis=1) * longest
+        sizes += np.abs(user_biases[batch]) + largest_bias
+        tolerances = 4 * (n_factors + 4) * np.finfo(np.float32).eps * sizes
         items = np.empty((len(batch), n_best), dtype=np.int32)
-        best = np.empty((len(batch), n_best), dtype=np.float32)
-        top_items(scores, items, best)
-        best += np.float32(mean) + user_biases[batch][:, None]
-        return batch, items, best
+        predictions = np.empty((len(batch), n_best), dtype=np.float32)
+        arguments = (np.float32(mean), *parameters[1:], items, predictions)
+        top_items(scores, batch, tolerances.astype(np.float32), *arguments)
+        return batch, items, predictions
 
     size = max(1, SCORES_PER_BATCH // max(n_items, 1) // n_threads)
     batches = [users[start : start + size] for start in range(0, len(users), size)]
@@ -173,4 +186,4 @@ def cosine_similarities(rows: np.ndarray, row: int) -> np.ndarray:
     """
     norms = np.linalg.norm(rows, axis=1)
     norms[norms == 0] = np.inf
-    return (rows @ rows[row]) / norms / norms[row]
+    return np.clip((rows @ rows[row]) / norms / norms[row], -1, 1)

@@ -96,11 +96,16 @@ def read_model(path: str | os.PathLike) -> SavedModel:
         what = "is a folder, not a model file" if path.is_dir() else "there is no such model file"
         raise ModelFileError(f"{path}: {what}; train one with `funksvd train RATINGS`")
     try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
+        # Another process may put a new file there at any moment: look at one and the same.
+        while True:
+            with open(path, "rb") as file, safe_open(path, framework="numpy") as checked:
+                metadata = checked.metadata() or {}
+                if os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
+                    raw = np.asarray(np.memmap(file, dtype=np.uint8, mode="c"))
+                    break
     except OSError as error:
         raise ModelFileError(f"{path}: the file cannot be read: {_reason(error)}") from error
-    except SafetensorError as error:
+    except (SafetensorError, ValueError) as error:
         raise ModelFileError(
             f"{path}: not a model file, or one that was cut short ({error}); train one with "
             "`funksvd train RATINGS`, or restore a copy"
@@ -116,7 +121,7 @@ def read_model(path: str | os.PathLike) -> SavedModel:
                 f"{FORMAT_VERSION}; use the version that wrote it, or train again"
             )
         expected = info.pop("sha256")
-        tensors = _map_tensors(path)
+        tensors = _map_tensors(raw)
         if _digest(tensors, {"format_version": version, **info}) != expected:
             raise altered(path, "its checksum does not match")
         return _from_tensors(tensors, info)
@@ -182,7 +187,7 @@ def _expect(
     """A tensor of that kind and shape, or any one-dimensional one; kernels rely on it."""
     array = tensors[name]
     if array.dtype != dtype or not array.flags.aligned:
-        raise ValueError(f"{name} is {array.dtype}, not {np.dtype(dtype)}")
+        raise ValueError(f"{name} is not an aligned array of {np.dtype(dtype)}")
     if array.ndim != 1 if shape is None else array.shape != shape:
         raise ValueError(f"{name} has the shape {array.shape}, not {shape or 'one dimension'}")
     return array
@@ -234,13 +239,12 @@ def _digest(tensors: dict[str, np.ndarray], info: dict) -> str:
     return digest.hexdigest()
 
 
-def _map_tensors(path: Path) -> dict[str, np.ndarray]:
-    """All tensors as views of one copy-on-write map; `safe_open` has checked the layout.
+def _map_tensors(raw: np.ndarray) -> dict[str, np.ndarray]:
+    """All tensors as views of a map of the file; `safe_open` has checked the layout.
 
     Format: 8 bytes with the header's length, the header in JSON, the data.
     https://github.com/huggingface/safetensors#format
     """
-    raw = np.asarray(np.memmap(path, dtype=np.uint8, mode="c"))
     header_length = int(raw[:8].view("<u8")[0])
     header = json.loads(raw[8 : 8 + header_length].tobytes())
     dtypes = {"F32": "<f4", "F64": "<f8", "I64": "<i8", "I32": "<i4", "U8": "|u1"}

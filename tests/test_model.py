@@ -73,12 +73,16 @@ class TestFit:
         assert refit[:3] == ("refit", 1500, 0)
 
     def test_a_given_validation_part_with_unknown_ids(self, ratings):
-        validation = Ratings.from_arrays([1, 2, 9999], [1, 2, 8888], [3.0, 4.0, 2.0])
+        validation = Ratings.from_arrays([1, 9999], [8888, 2], [3.0, 2.0])
         searched = FunkSVD(**QUICK, refit=False).fit(ratings, validation=validation)
         assert searched.n_ratings == len(ratings)
         refitted = FunkSVD(**QUICK).fit(ratings, validation=validation)
         assert 9999 in refitted.user_ids
         assert 9999 not in searched.user_ids
+
+    def test_a_validation_part_that_is_learned_from_is_refused(self, ratings):
+        with pytest.raises(RatingsError, match="a validation on what was learned is not honest"):
+            FunkSVD(**QUICK).fit(ratings, validation=ratings.subset(np.arange(10)))
 
     def test_the_seed_decides(self, ratings, model):
         assert same(FunkSVD(**QUICK).fit(ratings), model)
@@ -217,7 +221,8 @@ class TestScikitLearn:
     def test_grid_search(self, ratings):
         selection = pytest.importorskip("sklearn.model_selection")
         frame = ratings.to_pandas()
-        search = selection.GridSearchCV(FunkSVD(**QUICK), {"reg": [0.02, 50.0]}, cv=3)
+        longer = FunkSVD(n_factors=5, n_epochs=40, validation_fraction=0)
+        search = selection.GridSearchCV(longer, {"reg": [0.02, 5.0]}, cv=3)
         search.fit(frame[["user", "item"]], frame["rating"])
         assert search.best_params_ == {"reg": 0.02}
         assert -1.5 < search.best_score_ < 0

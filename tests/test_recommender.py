@@ -117,6 +117,27 @@ class TestRecommend:
         for user in (1, 200, 500):
             assert items[users == user].tolist() == [r.item for r in model.recommend(user, 4)]
 
+    def test_predictions_are_those_of_predict_to_the_last_bit(self, model):
+        for batch in model.recommend_all(n=20):
+            ref = model.predict(batch["user"], batch["item"])
+            np.testing.assert_array_equal(batch["prediction"], ref)
+
+    def test_equal_items_come_in_the_order_of_their_ids(self, model, monkeypatch):
+        twins = np.repeat(np.arange(0, len(model.item_ids), 3), 3)[: len(model.item_ids)]
+        parameters = model.parameters._replace(
+            item_biases=model.item_biases[twins], item_factors=model.item_factors[twins]
+        )
+        monkeypatch.setattr(model, "parameters", parameters)
+        for batch in model.recommend_all([1, 2, 3], n=60, include_seen=True):
+            for user in (1, 2, 3):
+                mine = batch["user"] == user
+                items, predictions = batch["item"][mine], batch["prediction"][mine]
+                assert (predictions[1:] <= predictions[:-1]).all()
+                equal = predictions[1:] == predictions[:-1]
+                assert equal.sum() >= 35
+                below = predictions[1:] < model.rating_scale[1]  # clipped ones are not equal
+                assert (items[1:] > items[:-1])[equal & below].all()
+
     def test_a_user_who_has_rated_everything(self):
         ratings = Ratings.from_arrays([1, 1, 2], [1, 2, 1], [3, 4, 5])
         fitted = FunkSVD(n_factors=2, n_epochs=2, validation_fraction=0).fit(ratings)
@@ -131,7 +152,7 @@ class TestRecommend:
         )
 
     def test_n_must_be_positive(self, model):
-        with pytest.raises(FunkSVDError, match="n must be at least 1, not 0"):
+        with pytest.raises(FunkSVDError, match="n must be a whole number of at least 1, not 0"):
             model.recommend(3, n=0)
 
 

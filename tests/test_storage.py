@@ -292,8 +292,8 @@ def test_a_tensor_that_is_not_aligned_is_refused(tmp_path):
     raw = json.dumps(header).encode()
     raw += b" " * (-len(raw) % 8)
     (tmp_path / "m").write_bytes(len(raw).to_bytes(8, "little") + raw + data)
-    mapped = storage._map_tensors(tmp_path / "m")
-    with pytest.raises(ValueError, match="user_ids"):
+    mapped = storage._map_tensors(np.fromfile(tmp_path / "m", np.uint8))
+    with pytest.raises(ValueError, match="user_ids is not an aligned"):
         storage._expect(mapped, "user_ids", np.int64)
 
 

@@ -30,6 +30,10 @@ class Source:
     files: list[str]
     fingerprint: str
 
+    def __post_init__(self) -> None:
+        if not all(isinstance(text, str) for text in (*self.files, self.fingerprint)):
+            raise TypeError("files and fingerprint must be text")
+
     @classmethod
     def of(cls, ratings: Ratings) -> Source:
         return cls(ratings.report.files if ratings.report else [], ratings.fingerprint)
@@ -50,6 +54,13 @@ class Provenance:
     test_fraction : float
         Size of the part taken out at random; 0 where there is none.
     seed : int
+    test_fingerprint : str or None
+        `Ratings.fingerprint` of the test part, given or random.
+
+    Raises
+    ------
+    TypeError
+        If a field is of another kind: they may come from a file.
     """
 
     ratings: Source
@@ -58,6 +69,13 @@ class Provenance:
     validation: Source | None
     test_fraction: float
     seed: int
+    test_fingerprint: str | None = None
+
+    def __post_init__(self) -> None:
+        fits = isinstance(self.test_fraction, float) and isinstance(self.seed, int)
+        fits = fits and 0 <= self.test_fraction < 1 and self.seed >= 0
+        if not fits or not isinstance(self.test_fingerprint, str | None):
+            raise TypeError("the record of where the ratings came from makes no sense")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""
@@ -73,6 +91,7 @@ class Provenance:
             validation=Source(**plain["validation"]) if plain["validation"] else None,
             test_fraction=plain["test_fraction"],
             seed=plain["seed"],
+            test_fingerprint=plain["test_fingerprint"],
         )
 
 
@@ -132,24 +151,25 @@ def hold_out(
         If a (user, item) pair of a given part is also in another part: the test, or the choice
         of the best epoch, would be made on what was learned.
     """
-    provenance = Provenance(
-        ratings=Source.of(ratings),
-        options=options or ReadOptions(),
-        test=Source.of(test) if test is not None else None,
-        validation=Source.of(validation) if validation is not None else None,
-        test_fraction=test_fraction if test is None else 0.0,
-        seed=seed,
-    )
     for name, part, other in (
         ("test", test, ratings),
         ("test", test, validation),
         ("validation", validation, ratings),
     ):
         if part is not None and other is not None:
-            _check_disjoint(name, part, other)
-    training = ratings
+            check_disjoint(name, part, other)
+    training, given_test = ratings, test
     if test is None:
         training, test = random_split(ratings, test_fraction, seed)
+    provenance = Provenance(
+        ratings=Source.of(ratings),
+        options=options or ReadOptions(),
+        test=Source.of(test) if given_test is not None else None,
+        validation=Source.of(validation) if validation is not None else None,
+        test_fraction=float(test_fraction) if given_test is None else 0.0,
+        seed=int(seed),
+        test_fingerprint=test.fingerprint if len(test) else None,
+    )
     return Holdout(training, validation, test if len(test) else None, provenance)
 
 
@@ -174,12 +194,18 @@ def rebuild(provenance: Provenance, folder: str | os.PathLike = ".") -> Holdout:
         name: _read_again(getattr(provenance, name), provenance.options, Path(folder))
         for name in ("ratings", "test", "validation")
     }
-    return hold_out(
+    holdout = hold_out(
         **parts,
         test_fraction=provenance.test_fraction,
         seed=provenance.seed,
         options=provenance.options,
     )
+    if holdout.provenance.test_fingerprint != provenance.test_fingerprint:
+        raise DataChangedError(
+            "the test part is not the one that was set aside for training: another version of "
+            f"NumPy may draw other random numbers; train again, or {REMEDY}"
+        )
+    return holdout
 
 
 def _read_again(source: Source | None, options: ReadOptions, folder: Path) -> Ratings | None:
@@ -214,10 +240,19 @@ def _candidates(files: list[str], folder: Path) -> Iterator[list[Path]]:
     folder, here = folder.resolve(), Path.cwd()
     bases = [Path(), *(base for base in (folder, *folder.parents) if base != here)]
     places = dict.fromkeys(tuple(base / name for name in files) for base in bases)
-    return (list(paths) for paths in places if all(path.exists() for path in paths))
+    return (
+        list(paths) for paths in places if all(path.is_file() or path.is_dir() for path in paths)
+    )
 
 
-def _check_disjoint(name: str, part: Ratings, other: Ratings) -> None:
+def check_disjoint(name: str, part: Ratings, other: Ratings) -> None:
+    """Make sure that what is to be judged is not learned.
+
+    Raises
+    ------
+    RatingsError
+        If a (user, item) pair is in both; `name` is that of the part, "test" or "validation".
+    """
     user_index, item_index = part.index_for(other.user_ids, other.item_ids)
     known = UserItems.of(other.user_index, other.item_index, other.n_users)
     n_shared = int(known.contains(user_index, item_index).sum())

@@ -67,7 +67,12 @@ def as_labels(labels: Any, what: str = "ids") -> np.ndarray:
         )
     kinds = {type(label) for label in array.tolist()}
     if all(issubclass(kind, (int, np.integer)) and kind is not bool for kind in kinds):
-        return array.astype(np.int64)
+        try:
+            return array.astype(np.int64)
+        except OverflowError as error:
+            raise RatingsError(
+                f"{what} hold integers that do not fit 64 bits with a sign; pass them as text"
+            ) from error
     if not all(issubclass(kind, str) for kind in kinds):
         names = ", ".join(sorted(kind.__name__ for kind in kinds))
         raise RatingsError(
@@ -76,6 +81,10 @@ def as_labels(labels: Any, what: str = "ids") -> np.ndarray:
         )
     if not all(array):
         raise RatingsError(f"{what} hold an empty text at position {list(array).index('')}")
+    try:
+        "".join(array).encode()
+    except UnicodeEncodeError as error:
+        raise RatingsError(f"{what} hold text that is not valid Unicode: {error}") from error
     return array
 
 
@@ -117,14 +126,20 @@ def find(ids: np.ndarray, labels: np.ndarray) -> np.ndarray:
     if ids.size == 0 or labels.size == 0:
         return np.full(len(labels), -1, dtype=np.int32)
     if not is_integer_ids(ids):
+        texts = list(map(str, labels.tolist()))
+        if len(texts) < len(ids) // 16:  # a table of all ids would take longer
+            return _bisect(ids, np.array(texts, dtype=object))
         row_of = {label: row for row, label in enumerate(ids.tolist())}
-        texts = map(str, labels.tolist())
-        return np.fromiter((row_of.get(text, -1) for text in texts), np.int32, len(labels))
+        return np.fromiter((row_of.get(text, -1) for text in texts), np.int32, len(texts))
     if not is_integer_ids(labels):
         integers = np.fromiter(map(is_integer, labels), bool, len(labels))
         rows = np.full(len(labels), -1, dtype=np.int32)
         rows[integers] = find(ids, labels[integers].astype(np.int64))
         return rows
+    return _bisect(ids, labels)
+
+
+def _bisect(ids: np.ndarray, labels: np.ndarray) -> np.ndarray:
     rows = np.searchsorted(ids, labels)
     rows[rows == ids.size] = 0
     return np.where(ids[rows] == labels, rows, -1).astype(np.int32)

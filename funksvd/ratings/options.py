@@ -55,6 +55,11 @@ class ReadOptions:
     on_bad_rows: str = "error"
 
     def __post_init__(self) -> None:
+        columns = (self.user_col, self.item_col, self.rating_col, self.timestamp_col)
+        if not (isinstance(self.sep, str | None) and isinstance(self.encoding, str)) or not all(
+            isinstance(column, str | int | None) for column in columns
+        ):
+            raise RatingsError("sep and encoding must be text, columns must be names or numbers")
         if self.duplicates not in POLICIES:
             raise RatingsError(
                 f"duplicates must be one of {', '.join(POLICIES)}, not {self.duplicates!r}"

@@ -6,9 +6,12 @@ import numpy as np
 
 from funksvd.errors import RatingsError
 from funksvd.ratings.ratings import Ratings
+from funksvd.streams import Stream, generator
 
 
-def random_split(ratings: Ratings, fraction: float, seed: int) -> tuple[Ratings, Ratings]:
+def random_split(
+    ratings: Ratings, fraction: float, seed: int, stream: Stream = Stream.TEST
+) -> tuple[Ratings, Ratings]:
     """Set a random part of the ratings aside.
 
     Both parts keep their ratings' order, and all ids of the whole.
@@ -20,6 +23,8 @@ def random_split(ratings: Ratings, fraction: float, seed: int) -> tuple[Ratings,
         Size of the part, 0 <= fraction < 1; rounded to a whole number of ratings.
     seed : int
         The same ratings, fraction and seed give the same parts, in any process.
+    stream : Stream
+        What the part is for.
 
     Returns
     -------
@@ -36,6 +41,6 @@ def random_split(ratings: Ratings, fraction: float, seed: int) -> tuple[Ratings,
         )
     n_part = round(fraction * len(ratings))
     chosen = np.zeros(len(ratings), dtype=bool)
-    generator = np.random.default_rng(seed)
-    chosen[generator.choice(len(ratings), n_part, replace=False, shuffle=False)] = True
+    random = generator(seed, stream)
+    chosen[random.choice(len(ratings), n_part, replace=False, shuffle=False)] = True
     return ratings.subset(~chosen), ratings.subset(chosen)

@@ -1,6 +1,7 @@
 """Learning: the block plan, the epoch loop, what can be chosen and what is reported."""
 
 from funksvd.training.hyperparameters import Hyperparameters, available_processors
+from funksvd.training.interrupts import Interrupts
 from funksvd.training.loop import TrainingResult, Triples, train
 from funksvd.training.monitor import EpochRecord, Monitor
 from funksvd.training.plan import BlockPlan, plan_blocks
@@ -10,6 +11,7 @@ __all__ = [
     "BlockPlan",
     "EpochRecord",
     "Hyperparameters",
+    "Interrupts",
     "Monitor",
     "Scale",
     "TrainingResult",

@@ -7,6 +7,8 @@ import numbers
 import os
 from dataclasses import dataclass
 
+import numpy as np
+
 from funksvd.errors import FunkSVDError
 
 
@@ -39,7 +41,7 @@ class Hyperparameters:
         Part of the ratings given to `fit` that is set aside to decide when to stop, unless `fit`
         is given a validation part; 0 trains for all `n_epochs`.
     patience : int
-        Epochs without a better validation RMSE after which training stops.
+        Epochs without a notably lower validation RMSE (by 0.01 %) after which training stops.
     refit : bool
         Whether to train once more, on training and validation ratings together, for the number
         of epochs that did best.
@@ -81,6 +83,9 @@ class Hyperparameters:
             value = getattr(self, name)
             if not (_is_finite(value) and value >= 0):
                 raise FunkSVDError(f"{name} must be a number of at least 0, not {value!r}")
+        for name in ("biases", "refit"):
+            if not isinstance(getattr(self, name), (bool, np.bool_)):
+                raise FunkSVDError(f"{name} must be True or False, not {getattr(self, name)!r}")
         fraction = self.validation_fraction
         if not (_is_finite(fraction) and 0 <= fraction < 1):
             raise FunkSVDError(

@@ -13,14 +13,16 @@ from funksvd.errors import DivergenceError
 from funksvd.kernels import sgd_block
 from funksvd.objective import Parameters
 from funksvd.scoring import predict_pairs
+from funksvd.streams import Stream, generator
 from funksvd.training.hyperparameters import Hyperparameters
+from funksvd.training.interrupts import Interrupts
 from funksvd.training.monitor import EpochRecord, Monitor
 from funksvd.training.plan import BlockPlan, plan_blocks
 from funksvd.training.scale import Rates, Scale, scaled_rates
 from funksvd.training.stopping import EarlyStopping
 
 MAX_RESTARTS = 12
-DIVERGED = 2.0
+DIVERGED = 1.5
 """An epoch has diverged when its errors are so many times as large as the ratings' spread."""
 
 
@@ -66,7 +68,7 @@ def initial_parameters(
     shape: tuple[int, int],
     hyperparameters: Hyperparameters,
     scale: Scale,
-    generator: np.random.Generator,
+    random: np.random.Generator,
 ) -> Parameters:
     """Zero biases and small normal factors; without biases their products start at the mean.
 
@@ -77,7 +79,7 @@ def initial_parameters(
     k = hyperparameters.n_factors
     std = hyperparameters.init_std * np.sqrt(scale.spread)
     factors = [
-        generator.standard_normal((n, k), dtype=np.float32) * np.float32(std)
+        random.standard_normal((n, k), dtype=np.float32) * np.float32(std)
         for n in (n_users, n_items)
     ]
     if not hyperparameters.biases:
@@ -100,6 +102,7 @@ def train(
     n_epochs: int | None = None,
     rate_factor: float = 1.0,
     monitor: Monitor | None = None,
+    interrupts: Interrupts | None = None,
 ) -> TrainingResult:
     """Learn parameters by stochastic gradient descent on the objective, eqs. (3) and (8).
 
@@ -120,6 +123,8 @@ def train(
     rate_factor : float
         Multiplies the learning rates (what a run on the same kind of data found necessary).
     monitor : Monitor, optional
+    interrupts : Interrupts, optional
+        Armed once an epoch is complete: from then on, there is something to lose.
 
     Raises
     ------
@@ -131,11 +136,16 @@ def train(
     """
     monitor = monitor or Monitor()
     n_epochs = n_epochs or hyperparameters.n_epochs
-    generator = np.random.default_rng(hyperparameters.seed)
+    interrupts = interrupts or Interrupts()
+    random = generator(hyperparameters.seed, Stream.TRAINING)
     scale = Scale.of(triples.values, hyperparameters.biases)
-    parameters = initial_parameters(triples, shape, hyperparameters, scale, generator)
+    parameters = initial_parameters(triples, shape, hyperparameters, scale, random)
     plan = plan_blocks(*triples, shape)
     n_threads = hyperparameters.thread_count()
+
+    def ratings_done(n_ratings: int) -> None:
+        monitor.ratings_done(n_ratings)
+        interrupts.check()
 
     last_good = best = _copy(parameters)
     best_epoch = 0
@@ -149,12 +159,12 @@ def train(
                 decay = hyperparameters.learning_rate_decay ** (epoch - 1)
                 learning_rate = hyperparameters.learning_rate * rate_factor * decay
                 rates = scaled_rates(hyperparameters, learning_rate, scale)
-                strata = generator.permutation(plan.n_groups)
+                strata = random.permutation(plan.n_groups)
                 started = time.perf_counter()
-                train_rmse = run_epoch(parameters, plan, strata, rates, pool, monitor.ratings_done)
+                train_rmse = run_epoch(parameters, plan, strata, rates, pool, ratings_done)
                 if not train_rmse < DIVERGED * scale.magnitude:  # NaN and infinity included
                     if n_restarts == MAX_RESTARTS:
-                        raise DivergenceError(_divergence_message(learning_rate))
+                        raise DivergenceError(_divergence_message(hyperparameters, rates))
                     n_restarts += 1
                     rate_factor /= 2
                     parameters = _copy(last_good)
@@ -169,6 +179,7 @@ def train(
                 is_best = stopping.is_best(epoch, valid_rmse)
                 if is_best:
                     best, best_epoch = last_good, epoch
+                    interrupts.armed = True
                 monitor.epoch_done(history[-1], is_best)
         except KeyboardInterrupt:
             if best_epoch == 0:
@@ -246,8 +257,16 @@ def _copy(parameters: Parameters) -> Parameters:
     return Parameters(parameters.global_mean, *(array.copy() for array in parameters[1:]))
 
 
-def _divergence_message(learning_rate: float) -> str:
+def _divergence_message(hyperparameters: Hyperparameters, rates: Rates) -> str:
+    lr, bias_lr, reg, bias_reg = map(float, rates)
+    if max(reg, bias_reg) > 1 and max(lr * reg, bias_lr * bias_reg) > 1:
+        # each step turns the sign of a row around, and makes it longer
+        return (
+            "training diverges: the regularization is too large. Give a smaller --reg (it is "
+            f"{hyperparameters.reg:g}) or --bias-reg (it is {hyperparameters.bias_reg:g})"
+        )
     return (
-        f"training diverges even with a learning rate of {learning_rate:.2g}: "
-        "look for outliers among the ratings, or give a larger regularization (--reg)"
+        f"training diverges, even with a learning rate of {bias_lr or lr:.2g}. Give a smaller "
+        f"--learning-rate (it is {hyperparameters.learning_rate:g}), or look for outliers among "
+        "the ratings"
     )

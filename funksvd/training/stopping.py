@@ -30,7 +30,7 @@ class EarlyStopping:
         if valid_rmse < self._notable * (1 - NOTABLE_IMPROVEMENT):
             self._notable, self._notable_epoch = valid_rmse, epoch
         self.is_exhausted = epoch - self._notable_epoch >= self.patience
-        if valid_rmse >= self._best:
+        if not valid_rmse < self._best:  # NaN is never best
             return False
         self._best = valid_rmse
         return True

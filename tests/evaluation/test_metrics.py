@@ -8,6 +8,7 @@ import pytest
 
 import naive
 from funksvd.evaluation import Errors, Evaluation, Interval, bootstrap_intervals
+from funksvd.streams import Stream
 
 
 def random_case(n, seed=0):
@@ -40,7 +41,7 @@ def test_errors_are_summed_in_float64():
 
 def ref_intervals(errors, clusters, n_resamples, seed):
     """Draw clusters with replacement and compute both figures of the members: the definition."""
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng([seed, Stream.BOOTSTRAP])
     members = {}
     for error, cluster in zip(errors, clusters, strict=True):
         members.setdefault(cluster, []).append(error)
@@ -135,6 +136,7 @@ def test_an_evaluation_as_plain_data_is_json():
         mae=0.7,
         rmse_interval=Interval(0.8, 1.0),
         mae_interval=Interval(0.6, 0.8),
+        n_users=2,
         unknown_users=0.0,
         unknown_items=0.5,
         baselines={"global_mean": Errors(1.1, 0.9)},
@@ -145,6 +147,7 @@ def test_an_evaluation_as_plain_data_is_json():
         "mae": 0.7,
         "rmse_interval": [0.8, 1.0],
         "mae_interval": [0.6, 0.8],
+        "n_users": 2,
         "unknown_users": 0.0,
         "unknown_items": 0.5,
         "already_learned": None,

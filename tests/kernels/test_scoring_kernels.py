@@ -45,29 +45,48 @@ scores_of_rows = st.integers(1, 12).flatmap(
 )
 
 
-@given(scores_of_rows, st.integers(1, 12), st.data())
-def test_the_best_are_those_of_a_stable_sort(rows, n_best, data):
+def call_top_items(scores, n_best, noise=0.0, seed=0):
+    """`top_items` on a model that predicts exactly these scores: p_u is the u-th unit vector."""
+    n_users, n_items = scores.shape
+    zeros = np.zeros(n_users, np.float32), np.zeros(n_items, np.float32)
+    factors = np.eye(n_users, dtype=np.float32), np.nan_to_num(scores).T.copy()
+    rough = scores + np.random.default_rng(seed).uniform(-noise, noise, scores.shape)
+    items = np.empty((n_users, n_best), dtype=np.int32)
+    predictions = np.empty((n_users, n_best), dtype=np.float32)
+    users = np.arange(n_users, dtype=np.int32)
+    tolerances = np.full(n_users, 2 * noise, np.float32)
+    rough = rough.astype(np.float32)
+    top_items(rough, users, tolerances, np.float32(0), *zeros, *factors, items, predictions)
+    return items, predictions
+
+
+@given(scores_of_rows, st.integers(1, 12), st.sampled_from([0.0, 0.4, 3.0]), st.data())
+def test_the_best_are_those_of_a_stable_sort(rows, n_best, noise, data):
+    """However rough the scores are, as long as the tolerance says so."""
     scores = np.array(rows, dtype=np.float32)
     n_users, n_items = scores.shape
     excluded = [data.draw(st.sets(st.integers(0, n_items - 1))) for _ in range(n_users)]
     indptr = np.cumsum([0, *map(len, excluded)], dtype=np.int64)
     listed = np.array([i for items in excluded for i in sorted(items)], dtype=np.int32)
     exclude_items(scores, np.arange(n_users, dtype=np.int32), indptr, listed)
-    comp_items = np.empty((n_users, n_best), dtype=np.int32)
-    comp_scores = np.empty((n_users, n_best), dtype=np.float32)
-    top_items(scores, comp_items, comp_scores)
+    comp_items, comp_predictions = call_top_items(scores, n_best, noise)
     for u in range(n_users):
         ref = naive.best_items(rows[u], n_best, excluded[u])
-        assert comp_items[u].tolist() == ref + [-1] * (n_best - len(ref))
-        assert comp_scores[u].tolist() == [rows[u][i] for i in ref] + [-np.inf] * (
-            n_best - len(ref)
-        )
+        rest = n_best - len(ref)
+        assert comp_items[u].tolist() == ref + [-1] * rest
+        assert comp_predictions[u].tolist() == [rows[u][i] for i in ref] + [-np.inf] * rest
+
+
+@pytest.mark.parametrize("n_best", [1, 2, 7, 100, 999, 1000])
+def test_long_rows_and_long_lists(n_best):
+    scores = np.random.default_rng(0).normal(size=(3, 1000)).astype(np.float32)
+    comp, _ = call_top_items(scores, n_best, noise=0.01)
+    np.testing.assert_array_equal(comp, np.argsort(-scores, axis=1, kind="stable")[:, :n_best])
 
 
 def test_nan_is_never_best_and_items_out_of_range_do_no_harm():
     scores = np.array([[np.nan, 1.0, np.nan, 3.0]], dtype=np.float32)
     listed = np.array([-7, 3, 99], dtype=np.int32)
     exclude_items(scores, np.zeros(1, np.int32), np.array([0, 3]), listed)
-    items = np.empty((1, 2), dtype=np.int32)
-    top_items(scores, items, np.empty((1, 2), dtype=np.float32))
+    items, _ = call_top_items(scores, 2)
     assert items.tolist() == [[1, -1]]

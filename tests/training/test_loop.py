@@ -1,5 +1,7 @@
 """The epoch loop: what is kept, when it stops, what happens when it goes wrong."""
 
+import signal
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,8 @@ import naive
 from funksvd import DivergenceError, Monitor, objective
 from funksvd.objective import Parameters, Regularization
 from funksvd.scoring import predict_pairs
-from funksvd.training import Hyperparameters, Scale, Triples, plan_blocks, train
+from funksvd.streams import Stream, generator
+from funksvd.training import Hyperparameters, Interrupts, Scale, Triples, plan_blocks, train
 from funksvd.training.loop import initial_parameters
 from funksvd.training.scale import scaled_rates
 
@@ -54,16 +57,16 @@ def test_one_epoch_equals_a_naive_pass_over_the_blocks(ratings):
     hyperparameters = Hyperparameters(n_factors=5, n_epochs=1, seed=3)
     comp = train(as_triples(ratings), shape_of(ratings), hyperparameters)
 
-    generator = np.random.default_rng(3)
+    random = generator(3, Stream.TRAINING)
     scale = Scale.of(ratings.values, biases=True)
     start = initial_parameters(
-        as_triples(ratings), shape_of(ratings), hyperparameters, scale, generator
+        as_triples(ratings), shape_of(ratings), hyperparameters, scale, random
     )
     plan = plan_blocks(*as_triples(ratings), shape_of(ratings))
     ref = [array.astype(float).tolist() for array in start[1:]]
     rates = [float(rate) for rate in scaled_rates(hyperparameters, 0.025, scale)]
     squared_error = 0.0
-    for shift in generator.permutation(plan.n_groups):
+    for shift in random.permutation(plan.n_groups):
         for block in plan.stratum(shift):
             block_ratings = zip(
                 plan.user_index[block],
@@ -198,7 +201,14 @@ def test_an_epoch_is_repeated_from_its_start_after_divergence(ratings):
 
 def test_hopeless_divergence_is_an_error_that_says_what_to_do(ratings):
     hyperparameters = Hyperparameters(n_factors=4, learning_rate=1e9)
-    with pytest.raises(DivergenceError, match=r"diverges even with a learning rate of .*--reg"):
+    with pytest.raises(DivergenceError, match=r"Give a smaller --learning-rate \(it is 1e\+09\)"):
+        train(as_triples(ratings), shape_of(ratings), hyperparameters)
+
+
+@pytest.mark.parametrize("name", ["reg", "bias_reg"])
+def test_divergence_by_regularization_is_told_apart(ratings, name):
+    hyperparameters = Hyperparameters(n_factors=4, **{name: 1e6})
+    with pytest.raises(DivergenceError, match=r"regularization is too large.*\(it is 1e\+06\)"):
         train(as_triples(ratings), shape_of(ratings), hyperparameters)
 
 
@@ -289,3 +299,29 @@ def test_without_biases_there_is_no_mean_either(ratings, offset):
     assert not result.parameters.item_biases.any()
     assert not recorder.restarts
     assert result.history[-1].train_rmse < 0.9 * Scale.of(ratings.values, True).spread
+
+
+def test_interrupts_wait_only_while_there_is_something_to_lose():
+    with Interrupts() as interrupts:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        interrupts.armed = True
+        signal.raise_signal(signal.SIGINT)  # nothing happens yet
+        assert interrupts.requested
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)  # the person insists
+        with pytest.raises(KeyboardInterrupt):
+            interrupts.check()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    with pytest.raises(KeyboardInterrupt), Interrupts(armed=True):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_someone_elses_handler_is_left_alone():
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        with Interrupts(armed=True) as interrupts:
+            signal.raise_signal(signal.SIGINT)
+            assert not interrupts.requested
+    finally:
+        signal.signal(signal.SIGINT, before)

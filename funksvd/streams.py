@@ -1,0 +1,29 @@
+"""Random numbers: one seed, and a stream of its own for each use of it."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+
+
+class Stream(IntEnum):
+    """What random numbers are drawn for. The numbers are part of the promise of determinism."""
+
+    TEST = 0
+    VALIDATION = 1
+    TRAINING = 2
+    BOOTSTRAP = 3
+    CHECK = 4
+
+
+def generator(seed: int, stream: Stream) -> np.random.Generator:
+    """The generator for one use of a seed; streams do not depend on each other.
+
+    Parameters
+    ----------
+    seed : int
+        At least 0.
+    stream : Stream
+    """
+    return np.random.default_rng([seed, int(stream)])
