@@ -1,0 +1,298 @@
+"""Recording: NumPy expressions on traced arrays are handed to the trace that they belong to.
+
+A `Traced` array stands for a NumPy array while a function is being differentiated. NumPy itself
+passes every operation on one to `__array_ufunc__` or `__array_function__`, so ordinary NumPy code
+can be differentiated as it stands. What is done with the operation is up to the trace: reverse
+mode writes it down, forward mode carries a tangent along.
+
+Transforms nest. Each opens a trace of a higher level than all before it, and an operation goes to
+the highest level among its arguments; the values that this trace computes with may be traced by
+the lower levels. Derivatives by different variables therefore never mix.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import itertools
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+
+class AutodiffError(TypeError):
+    """A function, or a use of a traced array, that cannot be differentiated."""
+
+
+class NotANumberError(ArithmeticError):
+    """A NaN that appeared while `nan_errors` was on."""
+
+
+class Rule(NamedTuple):
+    """How a primitive is evaluated and differentiated.
+
+    Parameters
+    ----------
+    function : callable
+        On plain arrays.
+    jvps, vjps : sequence of (callable or None)
+        By argument; None where an argument cannot be differentiated.
+    joint : bool
+        There is one JVP and one VJP for all arguments together: (list of tangents, y, *arguments)
+        -> tangent of y, and (g, y, *arguments) -> list of adjoints.
+    """
+
+    function: Callable
+    jvps: Sequence[Callable | None]
+    vjps: Sequence[Callable | None]
+    joint: bool = False
+
+
+RULES: dict[Callable, Rule] = {}
+"""The primitives; `rules` fills the table."""
+
+COMPOSITES: dict[Callable, Callable] = {}
+"""Functions that are made of those with a rule."""
+
+NOT_DIFFERENTIABLE: set[Callable] = set()
+"""Functions whose derivative is zero where there is one; their results are plain arrays."""
+
+_levels = itertools.count(1)
+_nan_errors: ContextVar[bool] = ContextVar("nan_errors", default=False)
+
+
+@contextlib.contextmanager
+def nan_errors() -> Iterator[None]:
+    """Within this context, the operation that first makes a NaN raises `NotANumberError`.
+
+    Its message says which one: the operation, its node in the table of `explain` and the position
+    in the array; the traceback leads to the line.
+    """
+    token = _nan_errors.set(True)
+    try:
+        yield
+    finally:
+        _nan_errors.reset(token)
+
+
+def check_nan(value: Any, where: str) -> None:
+    """Raise `NotANumberError` if there is a NaN and `nan_errors` is on."""
+    if _nan_errors.get() and (missing := np.argwhere(np.isnan(raw(value)))).size:
+        at = f" at {tuple(missing[0].tolist())}" if np.ndim(value) else ""
+        raise NotANumberError(f"NaN appeared in {where}{at}")
+
+
+def check_derivative(derivative: Any, value: Any, where: str) -> None:
+    """Raise an error if a derivative has not its value's shape, or for NaN if that is wanted."""
+    if np.shape(derivative) != np.shape(value):
+        raise AutodiffError(
+            f"{where} has the shape {np.shape(derivative)} instead of {np.shape(value)}: "
+            "its rule is wrong"
+        )
+    check_nan(derivative, where)
+
+
+class Trace:
+    """What happens to operations at one level; subclasses say what."""
+
+    def __init__(self) -> None:
+        self.level, self.is_open = next(_levels), True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.is_open = False
+
+    def apply(self, rule: Rule, arguments: tuple, keywords: dict) -> Any:
+        """Carry out an operation of which at least one argument is traced by this trace."""
+        raise NotImplementedError
+
+    def describe(self, result: Any) -> str:
+        """Where a result is, for messages."""
+        raise NotImplementedError
+
+    def follows(self, value: Any) -> bool:
+        """Whether a value is traced by this trace."""
+        return isinstance(value, Traced) and value.trace is self
+
+    def lower(self, value: Any) -> Any:
+        """The value that an array traced by this trace stands for; anything else as it is."""
+        return value.value if self.follows(value) else value
+
+    def derivatives(
+        self, rules: Sequence[Callable | None], rule: Rule, arguments: tuple
+    ) -> list[tuple[int, Callable]]:
+        """Position, and JVP or VJP, of each argument that an operation is differentiated by."""
+        positions = [at for at, argument in enumerate(arguments) if self.follows(argument)]
+        if rule.joint:
+            return [(at, rules[0]) for at in positions]
+        if positions and positions[-1] >= len(rules):
+            raise AutodiffError(
+                f"{name_of(rule.function)} has no rule for its argument {positions[-1] + 1}; "
+                "give it one with funksvd.autodiff.register"
+            )
+        return [(at, rules[at]) for at in positions if rules[at] is not None]
+
+
+def dispatch(function: Callable, arguments: tuple, keywords: dict) -> Any:
+    """What NumPy asks of a traced array, as an operation with a rule."""
+    if function in RULES:
+        return _call(RULES[function], arguments, keywords)
+    if function in COMPOSITES:
+        _check_arguments(function, COMPOSITES[function], arguments, keywords)
+        return COMPOSITES[function](*arguments, **keywords)
+    if function in NOT_DIFFERENTIABLE:
+        return function(*map(raw, arguments), **{key: raw(v) for key, v in keywords.items()})
+    home = {"numpy": "np.", "numpy.linalg": "np.linalg."}.get(
+        getattr(function, "__module__", ""), ""
+    )
+    raise AutodiffError(
+        f"{home}{function.__name__} has no differentiation rule; give it one with "
+        f"funksvd.autodiff.register({home}{function.__name__}, jvps=…, vjps=…)"
+    )
+
+
+def _call(rule: Rule, arguments: tuple, keywords: dict) -> Any:
+    """Carry out an operation at the highest level among its arguments."""
+    name = name_of(rule.function)
+    traces = [argument.trace for argument in arguments if isinstance(argument, Traced)]
+    if not traces:
+        raise AutodiffError(f"give traced arrays to {name} by position, not by name")
+    trace = max(traces, key=operator.attrgetter("level"))
+    if not trace.is_open:
+        raise AutodiffError(
+            f"{name} is given a traced array of a differentiation that has ended; let the "
+            "differentiated function return what is needed of it"
+        )
+    if (keywords or len(arguments) != len(rule.vjps)) and any(rule.vjps):
+        accepting = next(filter(None, rule.vjps))
+        _check_arguments(rule.function, accepting, (None, None, *arguments), keywords, skip=2)
+    result = trace.apply(rule, arguments, keywords)
+    if isinstance(result, Traced) and result.dtype != np.float64:
+        raise AutodiffError(f"{name} gives {result.dtype} here; derivatives are of float64 arrays")
+    check_nan(result, f"{name} ({trace.describe(result)})")
+    return result
+
+
+def _check_arguments(
+    function: Callable, accepting: Callable, arguments: tuple, keywords: dict, skip: int = 0
+) -> None:
+    """Raise an error for arguments that NumPy's function has but the rule has not."""
+    signature = _signature(accepting)
+    try:
+        if signature:
+            signature.bind(*arguments, **keywords)
+    except TypeError as error:
+        name, parameters = name_of(function), list(signature.parameters.values())[skip:]
+        bare = inspect.Signature([p.replace(annotation=p.empty) for p in parameters])
+        raise AutodiffError(f"{name} can be differentiated only as {name}{bare}: {error}") from None
+
+
+@functools.cache
+def _signature(function: Callable) -> inspect.Signature | None:
+    try:
+        return inspect.signature(function)
+    except ValueError:  # a ufunc as a rule does not show its arguments
+        return None
+
+
+def name_of(function: Callable) -> str:
+    """A function's name, for messages and tables."""
+    return function.__name__.strip("_")
+
+
+class Traced(np.lib.mixins.NDArrayOperatorsMixin):
+    """A float64 array whose operations are followed.
+
+    Parameters
+    ----------
+    value : ndarray or Traced
+        What it stands for; traced itself where transforms nest.
+    trace : Trace
+    mark : object
+        The trace's own: the node's number in reverse mode, the tangent in forward mode.
+    """
+
+    __slots__ = ("mark", "trace", "value")
+    __hash__ = None  # as for ndarray
+
+    def __init__(self, value: Any, trace: Trace, mark: Any) -> None:
+        self.value, self.trace, self.mark = value, trace, mark
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Any:
+        if "out" in keywords:
+            raise AutodiffError(
+                "no array can be changed in place (out=, +=, …) by or with a traced one: earlier "
+                "values are needed for the derivative; write x = x + y instead"
+            )
+        if method != "__call__" or keywords:
+            details = method if method != "__call__" else f"with {', '.join(keywords)}="
+            raise AutodiffError(f"the ufunc {ufunc.__name__} {details} cannot be differentiated")
+        inputs = tuple(np.asarray(x) if isinstance(x, (list, tuple)) else x for x in inputs)
+        return dispatch(ufunc, inputs, keywords)
+
+    def __array_function__(
+        self, function: Callable, types: Any, arguments: tuple, keywords: dict
+    ) -> Any:
+        return dispatch(function, arguments, keywords)
+
+    def __getitem__(self, key: Any) -> Any:
+        return dispatch(operator.getitem, (self, key), {})
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise AutodiffError(
+            "a traced array cannot be assigned to: earlier values are needed for the derivative; "
+            "build a new array with np.where, np.concatenate or np.stack"
+        )
+
+    def __array__(self, *arguments: Any, **keywords: Any) -> np.ndarray:
+        raise AutodiffError(
+            "a traced array cannot become a plain one (by np.array, float, if, math.sin, a "
+            "function of SciPy, assignment into an ndarray): the derivative would be lost; "
+            "use NumPy's functions, and np.stack or np.concatenate to join arrays"
+        )
+
+    __float__ = __int__ = __index__ = __bool__ = __array__
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[at] for at in range(len(self)))
+
+    def __repr__(self) -> str:
+        return f"Traced({raw(self)!r})"
+
+    shape = property(lambda self: self.value.shape)
+    ndim = property(lambda self: self.value.ndim)
+    size = property(lambda self: self.value.size)
+    dtype = property(lambda self: self.value.dtype)
+    T = property(lambda self: np.transpose(self))
+
+    def reshape(self, *shape: Any) -> Any:
+        """As `np.reshape`, and as `ndarray.reshape` also with the lengths one by one."""
+        return np.reshape(self, shape[0] if len(shape) == 1 else shape)
+
+    def transpose(self, *axes: Any) -> Any:
+        """As `np.transpose`, and as `ndarray.transpose` also with the axes one by one."""
+        return np.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
+
+
+def _method(function: Callable) -> Callable:
+    return lambda self, *arguments, **keywords: function(self, *arguments, **keywords)
+
+
+for _function in (np.sum, np.mean, np.max, np.min, np.dot, np.ravel, np.squeeze, np.swapaxes):
+    setattr(Traced, _function.__name__, _method(_function))
+
+
+def raw(value: Any) -> Any:
+    """The plain array under all levels of tracing."""
+    while isinstance(value, Traced):
+        value = value.value
+    return value

@@ -1,0 +1,265 @@
+"""Functions of functions: gradients, products with Jacobians, Jacobians, Hessians.
+
+Arguments and results are arrays, or tuples, NamedTuples, lists and dicts of arrays; a derivative
+has the form of what it was taken by. Transforms nest: `grad(grad(f))` is right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from funksvd.autodiff.forward import Duals
+from funksvd.autodiff.reverse import Graph, table
+from funksvd.autodiff.tracing import AutodiffError, Traced
+from funksvd.autodiff.trees import as_float64, flatten, flatten_like
+
+
+def value_and_grad(function: Callable, argnum: int = 0) -> Callable:
+    """A function that returns a scalar function's value and its gradient, by reverse mode.
+
+    Parameters
+    ----------
+    function : callable
+        Returns a scalar.
+    argnum : int
+        The argument to differentiate by: float64 arrays.
+
+    Returns
+    -------
+    callable
+        Of the same arguments; returns (value, gradient), the gradient in the form of the argument.
+
+    Raises
+    ------
+    AutodiffError
+        By that function: if the value is not a scalar, the argument is not float64, or an
+        operation has no rule.
+    """
+
+    def differentiated(*arguments: Any, **keywords: Any) -> tuple[Any, Any]:
+        argument, of_argument = _choose(function, argnum, arguments, keywords)
+        value, pull = _pull_back(of_argument, argument)
+        _check_scalar(value)
+        return value, pull(1.0)
+
+    return differentiated
+
+
+def grad(function: Callable, argnum: int = 0) -> Callable:
+    """A function that returns a scalar function's gradient, as `value_and_grad`.
+
+    Examples
+    --------
+    >>> float(grad(lambda x: (x**2 + 1) ** 2)(1.0))
+    8.0
+    """
+    both = value_and_grad(function, argnum)
+    return lambda *arguments, **keywords: both(*arguments, **keywords)[1]
+
+
+def vjp(function: Callable, *arguments: Any) -> tuple[Any, Callable]:
+    """A function's value, and the function that multiplies its transposed Jacobian by a vector.
+
+    Returns
+    -------
+    value : array or tree
+    pull_back : callable
+        (cotangent in the form of the value) -> tuple of adjoints, one an argument.
+    """
+    return _pull_back(lambda inputs: function(*inputs), tuple(arguments))
+
+
+def jvp(function: Callable, arguments: tuple, tangents: tuple) -> tuple[Any, Any]:
+    """A function's value and its derivative in a direction, by forward mode.
+
+    Parameters
+    ----------
+    function : callable
+    arguments, tangents : tuple
+        Of the same form.
+
+    Returns
+    -------
+    value, tangent : array or tree
+    """
+    leaves, rebuild = flatten(tuple(arguments))
+    leaves = [as_float64(leaf, "an argument") for leaf in leaves]
+    directions = flatten_like(tuple(tangents), tuple(arguments), "a tangent")
+    with Duals() as duals:
+        inputs = map(duals.variable, leaves, directions)
+        outputs, put = flatten(function(*rebuild(list(inputs))))
+    slopes = [out.mark if duals.follows(out) else np.zeros(np.shape(out)) for out in outputs]
+    return put([duals.lower(out) for out in outputs]), put(slopes)
+
+
+def jacobian(function: Callable, argnum: int = 0, mode: str | None = None) -> Callable:
+    """A function that returns the Jacobian.
+
+    Parameters
+    ----------
+    function : callable
+    argnum : int
+    mode : {"forward", "reverse"}, optional
+        By default forward where the argument has no more elements than the result.
+
+    Returns
+    -------
+    callable
+        Its result has the form of the function's result; in the place of each array there is the
+        form of the argument, with arrays of shape (*result's shape, *argument's shape).
+    """
+    if mode not in (None, "forward", "reverse"):
+        raise ValueError(f'mode must be "forward" or "reverse", not {mode!r}')
+
+    def differentiated(*arguments: Any, **keywords: Any) -> Any:
+        argument, of_argument = _choose(function, argnum, arguments, keywords)
+        if mode == "forward":
+            value, pull = of_argument(argument), None
+        else:
+            value, pull = _pull_back(of_argument, argument)
+        (leaves, rebuild), (outputs, put) = flatten(argument), flatten(value)
+        n_in, n_out = (sum(np.size(x) for x in xs) for xs in (leaves, outputs))
+        if pull is None or (mode is None and n_in <= n_out):
+            columns = [
+                flatten(jvp(of_argument, (argument,), (rebuild(basis),))[1])[0]
+                for basis in _bases(leaves)
+            ]
+            blocks = [_blocks(columns, at, leaves, outputs) for at in range(len(outputs))]
+        else:
+            rows = [flatten(pull(put(basis)))[0] for basis in _bases(outputs)]
+            by_input = [_blocks(rows, at, outputs, leaves) for at in range(len(leaves))]
+            blocks = [
+                [_last_first(by_input[i][o], np.ndim(output)) for i in range(len(leaves))]
+                for o, output in enumerate(outputs)
+            ]
+        return put([rebuild(of_output) for of_output in blocks])
+
+    return differentiated
+
+
+def hessian(function: Callable, argnum: int = 0) -> Callable:
+    """A function that returns a scalar function's second derivatives: forward over reverse."""
+    return jacobian(grad(function, argnum), argnum, mode="forward")
+
+
+def hvp(function: Callable, argument: Any, vector: Any) -> Any:
+    """The product of a scalar function's Hessian with a vector, without the Hessian.
+
+    Forward over reverse (Pearlmutter, 1994): costs a few evaluations of the gradient.
+
+    Parameters
+    ----------
+    function : callable
+        Of one argument.
+    argument, vector : array or tree
+        Of the same form.
+    """
+    return jvp(grad(function), (argument,), (vector,))[1]
+
+
+def explain(function: Callable, *arguments: Any) -> str:
+    """A table of a scalar function's evaluation: each node's value and adjoint, in order.
+
+    Examples
+    --------
+    >>> print(explain(lambda x, y: x * np.sin(y), 2.0, 0.5))
+    node  operation  operands  value     adjoint
+    v0    input                2.        0.479426
+    v1    input                0.5       1.755165
+    v2    sin        v1        0.479426  2.
+    v3    multiply   v0 v2     0.958851  1.
+    """
+    with Graph() as graph:
+        output = function(*(graph.variable(as_float64(a, "an argument")) for a in arguments))
+    _check_scalar(output)
+    if not graph.follows(output):
+        raise AutodiffError("the function's result does not depend on its arguments")
+    return table(graph, output.mark)
+
+
+def _choose(
+    function: Callable, argnum: int, arguments: tuple, keywords: dict
+) -> tuple[Any, Callable]:
+    """The argument to differentiate by, and the function of it alone."""
+    if not 0 <= argnum < len(arguments):
+        raise AutodiffError(
+            f"there is no argument {argnum} to differentiate by among the {len(arguments)} that "
+            "are given by position"
+        )
+
+    def of_argument(argument: Any) -> Any:
+        return function(*arguments[:argnum], argument, *arguments[argnum + 1 :], **keywords)
+
+    return arguments[argnum], of_argument
+
+
+def _check_scalar(value: Any) -> None:
+    if not isinstance(value, (int, float, np.ndarray, np.generic, Traced)) or np.shape(value):
+        form = f"an array of shape {value.shape}" if hasattr(value, "shape") else repr(value)
+        raise AutodiffError(
+            f"a gradient needs a function with a scalar result, but the result is {form}; for "
+            "an array use jacobian, or sum it"
+        )
+
+
+def _pull_back(function: Callable, argument: Any) -> tuple[Any, Callable]:
+    """A function's value, and the function from its cotangent to the argument's adjoint."""
+    leaves, rebuild = flatten(argument)
+    leaves = [as_float64(leaf, "an argument") for leaf in leaves]
+    with Graph() as graph:
+        result = function(rebuild([graph.variable(leaf) for leaf in leaves]))
+    outputs, put = flatten(result)
+
+    def pull(cotangent: Any) -> Any:
+        seeds: dict[int, Any] = {}
+        for output, seed in zip(
+            outputs, flatten_like(cotangent, result, "a cotangent"), strict=True
+        ):
+            if graph.follows(output):
+                seeds[output.mark] = seeds[output.mark] + seed if output.mark in seeds else seed
+        adjoints = graph.adjoints(seeds)
+        return rebuild(
+            [_own(adjoints.get(at, np.zeros(np.shape(leaf)))) for at, leaf in enumerate(leaves)]
+        )
+
+    return put([_own(graph.lower(output)) for output in outputs]), pull
+
+
+def _own(result: Any) -> Any:
+    """A copy: a result may be a read-only view, or the same array as another or as on the graph."""
+    return result if isinstance(result, Traced) else np.array(result)[()]
+
+
+def _bases(arrays: list[Any]) -> Iterator[list[Any]]:
+    """For each element of each array: all arrays zero but for a one there."""
+    for at, array in enumerate(arrays):
+        for position in np.ndindex(np.shape(array)):
+            basis = [np.zeros(np.shape(a)) for a in arrays]
+            basis[at][position] = 1.0
+            yield basis
+
+
+def _blocks(by_element: list[list[Any]], at: int, fasts: list[Any], slows: list[Any]) -> list[Any]:
+    """From a list of arrays like `slows` for each element of `fasts`: how the one at `at` moves.
+
+    Returns
+    -------
+    list of array of shape (*shape of the slow one, *shape of the fast one)
+        One for each of `fasts`.
+    """
+    shape, rest = np.shape(slows[at]), iter(by_element)
+    blocks = []
+    for fast in fasts:
+        parts = [next(rest)[at] for _ in range(np.size(fast))]
+        stacked = np.stack(parts, axis=-1) if parts else np.zeros((*shape, 0))
+        blocks.append(np.reshape(stacked, (*shape, *np.shape(fast))))
+    return blocks
+
+
+def _last_first(block: Any, ndim: int) -> Any:
+    """Move the last `ndim` axes of an array to the front."""
+    axes = range(np.ndim(block))
+    return np.transpose(block, (*axes[np.ndim(block) - ndim :], *axes[: np.ndim(block) - ndim]))

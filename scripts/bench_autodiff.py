@@ -1,0 +1,104 @@
+"""Time reverse mode against one evaluation of the objective, and measure its memory.
+
+The ratings are synthetic, the evaluation is NumPy's, and what is differentiated is
+`funksvd.objective.loss` itself. Runs alternate, so that a change of the machine's speed meets all
+of them; a ratio compares medians of one run of this script.
+
+    python scripts/bench_autodiff.py
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+import tracemalloc
+from collections.abc import Callable
+
+import numpy as np
+
+from funksvd import objective
+from funksvd.autodiff import value_and_grad
+from funksvd.objective import Parameters, Regularization
+
+N_USERS, N_ITEMS = 6_000, 4_000
+REGULARIZATION = Regularization(0.05, 0.01)
+LIMIT = 6.0  # the cheap gradient principle: a few evaluations, whatever the number of parameters
+
+
+def make_problem(n_ratings: int, n_factors: int, seed: int) -> tuple:
+    """Draw parameters and ratings: the arguments of `objective.loss`."""
+    generator = np.random.default_rng(seed)
+    shapes = [(N_USERS,), (N_ITEMS,), (N_USERS, n_factors), (N_ITEMS, n_factors)]
+    parameters = Parameters(3.5, *(generator.normal(0, 0.1, shape) for shape in shapes))
+    users = generator.integers(0, N_USERS, n_ratings)
+    items = generator.integers(0, N_ITEMS, n_ratings)
+    values = generator.uniform(1, 5, n_ratings)
+    return parameters, users, items, values, REGULARIZATION
+
+
+def seconds(function: Callable, arguments: tuple) -> float:
+    """How long one call takes."""
+    start = time.perf_counter()
+    function(*arguments)
+    return time.perf_counter() - start
+
+
+def peak_mib(function: Callable, arguments: tuple) -> float:
+    """The most memory that a call holds at once, in MiB, without its arguments."""
+    tracemalloc.start()
+    function(*arguments)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak / 2**20
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--n-ratings", type=int, default=100_000)
+    parser.add_argument("--n-factors", type=int, default=64)
+    parser.add_argument("--repeats", type=int, default=11)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    problem = make_problem(options.n_ratings, options.n_factors, options.seed)
+    reverse_mode = value_and_grad(objective.loss)
+    functions = {
+        "one evaluation": objective.loss,
+        "derived by hand": objective.gradients,
+        "reverse mode": reverse_mode,
+    }
+
+    ref = objective.gradients(*problem)
+    comp = reverse_mode(*problem)[1]
+    worst = max(np.abs(a - b).max() / np.abs(a).max() for a, b in zip(ref, comp, strict=True))
+
+    # The first calls above have also made the system hand out the memory; it is not timed.
+    times: dict[str, list[float]] = {name: [] for name in functions}
+    for _ in range(options.repeats):
+        for name, function in functions.items():
+            times[name].append(seconds(function, problem))
+    medians = {name: statistics.median(measured) for name, measured in times.items()}
+    peaks = {name: peak_mib(function, problem) for name, function in functions.items()}
+
+    print(
+        f"{options.n_ratings:,} ratings, {N_USERS:,} users, {N_ITEMS:,} items, "
+        f"{options.n_factors} factors; medians of {options.repeats} alternating runs"
+    )
+    print(f"{'':<16} {'ms':>8} {'ratio':>7} {'peak MiB':>9} {'ratio':>7}")
+    base, base_peak = medians["one evaluation"], peaks["one evaluation"]
+    for name in functions:
+        print(
+            f"{name:<16} {1000 * medians[name]:>8.1f} {medians[name] / base:>7.2f} "
+            f"{peaks[name]:>9.0f} {peaks[name] / base_peak:>7.2f}"
+        )
+    print(f"largest difference between the two gradients, relative: {worst:.1e}")
+    ratio = medians["reverse mode"] / base
+    print(
+        f"reverse mode / one evaluation: {ratio:.2f}, {'within' if ratio <= LIMIT else 'OVER'} "
+        f"the limit of {LIMIT:g}"
+    )
+
+
+if __name__ == "__main__":
+    main()
