@@ -10,7 +10,9 @@ from typing import NoReturn
 
 import click
 
+from .console import printable
 from .evaluate import evaluate
+from .gradcheck import gradcheck
 from .info import info
 from .predict import predict
 from .recommend import recommend
@@ -44,7 +46,7 @@ def cli() -> None:
     """
 
 
-for command in (train, evaluate, predict, recommend, similar, info):
+for command in (train, evaluate, predict, recommend, similar, info, gradcheck):
     cli.add_command(command)
 
 
@@ -88,7 +90,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
         if isinstance(error, ValueError) and not isinstance(error, FunkSVDError):
             raise  # a mistake of ours: show where
-        click.echo(f"{click.style('Error:', fg='red', bold=True)} {_story(error)}", err=True)
+        head = click.style("Error:", fg="red", bold=True)
+        click.echo(f"{head} {printable(_story(error))}", err=True)
         failed = isinstance(error, (DivergenceError, ModelWriteError, OSError, MemoryError))
         return FAILED if failed else BAD_INPUT
 

@@ -22,7 +22,7 @@ FUNKSVD = [sys.executable, "-m", "funksvd"]
 
 
 def test_the_commands():
-    assert COMMANDS == ["evaluate", "info", "predict", "recommend", "similar", "train"]
+    assert COMMANDS == ["evaluate", "gradcheck", "info", "predict", "recommend", "similar", "train"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

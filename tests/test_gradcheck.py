@@ -1,0 +1,169 @@
+"""The checker agrees with right gradients, and fails on each kind of wrong one."""
+
+import numpy as np
+import pytest
+
+import funksvd.kernels
+from funksvd import FunkSVDError, gradcheck, objective
+from funksvd.gradcheck import (
+    OBJECTIVES,
+    TOLERANCES,
+    available_witnesses,
+    compare,
+    random_problem,
+    sampled_problem,
+    study_steps,
+)
+from funksvd.objective import Parameters
+
+BIASED = OBJECTIVES["biased"]
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("n_factors", [1, 4, 7])
+def test_all_witnesses_agree_on_the_objectives_in_use(name, seed, n_factors):
+    checked = OBJECTIVES[name]
+    comparisons = compare(checked, random_problem(checked, seed=seed, n_factors=n_factors))
+    assert {(c.block, c.witness) for c in comparisons} == {
+        (block, witness) for block in checked.blocks for witness in available_witnesses()
+    }
+    assert [c for c in comparisons if not c.agrees] == []
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_they_agree_on_real_ratings_too(sample, name):
+    problem = sampled_problem(OBJECTIVES[name], sample, n_ratings=30)
+    assert max(np.bincount(problem.user_index)) > 1
+    assert max(np.bincount(problem.item_index)) > 1
+    assert all(c.agrees for c in compare(OBJECTIVES[name], problem))
+
+
+def disagreeing(checked):
+    return {(c.block, c.witness) for c in compare(checked, random_problem(BIASED)) if not c.agrees}
+
+
+def wrong_gradients(change):
+    """The hand-derived gradients, one of them changed."""
+
+    def gradients(parameters, *data):
+        return change(objective.gradients(parameters, *data), parameters, *data)
+
+    return BIASED._replace(gradients=gradients)
+
+
+@pytest.mark.parametrize("block", BIASED.blocks)
+def test_a_gradient_off_by_a_thousandth_is_found_by_every_witness(block):
+    found = disagreeing(
+        wrong_gradients(lambda g, *_: g._replace(**{block: getattr(g, block) * 1.001}))
+    )
+    assert found == {(block, witness) for witness in available_witnesses()}
+
+
+@pytest.mark.parametrize("block", BIASED.blocks)
+def test_a_wrong_sign_is_found_by_every_witness(block):
+    found = disagreeing(wrong_gradients(lambda g, *_: g._replace(**{block: -getattr(g, block)})))
+    assert found == {(block, witness) for witness in available_witnesses()}
+
+
+def test_a_single_wrong_coordinate_is_named():
+    def change(gradient, *_):
+        gradient.item_factors[2, 1] *= 1.001
+        return gradient
+
+    checked = wrong_gradients(change)
+    wrong = [c for c in compare(checked, random_problem(BIASED)) if not c.agrees]
+    assert {c.worst for c in wrong} == {(2, 1)}
+    assert {c.block for c in wrong} == {"item_factors"}
+    assert all(c.by_hand == pytest.approx(1.001 * c.by_witness, rel=1e-5) for c in wrong)
+
+
+def test_a_lost_repeated_index_is_found():
+    def change(gradient, parameters, user_index, item_index, values, regularization):
+        errors = values - objective.predict(parameters, user_index, item_index)
+        biases = np.zeros_like(gradient.user_biases)
+        # fancy indexing with += keeps only the last of the repeated ones
+        biases[user_index] += -errors + regularization.biases * parameters.user_biases[user_index]
+        return gradient._replace(user_biases=biases)
+
+    assert ("user_biases", "reverse") in disagreeing(wrong_gradients(change))
+
+
+def test_a_forgotten_regularization_is_found():
+    def change(gradient, parameters, *data):
+        return objective.gradients(parameters, *data[:-1], data[-1]._replace(factors=0.0))
+
+    found = disagreeing(wrong_gradients(change))
+    assert {block for block, _ in found} == {"user_factors", "item_factors"}
+
+
+def naive_kernel(users, items, values, mean, user_biases, item_biases, p, q, rates):
+    lr, bias_lr, reg, bias_reg = rates
+    for u, i, r in zip(users, items, values, strict=True):
+        e = r - (mean + user_biases[u] + item_biases[i] + p[u] @ q[i])
+        user_biases[u] += bias_lr * (e - bias_reg * user_biases[u])
+        item_biases[i] += bias_lr * (e - bias_reg * item_biases[i])
+        old = p[u].copy()
+        p[u] += lr * (e * q[i] - reg * p[u])
+        q[i] += lr * (e * old - reg * q[i])
+
+
+def stale_kernel(users, items, values, mean, user_biases, item_biases, p, q, rates):
+    lr, bias_lr, reg, bias_reg = rates
+    for u, i, r in zip(users, items, values, strict=True):
+        e = r - (mean + user_biases[u] + item_biases[i] + p[u] @ q[i])
+        user_biases[u] += bias_lr * (e - bias_reg * user_biases[u])
+        item_biases[i] += bias_lr * (e - bias_reg * item_biases[i])
+        p[u] += lr * (e * q[i] - reg * p[u])
+        q[i] += lr * (e * p[u] - reg * q[i])  # from the new p
+
+
+def test_a_kernel_that_updates_q_from_the_new_p_is_found():
+    assert disagreeing(BIASED._replace(kernel=naive_kernel)) == set()
+    assert disagreeing(BIASED._replace(kernel=stale_kernel)) == {("item_factors", "kernel")}
+
+
+def test_nan_never_agrees():
+    def change(gradient, *_):
+        gradient.user_biases[1] = np.nan
+        return gradient
+
+    assert {block for block, _ in disagreeing(wrong_gradients(change))} == {"user_biases"}
+
+
+def test_every_kernel_that_descends_and_every_loss_is_registered():
+    descending = {
+        getattr(funksvd.kernels, name) for name in funksvd.kernels.__all__ if "sgd" in name
+    }
+    assert descending == {checked.kernel for checked in OBJECTIVES.values()}
+    losses = {f for name, f in vars(objective).items() if name.split("_")[-1] == "loss"}
+    assert losses == {checked.loss for checked in OBJECTIVES.values()}
+
+
+def test_the_step_study_shows_truncation_and_round_off():
+    errors = {round(np.log10(e.step), 1): e for e in study_steps(BIASED, random_problem(BIASED))}
+    assert errors[-2].forward / errors[-4].forward == pytest.approx(100, rel=0.1)  # ~ h
+    assert errors[-1].central / errors[-2].central == pytest.approx(100, rel=0.1)  # ~ h²
+    for scheme in ("forward", "central"):
+        best = min(getattr(e, scheme) for e in errors.values())
+        assert getattr(errors[-14], scheme) > 1e3 * best
+        assert getattr(errors[0], scheme) > 1e3 * best
+    assert min(e.central for e in errors.values()) < min(e.forward for e in errors.values())
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"n_users": 0}, "must be at least 1 each"),
+        ({"n_ratings": 31}, "31 ratings are more than the 30 pairs of 6 users and 5 items"),
+    ],
+)
+def test_impossible_sizes(sizes, message):
+    with pytest.raises(FunkSVDError, match=message):
+        random_problem(BIASED, **sizes)
+
+
+def test_every_witness_has_a_tolerance_below_a_thousandth():
+    assert set(TOLERANCES) == set(gradcheck.WITNESSES)
+    assert max(TOLERANCES.values()) < 1e-3
+    assert Parameters._fields[1:] == BIASED.blocks
