@@ -39,9 +39,10 @@ def evaluate(model_path: str, ratings: tuple[str, ...], **options: Any) -> None:
     Without RATINGS, MODEL (model.funksvd by default) is tested on the part that was set aside when
     it was trained. The part is found again from the recorded file, seed and fingerprint; if the
     ratings have changed since, the command says so and stops. With RATINGS, the model is tested on
-    all of them instead.
+    all of them instead; if they are the file it was trained on, still on that part only.
     """
     from funksvd import FunkSVD, FunkSVDError, ReadOptions, read_ratings
+    from funksvd.evaluation import split_again
 
     output = Output(options.pop("quiet"), options.pop("as_json"))
     read_options = take_read_options(options)
@@ -57,10 +58,17 @@ def evaluate(model_path: str, ratings: tuple[str, ...], **options: Any) -> None:
     if ratings:
         test = read_ratings(list(ratings), read_options)
         report_reading(output, test.report)
-        try:
-            training = _rebuild(model, model_path).all_but_test
-        except FunkSVDError:
-            output.note("No baselines: the model's training ratings cannot be read again")
+        holdout = None
+        if model.provenance is not None:
+            holdout = split_again(model.provenance, test)
+        if holdout is not None and holdout.test is not None:
+            output.note("The model was trained on this file: testing on the part set aside")
+            test, training = holdout.test, holdout.all_but_test
+        else:
+            try:
+                training = _rebuild(model, model_path).all_but_test
+            except FunkSVDError:
+                output.note("No baselines: the model's training ratings cannot be read again")
     else:
         holdout = _rebuild(model, model_path)
         if holdout.test is None:

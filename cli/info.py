@@ -32,7 +32,7 @@ def info(model_path: str, quiet: bool, as_json: bool) -> None:
         output.json(facts)
         return
     del facts["history"]  # too long to look at
-    rows = [(name.replace("_", " "), _text(value)) for name, value in facts.items()]
+    rows = [(name.replace("_", " "), _text(value, name != "seed")) for name, value in facts.items()]
     output.table(("model", model_path), rows, ("model", model_path))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -100,3 +101,11 @@ def take_read_options(options: dict[str, Any]) -> ReadOptions:
     from funksvd import ReadOptions
 
     return ReadOptions(**{name: options.pop(name) for name in READING_NAMES})
+
+
+def refuse_to_overwrite(path: str | None, inputs: Iterable[str | None]) -> None:
+    """Refuse an output file that is one of the command's inputs."""
+    for name in inputs:
+        there = path and name and os.path.exists(path) and os.path.exists(name)
+        if there and os.path.samefile(path, name):
+            raise click.BadParameter(f"{path} is read by this command too", param_hint="-o")

@@ -53,7 +53,8 @@ def predict(pairs: str | None, user: str | None, item: str | None, **options: An
     for what, labels, ids in (("user", users, model.user_ids), ("item", items, model.item_ids)):
         _warn_of_unknown(output, what, labels, ids)
     batch = {"user": users, "item": items, "prediction": model.predict(users, items)}
-    emit_table(output, [batch], options["output"], options["file_format"])
+    inputs = (pairs, options["model_path"])
+    emit_table(output, [batch], options["output"], options["file_format"], inputs)
 
 
 def _as_known(label: str, ids: Any) -> Any:

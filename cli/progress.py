@@ -68,7 +68,8 @@ class TrainingProgress(Monitor):
         else:
             stopping = f", {n_validation:,} to decide when to stop" if n_validation else ""
             self._print(f"Learning from {n_ratings:,} ratings{stopping}\n")
-            self._print("epoch   train RMSE   valid RMSE   learning rate   seconds")
+            best = "   * best so far" if n_validation else ""
+            self._print(f"epoch   train RMSE   valid RMSE   learning rate   seconds{best}")
         if self.bar is not None:
             if self.task is not None:
                 self.bar.remove_task(self.task)

@@ -55,7 +55,8 @@ def recommend(user: str | None, users_file: str | None, all_users: bool, **optio
     if user is not None:
         batches = _without_user(batches)
     batches = add_titles(output, batches, options["items_file"], model.item_ids)
-    emit_table(output, batches, options["output"], options["file_format"])
+    inputs = (users_file, options["items_file"], options["model_path"])
+    emit_table(output, batches, options["output"], options["file_format"], inputs)
 
 
 def _without_user(batches: Iterator[dict]) -> Iterator[dict]:

@@ -44,4 +44,5 @@ def similar(item: str, n: int, **options: Any) -> None:
         "similarity": np.array([similar.similarity for similar in found], dtype=np.float32),
     }
     batches = add_titles(output, [batch], options["items_file"], model.item_ids)
-    emit_table(output, batches, options["output"], options["file_format"])
+    inputs = (options["items_file"], options["model_path"])
+    emit_table(output, batches, options["output"], options["file_format"], inputs)

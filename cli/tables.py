@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from .console import Output
+from .options import refuse_to_overwrite
 
 TABLE_FORMATS = ("table", "csv", "parquet", "json")
 BY_SUFFIX = {".csv": "csv", ".parquet": "parquet", ".json": "json"}
@@ -38,7 +39,11 @@ def items_option(command: Callable) -> Callable:
 
 
 def emit_table(
-    output: Output, batches: Iterable[dict], path: str | None, file_format: str | None
+    output: Output,
+    batches: Iterable[dict],
+    path: str | None,
+    file_format: str | None,
+    inputs: Iterable[str | None] = (),
 ) -> None:
     """Write batches of columns to a file or to standard output, as they come.
 
@@ -51,10 +56,13 @@ def emit_table(
         File to write; by default, and for "-", standard output.
     file_format : str or None
         One of `TABLE_FORMATS`; by default that of the path's suffix, or a table.
+    inputs : iterable of (str or None)
+        Files that the command reads, and that must not be overwritten.
     """
     from funksvd import write_table
 
     path = None if path == "-" else path
+    refuse_to_overwrite(path, inputs)
     file_format = file_format or ("json" if output.as_json else None)
     if file_format is None and path is not None:
         file_format = BY_SUFFIX.get(os.path.splitext(path)[1].lower())

@@ -19,6 +19,7 @@ from .options import (
     DEFAULT_MODEL,
     output_options,
     reading_options,
+    refuse_to_overwrite,
     take_read_options,
     threads_option,
 )
@@ -102,7 +103,7 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
     output = Output(options.pop("quiet"), options.pop("as_json"))
     read_options = take_read_options(options)
     model_path, with_seen = options.pop("output"), not options.pop("no_seen")
-    _check_writable(model_path)
+    _check_writable(model_path, (*ratings, options["test_file"], options["valid_file"]))
 
     def read(source: Any) -> Ratings | None:
         if source is None:
@@ -142,19 +143,18 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
         model.save(model_path, with_seen=with_seen)
         interrupted |= interrupts.requested
         interrupts.requested = False
+    output.note(f"Saved {model_path} ({os.path.getsize(model_path) / 1e6:,.1f} MB)")
 
     evaluation = None
     if holdout.test is not None:
         evaluation = model.evaluate(holdout.test, training=holdout.all_but_test)
     if output.as_json:
         output.json(_summary(model, model_path, interrupted, evaluation))
-    elif output.notes:
+    else:
         if evaluation:
             output.note()
             show_evaluation(output, evaluation, model.n_factors)
-        size = os.path.getsize(model_path)
-        output.note(f"\nSaved {model_path} ({size / 1e6:,.1f} MB)")
-        output.note(_next_step(model, model_path))
+        output.note(f"\n{_next_step(model, model_path)}")
     if evaluation:
         warn_of_doubts(output, evaluation)
     return INTERRUPTED if interrupted else 0
@@ -175,9 +175,17 @@ def _new_model(options: dict[str, Any]) -> FunkSVD:
     return model
 
 
-def _check_writable(path: str) -> None:
+def _check_writable(path: str, inputs: tuple[str | None, ...]) -> None:
     """Find out before training, not after it, that the model cannot be saved."""
+    from funksvd.storage import is_model_file
+
+    refuse_to_overwrite(path, inputs)
     target = os.path.realpath(path)
+    if os.path.isfile(target) and os.path.getsize(target) and not is_model_file(target):
+        raise click.BadParameter(
+            f"{path} is there already and is not a model; remove it first, or give another name",
+            param_hint="-o",
+        )
     folder = os.path.dirname(target)
     if os.path.isdir(target):
         raise click.BadParameter(f"{target} is a folder; give a file name", param_hint="-o")

@@ -316,5 +316,5 @@ def _check_learnable(ratings: Ratings) -> None:
         raise RatingsError(
             f"{ratings.source}: all {len(ratings):,} ratings are {ratings.values[0]:g}, and from a "
             "constant nothing can be learned. Is another column the rating? Name it with "
-            "--rating-col"
+            "--rating-col (ratings are kept as 32-bit floats, to 7 digits)"
         )

@@ -131,6 +131,13 @@ def read_model(path: str | os.PathLike) -> SavedModel:
         raise altered(path, error) from error
 
 
+def is_model_file(path: str | os.PathLike) -> bool:
+    """Whether a file looks like one that funksvd has written, to judge by its first bytes."""
+    with open(path, "rb") as file:
+        head = file.read(1 << 16)
+    return b'"__metadata__"' in head and f'"{METADATA_KEY}"'.encode() in head
+
+
 def altered(path: str | os.PathLike, why: str | Exception) -> ModelFileError:
     """The error for a file that funksvd has written, but not like this."""
     if isinstance(why, KeyError):

@@ -93,3 +93,13 @@ def test_a_kill_half_way_leaves_the_old_file(tmp_path):
     done = subprocess.run([sys.executable, "-c", program, path], check=False)
     assert done.returncode == -9
     assert path.read_text() == "old"
+
+
+def test_the_permissions_of_an_existing_file_are_kept(tmp_path):
+    target = tmp_path / "private"
+    target.write_text("old")
+    target.chmod(0o600)
+    with replacing(target) as temporary:
+        temporary.write_text("new")
+    assert target.read_text() == "new"
+    assert target.stat().st_mode & 0o777 == 0o600

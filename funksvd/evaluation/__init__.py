@@ -1,7 +1,14 @@
 """Honest figures: the test part, errors with their intervals, and what to compare them with."""
 
 from funksvd.evaluation.baselines import global_mean, regularized_biases
-from funksvd.evaluation.holdout import Holdout, Provenance, check_disjoint, hold_out, rebuild
+from funksvd.evaluation.holdout import (
+    Holdout,
+    Provenance,
+    check_disjoint,
+    hold_out,
+    rebuild,
+    split_again,
+)
 from funksvd.evaluation.metrics import Errors, Evaluation, Interval, bootstrap_intervals
 
 __all__ = [
@@ -16,4 +23,5 @@ __all__ = [
     "hold_out",
     "rebuild",
     "regularized_biases",
+    "split_again",
 ]

@@ -7,9 +7,9 @@ import numpy as np
 from funksvd.objective import Parameters
 from funksvd.ratings import Ratings
 
-USER_DAMPING = 15.0
-ITEM_DAMPING = 10.0
-N_SWEEPS = 10
+USER_DAMPING = 7.0
+ITEM_DAMPING = 3.0
+N_SWEEPS = 15
 
 
 def global_mean(ratings: Ratings) -> Parameters:
@@ -21,9 +21,10 @@ def global_mean(ratings: Ratings) -> Parameters:
 def regularized_biases(ratings: Ratings) -> Parameters:
     """Mean, user biases and item biases only: mu + b_u + b_i.
 
-    The biases minimize the squared error plus 15 b_u**2 for each user and 10 b_i**2 for each
-    item, found by alternating the two closed forms
-    b_i = sum over u in Omega_i of (r_ui - mu - b_u) / (10 + |Omega_i|), and likewise b_u.
+    The biases come from fifteen sweeps over the two closed forms that minimize the squared error plus
+    7 b_u**2 for each user and 3 b_i**2 for each item,
+    b_i = sum over u in Omega_i of (r_ui - mu - b_u) / (3 + |Omega_i|), and likewise b_u. These
+    weights did about best on held-out parts of MovieLens 100K and latest-small.
 
     References
     ----------

@@ -194,8 +194,38 @@ def rebuild(provenance: Provenance, folder: str | os.PathLike = ".") -> Holdout:
         name: _read_again(getattr(provenance, name), provenance.options, Path(folder))
         for name in ("ratings", "test", "validation")
     }
+    return _split(provenance, **parts)
+
+
+def split_again(provenance: Provenance, ratings: Ratings) -> Holdout | None:
+    """Split a model's ratings, wherever they are now, as they were split for training.
+
+    Returns
+    -------
+    Holdout or None
+        None if these are other ratings, or parts were given as files of their own.
+
+    Raises
+    ------
+    DataChangedError
+        If NumPy draws another test part than it did then.
+    """
+    given = provenance.test is not None or provenance.validation is not None
+    if given or ratings.fingerprint != provenance.ratings.fingerprint:
+        return None
+    return _split(provenance, ratings)
+
+
+def _split(
+    provenance: Provenance,
+    ratings: Ratings,
+    test: Ratings | None = None,
+    validation: Ratings | None = None,
+) -> Holdout:
     holdout = hold_out(
-        **parts,
+        ratings,
+        test=test,
+        validation=validation,
         test_fraction=provenance.test_fraction,
         seed=provenance.seed,
         options=provenance.options,

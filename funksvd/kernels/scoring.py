@@ -1,10 +1,11 @@
 """Predictions for pairs, and the best items of rows of scores."""
 
-import numba
 import numpy as np
 
+from funksvd.kernels.compiling import compiled
 
-@numba.njit(nogil=True, cache=True)
+
+@compiled
 def _predict(u, i, global_mean, user_biases, item_biases, user_factors, item_factors):
     """Eq. (1) of `objective` for one pair; what is unknown (-1) counts as zero."""
     prediction = global_mean
@@ -29,7 +30,7 @@ def _predict(u, i, global_mean, user_biases, item_biases, user_factors, item_fac
     return prediction
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def predict_block(
     user_index,
     item_index,
@@ -64,7 +65,7 @@ def predict_block(
         )
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def exclude_items(scores, users, indptr, items):
     """Set each user's listed items to minus infinity.
 
@@ -86,7 +87,7 @@ def exclude_items(scores, users, indptr, items):
                 scores[row, i] = -np.inf
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _nth_largest(scores, heap):
     """The heap.size-th largest score; minus infinity if there are fewer. Overwrites the heap."""
     heap[:] = -np.inf
@@ -108,7 +109,7 @@ def _nth_largest(scores, heap):
     return heap[0]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def top_items(
     scores,
     users,

@@ -1,10 +1,11 @@
 """One pass of stochastic gradient descent over a block of ratings, eq. (8) of `objective`."""
 
-import numba
 import numpy as np
 
+from funksvd.kernels.compiling import compiled
 
-@numba.njit(nogil=True, cache=True)
+
+@compiled
 def sgd_block(
     user_index,
     item_index,

@@ -75,7 +75,7 @@ def timestamps(column: Coded) -> Checked:
     values = np.zeros(len(texts), np.int64)
     fine = np.zeros(len(texts), bool)
     for pattern, convert in (
-        (r"^[+-]?[0-9]{1,18}(\.0*)?$", _whole_seconds),
+        (r"^[+-]?[0-9]{1,18}(\.[0-9]*)?$", _whole_seconds),
         (f"^{ISO_TIME}$", _seconds),
         (f"^{ISO_TIME}{ZONED}", _slow_seconds),
     ):
@@ -144,7 +144,7 @@ def _is_utf8(text: bytes) -> bool:
 
 
 def _whole_seconds(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    whole = pc.replace_substring_regex(texts, r"\.0*$", "")
+    whole = pc.replace_substring_regex(texts, r"\.[0-9]*$", "")  # of a second
     return numbers([pc.cast(whole, pa.int64())], np.int64), np.ones(len(texts), bool)
 
 

@@ -83,6 +83,12 @@ def _choose(there: list[str], names: Sequence[str]) -> list[str]:
         level = [name for name in there if depths[name] == depth]
         for pattern in names:
             found = [n for n in level if _matches(pattern + PACKED, n)]
+            folders = {PurePosixPath(n).parent for n in level if _matches_any(names, n)}
+            if found and len(folders) > 1:
+                raise RatingsError(
+                    f"several folders hold {_what(names)}: {', '.join(sorted(map(str, folders)))}. "
+                    "Name one of them"
+                )
             if found:
                 return found[:1]
         if names is RATINGS_NAMES:
@@ -94,6 +100,10 @@ def _choose(there: list[str], names: Sequence[str]) -> list[str]:
 
 def _matches(pattern: str, name: str) -> bool:
     return re.fullmatch(pattern, PurePosixPath(name).name, re.IGNORECASE) is not None
+
+
+def _matches_any(patterns: Sequence[str], name: str) -> bool:
+    return any(_matches(pattern + PACKED, name) for pattern in patterns)
 
 
 def _by_number(name: str) -> tuple[int, str]:

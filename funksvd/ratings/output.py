@@ -70,7 +70,13 @@ def write_table(
 @contextmanager
 def _opened(target: Any) -> Iterator[BinaryIO]:
     if hasattr(target, "write"):
-        yield _binary(target)
+        stream = _binary(target)
+        if isinstance(stream, io.RawIOBase):  # it may write a part only, and say so in passing
+            stream = io.BufferedWriter(stream)
+            yield stream
+            stream.detach()  # flushes; the caller's stream stays open
+        else:
+            yield stream
         return
     path = os.path.expanduser(os.fspath(target))
     with _explained(path):

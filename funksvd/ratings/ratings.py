@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from funksvd.ratings.report import ReadReport
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Ratings:
     """Ratings as (user, item, value) triples, with the raw ids they came with.
 
@@ -131,6 +131,10 @@ class Ratings:
         return cls.from_arrays(
             coo.row.astype(np.int64), coo.col.astype(np.int64), coo.data, duplicates="error"
         )
+
+    def __repr__(self) -> str:
+        counts = f"{len(self):,} ratings, {self.n_users:,} users, {self.n_items:,} items"
+        return f"<Ratings: {counts}>"
 
     def __len__(self) -> int:
         return self.values.size

@@ -161,14 +161,15 @@ def _read(
         named = list(_read_files(paths, required, options))
     parts = [part for _, part in named]
     bad_rows = [row for part in parts for row in part.bad_rows]
-    files = [] if "-" in paths else list(paths)  # standard input cannot be read again
+    # Standard input and pipes cannot be read again.
+    lasting = all(os.path.isfile(path) or os.path.isdir(path) for path in paths)
     report = ReadReport(
         source=_names([name for name, _ in named]),
         detected=_detected(named),
         n_rows=sum(part.n_rows for part in parts),
         n_bad_rows=sum(part.n_bad for part in parts),
         bad_rows=bad_rows[:N_KEPT_BAD_ROWS],
-        files=files,
+        files=list(paths) if lasting else [],
     )
     return parts, report
 

@@ -197,3 +197,11 @@ def test_a_model_without_the_seen_pairs(cli, error_of, here, quick):
     cli("train", "ratings.csv", "-q", "--no-seen", *quick)
     assert "--include-seen" in error_of("recommend", "--user", 1)
     assert cli("recommend", "--user", 1, "--include-seen").code == 0
+
+
+@pytest.mark.parametrize("target", ["model.funksvd", "items.csv"])
+def test_what_is_read_is_not_overwritten(error_of, here, target):
+    before = (here / target).read_bytes()
+    arguments = ("--items", "items.csv", "--format", "csv", "-o", target)
+    assert "is read by this command too" in error_of("recommend", "--user", 1, *arguments)
+    assert (here / target).read_bytes() == before

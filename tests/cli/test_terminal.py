@@ -80,7 +80,9 @@ def test_warnings_stand_above_the_bar_or_go_to_their_file(here, on_terminal, qui
 
 
 def test_quiet_on_a_terminal(here, on_terminal, quick):
-    assert on_terminal(["train", "ratings.csv", "-q", *quick]) == (0, "")
+    code, written = on_terminal(["train", "ratings.csv", "-q", *quick])
+    assert code == 0
+    assert len(written.splitlines()) == 4  # the result, no bar
 
 
 def test_long_titles_fit_a_narrow_terminal(here, on_terminal):

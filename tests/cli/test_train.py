@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import threading
 
 import numpy as np
 import pytest
@@ -37,15 +38,15 @@ def test_what_a_person_sees(cli, folder, quick):
     assert lines[1].startswith("20,000 ratings from 0.5 to 5; ")
     assert lines[2] == "Set aside 2,000 ratings for the test"
     assert lines[3] == "Learning from 17,100 ratings, 900 to decide when to stop"
-    assert lines[5] == "epoch   train RMSE   valid RMSE   learning rate   seconds"
+    assert lines[5] == "epoch   train RMSE   valid RMSE   learning rate   seconds   * best so far"
     assert all(EPOCH_LINE.fullmatch(line) for line in lines[6:10]), lines[6:10]
     assert re.fullmatch(r"Best epoch: \d \(\d+\.\d s\)", lines[11])
     assert re.fullmatch(r"Training again on all 18,000 ratings for \d epochs?", lines[12])
-    assert lines[14].split()[:4] == ["2,000", "test", "ratings", "RMSE"]
-    assert lines[15].startswith("Funk SVD, 4 factors   ")
-    assert lines[16].startswith("biases only   ")
-    assert lines[17].startswith("mean of all ratings   ")
-    assert re.fullmatch(r"Saved model\.funksvd \(0\.\d MB\)", lines[20])
+    assert re.fullmatch(r"Saved model\.funksvd \(0\.\d MB\)", lines[13])
+    assert lines[15].split()[:4] == ["2,000", "test", "ratings", "RMSE"]
+    assert lines[16].startswith("Funk SVD, 4 factors   ")
+    assert lines[17].startswith("biases only   ")
+    assert lines[18].startswith("mean of all ratings   ")
     assert lines[21] == "Next: funksvd recommend --user 1"
     assert "\x1b" not in result.out
     assert "\r" not in result.out
@@ -87,8 +88,13 @@ def test_json_is_one_object_and_nothing_else(cli, folder, quick):
     )
 
 
-def test_quiet_prints_nothing(cli, folder, quick):
-    assert cli("train", "ratings.csv", "--quiet", *quick) == (0, "", "")
+def test_quiet_prints_the_result_only(cli, folder, quick):
+    result = cli("train", "ratings.csv", "--quiet", *quick)
+    assert (result.code, result.err) == (0, "")
+    assert result.out.split()[:4] == ["2,000", "test", "ratings", "RMSE"]
+    assert len(result.out.splitlines()) == 4
+    everything = cli("train", "ratings.csv", "--quiet", "--test-fraction", 0, *quick)
+    assert everything == (0, "", "")
     FunkSVD.load("model.funksvd")
 
 
@@ -385,3 +391,36 @@ def test_the_next_step_can_be_pasted(cli, tmp_path, monkeypatch):
     result = cli("train", "r.csv", "-k", 2, "--n-epochs", 2, "-o", "my model.funksvd")
     assert "Next: funksvd recommend --user 'a b0' --model 'my model.funksvd'" in result.out
     assert cli("recommend", "--user", "a b0", "--model", "my model.funksvd").code == 0
+
+
+def test_nothing_but_a_model_is_overwritten(error_of, cli, folder, quick):
+    before = (folder / "ratings.csv").read_bytes()
+    assert "is read by this command too" in error_of("train", "ratings.csv", "-o", "./ratings.csv")
+    (folder / "notes.txt").write_text("precious")
+    assert "is not a model" in error_of("train", "ratings.csv", "-o", "notes.txt")
+    assert (folder / "notes.txt").read_text() == "precious"
+    assert (folder / "ratings.csv").read_bytes() == before
+    for _ in range(2):  # a model, or an empty file, may be
+        assert cli("train", "ratings.csv", "-o", "m.funksvd", *quick).code == 0
+
+
+def test_a_named_pipe_is_not_recorded_as_a_file(cli, error_of, folder, quick):
+    os.mkfifo(folder / "pipe")
+    content = (folder / "ratings.csv").read_bytes()
+    writer = threading.Thread(target=(folder / "pipe").write_bytes, args=(content,))
+    writer.start()
+    assert cli("train", "pipe", "-q", *quick).code == 0
+    writer.join()
+    assert "did not come from a file" in error_of("evaluate")
+
+
+def test_a_model_that_loses_against_biases_is_not_praised(cli, folder):
+    result = cli("train", "ratings.csv", "-k", 4, "--n-epochs", 1, "--learning-rate", 0.0001)
+    assert "the model is no better than biases alone" in result.err
+
+
+def test_escape_codes_in_ids_do_not_reach_the_terminal(error_of, cli, folder, quick):
+    lines = (folder / "ratings.csv").read_text().replace("\n", "\n\x1b]0;gotcha\x07u")
+    (folder / "odd.csv").write_text(lines.rsplit("\n", 1)[0] + "\n")
+    assert "\x1b" not in cli("train", "odd.csv", *quick).out
+    assert "\x1b" not in error_of("recommend", "--user", "x")

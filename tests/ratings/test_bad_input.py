@@ -61,7 +61,7 @@ def test_bad_row(write, row, reason, remedy):
 
 
 @pytest.mark.parametrize(
-    "time", ["x", "", "12:30", "2005-13-01", "2005-02-30", "2005-9-6", "1.5", "2005-02-30T10:00Z"]
+    "time", ["x", "", "12:30", "2005-13-01", "2005-02-30", "2005-9-6", "1.5.", "2005-02-30T10:00Z"]
 )
 def test_bad_timestamp(write, time):
     path = write(f"userId,movieId,rating,timestamp\n1,2,3,1\n1,3,4,{time}\n")

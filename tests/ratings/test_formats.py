@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from funksvd import RatingsError
 from funksvd.ratings import Ratings, read_ids, read_pairs, read_ratings
 
 ROWS = [(1, 10, 4.0, 100), (2, 10, 3.5, 101), (1, 30, 0.5, 102), (-3, 20, 5.0, 103)]
@@ -386,3 +387,11 @@ def test_real_files(movielens):
         expected = [(int(user), int(item), float(rating)) for user, item, rating, _ in rows]
         assert triples(ratings) == expected
         assert ratings.timestamps.tolist() == [int(row[3]) for row in rows]
+
+
+def test_a_folder_of_several_data_sets_is_a_question(tmp_path):
+    for name, file in (("one", "ratings.csv"), ("two", "u.data")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / file).write_text("1\t2\t3\n")
+    with pytest.raises(RatingsError, match=r"several folders hold ratings .*: one, two\. Name one"):
+        read_ratings(tmp_path)

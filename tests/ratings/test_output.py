@@ -131,3 +131,27 @@ def test_errors(tmp_path):
         write_table(BATCHES, tmp_path / "out", "xml")
     with pytest.raises(RatingsError, match="cannot be written"):
         write_table(BATCHES, tmp_path / "no" / "out", "csv")
+
+
+class Sluggish(io.RawIOBase):
+    """A raw stream that takes ten bytes at a time."""
+
+    def __init__(self):
+        self.taken = b""
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        self.taken += bytes(data)[:10]
+        return min(10, len(data))
+
+
+@pytest.mark.parametrize("kind", ["csv", "json"])
+def test_a_raw_stream_gets_every_byte(kind):
+    batch = {"user": np.arange(1000), "title": np.array(["x" * 30] * 1000, dtype=object)}
+    whole, stream = io.BytesIO(), Sluggish()
+    write_table([batch], whole, kind)
+    write_table([batch], stream, kind)
+    assert stream.taken == whole.getvalue()
+    assert not stream.closed
