@@ -21,8 +21,8 @@ def global_mean(ratings: Ratings) -> Parameters:
 def regularized_biases(ratings: Ratings) -> Parameters:
     """Mean, user biases and item biases only: mu + b_u + b_i.
 
-    The biases come from fifteen sweeps over the two closed forms that minimize the squared error plus
-    7 b_u**2 for each user and 3 b_i**2 for each item,
+    The biases come from fifteen sweeps over the two closed forms that minimize the squared error
+    plus 7 b_u**2 for each user and 3 b_i**2 for each item,
     b_i = sum over u in Omega_i of (r_ui - mu - b_u) / (3 + |Omega_i|), and likewise b_u. These
     weights did about best on held-out parts of MovieLens 100K and latest-small.
 
