@@ -23,7 +23,7 @@ import numpy as np
 from funksvd import autodiff, objective
 from funksvd.autodiff import numeric
 from funksvd.errors import FunkSVDError
-from funksvd.kernels import sgd_block
+from funksvd.kernels import padded_rows, sgd_block
 from funksvd.objective import Parameters, Regularization
 from funksvd.ratings import Ratings
 
@@ -272,6 +272,11 @@ def by_kernel(checked: Objective, problem: Problem) -> Parameters:
     with_biases = "user_biases" in checked.blocks
     rates = (one, one if with_biases else np.float32(0), *map(np.float32, REGULARIZATION))
     start = [array.astype(np.float32) for array in problem.parameters[1:]]
+    n_factors = start[2].shape[1]
+    for at in (2, 3):
+        rows = padded_rows(len(start[at]), n_factors)
+        rows[:, :n_factors] = start[at]
+        start[at] = rows
     totals = [np.zeros(array.shape) for array in start]
     mean = np.float32(problem.parameters.global_mean)
     for at in range(len(problem.values)):
@@ -284,6 +289,7 @@ def by_kernel(checked: Objective, problem: Problem) -> Parameters:
         checked.kernel(*rating, mean, *moved, rates)
         for total, new, old in zip(totals, moved, start, strict=True):
             total -= new.astype(np.float64) - old
+    totals[2:] = [total[:, :n_factors] for total in totals[2:]]
     return Parameters(np.nan, *totals)  # the mean is fixed: the kernel does not move it
 
 

@@ -5,6 +5,6 @@ file. Nothing is compiled at import.
 """
 
 from funksvd.kernels.scoring import exclude_items, predict_block, top_items
-from funksvd.kernels.sgd import sgd_block
+from funksvd.kernels.sgd import padded_rows, sgd_block
 
-__all__ = ["exclude_items", "predict_block", "sgd_block", "top_items"]
+__all__ = ["exclude_items", "padded_rows", "predict_block", "sgd_block", "top_items"]

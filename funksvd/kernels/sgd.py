@@ -1,12 +1,144 @@
-"""One pass of stochastic gradient descent over a block of ratings, eq. (8) of `objective`."""
+"""One pass of stochastic gradient descent over a block of ratings, eq. (8) of `objective`.
+
+Rows of factors are padded with zeros to whole vectors of 16 float32, which stay zero. A row's dot
+product and its update are written as vector operations, for two reasons. Speed: LLVM's own
+vectorizer unrolls past rows as short as these. And the same bits on every processor: products and
+sums are fused only where it says so here, and the 16 partial sums are added in a fixed tree, so
+that it does not matter how many lanes a processor has, or whether it has fused multiply-add.
+
+The number of vectors is a constant when the kernel is compiled: the length of a tuple.
+"""
+
+from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 from funksvd.kernels.compiling import compiled
 
+LANES = 16
+CACHE_LINE = 64
+
+_VECTOR = ir.VectorType(ir.FloatType(), LANES)
+_UNDEFINED = ir.Constant(_VECTOR, ir.Undefined)
+_INT32, _INT64 = ir.IntType(32), ir.IntType(64)
+
+
+def padded_rows(n: int, n_factors: int) -> np.ndarray:
+    """Rows of zeros for `n_factors` factors each, as `sgd_block` wants them.
+
+    Returns
+    -------
+    ndarray of shape (n, n_factors rounded up to a multiple of 16), float32
+        C-contiguous; the first row begins at a cache line.
+    """
+    width = -(-n_factors // LANES) * LANES
+    raw = np.zeros(n * width * 4 + CACHE_LINE, dtype=np.uint8)
+    start = -raw.ctypes.data % CACHE_LINE
+    return raw[start : start + n * width * 4].view(np.float32).reshape(n, width)
+
+
+def _shuffled(builder: ir.IRBuilder, vector: ir.Value, lanes: list[int]) -> ir.Value:
+    return builder.shuffle_vector(
+        vector, _UNDEFINED, ir.Constant(ir.VectorType(_INT32, LANES), lanes)
+    )
+
+
+def _spread(builder: ir.IRBuilder, scalar: ir.Value) -> ir.Value:
+    """The same number in all lanes."""
+    first = builder.insert_element(_UNDEFINED, scalar, ir.Constant(_INT32, 0))
+    return _shuffled(builder, first, [0] * LANES)
+
+
+def _sum_of_lanes(builder: ir.IRBuilder, vector: ir.Value) -> ir.Value:
+    """The sum of a vector, in a fixed order: halves are added, then quarters, …"""
+    for distance in (8, 4, 2, 1):
+        lanes = [(lane + distance) % LANES for lane in range(LANES)]
+        vector = builder.fadd(vector, _shuffled(builder, vector, lanes))
+    return builder.extract_element(vector, ir.Constant(_INT32, 0))
+
+
+def _fused(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
+    """A * b + c, rounded once."""
+    kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
+    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{LANES}f32")
+    return builder.call(function, [a, b, c])
+
+
+@intrinsic
+def _step(
+    context: Any,
+    user_factors: Any,
+    u: Any,
+    item_factors: Any,
+    i: Any,
+    residual: Any,
+    lr: Any,
+    shrinkage: Any,
+    vectors: Any,
+) -> tuple:
+    """E = residual - p_u . q_i; moves p_u and q_i, each by the old value of the other; returns e.
+
+    `shrinkage` is 1 - lr lambda, and the rows' indices are unsigned: they are not wrapped around.
+    """
+    n_vectors = len(vectors)
+    signature = types.float32(
+        user_factors,
+        types.uint32,
+        item_factors,
+        types.uint32,
+        types.float32,
+        types.float32,
+        types.float32,
+        vectors,
+    )
+
+    def vectors_of_row(
+        target: Any, builder: ir.IRBuilder, kind: Any, array: ir.Value, row: ir.Value
+    ) -> list[ir.Value]:
+        data = builder.bitcast(
+            target.make_array(kind)(target, builder, array).data, _VECTOR.as_pointer()
+        )
+        first = builder.mul(builder.zext(row, _INT64), ir.Constant(_INT64, n_vectors))
+        return [
+            builder.gep(data, [builder.add(first, ir.Constant(_INT64, at))])
+            for at in range(n_vectors)
+        ]
+
+    def load(builder: ir.IRBuilder, pointer: ir.Value) -> ir.Value:
+        vector = builder.load(pointer)
+        vector.align = 4  # rows of other origin need not begin at a cache line
+        return vector
+
+    def generate(target: Any, builder: ir.IRBuilder, signature: Any, arguments: list) -> ir.Value:
+        kinds = signature.args
+        p_at = vectors_of_row(target, builder, kinds[0], arguments[0], arguments[1])
+        q_at = vectors_of_row(target, builder, kinds[2], arguments[2], arguments[3])
+        p = [load(builder, pointer) for pointer in p_at]
+        q = [load(builder, pointer) for pointer in q_at]
+        dot = builder.fmul(p[0], q[0])
+        for at in range(1, n_vectors):
+            dot = _fused(builder, p[at], q[at], dot)
+        e = builder.fsub(arguments[4], _sum_of_lanes(builder, dot))
+        pull = _spread(builder, builder.fmul(arguments[5], e))
+        keep = _spread(builder, arguments[6])
+        for at in range(n_vectors):
+            new_p = _fused(builder, pull, q[at], builder.fmul(keep, p[at]))
+            new_q = _fused(builder, pull, p[at], builder.fmul(keep, q[at]))
+            builder.store(new_p, p_at[at], align=4)
+            builder.store(new_q, q_at[at], align=4)
+        return e
+
+    return signature, generate
+
 
 @compiled
-def sgd_block(
+def _sgd_block(
     user_index,
     item_index,
     values,
@@ -16,12 +148,42 @@ def sgd_block(
     user_factors,
     item_factors,
     rates,
+    vectors,
 ):
+    lr, bias_lr, reg, bias_reg = rates
+    one = np.float32(1.0)
+    keep = one - lr * reg
+    bias_keep = one - bias_lr * bias_reg
+    squared_error = 0.0
+    for at in range(values.size):
+        u = np.uint32(user_index[at])
+        i = np.uint32(item_index[at])
+        b_u = user_biases[u]
+        b_i = item_biases[i]
+        residual = values[at] - (global_mean + b_u + b_i)
+        e = _step(user_factors, u, item_factors, i, residual, lr, keep, vectors)
+        squared_error += np.float64(e) * np.float64(e)
+        user_biases[u] = bias_keep * b_u + bias_lr * e
+        item_biases[i] = bias_keep * b_i + bias_lr * e
+    return squared_error
+
+
+def sgd_block(
+    user_index: np.ndarray,
+    item_index: np.ndarray,
+    values: np.ndarray,
+    global_mean: np.float32,
+    user_biases: np.ndarray,
+    item_biases: np.ndarray,
+    user_factors: np.ndarray,
+    item_factors: np.ndarray,
+    rates: tuple[np.float32, np.float32, np.float32, np.float32],
+) -> float:
     """Move the parameters along the negative gradient of each rating's term, in order.
 
     Serial, and so deterministic; blocks that share no user and no item may run at the same time.
-    Arithmetic is float32 in the order that is written here (no fast-math), so that the result
-    does not depend on the processor.
+    The step is written as theta <- (1 - lr lambda) theta + lr e (the other row), the same as
+    eq. (8).
 
     Parameters
     ----------
@@ -30,44 +192,27 @@ def sgd_block(
     global_mean : float32
     user_biases, item_biases : ndarray of shape (n_users,) and (n_items,), float32
         Changed in place.
-    user_factors, item_factors : ndarray of shape (n_users, k) and (n_items, k), float32
-        C-contiguous; changed in place.
+    user_factors, item_factors : ndarray from `padded_rows`, float32
+        Changed in place; columns of zeros stay zero.
     rates : tuple of four float32
         Learning rate of the factors, of the biases, lambda and lambda_b.
 
     Returns
     -------
-    float64
-        Sum of the squared errors e_ui**2, each as it was before its own step. Not finite where
-        the descent diverges.
+    float
+        Sum of the squared errors e_ui**2 in float64, each as it was before its own step. Not
+        finite where the descent diverges.
     """
-    lr, bias_lr, reg, bias_reg = rates
-    n_factors = user_factors.shape[1]
-    squared_error = 0.0
-    for at in range(values.size):
-        u = user_index[at]
-        i = item_index[at]
-        p = user_factors[u]
-        q = item_factors[i]
-        # Four sums instead of one: their additions do not wait for each other.
-        dot0 = dot1 = dot2 = dot3 = np.float32(0.0)
-        for f in range(0, n_factors - 3, 4):
-            dot0 += p[f] * q[f]
-            dot1 += p[f + 1] * q[f + 1]
-            dot2 += p[f + 2] * q[f + 2]
-            dot3 += p[f + 3] * q[f + 3]
-        for f in range(n_factors - n_factors % 4, n_factors):
-            dot0 += p[f] * q[f]
-        dot = (dot0 + dot1) + (dot2 + dot3)
-        b_u = user_biases[u]
-        b_i = item_biases[i]
-        e = values[at] - (global_mean + b_u + b_i + dot)
-        squared_error += np.float64(e) * np.float64(e)
-        user_biases[u] = b_u + bias_lr * (e - bias_reg * b_u)
-        item_biases[i] = b_i + bias_lr * (e - bias_reg * b_i)
-        for f in range(n_factors):
-            p_f = p[f]
-            q_f = q[f]
-            p[f] = p_f + lr * (e * q_f - reg * p_f)
-            q[f] = q_f + lr * (e * p_f - reg * q_f)
-    return squared_error
+    vectors = (0,) * (user_factors.shape[1] // LANES)
+    return _sgd_block(
+        user_index,
+        item_index,
+        values,
+        global_mean,
+        user_biases,
+        item_biases,
+        user_factors,
+        item_factors,
+        rates,
+        vectors,
+    )

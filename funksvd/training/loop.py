@@ -139,8 +139,10 @@ def train(
     interrupts = interrupts or Interrupts()
     random = generator(hyperparameters.seed, Stream.TRAINING)
     scale = Scale.of(triples.values, hyperparameters.biases)
-    parameters = initial_parameters(triples, shape, hyperparameters, scale, random)
     plan = plan_blocks(*triples, shape)
+    parameters = plan.arranged(initial_parameters(triples, shape, hyperparameters, scale, random))
+    if validation is not None:
+        validation = Triples(*plan.renumbered(*validation[:2]), validation.values)
     n_threads = hyperparameters.thread_count()
 
     def ratings_done(n_ratings: int) -> None:
@@ -186,6 +188,7 @@ def train(
                 raise
             interrupted = True
     monitor.fit_done(best_epoch)
+    best = plan.restored(best, hyperparameters.n_factors)
     return TrainingResult(best, history, best_epoch, rate_factor, interrupted)
 
 

@@ -1,11 +1,16 @@
 """The compiled step against the naive one, and against the objective's gradient."""
 
+import os
+import platform
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 import naive
 from funksvd import objective
-from funksvd.kernels import sgd_block
+from funksvd.kernels import padded_rows, sgd_block
 from funksvd.objective import Parameters, Regularization
 
 N_USERS, N_ITEMS = 5, 4
@@ -16,15 +21,20 @@ RATES = tuple(np.float32(x) for x in (0.05, 0.03, 0.07, 0.02))
 
 def parameters(n_factors, seed=1):
     generator = np.random.default_rng(seed)
-    shapes = ((N_USERS,), (N_ITEMS,), (N_USERS, n_factors), (N_ITEMS, n_factors))
-    return Parameters(3.5, *(generator.normal(0, 0.5, s).astype(np.float32) for s in shapes))
+    biases = (generator.normal(0, 0.5, n).astype(np.float32) for n in (N_USERS, N_ITEMS))
+    factors = []
+    for n in (N_USERS, N_ITEMS):
+        rows = padded_rows(n, n_factors)
+        rows[:, :n_factors] = generator.normal(0, 0.5, (n, n_factors))
+        factors.append(rows)
+    return Parameters(3.5, *biases, *factors)
 
 
 def values(seed=2):
     return np.random.default_rng(seed).uniform(1, 5, len(USERS)).astype(np.float32)
 
 
-@pytest.mark.parametrize("n_factors", [1, 2, 3, 4, 5, 7, 8, 16, 31, 33, 64, 100])
+@pytest.mark.parametrize("n_factors", [*range(1, 34), 47, 48, 49, 64, 100, 128, 129])
 def test_a_pass_equals_the_naive_one(n_factors):
     comp = parameters(n_factors)
     ref = [array.astype(float).tolist() for array in comp[1:]]
@@ -34,6 +44,8 @@ def test_a_pass_equals_the_naive_one(n_factors):
     assert comp_error == pytest.approx(ref_error, rel=1e-5)
     for comp_array, ref_array in zip(comp[1:], ref, strict=True):
         np.testing.assert_allclose(comp_array, np.array(ref_array), rtol=2e-5, atol=2e-6)
+    for rows in comp[3:]:
+        assert not rows[:, n_factors:].any()  # the padding stays zero
 
 
 @pytest.mark.parametrize("n_factors", [1, 7, 33, 64])
@@ -57,7 +69,7 @@ def test_rows_without_a_rating_are_not_touched():
     sgd_block(USERS[:1], ITEMS[:1], values()[:1], np.float32(3.5), *new[1:], RATES)
     np.testing.assert_array_equal(new.user_factors[1:], old.user_factors[1:])
     np.testing.assert_array_equal(new.item_biases[1:], old.item_biases[1:])
-    assert (new.user_factors[0] != old.user_factors[0]).all()
+    assert (new.user_factors[0, :6] != old.user_factors[0, :6]).all()
 
 
 def test_divergence_stays_visible():
@@ -69,3 +81,51 @@ def test_divergence_stays_visible():
             for _ in range(20)
         ]
     assert not np.isfinite(errors[-1])
+
+
+@pytest.mark.parametrize("n_factors", [1, 15, 16, 17, 64, 65])
+def test_padded_rows(n_factors):
+    rows = padded_rows(7, n_factors)
+    assert rows.shape[0] == 7
+    assert 0 <= rows.shape[1] - n_factors < 16
+    assert rows.shape[1] % 16 == 0
+    assert rows.ctypes.data % 64 == 0
+    assert rows.flags.c_contiguous
+    assert not rows.any()
+
+
+PASS = """
+import sys
+import numpy as np
+from funksvd.kernels import padded_rows, sgd_block
+generator = np.random.default_rng(0)
+n, n_factors = 4000, 40
+biases = [generator.normal(0, 0.1, size).astype(np.float32) for size in (50, 60)]
+factors = []
+for size in (50, 60):
+    factors.append(padded_rows(size, n_factors))
+    factors[-1][:, :n_factors] = generator.normal(0, 0.3, (size, n_factors))
+users, items = (generator.integers(0, size, n).astype(np.int32) for size in (50, 60))
+values = generator.uniform(1, 5, n).astype(np.float32)
+rates = tuple(np.float32(x) for x in (0.02, 0.03, 0.06, 0.05))
+for _ in range(3):
+    error = sgd_block(users, items, values, np.float32(3), *biases, *factors, rates)
+sys.stdout.buffer.write(b"".join(a.tobytes() for a in (*biases, *factors, np.float64(error))))
+"""
+
+
+def test_the_same_bits_on_every_processor():
+    """With and without AVX-512, AVX2 and fused multiply-add."""
+    if platform.machine() != "x86_64":
+        pytest.skip("the processors' names are those of x86-64")
+    written = []
+    for processor in ("x86-64-v2", "haswell", None):
+        environment = dict(os.environ)
+        if processor:
+            environment |= {"NUMBA_CPU_NAME": processor, "NUMBA_CPU_FEATURES": ""}
+        result = subprocess.run(
+            [sys.executable, "-c", PASS], capture_output=True, check=True, env=environment
+        )
+        written.append(result.stdout)
+    assert len(written[0]) > 10_000
+    assert written[0] == written[1] == written[2]

@@ -64,13 +64,14 @@ def test_one_epoch_equals_a_naive_pass_over_the_blocks(ratings):
     )
     plan = plan_blocks(*as_triples(ratings), shape_of(ratings))
     ref = [array.astype(float).tolist() for array in start[1:]]
+    users, items = plan.user_order[plan.user_index], plan.item_order[plan.item_index]
     rates = [float(rate) for rate in scaled_rates(hyperparameters, 0.025, scale)]
     squared_error = 0.0
     for shift in random.permutation(plan.n_groups):
         for block in plan.stratum(shift):
             block_ratings = zip(
-                plan.user_index[block],
-                plan.item_index[block],
+                users[block],
+                items[block],
                 plan.values[block].astype(float),
                 strict=True,
             )
