@@ -102,7 +102,10 @@ def report_reading(output: Output, report: ReadReport | None) -> None:
         lines = "\n".join(f"  {row}" for row in report.bad_rows)
         output.warn(f"{report.n_bad_rows:,} of {report.n_rows:,} rows were skipped:\n{lines}")
     if report.n_duplicates:
-        output.note(f"{report.n_duplicates:,} ratings repeated a (user, item) pair")
+        output.note(
+            f"{report.n_duplicates:,} ratings repeated a (user, item) pair: dropped, or merged as "
+            "--duplicates says"
+        )
 
 
 def describe_ratings(ratings: Ratings) -> str:

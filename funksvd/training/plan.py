@@ -154,7 +154,8 @@ def _in_turn(block: np.ndarray, users: np.ndarray) -> np.ndarray:
     begins[1:] = (users[1:] != users[:-1]) | (block[1:] != block[:-1])
     run = np.cumsum(begins) - 1
     turn = np.arange(n) - np.flatnonzero(begins)[run]
-    run -= run[np.searchsorted(block, block)]  # counted from the block's beginning
+    first = np.searchsorted(block, np.arange(block.max(initial=0) + 1))
+    run -= run[first][block]  # counted from the block's beginning
     return stable_order(block, run // USERS_IN_TURN, turn)
 
 
