@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -43,6 +45,17 @@ class Output:
         """Something that should not be overlooked."""
         head = click.style("Warning:", fg="yellow", bold=True)
         click.echo(f"{head} {printable(text)}", err=True)
+
+    @contextlib.contextmanager
+    def busy(self, doing: str) -> Iterator[None]:
+        """Say, on a terminal and while it lasts, what takes its time."""
+        if not (self.notes and is_terminal()):
+            yield
+            return
+        from rich.console import Console
+
+        with Console(file=sys.stdout, highlight=False).status(f"{doing} …"):
+            yield
 
     def json(self, value: Any) -> None:
         """The result, for a script."""
@@ -84,6 +97,11 @@ class Output:
                 cells.append(cell + space if is_left else space + cell)
             line = GAP.join(cells).rstrip()
             click.echo(line if number else click.style(line, bold=True))
+
+
+def is_terminal() -> bool:
+    """Whether standard output is a terminal that understands control codes."""
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def printable(text: str, keep: str = "\n") -> str:

@@ -56,7 +56,8 @@ def evaluate(model_path: str, ratings: tuple[str, ...], **options: Any) -> None:
 
     training = None
     if ratings:
-        test = read_ratings(list(ratings), read_options)
+        with output.busy("Reading"):
+            test = read_ratings(list(ratings), read_options)
         report_reading(output, test.report)
         holdout = None
         if model.provenance is not None:
@@ -70,7 +71,8 @@ def evaluate(model_path: str, ratings: tuple[str, ...], **options: Any) -> None:
             except FunkSVDError:
                 output.note("No baselines: the model's training ratings cannot be read again")
     else:
-        holdout = _rebuild(model, model_path)
+        with output.busy("Reading"):
+            holdout = _rebuild(model, model_path)
         if holdout.test is None:
             raise FunkSVDError(
                 f"{model_path}: the model was trained on all ratings and has no test part; name a "
@@ -78,7 +80,8 @@ def evaluate(model_path: str, ratings: tuple[str, ...], **options: Any) -> None:
             )
         test, training = holdout.test, holdout.all_but_test
         report_reading(output, test.report)
-    result = model.evaluate(test, training=training)
+    with output.busy("Testing"):
+        result = model.evaluate(test, training=training)
     if output.as_json:
         output.json({"model": model_path, **result.to_dict()})
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from types import TracebackType
@@ -10,7 +9,7 @@ from typing import Any
 
 from funksvd import EpochRecord, Monitor
 
-from .console import Output
+from .console import Output, is_terminal
 
 TITLE = {"search": "learning", "refit": "refit", "fit": "learning"}
 
@@ -30,7 +29,7 @@ class TrainingProgress(Monitor):
         self.task: Any = None
 
     def __enter__(self) -> TrainingProgress:
-        if self.output.notes and sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
+        if self.output.notes and is_terminal():
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 

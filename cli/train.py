@@ -108,7 +108,8 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
     def read(source: Any) -> Ratings | None:
         if source is None:
             return None
-        found = read_ratings(source, read_options)
+        with output.busy("Reading"):
+            found = read_ratings(source, read_options)
         report_reading(output, found.report)
         return found
 
@@ -147,7 +148,8 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
 
     evaluation = None
     if holdout.test is not None:
-        evaluation = model.evaluate(holdout.test, training=holdout.all_but_test)
+        with output.busy("Testing"):
+            evaluation = model.evaluate(holdout.test, training=holdout.all_but_test)
     if output.as_json:
         output.json(_summary(model, model_path, interrupted, evaluation))
     else:

@@ -26,6 +26,7 @@ from funksvd.errors import FunkSVDError
 from funksvd.kernels import padded_rows, sgd_block
 from funksvd.objective import Parameters, Regularization
 from funksvd.ratings import Ratings
+from funksvd.streams import Stream, generator
 
 REGULARIZATION = Regularization(factors=0.06, biases=0.05)
 TOLERANCES = {
@@ -173,10 +174,10 @@ def random_problem(
             f"{n_ratings} ratings are more than the {n_users * n_items} pairs of {n_users} users "
             f"and {n_items} items"
         )
-    generator = np.random.default_rng(seed)
-    pairs = generator.choice(n_users * n_items, n_ratings, replace=False)
+    random = generator(seed, Stream.CHECK)
+    pairs = random.choice(n_users * n_items, n_ratings, replace=False)
     user_index, item_index = np.divmod(pairs, n_items)
-    values = generator.integers(1, 6, n_ratings).astype(np.float64)
+    values = random.integers(1, 6, n_ratings).astype(np.float64)
     ratings = Ratings(
         user_index.astype(np.int32),
         item_index.astype(np.int32),
@@ -184,7 +185,7 @@ def random_problem(
         np.arange(n_users),
         np.arange(n_items),
     )
-    return _at_random_point(checked, ratings, n_factors, generator)
+    return _at_random_point(checked, ratings, n_factors, random)
 
 
 def sampled_problem(
@@ -204,18 +205,18 @@ def sampled_problem(
     """
     if min(n_ratings, n_factors) < 1:
         raise FunkSVDError("ratings and factors must be at least 1 each")
-    generator = np.random.default_rng(seed)
+    random = generator(seed, Stream.CHECK)
     activity = np.bincount(ratings.user_index)[ratings.user_index]
     popularity = np.bincount(ratings.item_index)[ratings.item_index]
     weight = activity.astype(np.float64) * popularity
     n_ratings = min(n_ratings, len(ratings))
     busy = np.argsort(-weight, kind="stable")[: 4 * n_ratings]
-    sample = ratings.subset(np.sort(generator.choice(busy, n_ratings, replace=False))).compact()
-    return _at_random_point(checked, sample, n_factors, generator)
+    sample = ratings.subset(np.sort(random.choice(busy, n_ratings, replace=False))).compact()
+    return _at_random_point(checked, sample, n_factors, random)
 
 
 def _at_random_point(
-    checked: Objective, ratings: Ratings, n_factors: int, generator: np.random.Generator
+    checked: Objective, ratings: Ratings, n_factors: int, random: np.random.Generator
 ) -> Problem:
     shapes = {
         "user_biases": (ratings.n_users,),
@@ -226,7 +227,7 @@ def _at_random_point(
     values = ratings.values.astype(np.float64)
     # The point is exact in float32, so that the kernel starts from the very same one.
     arrays = {
-        name: generator.normal(0, 0.5, shape).astype(np.float32).astype(np.float64)
+        name: random.normal(0, 0.5, shape).astype(np.float32).astype(np.float64)
         if name in checked.blocks
         else np.zeros(shape)
         for name, shape in shapes.items()
@@ -381,7 +382,7 @@ def study_steps(checked: Objective, problem: Problem, seed: int = 0) -> list[Ste
         return checked.loss(parameters, *problem.data)
 
     x = np.concatenate([np.ravel(block) for block in problem.parameters])
-    directions = np.random.default_rng(seed).normal(size=(N_DIRECTIONS, len(x))) * is_learned
+    directions = generator(seed, Stream.CHECK).normal(size=(N_DIRECTIONS, len(x))) * is_learned
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     gradient = checked.gradients(problem.parameters, *problem.data)
     exact = directions @ np.concatenate([np.ravel(block) for block in gradient])
