@@ -302,15 +302,6 @@ def test_without_biases_there_is_no_mean_either(ratings, offset):
     assert result.history[-1].train_rmse < 0.9 * Scale.of(ratings.values, True).spread
 
 
-@pytest.fixture
-def ctrl_c():
-    """SIGINT as a person's terminal has it; in the background it is ignored from the start."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("ctrl_c")
 def test_interrupts_wait_only_while_there_is_something_to_lose():
     with Interrupts() as interrupts:
         with pytest.raises(KeyboardInterrupt):
