@@ -23,7 +23,7 @@ from funksvd.training.stopping import EarlyStopping
 
 MAX_RESTARTS = 12
 DIVERGED = 1.5
-"""An epoch has diverged when its errors are so many times as large as the ratings' spread."""
+"""An epoch has diverged when its RMSE is so many times `Scale.magnitude`: worse than no model."""
 
 
 class Triples(NamedTuple):

@@ -1,0 +1,62 @@
+"""Best items and lists of pairs, in indices, against a brute-force reference."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from funksvd.objective import Parameters
+from funksvd.scoring import UserItems, best_items, cosine_similarities, predict_pairs
+
+
+@pytest.fixture(scope="module")
+def parameters():
+    """Many items, a third of them equal to another, and predictions close to each other."""
+    generator = np.random.default_rng(0)
+    n_users, n_items, n_factors = 300, 2407, 67
+    twins = np.where(generator.random(n_items) < 0.3, 0, np.arange(n_items))
+    shapes = ((n_users,), (n_items,), (n_users, n_factors), (n_items, n_factors))
+    arrays = [generator.normal(0, 0.1, shape).astype(np.float32) for shape in shapes]
+    arrays[1] = np.round(arrays[1][twins], 1)
+    arrays[3] = np.round(arrays[3][twins], 1)
+    return Parameters(3.5, *arrays)
+
+
+@pytest.mark.parametrize(("batch", "n_threads"), [(1, 1), (7, 1), (7, 3), (300, 1)])
+def test_the_best_are_exact_whatever_the_batch_and_the_threads(
+    parameters, monkeypatch, batch, n_threads
+):
+    n_users, n_items = 300, 2407
+    monkeypatch.setattr("funksvd.scoring.SCORES_PER_BATCH", batch * n_items * n_threads)
+    users = np.arange(n_users, dtype=np.int32)
+    found = list(best_items(parameters, users, 900, n_threads=n_threads))
+    items = np.concatenate([part[1] for part in found])
+    predictions = np.concatenate([part[2] for part in found])
+    pairs = np.repeat(users, n_items), np.tile(np.arange(n_items, dtype=np.int32), n_users)
+    ref = predict_pairs(parameters, *pairs).reshape(n_users, n_items)
+    order = np.argsort(-ref, axis=1, kind="stable")[:, :900]
+    np.testing.assert_array_equal(items, order)
+    np.testing.assert_array_equal(predictions, np.take_along_axis(ref, order, axis=1))
+
+
+pairs_of = st.lists(st.tuples(st.integers(-1, 4), st.integers(-1, 5)), max_size=20)
+
+
+@given(pairs_of, pairs_of)
+def test_pairs_are_found_again(known, asked):
+    known = np.array(known, dtype=np.int32).reshape(-1, 2)
+    asked = np.array(asked, dtype=np.int32).reshape(-1, 2)
+    user_items = UserItems.of(known[:, 0], known[:, 1], 5)
+    ref = {(u, i) for u, i in known.tolist() if u >= 0 and i >= 0}
+    comp = user_items.contains(asked[:, 0], asked[:, 1]).tolist()
+    assert comp == [(u, i) in ref for u, i in asked.tolist()]
+    for u in range(5):
+        mine = user_items.items[user_items.indptr[u] : user_items.indptr[u + 1]].tolist()
+        assert mine == sorted(i for user, i in known.tolist() if user == u and i >= 0)
+
+
+def test_a_row_of_zeros_is_like_nothing():
+    rows = np.array([[1.0, 2.0], [0.0, 0.0], [2.0, 4.0], [-1.0, -2.0]], dtype=np.float32)
+    np.testing.assert_allclose(cosine_similarities(rows, 0), [1, 0, 1, -1], atol=1e-6)
+    np.testing.assert_array_equal(cosine_similarities(rows, 1), 0)
+    assert np.abs(cosine_similarities(rows, 0)).max() <= 1
