@@ -4,34 +4,28 @@ from __future__ import annotations
 
 import os
 from dataclasses import fields
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from funksvd import storage
 from funksvd.errors import FunkSVDError, RatingsError
 from funksvd.evaluation import Errors, Holdout, Provenance, check_disjoint
-from funksvd.ratings import Ratings, as_ratings, random_split
+from funksvd.ratings import Ratings, as_ratings, find, random_part
 from funksvd.recommender import Recommender
 from funksvd.scoring import UserItems
 from funksvd.streams import Stream
 from funksvd.training import (
+    BlockPlan,
     EpochRecord,
     Hyperparameters,
     Interrupts,
     Monitor,
     TrainingResult,
     Triples,
+    plan_blocks,
     train,
 )
-
-
-class _Found(NamedTuple):
-    """What training found, and the ratings it was found with."""
-
-    result: TrainingResult
-    training: Ratings
-    validation: Triples | None
 
 
 class FunkSVD(Recommender):
@@ -136,74 +130,124 @@ class FunkSVD(Recommender):
             parameters.
         """
         self.check()
-        training = everything = as_ratings(ratings, values)
+        monitor = monitor or Monitor()
+        ratings = as_ratings(ratings, values)
+        held_back = None
         if validation is not None:
             validation = as_ratings(validation)
-            check_disjoint("validation", validation, training)
-            everything = training.joined_with(validation) if self.refit else training
+            check_disjoint("validation", validation, ratings)
+            n_training = len(ratings)
+            ratings = ratings.joined_with(validation)
+            held_back = np.arange(len(ratings)) >= n_training
         elif self.validation_fraction:
-            training, validation = random_split(
-                training, self.validation_fraction, self.seed, Stream.VALIDATION
+            held_back = random_part(
+                len(ratings), self.validation_fraction, self.seed, Stream.VALIDATION
             )
-        monitor = monitor or Monitor()
-        with Interrupts() as interrupts:
-            purpose = "search" if validation else "fit"
-            found = self._train(training, validation or None, purpose, monitor, interrupts)
-            self._install(found)
-            interrupts.requested |= found.result.interrupted
-        if validation and self.refit:
-            search = found.result
-            found = self._train(everything, None, "refit", monitor, None, search)
-            if found.result.interrupted:  # half a refit is worse than the whole search
-                raise KeyboardInterrupt
-            self._install(found, search)
+        ratings = ratings.compact()
+        if held_back is None or not held_back.any():
+            self._fit(ratings, monitor)
+        else:
+            self._fit_with_validation(ratings, held_back, monitor)
         return self
+
+    def _fit(self, ratings: Ratings, monitor: Monitor) -> None:
+        _check_learnable(ratings, ratings.values)
+        with Interrupts() as interrupts:
+            plan = self._plan(ratings, None, monitor)
+            result = self._train(plan, "fit", monitor, interrupts)
+            interrupts.requested |= result.interrupted
+            self._install(result, ratings)
+
+    def _fit_with_validation(
+        self, ratings: Ratings, held_back: np.ndarray, monitor: Monitor
+    ) -> None:
+        """Find the best number of epochs; then, with `refit`, learn from all for so many."""
+        _check_learnable(ratings, ratings.values[~held_back])
+        with Interrupts() as interrupts:
+            plan = self._plan(ratings, held_back, monitor)
+            search = self._train(plan, "search", monitor, interrupts)
+            interrupts.requested |= search.interrupted
+            if not self.refit or interrupts.requested:
+                self._install_search(search, ratings, held_back)
+        if not self.refit:
+            return
+        try:
+            plan = plan.with_all_learned(self.thread_count())
+            refit = self._train(plan, "refit", monitor, None, search)
+            if refit.interrupted:  # half a refit is worse than the whole search
+                raise KeyboardInterrupt
+        except BaseException:
+            self._install_search(search, ratings, held_back)
+            raise
+        with Interrupts(armed=True):
+            self._install(refit, ratings, search)
+
+    def _plan(self, ratings: Ratings, held_back: np.ndarray | None, monitor: Monitor) -> BlockPlan:
+        monitor.planning_started(len(ratings))
+        return plan_blocks(
+            Triples(ratings.user_index, ratings.item_index, ratings.values),
+            (ratings.n_users, ratings.n_items),
+            held_back=held_back,
+            n_threads=self.thread_count(),
+        )
 
     def _train(
         self,
-        training: Ratings,
-        validation: Ratings | None,
+        plan: BlockPlan,
         purpose: str,
         monitor: Monitor,
         interrupts: Interrupts | None = None,
         search: TrainingResult | None = None,
-    ) -> _Found:
+    ) -> TrainingResult:
         """Learn; as many epochs, and as fast, as a search has found best."""
-        training = training.compact()
-        _check_learnable(training)
         n_epochs = search.best_epoch if search else self.n_epochs
-        monitor.fit_started(purpose, len(training), len(validation or ()), n_epochs)
-        if validation is not None:
-            index = validation.index_for(training.user_ids, training.item_ids)
-            validation = Triples(*index, validation.values)
-        result = train(
-            Triples(training.user_index, training.item_index, training.values),
-            (training.n_users, training.n_items),
+        n_learned = len(plan.values) - plan.n_held_back
+        monitor.fit_started(purpose, n_learned, plan.n_held_back, n_epochs)
+        return train(
+            plan,
             self,
-            validation=validation,
             n_epochs=n_epochs,
             rate_factor=search.rate_factor if search else 1.0,
             monitor=monitor,
             interrupts=interrupts,
         )
-        return _Found(result, training, validation)
 
-    def _install(self, found: _Found, search: TrainingResult | None = None) -> None:
-        """Make what was learned the model's own: all of it at once, or nothing."""
-        result, training, validation = found
-        n_users = training.n_users
+    def _install_search(
+        self, search: TrainingResult, ratings: Ratings, held_back: np.ndarray
+    ) -> None:
+        """Make the search's model the model: without the ids that only validation ratings have.
+
+        Those ratings are rated too, though not learned from.
+        """
+        training = ratings.subset(~held_back)
+        known = training.compact()
+        users, items = (
+            find(mine, theirs)
+            for mine, theirs in (
+                (ratings.user_ids, known.user_ids),
+                (ratings.item_ids, known.item_ids),
+            )
+        )
+        parameters = search.parameters.rows(users, items)
+        self._install(search._replace(parameters=parameters), known)
+        index = ratings.subset(held_back).index_for(known.user_ids, known.item_ids)
+        self.held_out = UserItems.of(*index, known.n_users)
+
+    def _install(
+        self, result: TrainingResult, ratings: Ratings, search: TrainingResult | None = None
+    ) -> None:
+        """Make what was learned from the ratings the model's own: all of it at once, or nothing."""
         learned = {
             "parameters": result.parameters,
-            "user_ids": training.user_ids,
-            "item_ids": training.item_ids,
-            "rating_scale": (float(training.values.min()), float(training.values.max())),
+            "user_ids": ratings.user_ids,
+            "item_ids": ratings.item_ids,
+            "rating_scale": (float(ratings.values.min()), float(ratings.values.max())),
             "history": (search or result).history,
             "best_epoch": result.best_epoch,
             "refitted": search is not None,
-            "n_ratings": len(training),
-            "seen": UserItems.of(training.user_index, training.item_index, n_users),
-            # Without a refit, the validation pairs are rated too, though not learned from.
-            "held_out": UserItems.of(*validation[:2], n_users) if validation else None,
+            "n_ratings": len(ratings),
+            "seen": UserItems.of(ratings.user_index, ratings.item_index, ratings.n_users),
+            "held_out": None,
             "provenance": None,
         }
         vars(self).update(learned)
@@ -309,12 +353,13 @@ def _read_record(
     return EpochRecord(int(epoch), float(learning_rate), float(train_rmse), valid_rmse, np.nan)
 
 
-def _check_learnable(ratings: Ratings) -> None:
-    if not ratings:
+def _check_learnable(ratings: Ratings, values: np.ndarray) -> None:
+    """Make sure that something can be learned from a part of the ratings."""
+    if not values.size:
         raise RatingsError(f"{ratings.source}: there are no ratings to learn from")
-    if ratings.values.min() == ratings.values.max():
+    if values.min() == values.max():
         raise RatingsError(
-            f"{ratings.source}: all {len(ratings):,} ratings are {ratings.values[0]:g}, and from a "
+            f"{ratings.source}: all {len(values):,} ratings are {values[0]:g}, and from a "
             "constant nothing can be learned. Is another column the rating? Name it with "
             "--rating-col (ratings are kept as 32-bit floats, to 7 digits)"
         )

@@ -60,6 +60,13 @@ class Parameters(NamedTuple):
     user_factors: np.ndarray
     item_factors: np.ndarray
 
+    def rows(self, users: np.ndarray, items: np.ndarray) -> Parameters:
+        """Those of some users and items, by index."""
+        mean, user_biases, item_biases, user_factors, item_factors = self
+        return Parameters(
+            mean, user_biases[users], item_biases[items], user_factors[users], item_factors[items]
+        )
+
 
 class Regularization(NamedTuple):
     """The two weights of eq. (3).

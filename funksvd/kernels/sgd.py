@@ -23,6 +23,8 @@ from funksvd.kernels.compiling import compiled
 
 LANES = 16
 CACHE_LINE = 64
+PREFETCHED = 8
+"""Rows are asked for so many ratings ahead, to be in the cache when their turn comes."""
 
 _VECTOR = ir.VectorType(ir.FloatType(), LANES)
 _UNDEFINED = ir.Constant(_VECTOR, ir.Undefined)
@@ -70,6 +72,48 @@ def _fused(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.V
     return builder.call(function, [a, b, c])
 
 
+def _row_pointers(
+    target: Any, builder: ir.IRBuilder, kind: Any, array: ir.Value, row: ir.Value, n_vectors: int
+) -> list[ir.Value]:
+    """Where a row's vectors are."""
+    data = builder.bitcast(
+        target.make_array(kind)(target, builder, array).data, _VECTOR.as_pointer()
+    )
+    first = builder.mul(builder.zext(row, _INT64), ir.Constant(_INT64, n_vectors))
+    return [
+        builder.gep(data, [builder.add(first, ir.Constant(_INT64, at))]) for at in range(n_vectors)
+    ]
+
+
+def _loaded(builder: ir.IRBuilder, pointers: list[ir.Value]) -> list[ir.Value]:
+    vectors = [builder.load(pointer) for pointer in pointers]
+    for vector in vectors:
+        vector.align = 4  # rows of other origin need not begin at a cache line
+    return vectors
+
+
+def _dot_product(builder: ir.IRBuilder, p: list[ir.Value], q: list[ir.Value]) -> ir.Value:
+    dot = builder.fmul(p[0], q[0])
+    for p_vector, q_vector in zip(p[1:], q[1:], strict=True):
+        dot = _fused(builder, p_vector, q_vector, dot)
+    return _sum_of_lanes(builder, dot)
+
+
+@intrinsic
+def _dot(context: Any, user_factors: Any, u: Any, item_factors: Any, i: Any, vectors: Any) -> tuple:
+    """p_u . q_i, as `_step` has it."""
+    n_vectors = len(vectors)
+    rows = (user_factors, types.uint32, item_factors, types.uint32)
+
+    def generate(target: Any, builder: ir.IRBuilder, signature: Any, arguments: list) -> ir.Value:
+        kinds = signature.args
+        p_at = _row_pointers(target, builder, kinds[0], *arguments[0:2], n_vectors)
+        q_at = _row_pointers(target, builder, kinds[2], *arguments[2:4], n_vectors)
+        return _dot_product(builder, _loaded(builder, p_at), _loaded(builder, q_at))
+
+    return types.float32(*rows, vectors), generate
+
+
 @intrinsic
 def _step(
     context: Any,
@@ -87,44 +131,15 @@ def _step(
     `shrinkage` is 1 - lr lambda, and the rows' indices are unsigned: they are not wrapped around.
     """
     n_vectors = len(vectors)
-    signature = types.float32(
-        user_factors,
-        types.uint32,
-        item_factors,
-        types.uint32,
-        types.float32,
-        types.float32,
-        types.float32,
-        vectors,
-    )
-
-    def vectors_of_row(
-        target: Any, builder: ir.IRBuilder, kind: Any, array: ir.Value, row: ir.Value
-    ) -> list[ir.Value]:
-        data = builder.bitcast(
-            target.make_array(kind)(target, builder, array).data, _VECTOR.as_pointer()
-        )
-        first = builder.mul(builder.zext(row, _INT64), ir.Constant(_INT64, n_vectors))
-        return [
-            builder.gep(data, [builder.add(first, ir.Constant(_INT64, at))])
-            for at in range(n_vectors)
-        ]
-
-    def load(builder: ir.IRBuilder, pointer: ir.Value) -> ir.Value:
-        vector = builder.load(pointer)
-        vector.align = 4  # rows of other origin need not begin at a cache line
-        return vector
+    rows = (user_factors, types.uint32, item_factors, types.uint32)
+    numbers = (types.float32,) * 3
 
     def generate(target: Any, builder: ir.IRBuilder, signature: Any, arguments: list) -> ir.Value:
         kinds = signature.args
-        p_at = vectors_of_row(target, builder, kinds[0], arguments[0], arguments[1])
-        q_at = vectors_of_row(target, builder, kinds[2], arguments[2], arguments[3])
-        p = [load(builder, pointer) for pointer in p_at]
-        q = [load(builder, pointer) for pointer in q_at]
-        dot = builder.fmul(p[0], q[0])
-        for at in range(1, n_vectors):
-            dot = _fused(builder, p[at], q[at], dot)
-        e = builder.fsub(arguments[4], _sum_of_lanes(builder, dot))
+        p_at = _row_pointers(target, builder, kinds[0], *arguments[0:2], n_vectors)
+        q_at = _row_pointers(target, builder, kinds[2], *arguments[2:4], n_vectors)
+        p, q = _loaded(builder, p_at), _loaded(builder, q_at)
+        e = builder.fsub(arguments[4], _dot_product(builder, p, q))
         pull = _spread(builder, builder.fmul(arguments[5], e))
         keep = _spread(builder, arguments[6])
         for at in range(n_vectors):
@@ -134,7 +149,25 @@ def _step(
             builder.store(new_q, q_at[at], align=4)
         return e
 
-    return signature, generate
+    return types.float32(*rows, *numbers, vectors), generate
+
+
+@intrinsic
+def _prefetch(context: Any, factors: Any, row: Any, vectors: Any) -> tuple:
+    """Ask for a row that is going to be written."""
+    n_vectors = len(vectors)
+
+    def generate(target: Any, builder: ir.IRBuilder, signature: Any, arguments: list) -> ir.Value:
+        byte = ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [byte] + [_INT32] * 3)
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        for_writing, keep, data = (ir.Constant(_INT32, number) for number in (1, 3, 1))
+        array_kind = signature.args[0]
+        for pointer in _row_pointers(target, builder, array_kind, *arguments[:2], n_vectors):
+            builder.call(function, [builder.bitcast(pointer, byte), for_writing, keep, data])
+        return target.get_dummy_value()
+
+    return types.void(factors, types.uint32, vectors), generate
 
 
 @compiled
@@ -156,6 +189,9 @@ def _sgd_block(
     bias_keep = one - bias_lr * bias_reg
     squared_error = 0.0
     for at in range(values.size):
+        soon = min(at + PREFETCHED, values.size - 1)
+        _prefetch(user_factors, np.uint32(user_index[soon]), vectors)
+        _prefetch(item_factors, np.uint32(item_index[soon]), vectors)
         u = np.uint32(user_index[at])
         i = np.uint32(item_index[at])
         b_u = user_biases[u]
@@ -187,7 +223,7 @@ def sgd_block(
 
     Parameters
     ----------
-    user_index, item_index : ndarray of shape (n,), int32
+    user_index, item_index : ndarray of shape (n,), integer, not negative
     values : ndarray of shape (n,), float32
     global_mean : float32
     user_biases, item_biases : ndarray of shape (n_users,) and (n_items,), float32
@@ -214,5 +250,70 @@ def sgd_block(
         user_factors,
         item_factors,
         rates,
+        vectors,
+    )
+
+
+@compiled
+def _squared_error_of_block(
+    user_index,
+    item_index,
+    values,
+    global_mean,
+    user_biases,
+    item_biases,
+    user_factors,
+    item_factors,
+    limits,
+    vectors,
+):
+    low, high = limits
+    squared_error = 0.0
+    for at in range(values.size):
+        u = np.uint32(user_index[at])
+        i = np.uint32(item_index[at])
+        prediction = global_mean + user_biases[u] + item_biases[i]
+        prediction += _dot(user_factors, u, item_factors, i, vectors)
+        e = np.float64(values[at] - min(max(prediction, low), high))
+        squared_error += e * e
+    return squared_error
+
+
+def squared_error_of_block(
+    user_index: np.ndarray,
+    item_index: np.ndarray,
+    values: np.ndarray,
+    global_mean: np.float32,
+    user_biases: np.ndarray,
+    item_biases: np.ndarray,
+    user_factors: np.ndarray,
+    item_factors: np.ndarray,
+    limits: tuple[np.float32, np.float32],
+) -> float:
+    """Sum of the squared errors of predictions held within limits; nothing is learned.
+
+    Parameters
+    ----------
+    user_index, item_index, values, global_mean, user_biases, item_biases, user_factors, \
+item_factors
+        As for `sgd_block`.
+    limits : (low, high), float32
+
+    Returns
+    -------
+    float
+        In float64.
+    """
+    vectors = (0,) * (user_factors.shape[1] // LANES)
+    return _squared_error_of_block(
+        user_index,
+        item_index,
+        values,
+        global_mean,
+        user_biases,
+        item_biases,
+        user_factors,
+        item_factors,
+        limits,
         vectors,
     )

@@ -7,7 +7,7 @@ from funksvd.ratings.output import write_table
 from funksvd.ratings.ratings import Ratings
 from funksvd.ratings.reading import read_ids, read_pairs, read_ratings
 from funksvd.ratings.report import BadRow, ReadReport
-from funksvd.ratings.splits import random_split
+from funksvd.ratings.splits import random_part, random_split
 from funksvd.ratings.titles import read_titles
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "as_pairs",
     "as_ratings",
     "find",
+    "random_part",
     "random_split",
     "read_ids",
     "read_pairs",

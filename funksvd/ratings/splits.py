@@ -35,12 +35,22 @@ def random_split(
     RatingsError
         If the fraction is out of range.
     """
+    chosen = random_part(len(ratings), fraction, seed, stream)
+    return ratings.subset(~chosen), ratings.subset(chosen)
+
+
+def random_part(n: int, fraction: float, seed: int, stream: Stream) -> np.ndarray:
+    """Choose a random part of n things; otherwise as `random_split`.
+
+    Returns
+    -------
+    ndarray of shape (n,), bool
+    """
     if not 0 <= fraction < 1:
         raise RatingsError(
             f"a part must be at least 0 and less than 1 of the whole, not {fraction}"
         )
-    n_part = round(fraction * len(ratings))
-    chosen = np.zeros(len(ratings), dtype=bool)
+    chosen = np.zeros(n, dtype=bool)
     random = generator(seed, stream)
-    chosen[random.choice(len(ratings), n_part, replace=False, shuffle=False)] = True
-    return ratings.subset(~chosen), ratings.subset(chosen)
+    chosen[random.choice(n, round(fraction * n), replace=False, shuffle=False)] = True
+    return chosen

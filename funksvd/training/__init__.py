@@ -2,9 +2,9 @@
 
 from funksvd.training.hyperparameters import Hyperparameters, available_processors
 from funksvd.training.interrupts import Interrupts
-from funksvd.training.loop import TrainingResult, Triples, train
+from funksvd.training.loop import TrainingResult, train
 from funksvd.training.monitor import EpochRecord, Monitor
-from funksvd.training.plan import BlockPlan, plan_blocks
+from funksvd.training.plan import BlockPlan, Triples, plan_blocks
 from funksvd.training.scale import Scale
 
 __all__ = [

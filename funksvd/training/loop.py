@@ -10,34 +10,19 @@ from typing import NamedTuple
 import numpy as np
 
 from funksvd.errors import DivergenceError
-from funksvd.kernels import sgd_block
+from funksvd.kernels import sgd_block, squared_error_of_block
 from funksvd.objective import Parameters
-from funksvd.scoring import predict_pairs
 from funksvd.streams import Stream, generator
 from funksvd.training.hyperparameters import Hyperparameters
 from funksvd.training.interrupts import Interrupts
 from funksvd.training.monitor import EpochRecord, Monitor
-from funksvd.training.plan import BlockPlan, plan_blocks
+from funksvd.training.plan import Block, BlockPlan
 from funksvd.training.scale import Rates, Scale, scaled_rates
 from funksvd.training.stopping import EarlyStopping
 
 MAX_RESTARTS = 12
 DIVERGED = 1.5
 """An epoch has diverged when its RMSE is so many times `Scale.magnitude`: worse than no model."""
-
-
-class Triples(NamedTuple):
-    """Ratings in index form.
-
-    Parameters
-    ----------
-    user_index, item_index : ndarray of shape (n,), int32
-    values : ndarray of shape (n,), float32
-    """
-
-    user_index: np.ndarray
-    item_index: np.ndarray
-    values: np.ndarray
 
 
 class TrainingResult(NamedTuple):
@@ -64,41 +49,37 @@ class TrainingResult(NamedTuple):
 
 
 def initial_parameters(
-    triples: Triples,
-    shape: tuple[int, int],
+    plan: BlockPlan,
     hyperparameters: Hyperparameters,
     scale: Scale,
     random: np.random.Generator,
 ) -> Parameters:
     """Zero biases and small normal factors; without biases their products start at the mean.
 
-    A user or an item without a training rating gets zeros, so that it is predicted from what is
-    known.
+    A user or an item without a rating to learn from gets zeros, so that it is predicted from what
+    is known.
     """
-    n_users, n_items = shape
     k = hyperparameters.n_factors
     std = hyperparameters.init_std * np.sqrt(scale.spread)
+    learned = [side.counts[0] for side in (plan.users, plan.items)]
     factors = [
-        random.standard_normal((n, k), dtype=np.float32) * np.float32(std)
-        for n in (n_users, n_items)
+        random.standard_normal((len(counts), k), dtype=np.float32) * np.float32(std)
+        for counts in learned
     ]
     if not hyperparameters.biases:
-        mean = float(np.mean(triples.values, dtype=np.float64))
-        level = np.sqrt(abs(mean) / k)
+        level = np.sqrt(abs(scale.mean) / k)
         factors[0] += np.float32(level)
-        factors[1] += np.float32(np.copysign(level, mean))
-    for rows, index in zip(factors, triples[:2], strict=True):
-        rows[np.bincount(index, minlength=len(rows)) == 0] = 0
-    biases = (np.zeros(n_users, np.float32), np.zeros(n_items, np.float32))
+        factors[1] += np.float32(np.copysign(level, scale.mean))
+    for rows, counts in zip(factors, learned, strict=True):
+        rows[counts == 0] = 0
+    biases = (np.zeros(len(rows), np.float32) for rows in factors)
     return Parameters(scale.center, *biases, *factors)
 
 
 def train(
-    triples: Triples,
-    shape: tuple[int, int],
+    plan: BlockPlan,
     hyperparameters: Hyperparameters,
     *,
-    validation: Triples | None = None,
     n_epochs: int | None = None,
     rate_factor: float = 1.0,
     monitor: Monitor | None = None,
@@ -111,13 +92,9 @@ def train(
 
     Parameters
     ----------
-    triples : Triples
-        Training ratings; no pair repeats.
-    shape : (n_users, n_items)
+    plan : BlockPlan
+        The ratings. Those that it holds back decide which epoch is best, and when to stop.
     hyperparameters : Hyperparameters
-    validation : Triples, optional
-        Decides which epoch is best and when to stop; an index of -1 stands for an unknown user
-        or item.
     n_epochs : int, optional
         Instead of `hyperparameters.n_epochs`.
     rate_factor : float
@@ -138,23 +115,21 @@ def train(
     n_epochs = n_epochs or hyperparameters.n_epochs
     interrupts = interrupts or Interrupts()
     random = generator(hyperparameters.seed, Stream.TRAINING)
-    scale = Scale.of(triples.values, hyperparameters.biases)
-    plan = plan_blocks(*triples, shape)
-    parameters = plan.arranged(initial_parameters(triples, shape, hyperparameters, scale, random))
-    if validation is not None:
-        validation = Triples(*plan.renumbered(*validation[:2]), validation.values)
-    n_threads = hyperparameters.thread_count()
+    parts = [plan.values[block.learned] for block in plan.blocks]
+    scale = Scale.of(parts, hyperparameters.biases)
+    parameters = plan.arranged(initial_parameters(plan, hyperparameters, scale, random))
 
     def ratings_done(n_ratings: int) -> None:
         monitor.ratings_done(n_ratings)
         interrupts.check()
 
-    last_good = best = _copy(parameters)
+    kept = (_copy(parameters), _copy(parameters))
+    best = last_good = kept[0]
     best_epoch = 0
     history: list[EpochRecord] = []
     stopping = EarlyStopping(hyperparameters.patience)
     n_restarts, interrupted = 0, False
-    with ThreadPoolExecutor(n_threads) as pool:
+    with ThreadPoolExecutor(hyperparameters.thread_count()) as pool:
         try:
             while len(history) < n_epochs and not stopping.is_exhausted:
                 epoch = len(history) + 1
@@ -169,15 +144,14 @@ def train(
                         raise DivergenceError(_divergence_message(hyperparameters, rates))
                     n_restarts += 1
                     rate_factor /= 2
-                    parameters = _copy(last_good)
+                    _overwrite(parameters, last_good)
                     monitor.restarted(epoch, learning_rate / 2)
                     continue
-                valid_rmse = None
-                if validation is not None:
-                    valid_rmse = _rmse(parameters, validation, scale.limits, n_threads)
+                valid_rmse = validation_rmse(parameters, plan, scale, pool)
+                last_good = kept[1] if best is kept[0] else kept[0]
+                _overwrite(last_good, parameters)
                 seconds = time.perf_counter() - started
                 history.append(EpochRecord(epoch, learning_rate, train_rmse, valid_rmse, seconds))
-                last_good = _copy(parameters)
                 is_best = stopping.is_best(epoch, valid_rmse)
                 if is_best:
                     best, best_epoch = last_good, epoch
@@ -200,12 +174,12 @@ def run_epoch(
     pool: ThreadPoolExecutor,
     on_ratings_done: Callable[[int], None],
 ) -> float:
-    """One pass over all ratings, stratum by stratum, the blocks of a stratum in parallel.
+    """One pass over the ratings, stratum by stratum, the blocks of a stratum in parallel.
 
     Parameters
     ----------
     parameters : Parameters
-        float32; changed in place.
+        float32, arranged by the plan; changed in place.
     plan : BlockPlan
     strata : ndarray of shape (n_groups,), int
         The order in which the strata are run.
@@ -220,32 +194,64 @@ def run_epoch(
     float
         Training RMSE, each error as it was before its own step.
     """
-    squared_error = 0.0
-    arguments = (np.float32(parameters.global_mean), *parameters[1:], rates)
+    squared_error, n_done = 0.0, 0
     for shift in strata:
         blocks = plan.stratum(int(shift))
         tasks = [
-            pool.submit(
-                sgd_block,
-                plan.user_index[block],
-                plan.item_index[block],
-                plan.values[block],
-                *arguments,
-            )
+            pool.submit(sgd_block, *_operands(parameters, plan, block, block.learned), rates)
             for block in blocks
         ]
         squared_error += _sum_in_order(tasks)
-        on_ratings_done(sum(block.stop - block.start for block in blocks))
-    return float(np.sqrt(squared_error / plan.values.size))
+        n_ratings = sum(block.learned.stop - block.learned.start for block in blocks)
+        on_ratings_done(n_ratings)
+        n_done += n_ratings
+    return float(np.sqrt(squared_error / n_done))
 
 
-def _rmse(
-    parameters: Parameters, triples: Triples, limits: tuple[float, float], n_threads: int
-) -> float:
-    """Root mean squared error of the predictions, held within the limits."""
-    predictions = predict_pairs(parameters, *triples[:2], limits=limits, n_threads=n_threads)
-    errors = triples.values - predictions
-    return float(np.sqrt(np.mean(np.square(errors, dtype=np.float64))))
+def validation_rmse(
+    parameters: Parameters, plan: BlockPlan, scale: Scale, pool: ThreadPoolExecutor
+) -> float | None:
+    """Root mean squared error on what the plan holds back, predictions held within limits.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        float32, arranged by the plan.
+    plan : BlockPlan
+    scale : Scale
+    pool : ThreadPoolExecutor
+
+    Returns
+    -------
+    float or None
+        The same for any number of threads; None where nothing is held back.
+    """
+    if not plan.n_held_back:
+        return None
+    limits = (np.float32(scale.low), np.float32(scale.high))
+    tasks = [
+        pool.submit(
+            squared_error_of_block,
+            *_operands(parameters, plan, block, block.held_back),
+            limits,
+        )
+        for block in plan.blocks
+    ]
+    return float(np.sqrt(_sum_in_order(tasks) / plan.n_held_back))
+
+
+def _operands(parameters: Parameters, plan: BlockPlan, block: Block, ratings: slice) -> tuple:
+    """A block's ratings, and the rows that they are of: what kernels take first."""
+    return (
+        plan.user_index[ratings],
+        plan.item_index[ratings],
+        plan.values[ratings],
+        np.float32(parameters.global_mean),
+        parameters.user_biases[block.users],
+        parameters.item_biases[block.items],
+        parameters.user_factors[block.users],
+        parameters.item_factors[block.items],
+    )
 
 
 def _sum_in_order(tasks: list) -> float:
@@ -258,6 +264,11 @@ def _sum_in_order(tasks: list) -> float:
 
 def _copy(parameters: Parameters) -> Parameters:
     return Parameters(parameters.global_mean, *(array.copy() for array in parameters[1:]))
+
+
+def _overwrite(target: Parameters, source: Parameters) -> None:
+    for target_array, source_array in zip(target[1:], source[1:], strict=True):
+        np.copyto(target_array, source_array)
 
 
 def _divergence_message(hyperparameters: Hyperparameters, rates: Rates) -> str:

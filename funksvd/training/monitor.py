@@ -34,6 +34,9 @@ class Monitor:
     The methods are called in the thread that called `fit`.
     """
 
+    def planning_started(self, n_ratings: int) -> None:
+        """So many ratings are going to be sorted into blocks."""
+
     def fit_started(self, purpose: str, n_ratings: int, n_validation: int, n_epochs: int) -> None:
         """Training starts; `purpose` is "search" (with a validation part), "refit" or "fit"."""
 

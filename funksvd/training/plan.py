@@ -15,11 +15,14 @@ Descent", KDD 2011.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
-from funksvd.kernels import padded_rows
+from funksvd.kernels import count_blocks, count_rows, fill_blocks, padded_rows, take_turns
 from funksvd.objective import Parameters
 from funksvd.ordering import stable_order
 
@@ -29,57 +32,134 @@ FEW_GROUPS, MAX_GROUPS = 4, 8
 """Up to and from `MANY_RATINGS`; no more threads than this can work at the same time."""
 USERS_IN_TURN = 4
 """Consecutive ratings are of so many different users, so that a processor can overlap them."""
+RATINGS_PER_PIECE = 100_000
+"""Fewer are not worth a thread of their own."""
 
 
-class BlockPlan(NamedTuple):
-    """Ratings sorted into blocks.
+class Triples(NamedTuple):
+    """Ratings in index form.
+
+    Parameters
+    ----------
+    user_index, item_index : ndarray of shape (n,), int32
+    values : ndarray of shape (n,), float32
+    """
+
+    user_index: np.ndarray
+    item_index: np.ndarray
+    values: np.ndarray
+
+
+class Rows(NamedTuple):
+    """Users or items in their groups.
 
     Rows are renumbered, so that those of a group lie together (two threads must not even share a
     cache line), the busiest first (the most popular items stay in the cache).
 
     Parameters
     ----------
-    user_index, item_index : ndarray of shape (n_ratings,), int32
-        In the new numbering.
-    values : ndarray of shape (n_ratings,), float32
-    starts : ndarray of shape (n_groups, n_groups + 1), int64
-        The block of user group g and item group h holds the ratings from `starts[g, h]` up to
-        `starts[g, h + 1]`.
-    user_order, item_order : ndarray of shape (n_users,) and (n_items,), int64
+    order : ndarray of shape (n_rows,), int64
         The old number of each new row.
+    starts : ndarray of shape (n_groups + 1,), int64
+        Group g has the new rows from `starts[g]` up to `starts[g + 1]`.
+    counts : ndarray of shape (2, n_rows), int64
+        Of the old rows: ratings to learn from, and ratings held back.
+    """
+
+    order: np.ndarray
+    starts: np.ndarray
+    counts: np.ndarray
+
+    def group(self, g: int) -> slice:
+        return slice(int(self.starts[g]), int(self.starts[g + 1]))
+
+
+class Block(NamedTuple):
+    """Where a block's rows and ratings are.
+
+    Parameters
+    ----------
+    users, items : slice
+        Of the new rows.
+    learned, held_back : slice
+        Of the ratings; one follows the other.
+    """
+
+    users: slice
+    items: slice
+    learned: slice
+    held_back: slice
+
+
+class BlockPlan(NamedTuple):
+    """Ratings sorted into blocks.
+
+    Parameters
+    ----------
+    user_index, item_index : ndarray of shape (n_ratings,), uint16 or uint32
+        Rows within the block's groups.
+    values : ndarray of shape (n_ratings,), float32
+    bounds : ndarray of shape (n_groups, n_groups, 3), int64
+        The block of user group g and item group h holds the ratings from `bounds[g, h, 0]` up to
+        `bounds[g, h, 2]`; those from `bounds[g, h, 1]` on are held back.
+    users, items : Rows
     """
 
     user_index: np.ndarray
     item_index: np.ndarray
     values: np.ndarray
-    starts: np.ndarray
-    user_order: np.ndarray
-    item_order: np.ndarray
+    bounds: np.ndarray
+    users: Rows
+    items: Rows
 
     @property
     def n_groups(self) -> int:
-        return len(self.starts)
+        return len(self.bounds)
 
-    def stratum(self, shift: int) -> list[slice]:
+    @property
+    def n_held_back(self) -> int:
+        return int((self.bounds[..., 2] - self.bounds[..., 1]).sum())
+
+    @property
+    def blocks(self) -> list[Block]:
+        """All of them."""
+        return [block for shift in range(self.n_groups) for block in self.stratum(shift)]
+
+    def stratum(self, shift: int) -> list[Block]:
         """The blocks (g, (g + shift) mod B): no user and no item is in two of them."""
-        groups = np.arange(self.n_groups)
-        others = (groups + shift) % self.n_groups
-        return [
-            slice(int(self.starts[g, h]), int(self.starts[g, h + 1]))
-            for g, h in zip(groups, others, strict=True)
-        ]
+        n_groups = self.n_groups
+        return [self._block(g, (g + shift) % n_groups) for g in range(n_groups)]
 
-    def renumbered(self, user_index: np.ndarray, item_index: np.ndarray) -> tuple:
-        """Old indices in the new numbering; -1 stays -1."""
-        return tuple(
-            np.append(_inverse(order), -1)[index].astype(np.int32)
-            for order, index in ((self.user_order, user_index), (self.item_order, item_index))
-        )
+    def _block(self, g: int, h: int) -> Block:
+        begin, middle, end = map(int, self.bounds[g, h])
+        users, items = self.users.group(g), self.items.group(h)
+        return Block(users, items, slice(begin, middle), slice(middle, end))
+
+    def with_all_learned(self, n_threads: int = 1) -> BlockPlan:
+        """A plan that holds nothing back, as if it had been made so.
+
+        It takes over the arrays of this one, which is of no use any more.
+        """
+        bounds = self.bounds.copy()
+        bounds[..., 1] = bounds[..., 2]
+        sides = (side._replace(counts=side.counts.sum(0) * [[1], [0]]) for side in self[4:])
+        plan = BlockPlan(*self[:3], bounds, *sides)
+        with ThreadPoolExecutor(n_threads) as pool:
+            plan._sort(pool)
+        return plan
+
+    def _sort(self, pool: ThreadPoolExecutor) -> None:
+        """Sort what is learned from and what is held back of each block."""
+
+        def sort(part: slice) -> None:
+            _sort_part(self.user_index[part], self.item_index[part], self.values[part])
+
+        list(pool.map(sort, [part for block in self.blocks for part in block[2:]]))
 
     def arranged(self, parameters: Parameters) -> Parameters:
         """A copy of parameters in the new numbering, rows padded as the kernel wants them."""
         rows = []
-        orders = (self.user_order, self.item_order)
+        orders = (self.users.order, self.items.order)
         for order, factors in zip(orders, parameters[3:], strict=True):
             padded = padded_rows(*factors.shape)
             padded[:, : factors.shape[1]] = factors[order]
@@ -89,7 +169,7 @@ class BlockPlan(NamedTuple):
 
     def restored(self, parameters: Parameters, n_factors: int) -> Parameters:
         """The opposite of `arranged`."""
-        users, items = _inverse(self.user_order), _inverse(self.item_order)
+        users, items = _inverse(self.users.order), _inverse(self.items.order)
         return Parameters(
             parameters.global_mean,
             parameters.user_biases[users],
@@ -107,75 +187,132 @@ def choose_n_groups(n_users: int, n_items: int, n_ratings: int) -> int:
 
 
 def plan_blocks(
-    user_index: np.ndarray,
-    item_index: np.ndarray,
-    values: np.ndarray,
+    triples: Triples,
     shape: tuple[int, int],
+    *,
+    held_back: np.ndarray | None = None,
     n_groups: int | None = None,
+    n_threads: int = 1,
 ) -> BlockPlan:
     """Sort ratings into blocks, and within a block by user, then item; four users in turn.
 
     Parameters
     ----------
-    user_index, item_index : ndarray of shape (n_ratings,), int32
-    values : ndarray of shape (n_ratings,), float32
+    triples : Triples
+        No pair repeats.
     shape : (n_users, n_items)
+    held_back : ndarray of shape (n_ratings,), bool, optional
+        Ratings not to be learned from at first: they come at the end of their block.
     n_groups : int, optional
-        B; `choose_n_groups` decides where it is not given.
+        B, at most 256; `choose_n_groups` decides where it is not given.
+    n_threads : int
+        Does not change the result.
 
     Returns
     -------
     BlockPlan
-        The same for the same ratings in any order, as long as no pair repeats.
+        The same for the same ratings in any order.
     """
-    n_users, n_items = shape
-    if n_groups is None:
-        n_groups = choose_n_groups(n_users, n_items, len(values))
-    user_order, user_group = _deal(np.bincount(user_index, minlength=n_users), n_groups)
-    item_order, item_group = _deal(np.bincount(item_index, minlength=n_items), n_groups)
-    users = _inverse(user_order)[user_index].astype(np.int32)
-    items = _inverse(item_order)[item_index].astype(np.int32)
-    block = user_group[users] * n_groups + item_group[items]
+    n = len(triples.values)
+    n_groups = n_groups or choose_n_groups(*shape, n)
+    if held_back is None:
+        held_back = np.empty(0, dtype=bool)
+    n_pieces = max(1, min(n_threads, n // RATINGS_PER_PIECE))
+    edges = [n * piece // n_pieces for piece in range(n_pieces + 1)]
+    pieces = [slice(*edge) for edge in pairwise(edges)]
+    with ThreadPoolExecutor(n_threads) as pool:
 
-    order = stable_order(block, users, items)
-    block = block[order]
-    order = order[_in_turn(block, users[order])]
-    bounds = np.searchsorted(block, np.arange(n_groups * n_groups + 1))
-    starts = np.empty((n_groups, n_groups + 1), dtype=np.int64)
-    starts[:, :-1] = bounds[:-1].reshape(n_groups, n_groups)
-    starts[:, -1] = bounds[n_groups::n_groups]
-    return BlockPlan(users[order], items[order], values[order], starts, user_order, item_order)
+        def counted(
+            kernel: Callable, counts_shape: tuple[int, ...], index: Sequence, *more: np.ndarray
+        ) -> list[np.ndarray]:
+            """What a kernel counts in each piece."""
+
+            def count(piece: slice) -> np.ndarray:
+                counts = np.zeros(counts_shape, dtype=np.int64)
+                kernel(*(array[piece] for array in index), held_back[piece], *more, counts)
+                return counts
+
+            return list(pool.map(count, pieces))
+
+        users, items = (
+            _dealt(sum(counted(count_rows, (2, n_rows), [index])), n_groups)
+            for n_rows, index in zip(shape, triples[:2], strict=True)
+        )
+        groups = (_groups(users), _groups(items))
+        rows = _rows_in_groups(users, items)
+        counts = counted(count_blocks, (n_groups, n_groups, 2), triples[:2], *groups)
+        ends = np.cumsum(sum(counts)).reshape(n_groups, n_groups, 2)
+        begins = ends - sum(counts)
+        user_index, item_index = (np.empty(n, dtype=index.dtype) for index in rows)
+        values = np.empty(n, dtype=np.float32)
+
+        def fill(piece: slice, places: np.ndarray) -> None:
+            part = (array[piece] for array in triples)
+            into = (user_index, item_index, values)
+            fill_blocks(*part, held_back[piece], groups, rows, places, *into)
+
+        before = [begins + sum(counts[:at]) for at in range(n_pieces)]
+        list(pool.map(fill, pieces, before))
+        bounds = np.concatenate([begins, ends[..., 1:]], axis=-1)
+        plan = BlockPlan(user_index, item_index, values, bounds, users, items)
+        plan._sort(pool)
+    return plan
 
 
-def _in_turn(block: np.ndarray, users: np.ndarray) -> np.ndarray:
-    """From the order by block and user to one in which a few users take turns."""
-    n = len(users)
-    begins = np.ones(n, dtype=bool)  # a user's ratings in a block
-    begins[1:] = (users[1:] != users[:-1]) | (block[1:] != block[:-1])
-    run = np.cumsum(begins) - 1
-    turn = np.arange(n) - np.flatnonzero(begins)[run]
-    first = np.searchsorted(block, np.arange(block.max(initial=0) + 1))
-    run -= run[first][block]  # counted from the block's beginning
-    return stable_order(block, run // USERS_IN_TURN, turn)
-
-
-def _deal(counts: np.ndarray, n_groups: int) -> tuple[np.ndarray, np.ndarray]:
+def _dealt(counts: np.ndarray, n_groups: int) -> Rows:
     """Rows dealt to groups, the busiest first, to and fro (0 1 2 2 1 0 0 1 …).
 
     Leaves the groups nearly equal in rows and in ratings.
-
-    Returns
-    -------
-    order : ndarray of shape (n_rows,), int64
-        The rows group by group, in each the busiest first: the new numbering.
-    group : ndarray of shape (n_rows,), int64
-        Of each row in the new numbering.
     """
-    busiest_first = np.argsort(-counts, kind="stable")
-    lap, seat = np.divmod(np.arange(len(counts)), n_groups)
+    busiest_first = np.argsort(-counts.sum(axis=0), kind="stable")
+    lap, seat = np.divmod(np.arange(len(busiest_first)), n_groups)
     group = np.where(lap % 2 == 0, seat, n_groups - 1 - seat)
-    by_group = np.argsort(group, kind="stable")
-    return busiest_first[by_group], group[by_group]
+    order = busiest_first[np.argsort(group, kind="stable")]
+    starts = np.concatenate([[0], np.cumsum(np.bincount(group, minlength=n_groups))])
+    return Rows(order, starts, counts)
+
+
+def _sort_part(users: np.ndarray, items: np.ndarray, values: np.ndarray) -> None:
+    """Sort ratings by user, then item, and let a few users take turns; in place."""
+    item_bits = int(items.max(initial=0)).bit_length()
+    if item_bits + int(users.max(initial=0)).bit_length() <= 32:
+        # All of a rating in 64 bits: NumPy sorts them many times faster than it finds an order.
+        packed = users.astype(np.uint64)
+        packed <<= np.uint64(item_bits)
+        packed |= items
+        packed <<= np.uint64(32)
+        packed |= values.view(np.uint32)
+        packed.sort()
+        in_order = (
+            (packed >> np.uint64(32 + item_bits)).astype(users.dtype),
+            (packed >> np.uint64(32) & np.uint64((1 << item_bits) - 1)).astype(items.dtype),
+            packed.astype(np.uint32).view(np.float32),
+        )
+    else:
+        order = stable_order(users, items)
+        in_order = (users[order], items[order], values[order])
+    take_turns(*in_order, USERS_IN_TURN, users, items, values)
+
+
+def _groups(rows: Rows) -> np.ndarray:
+    """The group of each old row, uint8."""
+    sizes = np.diff(rows.starts)
+    return np.repeat(np.arange(len(sizes), dtype=np.uint8), sizes)[_inverse(rows.order)]
+
+
+def _rows_in_groups(*sides: Rows) -> tuple[np.ndarray, ...]:
+    """The place of each old row in its group.
+
+    16 bits are enough for most data, and half as many to move.
+    """
+    largest = max(np.diff(rows.starts).max() for rows in sides)
+    kind = np.uint16 if largest <= 1 << 16 else np.uint32
+    return tuple(
+        (np.arange(len(rows.order)) - np.repeat(rows.starts[:-1], np.diff(rows.starts))).astype(
+            kind
+        )[_inverse(rows.order)]
+        for rows in sides
+    )
 
 
 def _inverse(order: np.ndarray) -> np.ndarray:

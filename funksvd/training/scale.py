@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ class Scale(NamedTuple):
 
     Parameters
     ----------
+    mean : float
     center : float
         mu: the mean, or 0 for a model without biases.
     spread : float
@@ -26,6 +28,7 @@ class Scale(NamedTuple):
         Smallest and largest rating.
     """
 
+    mean: float
     center: float
     spread: float
     magnitude: float
@@ -33,18 +36,18 @@ class Scale(NamedTuple):
     high: float
 
     @classmethod
-    def of(cls, values: np.ndarray, biases: bool) -> Scale:
-        """Of ratings of shape (n_ratings,), float32; moments are summed in float64."""
-        mean = float(np.mean(values, dtype=np.float64))
-        spread = float(np.std(values, dtype=np.float64))
+    def of(cls, parts: Sequence[np.ndarray], biases: bool) -> Scale:
+        """Of ratings in parts, float32; sums are in float64, part by part."""
+        parts = [part for part in parts if part.size]
+        n = sum(part.size for part in parts)
+        mean = sum(float(np.sum(part, dtype=np.float64)) for part in parts) / n
+        squares = sum(float(np.square(part - np.float64(mean)).sum()) for part in parts)
+        spread = float(np.sqrt(squares / n))
         center = float(np.float32(mean)) if biases else 0.0
         magnitude = spread if biases else float(np.hypot(mean, spread))
-        return cls(center, spread, magnitude, float(values.min()), float(values.max()))
-
-    @property
-    def limits(self) -> tuple[float, float]:
-        """Between which predictions are held."""
-        return self.low, self.high
+        low = min(float(part.min()) for part in parts)
+        high = max(float(part.max()) for part in parts)
+        return cls(mean, center, spread, magnitude, low, high)
 
 
 def scaled_rates(hyperparameters: Hyperparameters, learning_rate: float, scale: Scale) -> Rates:

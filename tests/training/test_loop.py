@@ -19,8 +19,9 @@ def as_triples(ratings):
     return Triples(ratings.user_index, ratings.item_index, ratings.values)
 
 
-def shape_of(ratings):
-    return ratings.n_users, ratings.n_items
+def plan_of(ratings, held_back=None, **changed):
+    triples = as_triples(ratings)._replace(**changed)
+    return plan_blocks(triples, (ratings.n_users, ratings.n_items), held_back=held_back)
 
 
 @pytest.fixture
@@ -29,9 +30,8 @@ def ratings(planted):
 
 
 @pytest.fixture
-def parts(ratings):
-    chosen = np.random.default_rng(5).random(len(ratings)) < 0.2
-    return as_triples(ratings.subset(~chosen)), as_triples(ratings.subset(chosen))
+def held_back(ratings):
+    return np.random.default_rng(5).random(len(ratings)) < 0.2
 
 
 class Recorder(Monitor):
@@ -55,24 +55,21 @@ class Recorder(Monitor):
 
 def test_one_epoch_equals_a_naive_pass_over_the_blocks(ratings):
     hyperparameters = Hyperparameters(n_factors=5, n_epochs=1, seed=3)
-    comp = train(as_triples(ratings), shape_of(ratings), hyperparameters)
+    plan = plan_of(ratings)
+    comp = train(plan, hyperparameters)
 
     random = generator(3, Stream.TRAINING)
-    scale = Scale.of(ratings.values, biases=True)
-    start = initial_parameters(
-        as_triples(ratings), shape_of(ratings), hyperparameters, scale, random
-    )
-    plan = plan_blocks(*as_triples(ratings), shape_of(ratings))
+    scale = Scale.of([ratings.values], biases=True)
+    start = initial_parameters(plan, hyperparameters, scale, random)
     ref = [array.astype(float).tolist() for array in start[1:]]
-    users, items = plan.user_order[plan.user_index], plan.item_order[plan.item_index]
     rates = [float(rate) for rate in scaled_rates(hyperparameters, 0.025, scale)]
     squared_error = 0.0
     for shift in random.permutation(plan.n_groups):
         for block in plan.stratum(shift):
             block_ratings = zip(
-                users[block],
-                items[block],
-                plan.values[block].astype(float),
+                plan.users.order[block.users][plan.user_index[block.learned]],
+                plan.items.order[block.items][plan.item_index[block.learned]],
+                plan.values[block.learned].astype(float),
                 strict=True,
             )
             squared_error += naive.sgd_pass(start.global_mean, *ref, block_ratings, *rates)
@@ -86,16 +83,15 @@ def test_the_loss_falls_and_ends_where_its_gradient_nearly_vanishes(ratings):
     hyperparameters = Hyperparameters(
         n_factors=3, n_epochs=600, learning_rate=0.05, learning_rate_decay=0.985, reg=0.1
     )
-    result = train(as_triples(ratings), shape_of(ratings), hyperparameters)
-    scale = Scale.of(ratings.values, biases=True)
+    plan = plan_of(ratings)
+    result = train(plan, hyperparameters)
+    scale = Scale.of([ratings.values], biases=True)
     regularization = Regularization(0.1 * scale.spread, hyperparameters.bias_reg)
     point = Parameters(
         result.parameters.global_mean, *(a.astype(np.float64) for a in result.parameters[1:])
     )
     gradient = objective.gradients(point, *as_triples(ratings), regularization)
-    start = initial_parameters(
-        as_triples(ratings), shape_of(ratings), hyperparameters, scale, np.random.default_rng(0)
-    )
+    start = initial_parameters(plan, hyperparameters, scale, np.random.default_rng(0))
     at_start = objective.gradients(start, *as_triples(ratings), regularization)
     for name in Parameters._fields[1:3]:
         assert np.linalg.norm(getattr(gradient, name)) < 0.01 * np.linalg.norm(
@@ -107,31 +103,23 @@ def test_the_loss_falls_and_ends_where_its_gradient_nearly_vanishes(ratings):
 
 @pytest.mark.parametrize("n_threads", [2, 4])
 def test_threads_do_not_change_a_bit(sample, n_threads):
+    plan = plan_of(sample, np.arange(len(sample)) % 5 == 0)
+    assert plan.n_groups > 1
     one, several = (
-        train(
-            as_triples(sample),
-            shape_of(sample),
-            Hyperparameters(n_factors=17, n_epochs=4, n_threads=n),
-            validation=as_triples(sample),
-        )
-        for n in (1, n_threads)
+        train(plan, Hyperparameters(n_factors=17, n_epochs=4, n_threads=n)) for n in (1, n_threads)
     )
-    assert plan_blocks(*as_triples(sample), shape_of(sample)).n_groups > 1
     for ref, comp in zip(one.parameters[1:], several.parameters[1:], strict=True):
         np.testing.assert_array_equal(comp, ref)
     assert [r[:4] for r in one.history] == [r[:4] for r in several.history]
 
 
-def test_the_best_epoch_is_kept_and_patience_ends_training(parts, ratings):
-    training, validation = parts
+def test_the_best_epoch_is_kept_and_patience_ends_training(held_back, ratings):
     # no regularization and too many factors: validation gets worse after a while
     hyperparameters = Hyperparameters(
         n_factors=30, reg=0, bias_reg=0, learning_rate=0.1, learning_rate_decay=1, patience=4
     )
     recorder = Recorder()
-    result = train(
-        training, shape_of(ratings), hyperparameters, validation=validation, monitor=recorder
-    )
+    result = train(plan_of(ratings, held_back), hyperparameters, monitor=recorder)
     rmses = [record.valid_rmse for record in result.history]
     assert result.best_epoch == np.argmin(rmses) + 1
     assert len(rmses) < hyperparameters.n_epochs
@@ -140,6 +128,7 @@ def test_the_best_epoch_is_kept_and_patience_ends_training(parts, ratings):
     assert recorder.best == [
         rmse < min(rmses[:at], default=np.inf) for at, rmse in enumerate(rmses)
     ]
+    training, validation = ratings.subset(~held_back), as_triples(ratings.subset(held_back))
     limits = (float(training.values.min()), float(training.values.max()))
     predictions = predict_pairs(result.parameters, *validation[:2], limits=limits)
     assert naive.rmse(validation.values.tolist(), predictions.tolist()) == pytest.approx(
@@ -148,7 +137,7 @@ def test_the_best_epoch_is_kept_and_patience_ends_training(parts, ratings):
 
 
 def test_without_validation_all_epochs_run_and_the_last_is_kept(ratings):
-    result = train(as_triples(ratings), shape_of(ratings), Hyperparameters(n_factors=4, n_epochs=7))
+    result = train(plan_of(ratings), Hyperparameters(n_factors=4, n_epochs=7))
     assert len(result.history) == result.best_epoch == 7
     assert result.history[3].valid_rmse is None
     assert result.history[3].learning_rate == pytest.approx(0.025 * 0.95**3)
@@ -156,20 +145,14 @@ def test_without_validation_all_epochs_run_and_the_last_is_kept(ratings):
 
 def test_progress_counts_every_rating_once_an_epoch(ratings):
     recorder = Recorder()
-    train(
-        as_triples(ratings),
-        shape_of(ratings),
-        Hyperparameters(n_factors=4, n_epochs=3),
-        monitor=recorder,
-    )
+    train(plan_of(ratings), Hyperparameters(n_factors=4, n_epochs=3), monitor=recorder)
     assert recorder.n_done == 3 * len(ratings)
 
 
 def test_divergence_is_caught_in_its_epoch_and_starts_again_smaller(ratings):
     recorder = Recorder()
     result = train(
-        as_triples(ratings),
-        shape_of(ratings),
+        plan_of(ratings),
         Hyperparameters(n_factors=8, n_epochs=30, learning_rate=3, learning_rate_decay=1),
         monitor=recorder,
     )
@@ -186,16 +169,13 @@ def test_an_epoch_is_repeated_from_its_start_after_divergence(ratings):
     growing = {"n_factors": 4, "learning_rate": 0.003, "learning_rate_decay": 10}
     recorder = Recorder()
     result = train(
-        as_triples(ratings),
-        shape_of(ratings),
+        plan_of(ratings),
         Hyperparameters(**growing, n_epochs=4),
         monitor=recorder,
     )
     first_bad = recorder.restarts[0][0]
     assert first_bad > 1
-    before = train(
-        as_triples(ratings), shape_of(ratings), Hyperparameters(**growing, n_epochs=first_bad - 1)
-    )
+    before = train(plan_of(ratings), Hyperparameters(**growing, n_epochs=first_bad - 1))
     assert [r[:3] for r in result.history[: first_bad - 1]] == [r[:3] for r in before.history]
     assert result.history[first_bad - 1].train_rmse < before.history[-1].train_rmse * 1.5
 
@@ -203,14 +183,14 @@ def test_an_epoch_is_repeated_from_its_start_after_divergence(ratings):
 def test_hopeless_divergence_is_an_error_that_says_what_to_do(ratings):
     hyperparameters = Hyperparameters(n_factors=4, learning_rate=1e9)
     with pytest.raises(DivergenceError, match=r"Give a smaller --learning-rate \(it is 1e\+09\)"):
-        train(as_triples(ratings), shape_of(ratings), hyperparameters)
+        train(plan_of(ratings), hyperparameters)
 
 
 @pytest.mark.parametrize("name", ["reg", "bias_reg"])
 def test_divergence_by_regularization_is_told_apart(ratings, name):
     hyperparameters = Hyperparameters(n_factors=4, **{name: 1e6})
     with pytest.raises(DivergenceError, match=r"regularization is too large.*\(it is 1e\+06\)"):
-        train(as_triples(ratings), shape_of(ratings), hyperparameters)
+        train(plan_of(ratings), hyperparameters)
 
 
 def interrupt_at(epoch):
@@ -221,18 +201,12 @@ def interrupt_at(epoch):
     return at_epoch
 
 
-def test_an_interrupt_keeps_the_best_epoch(parts, ratings):
-    training, validation = parts
+def test_an_interrupt_keeps_the_best_epoch(held_back, ratings):
     hyperparameters = Hyperparameters(n_factors=4)
-    result = train(
-        training,
-        shape_of(ratings),
-        hyperparameters,
-        validation=validation,
-        monitor=Recorder(interrupt_at(3)),
-    )
+    plan = plan_of(ratings, held_back)
+    result = train(plan, hyperparameters, monitor=Recorder(interrupt_at(3)))
     assert result.interrupted
-    whole = train(training, shape_of(ratings), hyperparameters, validation=validation, n_epochs=3)
+    whole = train(plan, hyperparameters, n_epochs=3)
     for ref, comp in zip(whole.parameters[1:], result.parameters[1:], strict=True):
         np.testing.assert_array_equal(comp, ref)
 
@@ -245,8 +219,8 @@ def test_an_interrupt_within_an_epoch_goes_back_to_its_start(ratings):
                 raise KeyboardInterrupt
 
     hyperparameters = Hyperparameters(n_factors=4)
-    result = train(as_triples(ratings), shape_of(ratings), hyperparameters, monitor=Impatient())
-    first = train(as_triples(ratings), shape_of(ratings), hyperparameters, n_epochs=1)
+    result = train(plan_of(ratings), hyperparameters, monitor=Impatient())
+    first = train(plan_of(ratings), hyperparameters, n_epochs=1)
     assert result.interrupted
     assert result.best_epoch == 1
     np.testing.assert_array_equal(result.parameters.user_factors, first.parameters.user_factors)
@@ -258,15 +232,15 @@ def test_an_interrupt_before_the_first_epoch_is_passed_on(ratings):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(as_triples(ratings), shape_of(ratings), Hyperparameters(), monitor=Hasty())
+        train(plan_of(ratings), Hyperparameters(), monitor=Hasty())
 
 
 @pytest.mark.parametrize("factor", [0.01, 20.0, 1000.0])
 def test_the_unit_of_the_ratings_does_not_matter(ratings, factor):
     hyperparameters = Hyperparameters(n_factors=6, n_epochs=25)
-    ref = train(as_triples(ratings), shape_of(ratings), hyperparameters)
-    scaled = as_triples(ratings)._replace(values=ratings.values * np.float32(factor))
-    comp = train(scaled, shape_of(ratings), hyperparameters)
+    ref = train(plan_of(ratings), hyperparameters)
+    scaled = plan_of(ratings, values=ratings.values * np.float32(factor))
+    comp = train(scaled, hyperparameters)
     pairs = ratings.user_index, ratings.item_index
     np.testing.assert_allclose(
         predict_pairs(comp.parameters, *pairs) / factor,
@@ -276,10 +250,9 @@ def test_the_unit_of_the_ratings_does_not_matter(ratings, factor):
 
 
 def test_rows_without_training_ratings_are_zero(ratings):
-    n_users, n_items = shape_of(ratings)
-    result = train(
-        as_triples(ratings), (n_users + 2, n_items + 1), Hyperparameters(n_factors=3, n_epochs=2)
-    )
+    n_users, n_items = ratings.n_users, ratings.n_items
+    plan = plan_blocks(as_triples(ratings), (n_users + 2, n_items + 1))
+    result = train(plan, Hyperparameters(n_factors=3, n_epochs=2))
     assert not result.parameters.user_factors[n_users:].any()
     assert not result.parameters.item_factors[n_items:].any()
     assert not result.parameters.user_biases[n_users:].any()
@@ -287,11 +260,10 @@ def test_rows_without_training_ratings_are_zero(ratings):
 
 @pytest.mark.parametrize("offset", [0, 200])
 def test_without_biases_there_is_no_mean_either(ratings, offset):
-    shifted = as_triples(ratings)._replace(values=ratings.values + np.float32(offset))
+    shifted = plan_of(ratings, values=ratings.values + np.float32(offset))
     recorder = Recorder()
     result = train(
         shifted,
-        shape_of(ratings),
         Hyperparameters(n_factors=6, n_epochs=100, biases=False, reg=0),
         monitor=recorder,
     )
@@ -299,7 +271,7 @@ def test_without_biases_there_is_no_mean_either(ratings, offset):
     assert not result.parameters.user_biases.any()
     assert not result.parameters.item_biases.any()
     assert not recorder.restarts
-    assert result.history[-1].train_rmse < 0.9 * Scale.of(ratings.values, True).spread
+    assert result.history[-1].train_rmse < 0.9 * Scale.of([ratings.values], True).spread
 
 
 def test_interrupts_wait_only_while_there_is_something_to_lose():

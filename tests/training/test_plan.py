@@ -4,106 +4,179 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from funksvd.objective import Parameters
-from funksvd.training.plan import choose_n_groups, plan_blocks
+from funksvd.training import plan as planning
+from funksvd.training.plan import Triples, choose_n_groups, plan_blocks
 
 
 def random_triples(n_users, n_items, n_ratings, seed=0):
     generator = np.random.default_rng(seed)
     pairs = generator.choice(n_users * n_items, n_ratings, replace=False)
     users, items = np.divmod(pairs, n_items)
-    return users.astype(np.int32), items.astype(np.int32), generator.random(n_ratings, np.float32)
+    values = generator.random(n_ratings, np.float32)
+    return Triples(users.astype(np.int32), items.astype(np.int32), values)
 
 
+def ratings_of(plan, block, part):
+    """(user, item, value) in the old numbering."""
+    users = plan.users.order[block.users][plan.user_index[part]]
+    items = plan.items.order[block.items][plan.item_index[part]]
+    return list(zip(users.tolist(), items.tolist(), plan.values[part].tolist(), strict=True))
+
+
+def assert_same(plan, ref):
+    for comp_array, ref_array in zip(plan[:4], ref[:4], strict=True):
+        assert comp_array.dtype == ref_array.dtype
+        np.testing.assert_array_equal(comp_array, ref_array)
+    for comp_rows, ref_rows in zip(plan[4:], ref[4:], strict=True):
+        for comp_array, ref_array in zip(comp_rows, ref_rows, strict=True):
+            np.testing.assert_array_equal(comp_array, ref_array)
+
+
+@settings(deadline=None)  # the first example compiles
 @given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 6), st.data())
 def test_every_rating_is_in_exactly_one_block_and_strata_share_nothing(
     n_users, n_items, n_groups, data
 ):
     n_ratings = data.draw(st.integers(1, n_users * n_items))
     triples = random_triples(n_users, n_items, n_ratings)
-    plan = plan_blocks(*triples, (n_users, n_items), n_groups)
-    seen = []
+    held_back = np.random.default_rng(n_ratings).random(n_ratings) < data.draw(st.floats(0, 1))
+    plan = plan_blocks(triples, (n_users, n_items), held_back=held_back, n_groups=n_groups)
+    seen = ([], [])
     for shift in range(n_groups):
         users, items = [], []
         for block in plan.stratum(shift):
-            users.append(set(plan.user_index[block].tolist()))
-            items.append(set(plan.item_index[block].tolist()))
-            old_users = plan.user_order[plan.user_index[block]].tolist()
-            old_items = plan.item_order[plan.item_index[block]].tolist()
-            seen += zip(old_users, old_items, plan.values[block].tolist(), strict=True)
+            parts = [ratings_of(plan, block, part) for part in (block.learned, block.held_back)]
+            users.append({rating[0] for part in parts for rating in part})
+            items.append({rating[1] for part in parts for rating in part})
+            for total, part in zip(seen, parts, strict=True):
+                total += part
         assert sum(map(len, users)) == len(set().union(*users))
         assert sum(map(len, items)) == len(set().union(*items))
-    assert sorted(seen) == sorted(zip(*(array.tolist() for array in triples), strict=True))
+    for total, chosen in zip(seen, (~held_back, held_back), strict=True):
+        assert sorted(total) == sorted(
+            zip(*(array[chosen].tolist() for array in triples), strict=True)
+        )
+    assert plan.n_held_back == held_back.sum()
 
 
-def test_four_users_take_turns_in_a_block_each_with_ascending_items():
-    plan = plan_blocks(*random_triples(40, 30, 600), (40, 30), 3)
-    for shift in range(3):
-        for block in plan.stratum(shift):
-            users, items = plan.user_index[block].tolist(), plan.item_index[block].tolist()
-            ref = []
-            in_order = sorted(set(users))
-            for first in range(0, len(in_order), 4):
-                queues = [
-                    sorted(i for u, i in zip(users, items, strict=True) if u == user)
-                    for user in in_order[first : first + 4]
-                ]
-                for turn in range(max(map(len, queues))):
-                    for user, queue in zip(in_order[first:], queues, strict=False):
-                        ref += [(user, queue[turn])] if turn < len(queue) else []
-            assert list(zip(users, items, strict=True)) == ref
+@pytest.mark.parametrize(
+    ("row_type", "wide"),
+    [(np.uint16, 0), (np.uint32, 0), (np.uint32, 1 << 28)],  # the last are too wide to be packed
+)
+def test_four_users_take_turns_in_a_block_each_with_ascending_items(row_type, wide):
+    users, items, values = random_triples(40, 30, 600)
+    users, items = users.astype(row_type), items.astype(row_type)
+    ref = []
+    for first in range(0, 40, 4):
+        queues = [sorted(items[users == u].tolist()) for u in range(first, first + 4)]
+        for turn in range(max(map(len, queues))):
+            for user, queue in enumerate(queues, first):
+                ref += [(user, queue[turn])] if turn < len(queue) else []
+    value_of = dict(zip(zip(users.tolist(), items.tolist(), strict=True), values, strict=True))
+    users, items = users + row_type(wide), items + row_type(wide)
+    planning._sort_part(users, items, values)
+    pairs = list(zip((users - wide).tolist(), (items - wide).tolist(), strict=True))
+    assert pairs == ref
+    assert [value_of[pair] for pair in pairs] == values.tolist()
 
 
-def test_a_group_has_rows_of_its_own_the_busiest_first():
+def test_a_plan_is_made_of_sorted_blocks():
+    plan = plan_blocks(random_triples(40, 30, 600), (40, 30), n_groups=3)
+    for block in plan.blocks:
+        part = block.learned
+        comp = [plan.user_index[part], plan.item_index[part], plan.values[part]]
+        ref = [array.copy() for array in comp]
+        planning._sort_part(*ref)
+        for comp_array, ref_array in zip(comp, ref, strict=True):
+            np.testing.assert_array_equal(comp_array, ref_array)
+        first_four = sorted(set(comp[0].tolist()))[:4]
+        assert comp[0][:4].tolist() == first_four
+
+
+def test_rows_of_a_group_are_the_busiest_first():
     triples = random_triples(40, 30, 600)
-    plan = plan_blocks(*triples, (40, 30), 3)
-    counts = np.bincount(triples[0], minlength=40)[plan.user_order]
-    ranges = []
+    plan = plan_blocks(triples, (40, 30), n_groups=3)
+    counts = np.bincount(triples.user_index, minlength=40)
+    np.testing.assert_array_equal(plan.users.counts[0], counts)
     for g in range(3):
-        mine = plan.user_index[plan.starts[g, 0] : plan.starts[g, -1]]
-        ranges.append((mine.min(), mine.max()))
-        assert (np.diff(counts[mine.min() : mine.max() + 1]) <= 0).all()
-    assert all(a[1] < b[0] for a, b in pairwise(ranges))
-    assert sorted(plan.user_order.tolist()) == list(range(40))
+        assert (np.diff(counts[plan.users.order][plan.users.group(g)]) <= 0).all()
+    assert sorted(plan.users.order.tolist()) == list(range(40))
 
 
 def test_parameters_are_arranged_and_restored():
-    plan = plan_blocks(*random_triples(40, 30, 600), (40, 30), 3)
+    plan = plan_blocks(random_triples(40, 30, 600), (40, 30), n_groups=3)
     generator = np.random.default_rng(0)
     shapes = ((40,), (30,), (40, 5), (30, 5))
     ref = Parameters(2.5, *(generator.normal(size=s).astype(np.float32) for s in shapes))
     arranged = plan.arranged(ref)
     assert arranged.user_factors.shape == (40, 16)
-    np.testing.assert_array_equal(arranged.user_factors[3, :5], ref[3][plan.user_order[3]])
+    np.testing.assert_array_equal(arranged.user_factors[3, :5], ref[3][plan.users.order[3]])
     comp = plan.restored(arranged, 5)
     for comp_array, ref_array in zip(comp, ref, strict=True):
         np.testing.assert_array_equal(comp_array, ref_array)
-    users, items = plan.renumbered(np.array([-1, 7, 39]), np.array([0, -1, 29]))
-    assert users[0] == items[1] == -1
-    assert plan.user_order[users[1:]].tolist() == [7, 39]
-    assert plan.item_order[items[[0, 2]]].tolist() == [0, 29]
 
 
 def test_the_order_of_the_ratings_does_not_matter():
     triples = random_triples(40, 30, 600)
     order = np.random.default_rng(1).permutation(600)
-    plan = plan_blocks(*triples, (40, 30), 3)
-    shuffled = plan_blocks(*(array[order] for array in triples), (40, 30), 3)
-    for ref, comp in zip(plan, shuffled, strict=True):
-        np.testing.assert_array_equal(comp, ref)
+    held_back = np.arange(600) % 7 == 0
+    plan = plan_blocks(triples, (40, 30), held_back=held_back, n_groups=3)
+    shuffled = Triples(*(array[order] for array in triples))
+    assert_same(plan_blocks(shuffled, (40, 30), held_back=held_back[order], n_groups=3), plan)
+
+
+@pytest.mark.parametrize("n_threads", [2, 3, 8])
+def test_threads_do_not_matter(monkeypatch, n_threads):
+    monkeypatch.setattr(planning, "RATINGS_PER_PIECE", 50)
+    triples, held_back = random_triples(40, 30, 600), np.arange(600) % 7 == 0
+    ref = plan_blocks(triples, (40, 30), held_back=held_back, n_groups=3)
+    plan = plan_blocks(triples, (40, 30), held_back=held_back, n_groups=3, n_threads=n_threads)
+    assert_same(plan, ref)
+
+
+def test_what_was_held_back_can_be_learned_from_as_if_it_never_was():
+    triples = random_triples(40, 30, 600)
+    plan = plan_blocks(triples, (40, 30), held_back=np.arange(600) % 7 == 0, n_groups=3)
+    assert_same(plan.with_all_learned(2), plan_blocks(triples, (40, 30), n_groups=3))
+
+
+def test_rows_are_counted_by_what_is_learned_from_and_what_is_held_back():
+    triples = random_triples(40, 30, 600)
+    held_back = np.arange(600) % 7 == 0
+    plan = plan_blocks(triples, (40, 30), held_back=held_back)
+    for rows, index in zip(plan[4:], triples[:2], strict=True):
+        for counts, chosen in zip(rows.counts, (~held_back, held_back), strict=True):
+            np.testing.assert_array_equal(counts, np.bincount(index[chosen], None, len(counts)))
+
+
+def test_rows_take_16_bits_where_they_fit():
+    triples = Triples(np.arange(65_537, dtype=np.int32), *random_triples(1, 1, 1)[1:])
+    triples = Triples(*(np.resize(array, 65_537) for array in triples))
+    assert plan_blocks(triples, (65_537, 1), n_groups=1).user_index.dtype == np.uint32
+    assert plan_blocks(triples, (65_537, 2), n_groups=2).item_index.dtype == np.uint16
+    assert plan_blocks(triples, (65_537, 1), n_groups=1).user_index.max() == 65_536
+
+
+def test_groups_own_their_rows():
+    plan = plan_blocks(random_triples(40, 30, 600), (40, 30), n_groups=3)
+    groups = [plan.users.group(g) for g in range(3)]
+    assert groups[0].start == 0
+    assert groups[-1].stop == 40
+    assert all(a.stop == b.start for a, b in pairwise(groups))
 
 
 def test_blocks_of_skewed_data_are_balanced():
     generator = np.random.default_rng(0)
     users = generator.zipf(1.3, 60_000).clip(max=2000) - 1
     items = generator.zipf(1.3, 60_000).clip(max=1000) - 1
-    pairs = np.unique(np.stack([users, items]), axis=1)
-    users, items = pairs.astype(np.int32)
-    plan = plan_blocks(users, items, np.ones(len(users), np.float32), (2000, 1000), 4)
-    sizes = np.diff(plan.starts, axis=1)
+    users, items = np.unique(np.stack([users, items]), axis=1).astype(np.int32)
+    triples = Triples(users, items, np.ones(len(users), np.float32))
+    plan = plan_blocks(triples, (2000, 1000), n_groups=4)
+    sizes = plan.bounds[..., 2] - plan.bounds[..., 0]
     assert sizes.sum() == len(users)
     assert sizes.max() < 1.5 * sizes.mean()
 
@@ -118,5 +191,5 @@ def test_blocks_of_skewed_data_are_balanced():
         ((2, 9, 10**6), 2),
     ],
 )
-def test_the_number_of_groups_follows_the_shape(shape, expected):
+def test_the_number_of_groups_follows_from_the_shape(shape, expected):
     assert choose_n_groups(*shape) == expected
