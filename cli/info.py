@@ -59,6 +59,7 @@ def _facts(model: FunkSVD, path: str) -> dict[str, Any]:
         "trained_on": provenance.ratings.files if provenance else [],
         "test_part": _test_part(provenance),
         **hyperparameters,
+        "reg_used": model.reg_used,
         "history": history,
     }
 

@@ -56,6 +56,11 @@ class TrainingProgress(Monitor):
         if self.bar is not None:
             self.bar.stop()
 
+    def planning_started(self, n_ratings: int) -> None:
+        """Show that something is going on."""
+        if self.bar is not None:
+            self.task = self.bar.add_task("sorting", total=None, speed="")
+
     def fit_started(self, purpose: str, n_ratings: int, n_validation: int, n_epochs: int) -> None:
         """Open a table (the search) or announce the refit in a line."""
         self.purpose, self.n_ratings, self.n_epochs = purpose, n_ratings, n_epochs

@@ -49,11 +49,11 @@ Examples:
 )
 @click.option("--n-factors", "-k", type=int, help="Length of the factor vectors.  [default: 64]")
 @click.option("--n-epochs", type=int, help="Passes over the ratings, at most.  [default: 100]")
-@click.option("--learning-rate", type=float, help="Step size at first.  [default: 0.025]")
+@click.option("--learning-rate", type=float, help="Step size at first.  [default: 0.03]")
 @click.option(
-    "--learning-rate-decay", type=float, help="What it is multiplied by an epoch.  [default: 0.95]"
+    "--learning-rate-decay", type=float, help="What it is multiplied by an epoch.  [default: 0.85]"
 )
-@click.option("--reg", type=float, help="Regularization of the factors.  [default: 0.06]")
+@click.option("--reg", type=float, help="Regularization of the factors.  [default: by the data]")
 @click.option("--bias-reg", type=float, help="Regularization of the biases.  [default: 0.05]")
 @click.option("--no-biases", is_flag=True, help="Leave out mean and biases: Funk's original.")
 @click.option("--init-std", type=float, help="Spread of the initial factors.  [default: 0.02]")
@@ -208,6 +208,7 @@ def _summary(model: FunkSVD, path: str, interrupted: bool, evaluation: Any) -> d
         "hyperparameters": model.get_params(),
         "best_epoch": model.best_epoch,
         "refitted": model.refitted,
+        "reg_used": model.reg_used,
         "interrupted": interrupted,
         "history": [record._asdict() for record in model.history],
         "test": evaluation.to_dict() if evaluation else None,

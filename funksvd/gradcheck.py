@@ -269,9 +269,9 @@ def by_kernel(checked: Objective, problem: Problem) -> Parameters:
 
     The steps of all ratings, each from the same point, are summed.
     """
-    one = np.float32(1)
-    with_biases = "user_biases" in checked.blocks
-    rates = (one, one if with_biases else np.float32(0), *map(np.float32, REGULARIZATION))
+    ones = (np.ones(len(rows), np.float32) for rows in problem.parameters[3:])
+    bias_rate = np.float32("user_biases" in checked.blocks)
+    rates = (*ones, bias_rate, *map(np.float32, REGULARIZATION))
     start = [array.astype(np.float32) for array in problem.parameters[1:]]
     n_factors = start[2].shape[1]
     for at in (2, 3):

@@ -245,6 +245,7 @@ class FunkSVD(Recommender):
             "history": (search or result).history,
             "best_epoch": result.best_epoch,
             "refitted": search is not None,
+            "reg_used": result.reg,
             "n_ratings": len(ratings),
             "seen": UserItems.of(ratings.user_index, ratings.item_index, ratings.n_users),
             "held_out": None,
@@ -297,6 +298,7 @@ class FunkSVD(Recommender):
             "history": history,
             "best_epoch": self.best_epoch,
             "refitted": self.refitted,
+            "reg_used": self.reg_used,
             "n_ratings": self.n_ratings,
             "provenance": self.provenance.to_dict() if self.provenance else None,
         }
@@ -336,7 +338,7 @@ class FunkSVD(Recommender):
         model.rating_scale = (low, high)
         model.history = [_read_record(**record) for record in info["history"]]
         model.best_epoch, model.n_ratings = info["best_epoch"], info["n_ratings"]
-        model.refitted = bool(info["refitted"])
+        model.refitted, model.reg_used = bool(info["refitted"]), float(info["reg_used"])
         if not all(type(n) is int for n in (model.best_epoch, model.n_ratings)):
             raise ValueError("best_epoch and n_ratings must be integers")
         if not 1 <= model.best_epoch <= len(model.history):

@@ -60,6 +60,8 @@ class Recommender(Hyperparameters):
         The epoch whose parameters were kept, and the length of the refit.
     refitted : bool
         Whether the parameters come from training and validation ratings together.
+    reg_used : float
+        Regularization of the factors: the one given, or the one chosen by the data.
     n_ratings : int
         Number of ratings the parameters were learned from.
     seen : UserItems or None
@@ -77,6 +79,7 @@ class Recommender(Hyperparameters):
     history: list[EpochRecord]
     best_epoch: int
     refitted: bool
+    reg_used: float
     n_ratings: int
     seen: UserItems | None
     held_out: UserItems | None

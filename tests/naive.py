@@ -23,13 +23,13 @@ def loss(mean, user_biases, item_biases, user_factors, item_factors, ratings, re
     return total
 
 
-def sgd_pass(
-    mean, user_biases, item_biases, user_factors, item_factors, ratings, lr, bias_lr, reg, bias_reg
-):
+def sgd_pass(mean, user_biases, item_biases, user_factors, item_factors, ratings, rates):
     """One step a rating, in order; all four rows move from their old values. Changes the lists.
 
+    `rates` are those of each user's factors, of each item's, of the biases; reg and bias_reg.
     Returns the sum of the squared errors, each before its step.
     """
+    user_rates, item_rates, bias_lr, reg, bias_reg = rates
     total = 0.0
     for u, i, r in ratings:
         p, q = list(user_factors[u]), list(item_factors[i])
@@ -39,8 +39,8 @@ def sgd_pass(
         user_biases[u] = b_u - bias_lr * (-e + bias_reg * b_u)
         item_biases[i] = b_i - bias_lr * (-e + bias_reg * b_i)
         for f in range(len(p)):
-            user_factors[u][f] = p[f] - lr * (-e * q[f] + reg * p[f])
-            item_factors[i][f] = q[f] - lr * (-e * p[f] + reg * q[f])
+            user_factors[u][f] = p[f] - user_rates[u] * (-e * q[f] + reg * p[f])
+            item_factors[i][f] = q[f] - item_rates[i] * (-e * p[f] + reg * q[f])
     return total
 
 

@@ -98,7 +98,7 @@ def test_a_forgotten_regularization_is_found():
 
 
 def naive_kernel(users, items, values, mean, user_biases, item_biases, p, q, rates):
-    lr, bias_lr, reg, bias_reg = rates
+    (lr, *_), _, bias_lr, reg, bias_reg = rates
     for u, i, r in zip(users, items, values, strict=True):
         e = r - (mean + user_biases[u] + item_biases[i] + p[u] @ q[i])
         user_biases[u] += bias_lr * (e - bias_reg * user_biases[u])
@@ -109,7 +109,7 @@ def naive_kernel(users, items, values, mean, user_biases, item_biases, p, q, rat
 
 
 def stale_kernel(users, items, values, mean, user_biases, item_biases, p, q, rates):
-    lr, bias_lr, reg, bias_reg = rates
+    (lr, *_), _, bias_lr, reg, bias_reg = rates
     for u, i, r in zip(users, items, values, strict=True):
         e = r - (mean + user_biases[u] + item_biases[i] + p[u] @ q[i])
         user_biases[u] += bias_lr * (e - bias_reg * user_biases[u])

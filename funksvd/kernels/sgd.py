@@ -122,17 +122,16 @@ def _step(
     item_factors: Any,
     i: Any,
     residual: Any,
-    lr: Any,
-    shrinkage: Any,
+    steps: Any,
     vectors: Any,
 ) -> tuple:
     """E = residual - p_u . q_i; moves p_u and q_i, each by the old value of the other; returns e.
 
-    `shrinkage` is 1 - lr lambda, and the rows' indices are unsigned: they are not wrapped around.
+    `steps` are four float32: the learning rate lr of p_u and 1 - lr lambda, then the same of q_i.
+    The rows' indices are unsigned: they are not wrapped around.
     """
     n_vectors = len(vectors)
     rows = (user_factors, types.uint32, item_factors, types.uint32)
-    numbers = (types.float32,) * 3
 
     def generate(target: Any, builder: ir.IRBuilder, signature: Any, arguments: list) -> ir.Value:
         kinds = signature.args
@@ -140,16 +139,18 @@ def _step(
         q_at = _row_pointers(target, builder, kinds[2], *arguments[2:4], n_vectors)
         p, q = _loaded(builder, p_at), _loaded(builder, q_at)
         e = builder.fsub(arguments[4], _dot_product(builder, p, q))
-        pull = _spread(builder, builder.fmul(arguments[5], e))
-        keep = _spread(builder, arguments[6])
+        lr_p, keep_p, lr_q, keep_q = (builder.extract_value(arguments[5], at) for at in range(4))
+        pull_p, pull_q = (_spread(builder, builder.fmul(lr, e)) for lr in (lr_p, lr_q))
+        keep_p, keep_q = _spread(builder, keep_p), _spread(builder, keep_q)
         for at in range(n_vectors):
-            new_p = _fused(builder, pull, q[at], builder.fmul(keep, p[at]))
-            new_q = _fused(builder, pull, p[at], builder.fmul(keep, q[at]))
+            new_p = _fused(builder, pull_p, q[at], builder.fmul(keep_p, p[at]))
+            new_q = _fused(builder, pull_q, p[at], builder.fmul(keep_q, q[at]))
             builder.store(new_p, p_at[at], align=4)
             builder.store(new_q, q_at[at], align=4)
         return e
 
-    return types.float32(*rows, *numbers, vectors), generate
+    steps = types.UniTuple(types.float32, 4)
+    return types.float32(*rows, types.float32, steps, vectors), generate
 
 
 @intrinsic
@@ -183,9 +184,8 @@ def _sgd_block(
     rates,
     vectors,
 ):
-    lr, bias_lr, reg, bias_reg = rates
+    user_rates, item_rates, bias_lr, reg, bias_reg = rates
     one = np.float32(1.0)
-    keep = one - lr * reg
     bias_keep = one - bias_lr * bias_reg
     squared_error = 0.0
     for at in range(values.size):
@@ -197,7 +197,10 @@ def _sgd_block(
         b_u = user_biases[u]
         b_i = item_biases[i]
         residual = values[at] - (global_mean + b_u + b_i)
-        e = _step(user_factors, u, item_factors, i, residual, lr, keep, vectors)
+        lr_p = user_rates[u]
+        lr_q = item_rates[i]
+        steps = (lr_p, one - lr_p * reg, lr_q, one - lr_q * reg)
+        e = _step(user_factors, u, item_factors, i, residual, steps, vectors)
         squared_error += np.float64(e) * np.float64(e)
         user_biases[u] = bias_keep * b_u + bias_lr * e
         item_biases[i] = bias_keep * b_i + bias_lr * e
@@ -213,7 +216,7 @@ def sgd_block(
     item_biases: np.ndarray,
     user_factors: np.ndarray,
     item_factors: np.ndarray,
-    rates: tuple[np.float32, np.float32, np.float32, np.float32],
+    rates: tuple[np.ndarray, np.ndarray, np.float32, np.float32, np.float32],
 ) -> float:
     """Move the parameters along the negative gradient of each rating's term, in order.
 
@@ -230,8 +233,9 @@ def sgd_block(
         Changed in place.
     user_factors, item_factors : ndarray from `padded_rows`, float32
         Changed in place; columns of zeros stay zero.
-    rates : tuple of four float32
-        Learning rate of the factors, of the biases, lambda and lambda_b.
+    rates : tuple
+        Learning rates of each user's factors, ndarray of shape (n_users,), of each item's, and of
+        the biases; lambda and lambda_b; float32.
 
     Returns
     -------

@@ -26,11 +26,14 @@ class Hyperparameters:
     n_epochs : int
         Largest number of passes over the training ratings.
     learning_rate : float
-        Step size of the first epoch.
+        Step size of the first epoch: that of the biases, and of the factors of a row with 2,000
+        ratings; a row with n has (2000 / n)**(1/4) times as much.
     learning_rate_decay : float
         Factor by which the step size changes from one epoch to the next; 1 keeps it constant.
-    reg : float
-        lambda of eq. (3): L2 regularization of the factors.
+    reg : float, optional
+        lambda of eq. (3): L2 regularization of the factors. By default it is chosen by the number
+        of ratings of users and items, about 0.07 for a hundred thousand ratings and 0.03 for a
+        hundred million.
     bias_reg : float
         lambda_b of eq. (3): L2 regularization of the biases.
     biases : bool
@@ -54,9 +57,9 @@ class Hyperparameters:
 
     n_factors: int = 64
     n_epochs: int = 100
-    learning_rate: float = 0.025
-    learning_rate_decay: float = 0.95
-    reg: float = 0.06
+    learning_rate: float = 0.03
+    learning_rate_decay: float = 0.85
+    reg: float | None = None
     bias_reg: float = 0.05
     biases: bool = True
     init_std: float = 0.02
@@ -81,6 +84,8 @@ class Hyperparameters:
                 raise FunkSVDError(f"{name} must be a number greater than 0, not {value!r}")
         for name in ("reg", "bias_reg", "init_std"):
             value = getattr(self, name)
+            if name == "reg" and value is None:
+                continue
             if not (_is_finite(value) and value >= 0):
                 raise FunkSVDError(f"{name} must be a number of at least 0, not {value!r}")
         for name in ("biases", "refit"):

