@@ -1,9 +1,12 @@
 """Seed in, same bits out: whatever the number of threads, in any process."""
 
+import os
+import platform
 import subprocess
 import sys
 
 import pytest
+from numpy._core._multiarray_umath import __cpu_dispatch__
 
 TRAIN = """
 import sys
@@ -19,10 +22,20 @@ FunkSVD(n_factors=20, n_epochs=8, n_threads=int(n_threads), seed=int(seed)).fit(
 def train_elsewhere(root, tmp_path_factory):
     """The bytes of a model file that another process has written."""
 
-    def train(n_threads, seed=0):
+    def train(n_threads, seed=0, processor=None):
+        environment = dict(os.environ)
+        if processor:
+            environment |= {"NUMBA_CPU_NAME": processor, "NUMBA_CPU_FEATURES": ""}
+        if processor == "x86-64-v2":  # NumPy chooses at run time among all of these
+            environment["NPY_DISABLE_CPU_FEATURES"] = " ".join(__cpu_dispatch__)
         path = tmp_path_factory.mktemp("model") / "model.funksvd"
         arguments = [str(root / "data" / "ratings.csv"), str(path), str(n_threads), str(seed)]
-        subprocess.run([sys.executable, "-c", TRAIN, *arguments], check=True, cwd=path.parent)
+        subprocess.run(
+            [sys.executable, "-c", TRAIN, *arguments],
+            check=True,
+            cwd=path.parent,
+            env=environment,
+        )
         return path.read_bytes()
 
     return train
@@ -42,3 +55,18 @@ def test_same_bytes_for_any_number_of_threads_and_in_any_process(
 
 def test_another_seed_gives_another_model(train_elsewhere, reference):
     assert train_elsewhere(1, seed=1) != reference
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="these are names of x86-64 processors")
+@pytest.mark.parametrize("processor", ["x86-64-v2", "haswell", "skylake-avx512"])
+def test_same_bytes_on_every_processor(train_elsewhere, reference, processor):
+    """With and without AVX-512, AVX2 and fused multiply-add; the reference is this one's own."""
+    if processor == "skylake-avx512" and "avx512f" not in processor_features():
+        pytest.skip("this processor has no AVX-512")
+    assert train_elsewhere(2, processor=processor) == reference
+
+
+def processor_features():
+    from llvmlite import binding
+
+    return {name for name, has in binding.get_host_cpu_features().items() if has}
