@@ -201,8 +201,7 @@ class FunkSVD(Recommender):
     ) -> TrainingResult:
         """Learn; as many epochs, and as fast, as a search has found best."""
         n_epochs = search.best_epoch if search else self.n_epochs
-        n_learned = len(plan.values) - plan.n_held_back
-        monitor.fit_started(purpose, n_learned, plan.n_held_back, n_epochs)
+        monitor.fit_started(purpose, plan.n_learned, plan.n_held_back, n_epochs)
         return train(
             plan,
             self,

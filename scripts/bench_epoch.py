@@ -56,13 +56,11 @@ from funksvd.streams import Stream, generator
 from funksvd.training import (
     BlockPlan,
     Hyperparameters,
-    Scale,
     Triples,
     available_processors,
     plan_blocks,
 )
-from funksvd.training.loop import initial_parameters, run_epoch
-from funksvd.training.scale import scaled_rates
+from funksvd.training.sgd import SGDLearner
 
 LIBMF_EPOCHS = 5
 
@@ -84,20 +82,15 @@ class OurEpochs:
     """Epochs of this package on one data set."""
 
     def __init__(self, plan: BlockPlan, n_factors: int, n_threads: int):
-        self.plan = plan
         hyperparameters = Hyperparameters(n_factors=n_factors)
-        scale = Scale.of([plan.values], biases=True)
-        start = initial_parameters(plan, hyperparameters, scale, generator(0, Stream.TRAINING))
-        self.parameters = plan.arranged(start)
-        self.rates = scaled_rates(hyperparameters, 0.005, 0.05, scale, plan)
-        self.pool = ThreadPoolExecutor(n_threads)
+        random = generator(0, Stream.TRAINING)
+        self.learner = SGDLearner(plan, hyperparameters, random, ThreadPoolExecutor(n_threads))
         self.seconds()  # compiles
 
     def seconds(self) -> float:
         """Run one epoch; how long it took."""
-        strata = np.arange(self.plan.n_groups)
         started = time.perf_counter()
-        run_epoch(self.parameters, self.plan, strata, self.rates, self.pool, lambda n: None)
+        self.learner.run_epoch(0.005, lambda n: None)
         return time.perf_counter() - started
 
 

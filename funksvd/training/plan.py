@@ -121,6 +121,10 @@ class BlockPlan(NamedTuple):
         return int((self.bounds[..., 2] - self.bounds[..., 1]).sum())
 
     @property
+    def n_learned(self) -> int:
+        return len(self.values) - self.n_held_back
+
+    @property
     def blocks(self) -> list[Block]:
         """All of them."""
         return [block for shift in range(self.n_groups) for block in self.stratum(shift)]

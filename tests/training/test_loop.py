@@ -11,8 +11,8 @@ from funksvd.objective import Parameters, Regularization
 from funksvd.scoring import predict_pairs
 from funksvd.streams import Stream, generator
 from funksvd.training import Hyperparameters, Interrupts, Scale, Triples, plan_blocks, train
-from funksvd.training.loop import initial_parameters
 from funksvd.training.scale import choose_reg, scaled_rates
+from funksvd.training.sgd import initial_parameters
 
 
 def as_triples(ratings):

@@ -1,0 +1,95 @@
+"""What the epoch loop asks of an algorithm."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+
+import numpy as np
+
+from funksvd.objective import Parameters
+from funksvd.training.hyperparameters import Hyperparameters
+from funksvd.training.plan import BlockPlan
+from funksvd.training.scale import Scale, choose_reg
+
+
+class Learner(ABC):
+    """Learns parameters epoch by epoch; the loop decides how fast, how long, and what is kept.
+
+    Parameters
+    ----------
+    plan : BlockPlan
+        The ratings.
+    hyperparameters : Hyperparameters
+    random : numpy.random.Generator
+        Of all random choices.
+    pool : ThreadPoolExecutor
+        Its size does not change the result.
+
+    Attributes
+    ----------
+    scale : Scale
+        Of the ratings learned from.
+    reg : float
+        Regularization of the factors: the one given, or the one chosen by the data.
+    """
+
+    def __init__(
+        self,
+        plan: BlockPlan,
+        hyperparameters: Hyperparameters,
+        random: np.random.Generator,
+        pool: ThreadPoolExecutor,
+    ) -> None:
+        self.plan, self.hyperparameters = plan, hyperparameters
+        self.random, self.pool = random, pool
+        parts = [plan.values[block.learned] for block in plan.blocks]
+        self.scale = Scale.of(parts, hyperparameters.biases)
+        self.reg = choose_reg(plan) if hyperparameters.reg is None else hyperparameters.reg
+
+    @abstractmethod
+    def run_epoch(self, learning_rate: float, on_ratings_done: Callable[[int], None]) -> float:
+        """One pass over the ratings to learn from.
+
+        Parameters
+        ----------
+        learning_rate : float
+            As a person chooses it, for ratings of unit standard deviation.
+        on_ratings_done : callable
+            Called now and then with the number of ratings done since.
+
+        Returns
+        -------
+        float
+            Training RMSE; not finite where the descent diverges.
+        """
+
+    @abstractmethod
+    def validation_rmse(self) -> float | None:
+        """Root mean squared error on what the plan holds back; None if that is nothing."""
+
+    @abstractmethod
+    def state(self) -> list[np.ndarray]:
+        """The arrays that an epoch changes."""
+
+    @abstractmethod
+    def parameters(self) -> Parameters:
+        """What was learned, float32, in the numbering of the ratings' own indices."""
+
+    def divergence_message(self, learning_rate: float) -> str:
+        """What a person can do about it."""
+        return (
+            f"training diverges, even with a learning rate of {learning_rate:.2g}. Give a smaller "
+            f"--learning-rate (it is {self.hyperparameters.learning_rate:g}), or look for "
+            "outliers among the ratings"
+        )
+
+
+def sum_in_order(tasks: Iterable[Future]) -> float:
+    """Sum of the tasks' results; none of them still runs when this returns or raises."""
+    tasks = list(tasks)
+    try:
+        return sum(task.result() for task in tasks)
+    finally:
+        wait(tasks)

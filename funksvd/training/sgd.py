@@ -1,0 +1,125 @@
+"""Stochastic gradient descent, one rating at a time, block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from funksvd.kernels import sgd_block, squared_error_of_block
+from funksvd.objective import Parameters
+from funksvd.training.hyperparameters import Hyperparameters
+from funksvd.training.learner import Learner, sum_in_order
+from funksvd.training.plan import Block, BlockPlan
+from funksvd.training.scale import Scale, scaled_rates
+
+
+class SGDLearner(Learner):
+    """Moves the rows of each rating along its negative gradient, eqs. (3) and (8)."""
+
+    def __init__(
+        self,
+        plan: BlockPlan,
+        hyperparameters: Hyperparameters,
+        random: np.random.Generator,
+        pool: ThreadPoolExecutor,
+    ) -> None:
+        super().__init__(plan, hyperparameters, random, pool)
+        start = initial_parameters(plan, hyperparameters, self.scale, random)
+        self.arranged = plan.arranged(start)
+
+    def run_epoch(self, learning_rate: float, on_ratings_done: Callable[[int], None]) -> float:
+        """One pass, stratum by stratum, the blocks of a stratum in parallel.
+
+        Each error is taken as it was before its own step.
+        """
+        plan = self.plan
+        rates = scaled_rates(self.hyperparameters, learning_rate, self.reg, self.scale, plan)
+        squared_error = 0.0
+        for shift in self.random.permutation(plan.n_groups):
+            blocks = plan.stratum(int(shift))
+            squared_error += sum_in_order(
+                self.pool.submit(
+                    sgd_block, *self._operands(block, block.learned), tuple(rates.of(block))
+                )
+                for block in blocks
+            )
+            on_ratings_done(sum(block.learned.stop - block.learned.start for block in blocks))
+        return float(np.sqrt(squared_error / plan.n_learned))
+
+    def validation_rmse(self) -> float | None:
+        """Root mean squared error of the predictions, held within the ratings learned from."""
+        if not self.plan.n_held_back:
+            return None
+        limits = (np.float32(self.scale.low), np.float32(self.scale.high))
+        squared_error = sum_in_order(
+            self.pool.submit(
+                squared_error_of_block, *self._operands(block, block.held_back), limits
+            )
+            for block in self.plan.blocks
+        )
+        return float(np.sqrt(squared_error / self.plan.n_held_back))
+
+    def state(self) -> list[np.ndarray]:
+        """Biases and factors."""
+        return list(self.arranged[1:])
+
+    def parameters(self) -> Parameters:
+        """In the ratings' own numbering, without the padding."""
+        return self.plan.restored(self.arranged, self.hyperparameters.n_factors)
+
+    def divergence_message(self, learning_rate: float) -> str:
+        """What a person can do about it: too large a regularization looks the same."""
+        rates = scaled_rates(self.hyperparameters, learning_rate, self.reg, self.scale, self.plan)
+        fastest = max(float(rates.users.max()), float(rates.items.max()))
+        steps = (fastest * float(rates.reg), float(rates.biases) * float(rates.bias_reg))
+        if max(float(rates.reg), float(rates.bias_reg)) > 1 and max(steps) > 1:
+            # each step turns the sign of a row around, and makes it longer
+            return (
+                "training diverges: the regularization is too large. Give a smaller --reg (it is "
+                f"{self.reg:g}) or --bias-reg (it is {self.hyperparameters.bias_reg:g})"
+            )
+        return super().divergence_message(learning_rate)
+
+    def _operands(self, block: Block, ratings: slice) -> tuple:
+        """A block's ratings, and the rows that they are of: what kernels take first."""
+        plan, arranged = self.plan, self.arranged
+        return (
+            plan.user_index[ratings],
+            plan.item_index[ratings],
+            plan.values[ratings],
+            np.float32(arranged.global_mean),
+            arranged.user_biases[block.users],
+            arranged.item_biases[block.items],
+            arranged.user_factors[block.users],
+            arranged.item_factors[block.items],
+        )
+
+
+def initial_parameters(
+    plan: BlockPlan,
+    hyperparameters: Hyperparameters,
+    scale: Scale,
+    random: np.random.Generator,
+) -> Parameters:
+    """Zero biases and small normal factors; without biases their products start at the mean.
+
+    A user or an item without a rating to learn from gets zeros, so that it is predicted from what
+    is known.
+    """
+    k = hyperparameters.n_factors
+    std = hyperparameters.init_std * np.sqrt(scale.spread)
+    learned = [side.counts[0] for side in (plan.users, plan.items)]
+    factors = [
+        random.standard_normal((len(counts), k), dtype=np.float32) * np.float32(std)
+        for counts in learned
+    ]
+    if not hyperparameters.biases:
+        level = np.sqrt(abs(scale.mean) / k)
+        factors[0] += np.float32(level)
+        factors[1] += np.float32(np.copysign(level, scale.mean))
+    for rows, counts in zip(factors, learned, strict=True):
+        rows[counts == 0] = 0
+    biases = (np.zeros(len(rows), np.float32) for rows in factors)
+    return Parameters(scale.center, *biases, *factors)
