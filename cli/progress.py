@@ -61,6 +61,10 @@ class TrainingProgress(Monitor):
         if self.bar is not None:
             self.task = self.bar.add_task("sorting", total=None, speed="")
 
+    def member_started(self, member: int, n_members: int) -> None:
+        """Say which one it is."""
+        self._print(f"\nMember {member} of {n_members}")
+
     def fit_started(self, purpose: str, n_ratings: int, n_validation: int, n_epochs: int) -> None:
         """Open a table (the search) or announce the refit in a line."""
         self.purpose, self.n_ratings, self.n_epochs = purpose, n_ratings, n_epochs

@@ -60,6 +60,9 @@ Examples:
 @click.option(
     "--patience", type=int, help="Epochs to wait for a better validation RMSE.  [default: 5]"
 )
+@click.option(
+    "--ensemble", type=int, help="Models whose mean is the model; slower, better.  [default: 1]"
+)
 @click.option("--seed", type=int, help="Same seed, same model, bit for bit.  [default: 0]")
 @click.option("--test", "test_file", metavar="FILE", help="Test ratings, instead of a random part.")
 @click.option(

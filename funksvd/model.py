@@ -11,6 +11,7 @@ import numpy as np
 from funksvd import storage
 from funksvd.errors import FunkSVDError, RatingsError
 from funksvd.evaluation import Errors, Holdout, Provenance, check_disjoint
+from funksvd.objective import Parameters
 from funksvd.ratings import Ratings, as_ratings, find, random_part
 from funksvd.recommender import Recommender
 from funksvd.scoring import UserItems
@@ -199,16 +200,33 @@ class FunkSVD(Recommender):
         interrupts: Interrupts | None = None,
         search: TrainingResult | None = None,
     ) -> TrainingResult:
-        """Learn; as many epochs, and as fast, as a search has found best."""
+        """Learn; as many epochs, and as fast, as a search has found best.
+
+        A search before a refit needs one member of an ensemble only.
+        """
         n_epochs = search.best_epoch if search else self.n_epochs
-        monitor.fit_started(purpose, plan.n_learned, plan.n_held_back, n_epochs)
-        return train(
-            plan,
-            self,
-            n_epochs=n_epochs,
-            rate_factor=search.rate_factor if search else 1.0,
-            monitor=monitor,
-            interrupts=interrupts,
+        n_members = 1 if purpose == "search" and self.refit else self.ensemble
+        members: list[TrainingResult] = []
+        while len(members) < n_members and not (members and members[-1].interrupted):
+            if n_members > 1:
+                monitor.member_started(len(members) + 1, n_members)
+            monitor.fit_started(purpose, plan.n_learned, plan.n_held_back, n_epochs)
+            result = train(
+                plan,
+                self,
+                n_epochs=n_epochs,
+                rate_factor=search.rate_factor if search else 1.0,
+                member=len(members),
+                monitor=monitor,
+                interrupts=interrupts,
+            )
+            members.append(result)
+        interrupted = members[-1].interrupted
+        if interrupted and len(members) > 1:  # half a member would spoil the others
+            members.pop()
+        return members[0]._replace(
+            parameters=Parameters.mean([member.parameters for member in members]),
+            interrupted=interrupted,
         )
 
     def _install_search(
@@ -327,8 +345,10 @@ class FunkSVD(Recommender):
         info = saved.info
         model = cls(**info["hyperparameters"], n_threads=None)
         model.check()
-        if model.n_factors != saved.parameters.user_factors.shape[1]:
-            raise ValueError(f"n_factors is {model.n_factors}, but there are others")
+        n_factors = saved.parameters.user_factors.shape[1]
+        n_members, rest = divmod(n_factors, model.n_factors)
+        if rest or not 1 <= n_members <= model.ensemble:
+            raise ValueError(f"n_factors is {model.n_factors}, but there are {n_factors}")
         model.parameters, model.seen, model.held_out = saved.parameters, saved.seen, saved.held_out
         model.user_ids, model.item_ids = saved.user_ids, saved.item_ids
         low, high = map(float, info["rating_scale"])

@@ -32,6 +32,7 @@ Y. Koren, R. Bell, C. Volinsky, "Matrix Factorization Techniques for Recommender
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -66,6 +67,20 @@ class Parameters(NamedTuple):
         return Parameters(
             mean, user_biases[users], item_biases[items], user_factors[users], item_factors[items]
         )
+
+    @classmethod
+    def mean(cls, members: Sequence[Parameters]) -> Parameters:
+        """One model whose every prediction is the mean of several models' predictions.
+
+        It has as many factors as they have together: the mean of S products p . q is the product
+        of their rows set side by side, each divided by sqrt(S).
+        """
+        if len(members) == 1:
+            return members[0]
+        root = members[0].user_factors.dtype.type(np.sqrt(len(members)))
+        columns = list(zip(*members, strict=True))
+        mean, *biases = (np.mean(column, axis=0) for column in columns[:3])
+        return cls(float(mean), *biases, *(np.concatenate(c, axis=1) / root for c in columns[3:]))
 
 
 class Regularization(NamedTuple):

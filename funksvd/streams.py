@@ -17,7 +17,7 @@ class Stream(IntEnum):
     CHECK = 4
 
 
-def generator(seed: int, stream: Stream) -> np.random.Generator:
+def generator(seed: int, stream: Stream, member: int = 0) -> np.random.Generator:
     """The generator for one use of a seed; streams do not depend on each other.
 
     Parameters
@@ -25,5 +25,7 @@ def generator(seed: int, stream: Stream) -> np.random.Generator:
     seed : int
         At least 0.
     stream : Stream
+    member : int
+        Of an ensemble, whose members draw for the same use.
     """
-    return np.random.default_rng([seed, int(stream)])
+    return np.random.default_rng([seed, int(stream), member][: 3 if member else 2])

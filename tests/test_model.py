@@ -6,6 +6,8 @@ import pytest
 import scipy.sparse
 
 from funksvd import FunkSVD, FunkSVDError, Monitor, NotFittedError, Ratings, RatingsError
+from funksvd.scoring import predict_pairs
+from funksvd.training import Triples, plan_blocks, train
 
 QUICK = {"n_factors": 5, "n_epochs": 6}
 
@@ -107,6 +109,50 @@ class TestFit:
     def test_a_hyperparameter_out_of_range(self, ratings):
         with pytest.raises(FunkSVDError, match="n_factors must be a whole number"):
             FunkSVD(n_factors=0).fit(ratings)
+
+
+class TestEnsemble:
+    def test_its_predictions_are_the_mean_of_its_members(self, ratings):
+        options = QUICK | {"validation_fraction": 0}
+        ensemble = FunkSVD(**options, ensemble=3).fit(ratings)
+        plan = plan_blocks(
+            Triples(ratings.user_index, ratings.item_index, ratings.values),
+            (ratings.n_users, ratings.n_items),
+        )
+        pairs = ratings.user_index, ratings.item_index
+        members = [train(plan, FunkSVD(**options), member=m).parameters for m in range(3)]
+        predictions = [predict_pairs(member, *pairs) for member in members]
+        assert np.abs(predictions[0] - predictions[1]).max() > 0.01
+        comp = predict_pairs(ensemble.parameters, *pairs)
+        np.testing.assert_allclose(comp, np.mean(predictions, axis=0), rtol=3e-7, atol=1e-6)
+        assert ensemble.user_factors.shape == (60, 15)
+        assert ensemble.user_factors.dtype == np.float32
+
+    def test_the_first_member_is_the_single_model(self, ratings, model):
+        one = FunkSVD(**QUICK, ensemble=1).fit(ratings)
+        two = FunkSVD(**QUICK, ensemble=2).fit(ratings)
+        assert same(one, model)
+        np.testing.assert_allclose(two.user_factors[:, :5] * np.sqrt(2), one.user_factors, 1e-6)
+        assert two.best_epoch == one.best_epoch  # one search serves all members
+
+    def test_it_is_saved_and_loaded(self, ratings, tmp_path):
+        ensemble = FunkSVD(**QUICK, ensemble=2).fit(ratings)
+        ensemble.save(tmp_path / "m")
+        assert same(FunkSVD.load(tmp_path / "m"), ensemble)
+
+    def test_an_interrupt_keeps_the_members_that_are_done(self, ratings):
+        class AtThird(Monitor):
+            def member_started(self, member, n_members):
+                self.member = member
+
+            def epoch_done(self, record, is_best):
+                if self.member == 3 and record.epoch == 2:
+                    raise KeyboardInterrupt
+
+        fitted = FunkSVD(**QUICK, ensemble=4, validation_fraction=0)
+        with pytest.raises(KeyboardInterrupt):
+            fitted.fit(ratings, monitor=AtThird())
+        assert same(fitted, FunkSVD(**QUICK, ensemble=2, validation_fraction=0).fit(ratings))
 
 
 class InterruptAfter(Monitor):

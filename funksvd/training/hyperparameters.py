@@ -48,6 +48,9 @@ class Hyperparameters:
     refit : bool
         Whether to train once more, on training and validation ratings together, for the number
         of epochs that did best.
+    ensemble : int
+        Number of models, from as many seeds, whose mean is the model: one with `ensemble` times
+        `n_factors` factors.
     seed : int
         Of every random choice. The same ratings, hyperparameters and seed give the same bits.
     n_threads : int, optional
@@ -66,12 +69,13 @@ class Hyperparameters:
     validation_fraction: float = 0.05
     patience: int = 5
     refit: bool = True
+    ensemble: int = 1
     seed: int = 0
     n_threads: int | None = None
 
     def check(self) -> None:
         """Raise `FunkSVDError`, naming the first hyperparameter that is out of its range."""
-        limits = {"n_factors": 1, "n_epochs": 1, "patience": 1, "seed": 0, "n_threads": 1}
+        limits = {"n_factors": 1, "n_epochs": 1, "patience": 1, "ensemble": 1, "seed": 0, "n_threads": 1}
         for name, low in limits.items():
             value = getattr(self, name)
             if name == "n_threads" and value is None:

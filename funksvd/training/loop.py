@@ -55,6 +55,7 @@ def train(
     *,
     n_epochs: int | None = None,
     rate_factor: float = 1.0,
+    member: int = 0,
     monitor: Monitor | None = None,
     interrupts: Interrupts | None = None,
 ) -> TrainingResult:
@@ -72,6 +73,8 @@ def train(
         Instead of `hyperparameters.n_epochs`.
     rate_factor : float
         Multiplies the learning rates (what a run on the same kind of data found necessary).
+    member : int
+        Of an ensemble: each has random numbers of its own.
     monitor : Monitor, optional
     interrupts : Interrupts, optional
         Armed once an epoch is complete: from then on, there is something to lose.
@@ -87,7 +90,7 @@ def train(
     monitor = monitor or Monitor()
     n_epochs = n_epochs or hyperparameters.n_epochs
     interrupts = interrupts or Interrupts()
-    random = generator(hyperparameters.seed, Stream.TRAINING)
+    random = generator(hyperparameters.seed, Stream.TRAINING, member)
 
     def ratings_done(n_ratings: int) -> None:
         monitor.ratings_done(n_ratings)

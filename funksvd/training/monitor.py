@@ -37,6 +37,9 @@ class Monitor:
     def planning_started(self, n_ratings: int) -> None:
         """So many ratings are going to be sorted into blocks."""
 
+    def member_started(self, member: int, n_members: int) -> None:
+        """Training of an ensemble's next member starts; counted from 1."""
+
     def fit_started(self, purpose: str, n_ratings: int, n_validation: int, n_epochs: int) -> None:
         """Training starts; `purpose` is "search" (with a validation part), "refit" or "fit"."""
 
