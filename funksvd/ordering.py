@@ -1,8 +1,10 @@
-"""Sorting orders of many integers."""
+"""Orders of many integers."""
 
 from __future__ import annotations
 
 import numpy as np
+
+PIECE = 1 << 16
 
 
 def stable_order(*keys: np.ndarray) -> np.ndarray:
@@ -37,3 +39,24 @@ def stable_order(*keys: np.ndarray) -> np.ndarray:
     packed.sort()
     packed &= (1 << n_bits) - 1
     return packed
+
+
+def is_ascending(*keys: np.ndarray) -> bool:
+    """Whether rows are sorted by several keys, the most significant first, and none repeats.
+
+    Parameters
+    ----------
+    *keys : ndarray of shape (n,)
+
+    Returns
+    -------
+    bool
+    """
+    for start in range(0, len(keys[0]) - 1, PIECE):
+        below = np.False_
+        for key in reversed(keys):
+            piece = key[start : start + PIECE + 1]
+            below = (piece[:-1] < piece[1:]) | ((piece[:-1] == piece[1:]) & below)
+        if not below.all():
+            return False
+    return True

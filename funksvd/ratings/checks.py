@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from funksvd.ratings.coded import Coded, booleans, mask, numbers, text_array
+from funksvd.ratings.coded import booleans, mask, numbers, text_array, text_bytes
 from funksvd.ratings.labels import CANONICAL_INTEGER
 from funksvd.ratings.layout import NUMBER
 
@@ -31,59 +31,56 @@ class Problem(NamedTuple):
 
 
 class Checked(NamedTuple):
-    """A column whose texts were looked at.
+    """Distinct texts that were looked at.
 
     Parameters
     ----------
-    codes : ndarray of shape (n_rows,), int32
     values : pyarrow.StringArray, or ndarray of float32 or int64
-        One for each code; arbitrary where `bad`.
-    bad : ndarray of shape (n_values,), bool
-    texts : pyarrow.BinaryArray
-        As they stand in the file.
+        One for each text; arbitrary where `bad`.
+    bad : ndarray of shape (n_texts,), bool
     """
 
-    codes: np.ndarray
     values: pa.Array | np.ndarray
     bad: np.ndarray
-    texts: pa.Array
 
 
-def ids(column: Coded, trim: bool = True) -> Checked:
-    """Ids: any text that is not empty."""
-    texts, bad = _strings(column.texts, trim)
-    bad |= numbers([pc.binary_length(texts)], np.int32) == 0
-    bad |= booleans(pc.match_substring_regex(texts, r"[\r\n]"))
-    return Checked(column.codes, texts, bad, column.texts)
+def ids(texts: pa.Array) -> Checked:
+    """Ids: any text that is not empty, without the blanks around it."""
+    if _is_plain(texts):
+        return Checked(texts.cast(pa.string()), np.zeros(len(texts), bool))
+    values, bad = _strings(texts)
+    bad |= numbers([pc.binary_length(values)], np.int32) == 0
+    bad |= booleans(pc.match_substring_regex(values, r"[\r\n]"))
+    return Checked(values, bad)
 
 
-def ratings(column: Coded) -> Checked:
+def ratings(texts: pa.Array) -> Checked:
     """Ratings: numbers that are finite as float32."""
-    texts, bad = _strings(column.texts, trim=True)
-    is_number = booleans(pc.match_substring_regex(texts, f"^(?:{NUMBER})$"))
-    values = np.full(len(texts), np.nan)
-    fine = texts if is_number.all() else texts.filter(mask(is_number))
+    strings, bad = _strings(texts)
+    is_number = booleans(pc.match_substring_regex(strings, f"^(?:{NUMBER})$"))
+    values = np.full(len(strings), np.nan)
+    fine = strings if is_number.all() else strings.filter(mask(is_number))
     values[is_number] = numbers([pc.cast(fine, pa.float64())], np.float64)
     bad |= ~(np.abs(values) <= FLOAT32_MAX)
     with np.errstate(over="ignore"):
-        return Checked(column.codes, values.astype(np.float32), bad, column.texts)
+        return Checked(values.astype(np.float32), bad)
 
 
-def timestamps(column: Coded) -> Checked:
+def timestamps(texts: pa.Array) -> Checked:
     """Timestamps: integers as they are; dates and times become seconds since 1970."""
-    texts, bad = _strings(column.texts, trim=True)
-    values = np.zeros(len(texts), np.int64)
-    fine = np.zeros(len(texts), bool)
+    strings, bad = _strings(texts)
+    values = np.zeros(len(strings), np.int64)
+    fine = np.zeros(len(strings), bool)
     for pattern, convert in (
         (r"^[+-]?[0-9]{1,18}(\.[0-9]*)?$", _whole_seconds),
         (f"^{ISO_TIME}$", _seconds),
         (f"^{ISO_TIME}{ZONED}", _slow_seconds),
     ):
-        chosen = booleans(pc.match_substring_regex(texts, pattern))
+        chosen = booleans(pc.match_substring_regex(strings, pattern))
         if chosen.any():
             where = np.flatnonzero(chosen)
-            values[where], fine[where] = convert(texts.filter(mask(chosen)))
-    return Checked(column.codes, values, bad | ~fine, column.texts)
+            values[where], fine[where] = convert(strings.filter(mask(chosen)))
+    return Checked(values, bad | ~fine)
 
 
 def problem(role: str, raw: bytes) -> Problem:
@@ -120,7 +117,14 @@ def as_integers(texts: pa.Array) -> np.ndarray | None:
         return None
 
 
-def _strings(texts: pa.Array, trim: bool) -> tuple[pa.Array, np.ndarray]:
+def _is_plain(texts: pa.Array) -> bool:
+    """Whether all of them are ASCII, without blanks, and not empty: then they are good as ids."""
+    text = text_bytes(texts)
+    some = not len(texts) or numbers([pc.binary_length(texts)], np.int32).min() > 0
+    return some and text.min(initial=0x7E) > 0x20 and text.max(initial=0) < 0x7F
+
+
+def _strings(texts: pa.Array) -> tuple[pa.Array, np.ndarray]:
     """Valid UTF-8 without the blanks around, and which texts were not valid."""
     bad = np.zeros(len(texts), bool)
     try:
@@ -130,9 +134,7 @@ def _strings(texts: pa.Array, trim: bool) -> tuple[pa.Array, np.ndarray]:
         bad = np.array([not _is_utf8(text) for text in raw], bool)
         valid = [b"" if wrong else text for text, wrong in zip(raw, bad, strict=True)]
         strings = text_array(valid, pa.string())
-    if trim:
-        strings = pc.ascii_trim_whitespace(strings)
-    return strings, bad
+    return pc.ascii_trim_whitespace(strings), bad
 
 
 def _is_utf8(text: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Columns as codes into their distinct texts: 100 million rows have few of them to check."""
+"""Columns as codes into their distinct values: 100 million rows have few of them to check."""
 
 from __future__ import annotations
 
@@ -8,30 +8,72 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from funksvd.ratings.arrays import Growing, take
+
+MAX_PLAIN_ID = (1 << 24) - 1
+"""Integers from 0 up to this are their own codes: a table of all of them is small."""
+SETTLED_BYTES = 64 << 20
+"""So much may be waiting, and as much again as there is, before repeated values are dropped."""
+
 
 @dataclass(frozen=True)
 class Coded:
-    """A column of text.
+    """A column of ids.
 
     Parameters
     ----------
     codes : ndarray of shape (n,), int32
-        Position of each row's text in `texts`.
-    texts : pyarrow.BinaryArray
-        UTF-8 unless the file is faulty. Texts may repeat, and some may not be used.
+        Position of each row's value in `values`.
+    values : pyarrow.Array, optional
+        Text or int64. They may repeat, and some may not be used. Without them, the codes are the
+        ids themselves.
     """
 
     codes: np.ndarray
-    texts: pa.Array
+    values: pa.Array | None = None
 
 
-def from_dictionary(column: pa.ChunkedArray) -> Coded:
-    """A column of Arrow's dictionary type."""
-    column = column.unify_dictionaries()
-    if column.num_chunks == 0:
-        return Coded(np.empty(0, np.int32), text_array([], pa.binary()))
-    texts = as_binary(column.chunk(0).dictionary)
-    return Coded(numbers([chunk.indices for chunk in column.chunks], np.int32), texts)
+class GrowingCoded:
+    """A `Coded` column that is put together from parts, each with values of its own."""
+
+    def __init__(self, room: int = 0) -> None:
+        self._codes = Growing(np.int32, room)
+        self._values: list[pa.Array] = []
+        self._n_values = self._n_bytes = 0
+        self._settled_rows = self._settled_bytes = 0
+
+    def extend(self, part: Coded) -> None:
+        """Append a part: all of them text, or all of them integers."""
+        if part.values is not None and not self._values and len(self._codes):
+            plain = np.arange(int(self._codes.array.max()) + 1)
+            self._add_values(arrow_integers(plain))
+        elif part.values is None and self._values:
+            values, codes = np.unique(part.codes, return_inverse=True)
+            part = Coded(codes.astype(np.int32), arrow_integers(values))
+        self._codes.extend(part.codes + np.int32(self._n_values) if self._n_values else part.codes)
+        if part.values is not None:
+            self._add_values(part.values)
+
+    def _add_values(self, values: pa.Array) -> None:
+        self._values.append(values)
+        self._n_values += len(values)
+        self._n_bytes += values.nbytes
+        if self._n_bytes > 2 * self._settled_bytes + SETTLED_BYTES:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Let no value be there twice. The codes of those settled before stay as they are."""
+        encoded = pa.concat_arrays(self._values).dictionary_encode()
+        recent = self._codes.array[self._settled_rows :]
+        take(numbers([encoded.indices], np.int32), recent, out=recent)
+        self._values = [encoded.dictionary]
+        self._n_values = len(encoded.dictionary)
+        self._n_bytes = self._settled_bytes = encoded.dictionary.nbytes
+        self._settled_rows = len(self._codes)
+
+    def finished(self) -> Coded:
+        """The whole column."""
+        return Coded(self._codes.array, pa.concat_arrays(self._values) if self._values else None)
 
 
 def as_binary(texts: pa.Array) -> pa.Array:
@@ -45,6 +87,15 @@ def text_array(texts: Sequence[bytes], kind: pa.DataType) -> pa.Array:
     np.cumsum([len(text) for text in texts], out=offsets[1:])
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(texts))]
     return pa.Array.from_buffers(kind, len(texts), buffers)
+
+
+def text_bytes(texts: pa.Array) -> np.ndarray:
+    """All bytes of an array of text (32-bit offsets), one text after the other, as uint8."""
+    _, offsets, data = texts.buffers()
+    if not len(texts):
+        return np.empty(0, np.uint8)
+    first, last = np.frombuffer(offsets, np.int32)[[texts.offset, texts.offset + len(texts)]]
+    return np.frombuffer(data or b"", np.uint8)[first:last]
 
 
 def mask(chosen: np.ndarray) -> pa.Array:
@@ -61,14 +112,18 @@ def numbers(chunks: Sequence[pa.Array], dtype: type) -> np.ndarray:
     joined = np.empty(sum(len(chunk) for chunk in chunks), dtype)
     start = 0
     for chunk in chunks:
-        if len(chunk):
-            width = chunk.type.bit_width // 8
-            kind = {"i": "int", "u": "uint", "f": "float"}[_kind(chunk.type)]
-            joined[start : start + len(chunk)] = np.frombuffer(
-                chunk.buffers()[1], f"{kind}{width * 8}", len(chunk), chunk.offset * width
-            )
+        joined[start : start + len(chunk)] = view(chunk)
         start += len(chunk)
     return joined
+
+
+def view(chunk: pa.Array) -> np.ndarray:
+    """One array of Arrow numbers as NumPy's, without copying: not to be changed."""
+    width = chunk.type.bit_width // 8
+    kind = np.dtype({"i": "int", "u": "uint", "f": "float"}[_kind(chunk.type)] + str(width * 8))
+    if not len(chunk):
+        return np.empty(0, kind)
+    return np.frombuffer(chunk.buffers()[1], kind, len(chunk), chunk.offset * width)
 
 
 def booleans(array: pa.Array) -> np.ndarray:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from funksvd.errors import RatingsError
 from funksvd.ratings import checks
+from funksvd.ratings.arrays import occurring, take
 from funksvd.ratings.coded import arrow_integers, numbers
 from funksvd.ratings.report import BadRow
 
@@ -23,15 +24,27 @@ class IdColumn:
     ----------
     codes : ndarray of shape (n_rows,), int32
         Positions in `values`.
-    values : pyarrow.StringArray or ndarray of int64
-        They may repeat, and some may not be used.
+    values : pyarrow.StringArray or ndarray of int64, optional
+        They may repeat, and some may not be used. Without them, the codes are the ids themselves.
     typed : bool
-        Whether the source says that text is meant; in a text file, `7` may be an integer.
+        Whether the source says what is text and what is an integer; in a text file, `7` may turn
+        out to be either.
     """
 
     codes: np.ndarray
-    values: pa.Array | np.ndarray
+    values: pa.Array | np.ndarray | None = None
     typed: bool = False
+
+    def n_values(self) -> int:
+        """How many codes there can be."""
+        return int(self.codes.max(initial=-1)) + 1 if self.values is None else len(self.values)
+
+    def values_of(self, codes: np.ndarray) -> pa.Array | np.ndarray:
+        if self.values is None:
+            return codes
+        if isinstance(self.values, np.ndarray):
+            return self.values[codes]
+        return self.values.take(arrow_integers(codes))
 
 
 @dataclass(frozen=True)
@@ -63,6 +76,8 @@ class Columns:
 def joined_ids(parts: Sequence[IdColumn], role: str, source: str) -> tuple[np.ndarray, np.ndarray]:
     """Sorted distinct ids of several columns, one after the other, and each row's index.
 
+    The only column's codes are overwritten.
+
     Returns
     -------
     ids : ndarray of shape (n_ids,), int64 or object (str)
@@ -73,36 +88,49 @@ def joined_ids(parts: Sequence[IdColumn], role: str, source: str) -> tuple[np.nd
     RatingsError
         If some are integers and some are text.
     """
-    parts = [_without_unused(part) for part in parts]
-    codes, start = [], 0
-    for part in parts:
-        codes.append(part.codes + np.int32(start) if start else part.codes)
-        start += len(part.values)
-    ids, ranks = _ranked([part.values for part in parts], [p.typed for p in parts], role, source)
-    joined = codes[0] if len(codes) == 1 else np.concatenate(codes)
-    return ids, ranks[joined]
+    # Ids that only bad rows have would otherwise count, and might turn integers into text.
+    sizes = [part.n_values() for part in parts]
+    used = [occurring(part.codes, size) for part, size in zip(parts, sizes, strict=True)]
+    values = [part.values_of(codes) for part, codes in zip(parts, used, strict=True)]
+    ids, ranks = _ranked(values, [part.typed for part in parts], role, source)
+    index = parts[0].codes
+    if len(parts) > 1:
+        index = np.empty(sum(len(part.codes) for part in parts), np.int32)
+    row = value = 0
+    for part, size, codes in zip(parts, sizes, used, strict=True):
+        rank_of = np.zeros(size, np.int32)
+        rank_of[codes] = ranks[value : value + len(codes)]
+        take(rank_of, part.codes, out=index[row : row + len(part.codes)])
+        row += len(part.codes)
+        value += len(codes)
+    return ids, index
 
 
 def _ranked(
     values: list[pa.Array | np.ndarray], typed: list[bool], role: str, source: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    texts = [part for part in values if not isinstance(part, np.ndarray)]
-    loose = [part for part, fixed in zip(values, typed, strict=True) if not fixed]
-    loose = [part for part in loose if not isinstance(part, np.ndarray)]
-    fixed_text = len(loose) < len(texts)
-    as_integers = checks.as_integers(pa.concat_arrays(loose)) if loose else None
-    some_integers = len(texts) < len(values) or (as_integers is not None and fixed_text)
-    if some_integers and (fixed_text or (loose and as_integers is None)):
+    """Sorted distinct ids of several columns, and for each value, one after the other, its rank."""
+    integers = [part if isinstance(part, np.ndarray) else None for part in values]
+    loose = [at for at, fixed in enumerate(typed) if not fixed]
+    for at in loose:
+        if integers[at] is None:
+            integers[at] = checks.as_integers(values[at])
+    if any(integers[at] is None for at in loose):  # then all of them are text
+        for at in loose:
+            integers[at] = None
+    are_text = [part is None for part in integers]
+    if any(are_text) and not all(are_text):
         raise RatingsError(
             f"{source}: the {role} ids of one are integers and those of another are text; "
             "they do not go together"
         )
-    if not texts or as_integers is not None:
-        numeric = [
-            part if isinstance(part, np.ndarray) else checks.as_integers(part) for part in values
-        ]
-        ids, ranks = np.unique(np.concatenate(numeric), return_inverse=True)
+    if not any(are_text):
+        ids, ranks = np.unique(np.concatenate(integers), return_inverse=True)
         return ids, ranks.astype(np.int32)
+    texts = [
+        pc.cast(arrow_integers(part), pa.string()) if isinstance(part, np.ndarray) else part
+        for part in values
+    ]
     encoded = pa.concat_arrays(texts).dictionary_encode()
     order = numbers([pc.sort_indices(encoded.dictionary)], np.int64)
     rank_of = np.empty(len(order), np.int32)
@@ -110,16 +138,3 @@ def _ranked(
     ids = np.empty(len(order), object)
     ids[:] = encoded.dictionary.take(arrow_integers(order)).to_pylist()
     return ids, rank_of[numbers([encoded.indices], np.int32)]
-
-
-def _without_unused(part: IdColumn) -> IdColumn:
-    """Ids that only bad rows have would otherwise count, and might turn integers into text."""
-    used = np.zeros(len(part.values), bool)
-    used[part.codes] = True
-    if used.all():
-        return part
-    new_code = (np.cumsum(used) - 1).astype(np.int32)
-    where = np.flatnonzero(used)
-    values = part.values
-    values = values[where] if isinstance(values, np.ndarray) else values.take(arrow_integers(where))
-    return IdColumn(new_code[part.codes], values, part.typed)

@@ -1,49 +1,68 @@
-"""Text files into columns, with Arrow's CSV reader."""
+"""Text files into columns, with Arrow's CSV reader, several parts of the text at a time."""
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from funksvd.errors import RatingsError
-from funksvd.ratings import coded, lines
-from funksvd.ratings.coded import Coded
-from funksvd.ratings.files import Source, damage_explained
+from funksvd.processors import available_processors
+from funksvd.ratings import checks, lines
+from funksvd.ratings.arrays import in_order
+from funksvd.ratings.badrows import N_KEPT
+from funksvd.ratings.coded import (
+    MAX_PLAIN_ID,
+    Coded,
+    as_binary,
+    text_array,
+    text_bytes,
+    view,
+)
+from funksvd.ratings.files import Source
+from funksvd.ratings.gathering import NUMBERS, Part, gathered
 from funksvd.ratings.layout import Layout
 from funksvd.ratings.records import careful_stream
+from funksvd.ratings.segments import SEGMENT_BYTES, segments
 
-ARROW_BLOCK = 8 << 20
+MAX_THREADS = 8
+"""The one that reads the file keeps no more of them busy."""
 TEXT = pa.dictionary(pa.int32(), pa.string())
+INTEGERS = {"user": pa.int32(), "item": pa.int32(), "timestamp": pa.int64()}
+CHECKS = {
+    "user": checks.ids,
+    "item": checks.ids,
+    "rating": checks.ratings,
+    "timestamp": checks.timestamps,
+}
+_COLUMN = re.compile(r"column #(\d+)")
 
 
-@dataclass(frozen=True)
-class RawColumns:
-    """A text file's columns, unchecked, without the rows that have wrong columns.
+class BadField(NamedTuple):
+    """A field that cannot be used, the first one of its row; `text` is as it stands in the file."""
 
-    Parameters
-    ----------
-    columns : dict of str to Coded
-        By role.
-    times : ndarray of shape (n_rows,), int64, optional
-        Timestamps, where all of them are integers (otherwise they are in `columns`).
-    n_rows : int
-        Without those that have wrong columns.
+    role: str
+    text: bytes
+
+
+class _NotPlainError(Exception):
+    """Ids that were to be read as integers have to be read as text."""
+
+
+def parse(sources: Sequence[Source], layout: Layout, encoding: str) -> tuple[Part, int]:
+    """Parse text files of the same layout; several only in the Netflix layout.
+
+    Returns
+    -------
+    columns : Part
+        The rows that do not have wrong columns; what is wrong with others is a `BadField`.
     n_wrong : int
         Number of rows that have wrong columns.
-    """
-
-    columns: dict[str, Coded]
-    times: np.ndarray | None
-    n_rows: int
-    n_wrong: int
-
-
-def parse(sources: Sequence[Source], layout: Layout, encoding: str) -> RawColumns:
-    """Parse text files of the same layout; several only in the Netflix layout.
 
     Raises
     ------
@@ -51,74 +70,176 @@ def parse(sources: Sequence[Source], layout: Layout, encoding: str) -> RawColumn
         If a file is damaged.
     """
     sources = list(sources)
-    integer_times = layout.integer_times
+    integers = set(layout.integers)
     # A single column makes a line of blanks look like a row, which only `records` knows better.
     careful = layout.n_columns == 1
     while True:
         try:
-            return _parse(sources, layout, encoding, integer_times, careful)
+            return _parse(sources, layout, encoding, frozenset(integers), careful)
+        except _NotPlainError:
+            integers -= {"user", "item"}
         except pa.ArrowInvalid as error:
-            if integer_times and "conversion error" in str(error):
-                integer_times = False
+            if integers and "conversion error" in str(error):
+                integers -= _roles_of(error, layout) or integers
             elif not careful:
                 careful = True
             else:
                 raise RatingsError(f"{sources[0].name} cannot be parsed: {error}") from error
 
 
+def _roles_of(error: pa.ArrowInvalid, layout: Layout) -> set[str]:
+    """The column that Arrow found no integer in."""
+    named = _COLUMN.search(str(error))
+    return {role for role, at in layout.columns.items() if named and at == int(named[1])}
+
+
 def _parse(
-    sources: list[Source], layout: Layout, encoding: str, integer_times: bool, careful: bool
-) -> RawColumns:
+    sources: list[Source], layout: Layout, encoding: str, integers: frozenset[str], careful: bool
+) -> tuple[Part, int]:
     notes = lines.Notes()
-    by_position = {position: role for role, position in layout.columns.items()}
-    column_types = dict.fromkeys(map(str, by_position), TEXT)
-    if integer_times:
-        column_types[str(layout.columns["timestamp"])] = pa.int64()
-    with damage_explained(sources[0].name):
-        try:
-            table = pacsv.read_csv(
-                _opened(sources, layout, encoding, careful, notes),
-                read_options=pacsv.ReadOptions(
-                    column_names=[str(position) for position in range(layout.n_columns)],
-                    skip_rows=0 if careful else layout.skip_lines,
-                    block_size=ARROW_BLOCK,
-                ),
-                parse_options=pacsv.ParseOptions(
-                    delimiter=layout.delimiter, quote_char='"' if layout.quoting else False
-                ),
-                convert_options=pacsv.ConvertOptions(
-                    check_utf8=False,
-                    null_values=[],
-                    strings_can_be_null=False,
-                    column_types=column_types,
-                    include_columns=list(column_types),
-                ),
-            )
-        except pa.ArrowInvalid as error:
-            if "Empty CSV file" not in str(error) and "Could not skip" not in str(error):
-                raise
-            table = pa.schema(column_types).empty_table()
-    columns, times, n_rows = {}, None, table.num_rows
-    for role, position in layout.columns.items():
-        column = table[str(position)]
-        table = table.drop_columns(str(position))  # its memory is soon needed for the codes
-        if role == "timestamp" and integer_times:
-            times = coded.numbers(column.chunks, np.int64)
-        else:
-            columns[role] = coded.from_dictionary(column)
+    stream = careful_stream if careful else lines.arrow_stream
+    blocks = stream(sources, layout, encoding, notes)
+    text = segments(blocks, 0 if careful else layout.skip_lines)
+    parts = in_order(_Parser(layout, integers), text, min(available_processors(), MAX_THREADS))
+    n_bytes = sum(os.path.getsize(source.path) for source in sources if source.path)
+    columns = gathered(parts, layout.columns, n_bytes / SEGMENT_BYTES)
     if layout.netflix:
-        if sum(notes.counts) != n_rows:  # what counts as a blank line is not settled
+        if sum(notes.counts) != columns.n_rows:  # what counts as a blank line is not settled
             raise pa.ArrowInvalid("the movies' rows do not add up")
         codes = np.repeat(np.arange(len(notes.movies), dtype=np.int32), notes.counts)
-        columns["item"] = Coded(codes, coded.text_array(notes.movies, pa.binary()))
-    return RawColumns(columns, times, n_rows, notes.n_wrong)
+        if len(columns.bad_rows):
+            codes = np.delete(codes, columns.bad_rows)
+        columns.ids["item"] = Coded(codes, text_array(notes.movies, pa.string()))
+    return columns, notes.n_wrong
 
 
-def _opened(
-    sources: list[Source], layout: Layout, encoding: str, careful: bool, notes: lines.Notes
-) -> pa.NativeFile:
-    plain = len(layout.separator) == 1 and layout.separator != " " and not layout.netflix
-    if sources[0].path and plain and not careful and lines.is_utf8(encoding):
-        return pa.OSFile(sources[0].path)
-    stream = careful_stream if careful else lines.arrow_stream
-    return pa.PythonFile(lines.BlockStream(stream(sources, layout, encoding, notes)), mode="r")
+class _Parser:
+    """Makes columns of whole lines.
+
+    Ids that are written as integers are parsed as such, many times faster than as text. Arrow
+    reads `007` and ` 7` as 7 too, but every such way to write an integer is longer than its own:
+    if the integers as they should be written fill the text, that is how all of them are written.
+    """
+
+    def __init__(self, layout: Layout, integers: frozenset[str]) -> None:
+        self._columns = layout.columns
+        self._integers = integers & set(layout.columns)
+        self._n_columns = layout.n_columns
+        kinds = {
+            str(at): INTEGERS[role] if role in integers else TEXT
+            for role, at in layout.columns.items()
+        }
+        self._proving = not self._integers.isdisjoint(("user", "item"))
+        if self._proving:  # then the lengths of all columns count
+            names = map(str, range(layout.n_columns))
+            kinds = {name: kinds.get(name, pa.binary()) for name in names}
+        self._names = [str(at) for at in range(layout.n_columns)]
+        self._parsing = pacsv.ParseOptions(
+            delimiter=layout.delimiter, quote_char='"' if layout.quoting else False
+        )
+        self._conversion = pacsv.ConvertOptions(
+            check_utf8=False,
+            null_values=[],
+            strings_can_be_null=False,
+            column_types=kinds,
+            include_columns=list(kinds),
+        )
+
+    def __call__(self, text: bytes) -> Part:
+        table = self._table(text)
+        chunks = {role: _only_chunk(table[str(at)]) for role, at in self._columns.items()}
+        if self._proving and table.num_rows:
+            self._prove(text, table, chunks)
+        checked = {
+            role: CHECKS[role](as_binary(chunk.dictionary))
+            for role, chunk in chunks.items()
+            if role not in self._integers
+        }
+        codes = {
+            role: view(chunk if role in self._integers else chunk.indices)
+            for role, chunk in chunks.items()
+        }
+        bad = np.zeros(table.num_rows, bool)
+        for role, column in checked.items():
+            if column.bad.any():
+                bad |= column.bad[codes[role]]
+        bad_rows = np.flatnonzero(bad)
+        first_bad = [
+            (int(row), self._bad_field(row, codes, chunks, checked)) for row in bad_rows[:N_KEPT]
+        ]
+        ids, numbers = {}, {}
+        for role, column in codes.items():
+            good = column[~bad] if len(bad_rows) else column
+            if role not in NUMBERS:
+                ids[role] = Coded(good, checked[role].values if role in checked else None)
+            else:
+                numbers[role] = checked[role].values[good] if role in checked else good
+        return Part(table.num_rows, ids, numbers, bad_rows, first_bad)
+
+    def _table(self, text: bytes) -> pa.Table:
+        try:
+            return pacsv.read_csv(
+                pa.BufferReader(text),
+                read_options=pacsv.ReadOptions(
+                    column_names=self._names, block_size=len(text) + 1, use_threads=False
+                ),
+                parse_options=self._parsing,
+                convert_options=self._conversion,
+            )
+        except pa.ArrowInvalid as error:
+            if "Empty CSV file" not in str(error):  # there may be nothing but blank lines
+                raise
+            return pa.schema(self._conversion.column_types).empty_table()
+
+    def _prove(self, text: bytes, table: pa.Table, chunks: dict[str, pa.Array]) -> None:
+        """Raise `_NotPlainError` unless all ids are small, not negative, and as they should be."""
+        for role in self._integers & {"user", "item"}:
+            if view(chunks[role]).max() > MAX_PLAIN_ID:
+                raise _NotPlainError
+        n_in_fields = sum(_n_characters(_only_chunk(column)) for column in table.columns)
+        n_others = len(text) - n_in_fields - table.num_rows * (self._n_columns - 1)
+        # Each row ends in a newline; only if there seem to be more are they worth counting.
+        if n_others != table.num_rows and n_others != text.count(b"\n") + text.count(b"\r"):
+            raise _NotPlainError
+        if b'"' in text:
+            raise _NotPlainError
+
+    def _bad_field(
+        self,
+        row: int,
+        codes: dict[str, np.ndarray],
+        chunks: dict[str, pa.Array],
+        checked: dict[str, checks.Checked],
+    ) -> BadField:
+        for role in ("user", "item", "rating", "timestamp"):
+            if role in checked and checked[role].bad[codes[role][row]]:
+                texts = as_binary(chunks[role].dictionary)
+                return BadField(role, texts[int(codes[role][row])].as_py())
+        raise AssertionError(f"row {row} is not bad")
+
+
+def _only_chunk(column: pa.ChunkedArray) -> pa.Array:
+    """The text is a single block for Arrow."""
+    return column.chunk(0) if column.num_chunks else column.combine_chunks()
+
+
+def _n_characters(column: pa.Array) -> int:
+    """Number of characters of a column; integers count as if written as they should be.
+
+    Too small for columns with negative integers, for which nothing is proved then.
+    """
+    if pa.types.is_binary(column.type):
+        return len(text_bytes(column))
+    if pa.types.is_dictionary(column.type):
+        texts = as_binary(column.dictionary)
+        ends = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, 4 * texts.offset)
+        lengths = np.diff(ends)
+        if lengths.min() == lengths.max():
+            return len(column) * int(lengths[0])
+        return int(lengths[view(column.indices)].sum())
+    values = view(column)
+    low, high = int(values.min()), int(values.max())
+    if low < 0:
+        return 0
+    longer = (np.count_nonzero(values >= 10**n) for n in range(len(str(low)), len(str(high))))
+    return len(values) * len(str(low)) + sum(longer)

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from funksvd.errors import RatingsError
-from funksvd.ordering import stable_order
+from funksvd.ordering import is_ascending, stable_order
+from funksvd.processors import available_processors
 
 if TYPE_CHECKING:
     from funksvd.ratings.ratings import Ratings
 
 POLICIES = ("last", "first", "mean", "error")
+MANY = 4_000_000
+"""From so many ratings on, loading the compiler is worth its time."""
 
 
 def resolve_duplicates(ratings: Ratings, policy: str = "last") -> tuple[Ratings, int]:
@@ -41,7 +44,9 @@ def resolve_duplicates(ratings: Ratings, policy: str = "last") -> tuple[Ratings,
     """
     if policy not in POLICIES:
         raise RatingsError(f"duplicates must be one of {', '.join(POLICIES)}, not {policy!r}")
-    order, is_first = _grouped(ratings)
+    if is_ascending(ratings.user_index, ratings.item_index):  # as many a file is
+        return ratings, 0
+    order, is_first = _grouped(ratings, _suspects(ratings))
     n_dropped = len(order) - int(is_first.sum())
     if n_dropped == 0:
         return ratings, 0
@@ -68,15 +73,28 @@ def resolve_duplicates(ratings: Ratings, policy: str = "last") -> tuple[Ratings,
         values[rows[starts + counts - 1]] = (
             np.add.reduceat(values[rows].astype(np.float64), starts) / counts
         )
-    keep = np.zeros(len(order), dtype=bool)
-    keep[order[is_first if policy == "first" else is_last]] = True
+    keep = np.ones(len(ratings), dtype=bool)
+    keep[order[~(is_first if policy == "first" else is_last)]] = False
     return replace(ratings, values=values).subset(keep), n_dropped
 
 
-def _grouped(ratings: Ratings) -> tuple[np.ndarray, np.ndarray]:
-    """An order that puts equal pairs together, by position, and where in it a pair begins."""
-    order = stable_order(ratings.user_index, ratings.item_index)
-    users, items = ratings.user_index[order], ratings.item_index[order]
-    is_first = np.ones(len(order), dtype=bool)
+def _suspects(ratings: Ratings) -> np.ndarray:
+    """Rows of all ratings by the users who rated something twice; of few ratings, all rows."""
+    if len(ratings) < MANY or ratings.n_users > len(ratings):
+        return np.arange(len(ratings))
+    from funksvd.kernels.grouping import group_by_row, rows_with_repeats
+
+    n_threads = available_processors()
+    grouped = group_by_row(ratings.user_index, ratings.item_index, ratings.n_users, n_threads)
+    repeating = rows_with_repeats(*grouped, n_threads)
+    return np.flatnonzero(repeating[ratings.user_index]) if repeating.any() else np.empty(0, int)
+
+
+def _grouped(ratings: Ratings, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """An order of rows that puts equal pairs together, by position, and where a pair begins."""
+    users, items = ratings.user_index[rows], ratings.item_index[rows]
+    order = stable_order(users, items)
+    users, items = users[order], items[order]
+    is_first = np.ones(len(rows), dtype=bool)
     is_first[1:] = (users[1:] != users[:-1]) | (items[1:] != items[:-1])
-    return order, is_first
+    return rows[order], is_first

@@ -12,7 +12,10 @@ from typing import Any
 import numpy as np
 
 from funksvd.errors import RatingsError
+from funksvd.ratings.arrays import in_pieces, occurring, take
 
+SPAN_PER_LABEL = 4
+"""For integers that lie as close as this, a table of all of them is small and fast."""
 CANONICAL_INTEGER = r"^(0|-?[1-9][0-9]{0,18})$"
 """Text that stands for an integer and for nothing else: `7`, but not `007`, `+7` or `7.0`."""
 
@@ -101,10 +104,26 @@ def encode(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     ids : ndarray of shape (n_ids,), int64 or object
     index : ndarray of shape (n,), int32
     """
+    if is_integer_ids(labels) and len(labels):
+        low, span = int(labels.min()), int(labels.max()) - int(labels.min()) + 1
+        if span <= min(SPAN_PER_LABEL * len(labels), np.iinfo(np.int32).max):
+            return _encode_by_table(labels, low, span)
     ids, index = np.unique(labels, return_inverse=True)
     if labels.dtype.kind == "O":
         ids = ids.astype(object)
     return ids, index.astype(np.int32)
+
+
+def _encode_by_table(labels: np.ndarray, low: int, span: int) -> tuple[np.ndarray, np.ndarray]:
+    index = np.empty(len(labels), np.int32)
+    in_pieces(
+        lambda piece: np.subtract(labels[piece], low, out=index[piece], casting="unsafe"),
+        len(labels),
+    )
+    used = occurring(index, span)
+    row_of = np.zeros(span, np.int32)
+    row_of[used] = np.arange(len(used), dtype=np.int32)
+    return used + low, take(row_of, index, out=index)
 
 
 def find(ids: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -136,6 +155,8 @@ def find(ids: np.ndarray, labels: np.ndarray) -> np.ndarray:
         rows = np.full(len(labels), -1, dtype=np.int32)
         rows[integers] = find(ids, labels[integers].astype(np.int64))
         return rows
+    if int(ids[-1]) - int(ids[0]) < SPAN_PER_LABEL * len(labels):
+        return _look_up(ids, labels)
     return _bisect(ids, labels)
 
 
@@ -143,6 +164,22 @@ def _bisect(ids: np.ndarray, labels: np.ndarray) -> np.ndarray:
     rows = np.searchsorted(ids, labels)
     rows[rows == ids.size] = 0
     return np.where(ids[rows] == labels, rows, -1).astype(np.int32)
+
+
+def _look_up(ids: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The same as `_bisect`, by a table of all integers between the ids."""
+    low, high = int(ids[0]), int(ids[-1])
+    nowhere = high - low + 1
+    row_of = np.full(nowhere + 1, -1, np.int32)
+    row_of[ids - low] = np.arange(len(ids), dtype=np.int32)
+    rows = np.empty(len(labels), np.int32)
+
+    def look_up(piece: slice) -> None:
+        part = labels[piece]
+        rows[piece] = row_of[np.where((part >= low) & (part <= high), part - low, nowhere)]
+
+    in_pieces(look_up, len(labels))
+    return rows
 
 
 def is_integer(text: str) -> bool:

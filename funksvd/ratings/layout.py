@@ -50,8 +50,8 @@ class Layout:
         Lines like `123:` name the movie of the rows that follow.
     n_declared : int, optional
         How many rows the file itself says it has.
-    integer_times : bool
-        Whether the timestamps in the sample are all integers.
+    integers : frozenset of str
+        Roles whose fields in the sample are all integers; never "rating".
     """
 
     separator: str
@@ -61,7 +61,7 @@ class Layout:
     skip_lines: int = 0
     netflix: bool = False
     n_declared: int | None = None
-    integer_times: bool = field(default=False, compare=False)
+    integers: frozenset[str] = field(default=frozenset(), compare=False)
 
     @property
     def delimiter(self) -> str:
@@ -122,7 +122,7 @@ def detect(source: Source, required: Sequence[str], options: ReadOptions) -> Lay
         columns,
         f"{kind}, {_columns_described(header, columns)}",
         skip_lines=numbered[0][0] if header else 0,
-        integer_times=_integer_times(rows[1:] if header else rows, columns),
+        integers=_integers(rows[1:] if header else rows, columns),
     )
 
 
@@ -263,11 +263,13 @@ def _columns_described(header: Sequence[str] | None, columns: dict[str, int]) ->
     return f"header, columns {between.join(chosen)}"
 
 
-def _integer_times(rows: list[list[str]], columns: dict[str, int]) -> bool:
-    at = columns.get("timestamp")
-    if at is None:
-        return False
-    return all(re.fullmatch(CANONICAL_INTEGER, row[at]) for row in rows if len(row) > at)
+def _integers(rows: list[list[str]], columns: dict[str, int]) -> frozenset[str]:
+    return frozenset(
+        role
+        for role, at in columns.items()
+        if role != "rating"
+        and all(re.fullmatch(CANONICAL_INTEGER, row[at]) for row in rows if len(row) > at)
+    )
 
 
 def _netflix(sample: list[str], required: Sequence[str], options: ReadOptions, name: str) -> Layout:
@@ -296,7 +298,7 @@ def _netflix(sample: list[str], required: Sequence[str], options: ReadOptions, n
         columns,
         f"Netflix Prize layout, columns {described}",
         netflix=True,
-        integer_times=_integer_times(data, columns),
+        integers=_integers(data, columns),
     )
 
 
@@ -343,6 +345,7 @@ def _matrix_market(
         "Matrix Market, rows as users and columns as items, numbered from 1",
         skip_lines=numbered[size_at][0],
         n_declared=int(size[2]),
+        integers=frozenset(columns) - {"rating"},
     )
 
 

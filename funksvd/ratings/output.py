@@ -17,6 +17,8 @@ from funksvd.errors import RatingsError
 FORMATS = ("csv", "parquet", "json")
 Batch = Mapping[str, np.ndarray]
 
+_SPECIALS = (b",", b'"', b"\r", b"\n")
+
 
 class _Writer(Protocol):
     def write(self, batch: Batch) -> None: ...
@@ -130,7 +132,7 @@ class _Csv:
             self._started = True
         buffer = io.BytesIO()
         options = pacsv.WriteOptions(
-            include_header=False, quoting_style="needed" if _has_specials(batch) else "none"
+            include_header=False, quoting_style="needed" if _has_specials(table) else "none"
         )
         pacsv.write_csv(table, buffer, options)
         self._file.write(buffer.getvalue())
@@ -222,16 +224,15 @@ def _plain(column: np.ndarray) -> list:
     return column.tolist()
 
 
-def _has_specials(batch: Batch) -> bool:
-    return any(
-        any(special in text for special in ',"\r\n')
-        for column in batch.values()
-        if np.asarray(column).dtype.kind in "OUT"
-        for text in np.asarray(column).tolist()
-    )
+def _has_specials(table: Any) -> bool:
+    """Whether some text has to be quoted."""
+    from funksvd.ratings.coded import text_bytes
+
+    texts = (column.chunk(0) for column in table.columns if column.type == "string")
+    return any(special in text_bytes(text).tobytes() for text in texts for special in _SPECIALS)
 
 
 def _quoted(name: str) -> str:
-    if any(special in name for special in ',"\r\n'):
+    if any(special in name.encode() for special in _SPECIALS):
         return '"' + name.replace('"', '""') + '"'
     return name

@@ -11,6 +11,7 @@ import numpy as np
 
 from funksvd.errors import RatingsError
 from funksvd.ratings import labels as label_arrays
+from funksvd.ratings.arrays import chosen, occurring, take
 from funksvd.ratings.duplicates import resolve_duplicates
 
 if TYPE_CHECKING:
@@ -176,13 +177,11 @@ class Ratings:
         ----------
         rows : ndarray of bool of shape (n_ratings,), or of int
         """
-        return replace(
-            self,
-            user_index=self.user_index[rows],
-            item_index=self.item_index[rows],
-            values=self.values[rows],
-            timestamps=None if self.timestamps is None else self.timestamps[rows],
-        )
+        columns = {"user_index": self.user_index, "item_index": self.item_index}
+        columns["values"] = self.values
+        if self.timestamps is not None:
+            columns["timestamps"] = self.timestamps
+        return replace(self, **dict(zip(columns, chosen(columns.values(), rows), strict=True)))
 
     def compact(self) -> Ratings:
         """The same ratings without the ids that none of them uses."""
@@ -269,16 +268,18 @@ class Ratings:
 
 
 def _drop_unused(ids: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    used = np.zeros(len(ids), dtype=bool)
-    used[index] = True
-    if used.all():
+    used = occurring(index, len(ids))
+    if len(used) == len(ids):
         return ids, index
-    new_row = (np.cumsum(used) - 1).astype(np.int32)
-    return ids[used], new_row[index]
+    new_row = np.zeros(len(ids), np.int32)
+    new_row[used] = np.arange(len(used), dtype=np.int32)
+    return ids[used], take(new_row, index, out=np.empty(len(index), np.int32))
 
 
 def _translate(ids: np.ndarray, index: np.ndarray, other_ids: np.ndarray) -> np.ndarray:
-    return index if ids is other_ids else label_arrays.find(other_ids, ids)[index]
+    if ids is other_ids:
+        return index
+    return take(label_arrays.find(other_ids, ids), index, out=np.empty(len(index), np.int32))
 
 
 def _example(ids: np.ndarray) -> str:

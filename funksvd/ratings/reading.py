@@ -58,26 +58,25 @@ def read_ratings(source: Any, options: ReadOptions | None = None, **overrides: A
     >>> ratings.report.detected  # doctest: +SKIP
     'ratings.csv: semicolon-separated, header, columns userId movieId rating'
     """
-    from funksvd.ratings.columns import joined_ids
-
     options = _merged(options, overrides)
     parts, report = _read(source, RATINGS, options)
-    user_ids, user_index = joined_ids([p.ids["user"] for p in parts], "user", report.source)
-    item_ids, item_index = joined_ids([p.ids["item"] for p in parts], "item", report.source)
-    for role, ids in (("user", user_ids), ("item", item_ids)):
-        if not any(part.ids[role].typed for part in parts):
-            report = replace(report, detected=report.detected + _mixture(role, ids))
+    ids, index = {}, {}
+    for role in ("user", "item"):
+        typed = any(part.ids[role].typed for part in parts)
+        ids[role], index[role] = _joined_ids(parts, role, report)
+        if not typed:
+            report = replace(report, detected=report.detected + _mixture(role, ids[role]))
     stamped = all(part.timestamps is not None for part in parts)
     ratings = Ratings(
-        user_index,
-        item_index,
+        index["user"],
+        index["item"],
         _joined([part.values for part in parts]),
-        user_ids,
-        item_ids,
+        ids["user"],
+        ids["item"],
         _joined([part.timestamps for part in parts]) if stamped else None,
         report,
     )
-    del parts
+    del parts, index
     ratings, n_duplicates = resolve_duplicates(ratings, options.duplicates)
     return replace(ratings, report=replace(report, n_duplicates=n_duplicates))
 
@@ -103,11 +102,9 @@ def read_pairs(
     RatingsError
         As for `read_ratings`.
     """
-    from funksvd.ratings.columns import joined_ids
-
     parts, report = _read(source, ("user", "item"), _merged(options, overrides))
-    user_ids, user_index = joined_ids([p.ids["user"] for p in parts], "user", report.source)
-    item_ids, item_index = joined_ids([p.ids["item"] for p in parts], "item", report.source)
+    user_ids, user_index = _joined_ids(parts, "user", report)
+    item_ids, item_index = _joined_ids(parts, "item", report)
     return user_ids[user_index], item_ids[item_index], report
 
 
@@ -132,10 +129,8 @@ def read_ids(
     RatingsError
         As for `read_ratings`.
     """
-    from funksvd.ratings.columns import joined_ids
-
     parts, report = _read(source, ("user",), _merged(options, overrides))
-    ids, index = joined_ids([part.ids["user"] for part in parts], "user", report.source)
+    ids, index = _joined_ids(parts, "user", report)
     return ids[index], report
 
 
@@ -232,6 +227,15 @@ def _detected(named: list[tuple[str, Columns]]) -> str:
     for name, part in named:
         by_description.setdefault(part.description, []).append(name)
     return "; ".join(f"{_names(names)}: {text}" for text, names in by_description.items())
+
+
+def _joined_ids(
+    parts: list[Columns], role: str, report: ReadReport
+) -> tuple[np.ndarray, np.ndarray]:
+    """The parts' ids, which they are left without, so that nothing is there twice for long."""
+    from funksvd.ratings.columns import joined_ids
+
+    return joined_ids([part.ids.pop(role) for part in parts], role, report.source)
 
 
 def _joined(arrays: list[np.ndarray]) -> np.ndarray:

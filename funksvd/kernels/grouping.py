@@ -1,0 +1,180 @@
+"""Pairs (row, column) sorted: the columns of each row, ascending."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+import numpy as np
+from numba import types
+from numba.extending import intrinsic
+
+from funksvd.kernels.compiling import compiled
+
+TASKS_PER_THREAD = 8
+
+
+def group_by_row(
+    rows: np.ndarray, columns: np.ndarray, n_rows: int, n_threads: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """Group pairs by row, in compressed sparse row form.
+
+    A counting sort: pairs are counted and then dealt out, each thread its part of them.
+
+    Parameters
+    ----------
+    rows, columns : ndarray of shape (n,), int32
+        Not negative. Pairs may repeat.
+    n_rows : int
+    n_threads : int
+        Does not change the result.
+
+    Returns
+    -------
+    indptr : ndarray of shape (n_rows + 1,), int64
+    columns : ndarray of shape (n,), int32
+        Row r's are `columns[indptr[r]:indptr[r + 1]]`, ascending.
+
+    Raises
+    ------
+    ValueError
+        If a row or a column is negative, or a row is not less than `n_rows`.
+    """
+    n = len(rows)
+    n_columns = int(columns.max(initial=-1)) + 1
+    if n and (rows.min() < 0 or rows.max() >= n_rows or columns.min() < 0):
+        raise ValueError("rows and columns must be at least 0, rows less than n_rows")
+    # Each part counts for itself; a few large parts, so that the counts stay a small share.
+    n_parts = max(1, min(n_threads, n // (2 * n_rows + 1)))
+    bounds = np.linspace(0, n, n_parts + 1).astype(np.int64)
+    parts = [slice(start, stop) for start, stop in pairwise(bounds)]
+    cursors = np.zeros((n_parts, n_rows), dtype=np.int64)
+    indptr = np.zeros(n_rows + 1, dtype=np.int64)
+    grouped = np.empty(n, dtype=np.int32)
+
+    def count(part: int) -> None:
+        _count(rows[parts[part]], cursors[part])
+
+    def deal(part: int) -> None:
+        _deal(rows[parts[part]], columns[parts[part]], cursors[part], grouped)
+
+    with ThreadPoolExecutor(n_threads) as pool:
+        list(pool.map(count, range(n_parts)))
+        np.cumsum(cursors.sum(axis=0), out=indptr[1:])
+        start = indptr[:-1].copy()
+        for counts in cursors:  # they become where each part puts its pairs
+            start += counts
+            np.subtract(start, counts, out=counts)
+        list(pool.map(deal, range(n_parts)))
+        _by_rows(pool, n_threads, indptr, lambda *span: _sort(indptr, grouped, n_columns, *span))
+    return indptr, grouped
+
+
+def rows_with_repeats(indptr: np.ndarray, columns: np.ndarray, n_threads: int = 1) -> np.ndarray:
+    """Which rows hold a column more than once.
+
+    Parameters
+    ----------
+    indptr, columns : ndarray
+        From `group_by_row`.
+    n_threads : int
+
+    Returns
+    -------
+    ndarray of shape (n_rows,), bool
+    """
+    found = np.zeros(len(indptr) - 1, dtype=np.bool_)
+    with ThreadPoolExecutor(n_threads) as pool:
+        _by_rows(
+            pool, n_threads, indptr, lambda *span: _find_repeats(indptr, columns, found, *span)
+        )
+    return found
+
+
+def _by_rows(
+    pool: ThreadPoolExecutor, n_threads: int, indptr: np.ndarray, task: Callable[[int, int], None]
+) -> None:
+    """Call `task(first, last)` for spans of rows that hold about as many pairs each."""
+    shares = np.linspace(0, indptr[-1], n_threads * TASKS_PER_THREAD + 1)[1:-1]
+    bounds = np.unique([0, *np.searchsorted(indptr, shares), len(indptr) - 1])
+    list(pool.map(task, bounds[:-1], bounds[1:]))
+
+
+@compiled
+def _count(rows, counts):
+    for r in rows:
+        counts[r] += 1
+
+
+@compiled
+def _deal(rows, columns, cursors, grouped):
+    for at in range(rows.size):
+        r = rows[at]
+        grouped[cursors[r]] = columns[at]
+        cursors[r] += 1
+
+
+@intrinsic
+def _n_trailing_zeros(context, word):
+    """Position of the lowest bit of a word that is not zero."""
+
+    def generate(target, builder, signature, arguments):
+        return builder.cttz(arguments[0], target.get_constant(types.boolean, True))
+
+    return types.uint64(types.uint64), generate
+
+
+@compiled
+def _is_ascending(columns):
+    for at in range(1, columns.size):  # noqa: SIM110 (compiled)
+        if columns[at] < columns[at - 1]:
+            return False
+    return True
+
+
+@compiled
+def _sort_by_bits(columns, bits):
+    """Sort columns, unless one repeats: then they stay as they are. Bits are left zero."""
+    n_set = 0
+    for c in columns:
+        word = c >> 6
+        bit = np.uint64(1) << np.uint64(c & 63)
+        if bits[word] & bit:
+            break
+        bits[word] |= bit
+        n_set += 1
+    if n_set < columns.size:
+        for c in columns[:n_set]:
+            bits[c >> 6] = np.uint64(0)
+        return False
+    at = 0
+    for word in range(bits.size):
+        rest = bits[word]
+        bits[word] = np.uint64(0)
+        while rest:
+            columns[at] = (word << 6) + _n_trailing_zeros(rest)
+            rest &= rest - np.uint64(1)
+            at += 1
+    return True
+
+
+@compiled
+def _sort(indptr, grouped, n_columns, first, last):
+    """Sort the columns of each row: many of them by setting bits and reading them off."""
+    bits = np.zeros((n_columns + 63) >> 6, dtype=np.uint64)
+    for r in range(first, last):
+        columns = grouped[indptr[r] : indptr[r + 1]]
+        if _is_ascending(columns):
+            continue
+        if columns.size < bits.size >> 3 or not _sort_by_bits(columns, bits):
+            columns.sort()
+
+
+@compiled
+def _find_repeats(indptr, columns, found, first, last):
+    for r in range(first, last):
+        for at in range(indptr[r] + 1, indptr[r + 1]):
+            if columns[at] == columns[at - 1]:
+                found[r] = True
+                break
