@@ -7,8 +7,10 @@ import json
 import os
 import shutil
 import sys
+import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 GAP = "   "
 SHORTEST_TITLE = 12
 FEW_USERS = 20
+SOON = 1.0
+"""Seconds after which it is shown that something is going on."""
 
 
 class Output:
@@ -30,11 +34,27 @@ class Output:
         No notes.
     as_json : bool
         No notes either, and results as one JSON value.
+
+    Attributes
+    ----------
+    live : rich.console.Console or None
+        Where something is moving on the terminal, as long as it does.
     """
 
     def __init__(self, quiet: bool = False, as_json: bool = False) -> None:
         self.as_json = as_json
         self.notes = not (quiet or as_json)
+        self.live: Any = None
+        self._has_told = False
+
+    @classmethod
+    def of(cls, options: dict[str, Any]) -> Output:
+        """As a command's options say, which are taken out; tells of kernels being compiled."""
+        from funksvd.kernels import telling_of_compilation
+
+        output = cls(options.pop("quiet"), options.pop("as_json"))
+        click.get_current_context().with_resource(telling_of_compilation(output._tell_once))
+        return output
 
     def note(self, text: str = "") -> None:
         """Something a person may want to know."""
@@ -48,14 +68,85 @@ class Output:
 
     @contextlib.contextmanager
     def busy(self, doing: str) -> Iterator[None]:
-        """Say, on a terminal and while it lasts, what takes its time."""
-        if not (self.notes and is_terminal()):
+        """Say, on a terminal, what takes its time, if it takes long."""
+        if not (self.notes and is_terminal(sys.stderr)):
             yield
             return
-        from rich.console import Console
+        status = None
 
-        with Console(file=sys.stdout, highlight=False).status(f"{doing} …"):
+        def show() -> None:
+            from rich.console import Console
+
+            nonlocal status
+            self.live = Console(stderr=True, highlight=False)
+            status = self.live.status(f"{doing} …")
+            status.start()
+
+        timer = threading.Timer(SOON, show)
+        timer.start()
+        try:
             yield
+        finally:
+            timer.cancel()
+            timer.join()
+            if status is not None:
+                status.stop()
+            self.live = None
+
+    def progress(self, doing: str, batches: Iterable[dict], n_rows: int) -> Iterator[dict]:
+        """Pass batches on; show, on a terminal and if it takes long, how much of it is done.
+
+        Parameters
+        ----------
+        doing : str
+        batches : iterable of dict of str to ndarray
+        n_rows : int
+            Of all batches together.
+        """
+        if not (self.notes and is_terminal(sys.stderr)):
+            yield from batches
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("left"),
+            console=Console(stderr=True, highlight=False),
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        task = bar.add_task(doing, total=n_rows)
+        started = time.perf_counter()
+        try:
+            for batch in batches:
+                yield batch
+                bar.advance(task, len(next(iter(batch.values()))))
+                if self.live is None and time.perf_counter() - started > SOON:
+                    self.live = bar.console
+                    bar.start()
+        finally:
+            bar.stop()
+            self.live = None
+
+    def _tell_once(self, kernel: str) -> None:
+        """Say, the first time that something is compiled, why it takes a while."""
+        if not self.notes or self._has_told:
+            return
+        self._has_told = True
+        from funksvd.kernels import cache_folder
+
+        folder = cache_folder()
+        kept = f"kept in {folder}" if folder else "they cannot be kept: no folder can be written to"
+        text = f"Compiling kernels (once; {kept})"
+        if self.live is not None and sys.stderr.isatty():
+            self.live.print(text, markup=False)  # above what is moving
+        else:
+            click.echo(text, err=True)
 
     def json(self, value: Any) -> None:
         """The result, for a script."""
@@ -99,9 +190,9 @@ class Output:
             click.echo(line if number else click.style(line, bold=True))
 
 
-def is_terminal() -> bool:
-    """Whether standard output is a terminal that understands control codes."""
-    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+def is_terminal(stream: TextIO | None = None) -> bool:
+    """Whether a stream, by default standard output, understands a terminal's control codes."""
+    return (stream or sys.stdout).isatty() and os.environ.get("TERM") != "dumb"
 
 
 def printable(text: str, keep: str = "\n") -> str:

@@ -50,7 +50,7 @@ def gradcheck(biases: bool | None, step_study: bool, plot: str | None, **options
     """
     from funksvd.gradcheck import OBJECTIVES, compare, study_steps
 
-    output = Output(options.pop("quiet"), options.pop("as_json"))
+    output = Output.of(options)
     read_options = take_read_options(options)
     chosen = [
         checked

@@ -18,6 +18,7 @@ from .predict import predict
 from .recommend import recommend
 from .similar import similar
 from .train import train
+from .warmup import warmup
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
@@ -46,7 +47,7 @@ def cli() -> None:
     """
 
 
-for command in (train, evaluate, predict, recommend, similar, info, gradcheck):
+for command in (train, evaluate, predict, recommend, similar, info, gradcheck, warmup):
     cli.add_command(command)
 
 

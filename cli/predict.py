@@ -16,6 +16,8 @@ from .options import (
 )
 from .tables import emit_table, table_options
 
+ROWS_PER_BATCH = 1 << 17
+
 
 @click.command(
     epilog="""\b
@@ -37,40 +39,64 @@ def predict(pairs: str | None, user: str | None, item: str | None, **options: An
     PAIRS is a file with a user and an item column. A pair with an id that the model does not know
     is predicted from what is known: the mean and the bias of the other one.
     """
-    from funksvd import FunkSVD, read_pairs
+    from funksvd import FunkSVD
+    from funksvd.ratings import find, read_coded_pairs
+    from funksvd.scoring import predict_pairs
 
-    output = Output(options.pop("quiet"), options.pop("as_json"))
+    output = Output.of(options)
     read_options = take_read_options(options)
     if (pairs is None) == (user is None and item is None) or (user is None) != (item is None):
         raise click.UsageError("give either a file of PAIRS, or --user and --item")
-    model = FunkSVD.load(options["model_path"])
+    with output.busy("Loading"):
+        model = FunkSVD.load(options["model_path"])
     model.n_threads = options["threads"]
     if pairs is not None:
-        users, items, report = read_pairs(pairs, read_options)
+        with output.busy("Reading"):
+            *coded, report = read_coded_pairs(pairs, read_options)
         report_reading(output, report)
     else:
-        users, items = _as_known(user, model.user_ids), _as_known(item, model.item_ids)
-    for what, labels, ids in (("user", users, model.user_ids), ("item", items, model.item_ids)):
-        _warn_of_unknown(output, what, labels, ids)
-    batch = {"user": users, "item": items, "prediction": model.predict(users, items)}
+        coded = [*_as_known(user, model.user_ids), *_as_known(item, model.item_ids)]
+    users, user_index, items, item_index = coded
+    known_users = find(model.user_ids, users)[user_index]
+    known_items = find(model.item_ids, items)[item_index]
+    _warn_of_unknown(output, "user", users, known_users, model.user_ids)
+    _warn_of_unknown(output, "item", items, known_items, model.item_ids)
+    with output.busy("Predicting"):
+        predictions = predict_pairs(
+            model.parameters,
+            known_users,
+            known_items,
+            limits=model.rating_scale,
+            n_threads=model.thread_count(),
+        )
+    n_rows = len(predictions)
+    parts = (slice(at, at + ROWS_PER_BATCH) for at in range(0, n_rows, ROWS_PER_BATCH))
+    batches = (
+        {
+            "user": users[user_index[part]],
+            "item": items[item_index[part]],
+            "prediction": predictions[part],
+        }
+        for part in parts
+    )
     inputs = (pairs, options["model_path"])
-    emit_table(output, [batch], options["output"], options["file_format"], inputs)
+    emit_table(output, batches, options["output"], options["file_format"], inputs, n_rows)
 
 
-def _as_known(label: str, ids: Any) -> Any:
-    """The id as the model has it, so that integers come out as integers."""
+def _as_known(label: str, ids: Any) -> tuple[Any, Any]:
+    """The id as the model has it, so that integers come out as integers; and its row."""
+    import numpy as np
+
     from funksvd.ratings import as_labels, find
 
     labels = as_labels([label])
     row = find(ids, labels)[0]
-    return labels if row < 0 else ids[row : row + 1]
+    return labels if row < 0 else ids[row : row + 1], np.zeros(1, np.int32)
 
 
-def _warn_of_unknown(output: Output, what: str, labels: Any, ids: Any) -> None:
-    from funksvd.ratings import find
-
-    share = (find(ids, labels) < 0).mean()
-    if share == 1 and len(labels) == 1:
+def _warn_of_unknown(output: Output, what: str, labels: Any, index: Any, ids: Any) -> None:
+    share = (index < 0).mean()
+    if share == 1 and len(index) == 1:
         output.warn(f"the model does not know {what} {labels[0]}; predicted from what is known")
     elif share == 1:
         output.warn(

@@ -45,6 +45,7 @@ class TrainingProgress(Monitor):
                 redirect_stderr=False,
             )
             self.bar.start()
+            self.output.live = self.bar.console
         return self
 
     def __exit__(
@@ -55,6 +56,7 @@ class TrainingProgress(Monitor):
     ) -> None:
         if self.bar is not None:
             self.bar.stop()
+            self.output.live = None
 
     def planning_started(self, n_ratings: int) -> None:
         """Show that something is going on."""

@@ -41,10 +41,11 @@ def recommend(user: str | None, users_file: str | None, all_users: bool, **optio
     """
     from funksvd import FunkSVD
 
-    output = Output(options.pop("quiet"), options.pop("as_json"))
+    output = Output.of(options)
     if (user is not None) + (users_file is not None) + all_users != 1:
         raise click.UsageError("give one of --user, --users and --all-users")
-    model = FunkSVD.load(options["model_path"])
+    with output.busy("Loading"):
+        model = FunkSVD.load(options["model_path"])
     model.n_threads = options["threads"]
     users = None
     if user is not None:
@@ -56,7 +57,9 @@ def recommend(user: str | None, users_file: str | None, all_users: bool, **optio
         batches = _without_user(batches)
     batches = add_titles(output, batches, options["items_file"], model.item_ids)
     inputs = (users_file, options["items_file"], options["model_path"])
-    emit_table(output, batches, options["output"], options["file_format"], inputs)
+    n_users = len(model.user_ids if users is None else users)
+    n_rows = n_users * min(options["n"], len(model.item_ids))
+    emit_table(output, batches, options["output"], options["file_format"], inputs, n_rows)
 
 
 def _without_user(batches: Iterator[dict]) -> Iterator[dict]:

@@ -35,7 +35,7 @@ def similar(item: str, n: int, **options: Any) -> None:
     from funksvd import FunkSVD
     from funksvd.ratings import as_labels
 
-    output = Output(options.pop("quiet"), options.pop("as_json"))
+    output = Output.of(options)
     model = FunkSVD.load(options["model_path"])
     found = model.similar(item, n)
     batch = {

@@ -44,6 +44,7 @@ def emit_table(
     path: str | None,
     file_format: str | None,
     inputs: Iterable[str | None] = (),
+    n_rows: int = 0,
 ) -> None:
     """Write batches of columns to a file or to standard output, as they come.
 
@@ -58,6 +59,8 @@ def emit_table(
         One of `TABLE_FORMATS`; by default that of the path's suffix, or a table.
     inputs : iterable of (str or None)
         Files that the command reads, and that must not be overwritten.
+    n_rows : int
+        About how many rows there will be, for the progress bar.
     """
     from funksvd import write_table
 
@@ -80,10 +83,10 @@ def emit_table(
         raise click.UsageError("Parquet is binary; give a file with -o")
     # Look at the first batch before any output is begun, so that errors come first.
     batches = iter(batches)
-    first = next(batches)
-    n_rows = write_table(
-        chain([first], batches), sys.stdout.buffer if path is None else path, file_format
-    )
+    batches = chain([next(batches)], batches)
+    if path is not None or not sys.stdout.isatty():
+        batches = output.progress("Writing", batches, n_rows)
+    n_rows = write_table(batches, sys.stdout.buffer if path is None else path, file_format)
     if path is not None:
         output.note(f"Wrote {path} ({n_rows:,} rows)")
 

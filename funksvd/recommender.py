@@ -202,13 +202,14 @@ class Recommender(Hyperparameters):
         batches = best_items(
             self.parameters, index, n, exclude=exclude, n_threads=self.thread_count()
         )
-        for batch, items, predictions in batches:
-            row, rank = np.nonzero(items >= 0)
+        for best in batches:
+            found = best.items >= 0
+            ranks = np.broadcast_to(np.arange(1, found.shape[1] + 1), found.shape)
             yield {
-                "user": self.user_ids[batch[row]],
-                "rank": rank + 1,
-                "item": self.item_ids[items[row, rank]],
-                "prediction": np.clip(predictions[row, rank], *self.rating_scale),
+                "user": np.repeat(self.user_ids[best.users], found.sum(axis=1)),
+                "rank": ranks[found],
+                "item": self.item_ids[best.items[found]],
+                "prediction": np.clip(best.predictions[found], *self.rating_scale),
             }
 
     def similar(self, item: int | str, n: int = 10) -> list[SimilarItem]:
@@ -259,12 +260,22 @@ class Recommender(Hyperparameters):
         predictions = self._predict_index(user_index, item_index)
         values = ratings.values
         intervals = bootstrap_intervals(values, predictions, ratings.user_index, self.seed)
+        n_threads = self.thread_count()
         baselines = {}
         if training is not None:
             pairs = ratings.index_for(training.user_ids, training.item_ids)
-            for baseline in (global_mean, regularized_biases):
-                guesses = predict_pairs(baseline(training), *pairs, limits=self.rating_scale)
-                baselines[baseline.__name__] = Errors.of(values, guesses)
+            fitted = {
+                "global_mean": global_mean(training),
+                "regularized_biases": regularized_biases(training, n_threads),
+            }
+            for name, parameters in fitted.items():
+                guesses = predict_pairs(
+                    parameters, *pairs, limits=self.rating_scale, n_threads=n_threads
+                )
+                baselines[name] = Errors.of(values, guesses)
+        already_learned = None
+        if self.seen is not None:
+            already_learned = float(self.seen.contains(user_index, item_index, n_threads).mean())
         errors = Errors.of(values, predictions)
         return Evaluation(
             n_ratings=len(ratings),
@@ -272,12 +283,10 @@ class Recommender(Hyperparameters):
             mae=errors.mae,
             rmse_interval=intervals[0],
             mae_interval=intervals[1],
-            n_users=len(np.unique(ratings.user_index)),
+            n_users=int(np.count_nonzero(np.bincount(ratings.user_index))),
             unknown_users=float(np.mean(user_index < 0)),
             unknown_items=float(np.mean(item_index < 0)),
-            already_learned=(
-                float(np.mean(self.seen.contains(user_index, item_index))) if self.seen else None
-            ),
+            already_learned=already_learned,
             baselines=baselines,
         )
 

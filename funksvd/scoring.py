@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from funksvd.kernels import exclude_items, predict_block, top_items
+from funksvd.kernels import (
+    GROUP_USERS,
+    TILE_ITEMS,
+    exclude_items,
+    find_pairs,
+    group_by_row,
+    pack_items,
+    predict_block,
+    rank_each_item,
+    rank_items,
+)
 from funksvd.objective import Parameters
-from funksvd.ordering import stable_order
+from funksvd.ratings.arrays import in_order
 
 PAIRS_PER_TASK = 1 << 18
-SCORES_PER_BATCH = 1 << 24
-"""Users are taken in batches of so many scores: 64 MiB of float32."""
+ROWS_PER_BATCH = 1 << 17
+SCORES_PER_BATCH = 1 << 29
+"""A batch of users has at most so many best items, of so many scores, and is one thread's task."""
+MARKS_AT_ONCE = 1 << 24
+"""So many items of users are marked as excluded or not at a time: in 2 MiB."""
 FEW_USERS = 16
-"""For so few users, a product with the transposed factors is faster than transposing them."""
+"""For so few users, looking at each item takes less time than laying the items out."""
 
 
 class UserItems(NamedTuple):
@@ -33,26 +45,26 @@ class UserItems(NamedTuple):
     items: np.ndarray
 
     @classmethod
-    def of(cls, user_index: np.ndarray, item_index: np.ndarray, n_users: int) -> UserItems:
-        """From pairs in any order; a pair with an index of -1 is left out."""
-        known = (user_index >= 0) & (item_index >= 0)
-        if not known.all():
+    def of(
+        cls, user_index: np.ndarray, item_index: np.ndarray, n_users: int, n_threads: int = 1
+    ) -> UserItems:
+        """From pairs in any order, int32; a pair with an index of -1 is left out."""
+        if min(user_index.min(initial=0), item_index.min(initial=0)) < 0:
+            known = (user_index >= 0) & (item_index >= 0)
             user_index, item_index = user_index[known], item_index[known]
-        order = stable_order(user_index, item_index)
-        indptr = np.zeros(n_users + 1, dtype=np.int64)
-        np.cumsum(np.bincount(user_index, minlength=n_users), out=indptr[1:])
-        return cls(indptr, item_index[order].astype(np.int32, copy=False))
+        return cls(*group_by_row(user_index, item_index, n_users, n_threads))
 
-    def contains(self, user_index: np.ndarray, item_index: np.ndarray) -> np.ndarray:
+    def contains(
+        self, user_index: np.ndarray, item_index: np.ndarray, n_threads: int = 1
+    ) -> np.ndarray:
         """Which pairs are in it; a pair with an index of -1 is not."""
-        n_users = len(self.indptr) - 1
-        owners = np.repeat(np.arange(n_users, dtype=np.int64), np.diff(self.indptr))
-        width = int(max(self.items.max(initial=-1), item_index.max(initial=-1))) + 1
-        wanted = user_index.astype(np.int64) * width + item_index
-        keys = owners * width + self.items
-        at = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
-        found = keys[at] == wanted if len(keys) else np.zeros(len(wanted), dtype=bool)
-        return found & (user_index >= 0) & (item_index >= 0)
+        found = np.empty(len(user_index), dtype=bool)
+
+        def find(part: slice) -> None:
+            find_pairs(user_index[part], item_index[part], *self, found[part])
+
+        _in_parts(find, len(found), n_threads)
+        return found
 
 
 def predict_pairs(
@@ -82,28 +94,33 @@ def predict_pairs(
     ndarray of shape (n,), float32
     """
     predictions = np.empty(len(user_index), dtype=np.float32)
+    arguments = _for_kernels(parameters)
 
     def predict(part: slice) -> None:
         out = predictions[part]
-        predict_block(
-            user_index[part],
-            item_index[part],
-            np.float32(parameters.global_mean),
-            *parameters[1:],
-            out,
-        )
+        predict_block(user_index[part], item_index[part], arguments, out)
         if limits is not None:
             np.clip(out, *limits, out=out)
 
-    starts = range(0, len(predictions), PAIRS_PER_TASK)
-    parts = [slice(start, start + PAIRS_PER_TASK) for start in starts]
-    if n_threads == 1 or len(parts) == 1:
-        for part in parts:
-            predict(part)
-    else:
-        with ThreadPoolExecutor(n_threads) as pool:
-            list(pool.map(predict, parts))
+    _in_parts(predict, len(predictions), n_threads)
     return predictions
+
+
+class Best(NamedTuple):
+    """The items with the highest predictions for each of some users.
+
+    Parameters
+    ----------
+    users : ndarray of shape (n,), int32
+    items : ndarray of shape (n, n_best), int32
+        Best first, of equals the lower index first; -1 where there are no more.
+    predictions : ndarray of shape (n, n_best), float32
+        As `predict_pairs` makes them, without limits; minus infinity there.
+    """
+
+    users: np.ndarray
+    items: np.ndarray
+    predictions: np.ndarray
 
 
 def best_items(
@@ -113,7 +130,7 @@ def best_items(
     *,
     exclude: tuple[UserItems, ...] = (),
     n_threads: int = 1,
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+) -> Iterator[Best]:
     """The items with the highest predictions for each user, batch by batch.
 
     Parameters
@@ -128,48 +145,71 @@ def best_items(
     n_threads : int
         Does not change the result.
 
-    Yields
-    ------
-    users : ndarray of shape (m,), int32
-        The batch; together, all users in their order.
-    items : ndarray of shape (m, n_best), int32
-        Best first, of equals the lower index first; -1 where there are no more.
-    predictions : ndarray of shape (m, n_best), float32
-        As `predict_pairs` makes them, without limits; minus infinity there.
+    Returns
+    -------
+    iterator of Best
+        Together, all users in their order.
     """
+    n_items = len(parameters.item_factors)
+    n_best = min(n_best, n_items)
+    rank = rank_each_item if len(users) <= FEW_USERS else _ranking_of_many(parameters)
+    arguments = _for_kernels(parameters)
+
+    def best_of(batch: np.ndarray) -> Best:
+        items = np.empty((len(batch), n_best), dtype=np.int32)
+        predictions = np.empty((len(batch), n_best), dtype=np.float32)
+        n_marked = _whole_groups(MARKS_AT_ONCE, n_items)
+        for start in range(0, len(batch), n_marked):
+            part = slice(start, start + n_marked)
+            excluded = np.zeros((len(batch[part]), n_items // 8 + 1), dtype=np.uint8)
+            for user_items in exclude:
+                exclude_items(excluded, batch[part], *user_items)
+            rank(batch[part], excluded, arguments, items[part], predictions[part])
+        return Best(batch, items, predictions)
+
+    size = min(_whole_groups(ROWS_PER_BATCH, n_best), _whole_groups(SCORES_PER_BATCH, n_items))
+    batches = [users[start : start + size] for start in range(0, len(users), size)]
+    return map(best_of, batches) if len(batches) == 1 else in_order(best_of, batches, n_threads)
+
+
+def _whole_groups(total: int, for_each: int) -> int:
+    """Users that can be had for a total, rounded down to what is ranked together, or up to it."""
+    return max(1, total // max(for_each, 1) // GROUP_USERS) * GROUP_USERS
+
+
+def _ranking_of_many(parameters: Parameters) -> Callable[..., None]:
+    """A function that ranks items for many users, after laying the items out once."""
     mean, user_biases, item_biases, user_factors, item_factors = parameters
     n_items, n_factors = item_factors.shape
-    n_best = min(n_best, n_items)
-    transposed = item_factors.T
-    if len(users) > FEW_USERS:
-        transposed = np.ascontiguousarray(transposed)
+    order = np.argsort(-item_biases, kind="stable").astype(np.int32)
+    n_panels = max(1, -(-n_items // TILE_ITEMS))
+    panels = np.empty((n_panels, n_factors + 1, TILE_ITEMS), dtype=np.float32)
+    pack_items(order, item_biases, item_factors, panels)
     longest = np.linalg.norm(item_factors, axis=1).max(initial=0)
     largest_bias = np.abs(item_biases).max(initial=0) + abs(mean)
 
-    def best_of(batch: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        scores = user_factors[batch] @ transposed
-        scores += item_biases
-        for user_items in exclude:
-            exclude_items(scores, batch, *user_items)
+    def rank(users: np.ndarray, excluded: np.ndarray, *arguments: Any) -> None:
         # How far scores and predictions can be apart: n + 4 roundings, of sums and products of
         # at most this size (Higham, "Accuracy and Stability of Numerical Algorithms", eq. 3.5).
-        sizes = np.linalg.norm(user_factors[batch], axis=1) * longest
-        sizes += np.abs(user_biases[batch]) + largest_bias
+        sizes = np.linalg.norm(user_factors[users], axis=1) * longest
+        sizes += np.abs(user_biases[users]) + largest_bias
         tolerances = 4 * (n_factors + 4) * np.finfo(np.float32).eps * sizes
-        items = np.empty((len(batch), n_best), dtype=np.int32)
-        predictions = np.empty((len(batch), n_best), dtype=np.float32)
-        arguments = (np.float32(mean), *parameters[1:], items, predictions)
-        top_items(scores, batch, tolerances.astype(np.float32), *arguments)
-        return batch, items, predictions
+        rank_items(users, tolerances.astype(np.float32), excluded, order, panels, *arguments)
 
-    size = max(1, SCORES_PER_BATCH // max(n_items, 1) // n_threads)
-    batches = [users[start : start + size] for start in range(0, len(users), size)]
-    if n_threads == 1 or len(batches) == 1:
-        yield from map(best_of, batches)
-        return
-    with ThreadPoolExecutor(n_threads) as pool:
-        for start in range(0, len(batches), n_threads):
-            yield from pool.map(best_of, batches[start : start + n_threads])
+    return rank
+
+
+def _for_kernels(parameters: Parameters) -> tuple:
+    return (np.float32(parameters.global_mean), *parameters[1:])
+
+
+def _in_parts(function: Callable[[slice], None], n: int, n_threads: int) -> None:
+    """Call a function of slices that together are n long."""
+    parts = [slice(start, start + PAIRS_PER_TASK) for start in range(0, n, PAIRS_PER_TASK)]
+    if len(parts) == 1:
+        function(parts[0])
+    else:
+        list(in_order(function, parts, n_threads))
 
 
 def cosine_similarities(rows: np.ndarray, row: int) -> np.ndarray:

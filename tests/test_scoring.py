@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from funksvd.objective import Parameters
@@ -22,16 +22,26 @@ def parameters():
     return Parameters(3.5, *arrays)
 
 
-@pytest.mark.parametrize(("batch", "n_threads"), [(1, 1), (7, 1), (7, 3), (300, 1)])
+@pytest.mark.parametrize(
+    ("n_marked", "n_in_batch", "few", "n_threads"),
+    [(1, 96, 0, 1), (96, 192, 0, 3), (192, 10_000, 0, 2), (10_000, 1, 0, 3), (96, 100, 300, 3)],
+)
+@pytest.mark.parametrize("limit", ["ROWS_PER_BATCH", "SCORES_PER_BATCH"])
 def test_the_best_are_exact_whatever_the_batch_and_the_threads(
-    parameters, monkeypatch, batch, n_threads
+    parameters, monkeypatch, limit, n_marked, n_in_batch, few, n_threads
 ):
     n_users, n_items = 300, 2407
-    monkeypatch.setattr("funksvd.scoring.SCORES_PER_BATCH", batch * n_items * n_threads)
+    monkeypatch.setattr("funksvd.scoring.MARKS_AT_ONCE", n_marked * n_items)
+    for name, for_each in (("ROWS_PER_BATCH", 900), ("SCORES_PER_BATCH", n_items)):
+        at_most = n_in_batch if name == limit else 10**6
+        monkeypatch.setattr(f"funksvd.scoring.{name}", at_most * for_each)
+    monkeypatch.setattr("funksvd.scoring.FEW_USERS", few)
     users = np.arange(n_users, dtype=np.int32)
     found = list(best_items(parameters, users, 900, n_threads=n_threads))
-    items = np.concatenate([part[1] for part in found])
-    predictions = np.concatenate([part[2] for part in found])
+    assert len(found) == -(-n_users // (max(1, n_in_batch // 96) * 96))
+    np.testing.assert_array_equal(np.concatenate([best.users for best in found]), users)
+    items = np.concatenate([best.items for best in found])
+    predictions = np.concatenate([best.predictions for best in found])
     pairs = np.repeat(users, n_items), np.tile(np.arange(n_items, dtype=np.int32), n_users)
     ref = predict_pairs(parameters, *pairs).reshape(n_users, n_items)
     order = np.argsort(-ref, axis=1, kind="stable")[:, :900]
@@ -39,9 +49,25 @@ def test_the_best_are_exact_whatever_the_batch_and_the_threads(
     np.testing.assert_array_equal(predictions, np.take_along_axis(ref, order, axis=1))
 
 
+def test_the_best_are_exact_where_predictions_differ_in_their_last_bits_only():
+    random = np.random.default_rng(0)
+    n_users, n_items, n_factors = 50, 1000, 67
+    p = random.normal(0, 1, (n_users, n_factors)).astype(np.float32)
+    q = random.normal(0, 1, n_factors) * (1 + random.uniform(-1e-7, 1e-7, (n_items, n_factors)))
+    biases = np.zeros(n_users, np.float32), np.zeros(n_items, np.float32)
+    parameters = Parameters(3.5, *biases, p, q.astype(np.float32))
+    users = np.arange(n_users, dtype=np.int32)
+    (best,) = best_items(parameters, users, 20)
+    pairs = np.repeat(users, n_items), np.tile(np.arange(n_items, dtype=np.int32), n_users)
+    ref = predict_pairs(parameters, *pairs).reshape(n_users, n_items)
+    assert max(len(np.unique(row)) for row in ref) < 100
+    np.testing.assert_array_equal(best.items, np.argsort(-ref, axis=1, kind="stable")[:, :20])
+
+
 pairs_of = st.lists(st.tuples(st.integers(-1, 4), st.integers(-1, 5)), max_size=20)
 
 
+@settings(deadline=None)  # the first call may compile
 @given(pairs_of, pairs_of)
 def test_pairs_are_found_again(known, asked):
     known = np.array(known, dtype=np.int32).reshape(-1, 2)
@@ -53,6 +79,17 @@ def test_pairs_are_found_again(known, asked):
     for u in range(5):
         mine = user_items.items[user_items.indptr[u] : user_items.indptr[u + 1]].tolist()
         assert mine == sorted(i for user, i in known.tolist() if user == u and i >= 0)
+
+
+def test_many_pairs_are_found_in_parts_by_threads(monkeypatch):
+    random = np.random.default_rng(0)
+    known, asked = (random.integers(-1, 50, (2000, 2)).astype(np.int32) for _ in range(2))
+    monkeypatch.setattr("funksvd.scoring.PAIRS_PER_TASK", 300)
+    user_items = UserItems.of(known[:, 0].copy(), known[:, 1].copy(), 50, n_threads=3)
+    comp = user_items.contains(asked[:, 0], asked[:, 1], n_threads=3)
+    ref = set(map(tuple, known[(known >= 0).all(axis=1)].tolist()))
+    assert comp.tolist() == [(u, i) in ref for u, i in asked.tolist()]
+    assert 0.1 < comp.mean() < 0.9
 
 
 def test_a_row_of_zeros_is_like_nothing():

@@ -2,47 +2,142 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
+from funksvd.kernels import add_residuals, group_by_row, sweep
 from funksvd.objective import Parameters
+from funksvd.processors import available_processors
 from funksvd.ratings import Ratings
+from funksvd.ratings.arrays import in_order
 
 USER_DAMPING = 7.0
 ITEM_DAMPING = 3.0
-N_SWEEPS = 15
+TOLERANCE = 1e-7
+"""The search ends when no item bias would move by more than this part of the largest first move."""
+MAX_SWEEPS = 100
+MAX_PARTS = 16
+RATINGS_PER_SUM = 8
+"""A part has so many ratings for each of its sums, at least: they take a byte a rating together."""
 
 
 def global_mean(ratings: Ratings) -> Parameters:
     """The mean of the ratings, for every pair."""
-    mean = float(np.mean(ratings.values, dtype=np.float64))
-    return _without_factors(mean, np.zeros(ratings.n_users), np.zeros(ratings.n_items))
+    return _without_factors(_mean(ratings), np.zeros(ratings.n_users), np.zeros(ratings.n_items))
 
 
-def regularized_biases(ratings: Ratings) -> Parameters:
+def regularized_biases(ratings: Ratings, n_threads: int | None = None) -> Parameters:
     """Mean, user biases and item biases only: mu + b_u + b_i.
 
-    The biases come from fifteen sweeps over the two closed forms that minimize the squared error
-    plus 7 b_u**2 for each user and 3 b_i**2 for each item,
-    b_i = sum over u in Omega_i of (r_ui - mu - b_u) / (3 + |Omega_i|), and likewise b_u. These
-    weights did about best on held-out parts of MovieLens 100K and latest-small.
+    The biases minimize the squared error plus 7 b_u**2 for each user and 3 b_i**2 for each item.
+    These weights did about best on held-out parts of MovieLens 100K and latest-small.
+
+    Parameters
+    ----------
+    ratings : Ratings
+    n_threads : int, optional
+        By default all processors. Does not change the result: sums are made in parts that do not
+        depend on it.
+
+    Notes
+    -----
+    At the minimum (7 + |Omega_u|) b_u = sum over i in Omega_u of (r_ui - mu - b_i), and likewise
+    for items. With the users' equations put into the items', a system of the size of the items is
+    left, positive definite; it is solved by conjugate gradients, each step of which is a sweep
+    over the ratings, sorted by user. (Where there are more items than users, it is the other way
+    round.) Plain sweeps over the two forms in turn find the same minimum, but slowly where few
+    items have most of the ratings.
 
     References
     ----------
     Y. Koren, "Factor in the Neighbors: Scalable and Accurate Collaborative Filtering", 2010,
     section 2.1.
     """
-    mean = float(np.mean(ratings.values, dtype=np.float64))
-    residuals = ratings.values - mean
-    users, items = ratings.user_index, ratings.item_index
-    user_weights = USER_DAMPING + np.bincount(users, minlength=ratings.n_users)
-    item_weights = ITEM_DAMPING + np.bincount(items, minlength=ratings.n_items)
-    user_biases = np.zeros(ratings.n_users)
-    for _ in range(N_SWEEPS):
-        item_biases = np.bincount(items, residuals - user_biases[users], ratings.n_items)
-        item_biases /= item_weights
-        user_biases = np.bincount(users, residuals - item_biases[items], ratings.n_users)
-        user_biases /= user_weights
-    return _without_factors(mean, user_biases, item_biases)
+    n_threads = n_threads or available_processors()
+    mean = _mean(ratings)
+    sides = [
+        (ratings.user_index, ratings.n_users, USER_DAMPING),
+        (ratings.item_index, ratings.n_items, ITEM_DAMPING),
+    ]
+    by_item = ratings.n_items > ratings.n_users
+    if by_item:
+        sides.reverse()
+    (rows, n_rows, row_damping), (columns, n_columns, column_damping) = sides
+    targets = _residual_sums(rows, ratings.values, mean, n_rows, n_threads)
+    column_targets = _residual_sums(columns, ratings.values, mean, n_columns, n_threads)
+    indptr, columns = group_by_row(rows, columns, n_rows, n_threads)
+    weights = row_damping + np.diff(indptr)
+    row_biases = np.empty(n_rows)
+
+    parts = _parts(len(ratings), n_columns)
+    bounds = np.searchsorted(indptr, [part.stop for part in parts])
+    spans = list(zip([0, *bounds[:-1].tolist()], bounds.tolist(), strict=True))
+
+    def fit_rows(column_biases: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Fit the rows' biases to those of the columns; their sums by column."""
+
+        def fit(span: tuple[int, int]) -> np.ndarray:
+            sums = np.zeros(n_columns)
+            sweep(span, indptr, columns, column_biases, targets, weights, row_biases, sums)
+            return sums
+
+        return sum(in_order(fit, spans, n_threads))
+
+    no_targets, no_biases = np.zeros(n_rows), np.zeros(n_columns)
+    column_weights = column_damping + fit_rows(no_biases, weights)  # rows' biases of 1: counts
+    column_biases = _conjugate_gradients(
+        lambda biases: column_weights * biases + fit_rows(biases, no_targets),
+        column_targets - fit_rows(no_biases, targets),
+        column_weights,
+    )
+    fit_rows(column_biases, targets)
+    biases = (column_biases, row_biases) if by_item else (row_biases, column_biases)
+    return _without_factors(mean, *biases)
+
+
+def _mean(ratings: Ratings) -> float:
+    return float(np.mean(ratings.values, dtype=np.float64))
+
+
+def _residual_sums(
+    index: np.ndarray, values: np.ndarray, mean: float, n_rows: int, n_threads: int
+) -> np.ndarray:
+    def add(part: slice) -> np.ndarray:
+        sums = np.zeros(n_rows)
+        add_residuals(index[part], values[part], mean, sums)
+        return sums
+
+    return sum(in_order(add, _parts(len(index), n_rows), n_threads))
+
+
+def _parts(n: int, n_sums: int) -> list[slice]:
+    """Parts of n ratings, each with so many sums of its own."""
+    n_parts = min(max(1, n // (RATINGS_PER_SUM * n_sums)), MAX_PARTS)
+    bounds = [n * part // n_parts for part in range(n_parts + 1)]
+    return list(map(slice, bounds[:-1], bounds[1:]))
+
+
+def _conjugate_gradients(
+    times_matrix: Callable[[np.ndarray], np.ndarray], right: np.ndarray, diagonal: np.ndarray
+) -> np.ndarray:
+    """Solve a positive definite system; sums are made by NumPy, whose order is always the same."""
+    solution = np.zeros_like(right)
+    residual = right
+    move = direction = residual / diagonal
+    limit = TOLERANCE * np.abs(move).max(initial=0)
+    size = np.sum(residual * move)
+    for _ in range(MAX_SWEEPS):
+        if np.abs(move).max(initial=0) <= limit:
+            break
+        product = times_matrix(direction)
+        step = size / np.sum(direction * product)
+        solution = solution + step * direction
+        residual = residual - step * product
+        move = residual / diagonal
+        last, size = size, np.sum(residual * move)
+        direction = move + size / last * direction
+    return solution
 
 
 def _without_factors(mean: float, user_biases: np.ndarray, item_biases: np.ndarray) -> Parameters:

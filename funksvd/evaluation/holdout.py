@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from funksvd.errors import DataChangedError, RatingsError
+from funksvd.processors import available_processors
 from funksvd.ratings import Ratings, ReadOptions, random_split, read_ratings
 from funksvd.scoring import UserItems
 
@@ -284,8 +285,10 @@ def check_disjoint(name: str, part: Ratings, other: Ratings) -> None:
         If a (user, item) pair is in both; `name` is that of the part, "test" or "validation".
     """
     user_index, item_index = part.index_for(other.user_ids, other.item_ids)
-    known = UserItems.of(other.user_index, other.item_index, other.n_users)
-    n_shared = int(known.contains(user_index, item_index).sum())
+    n_threads = available_processors()
+    # The part is what is sorted: it is the smaller one.
+    pairs = UserItems.of(user_index, item_index, other.n_users, n_threads)
+    n_shared = int(pairs.contains(other.user_index, other.item_index, n_threads).sum())
     if n_shared:
         raise RatingsError(
             f"{part.source}: {n_shared:,} of {len(part):,} {name} ratings have a (user, item) pair "

@@ -1,22 +1,44 @@
 """Every compiled function: arrays in, arrays changed. The only part that uses numba.
 
-A kernel and all it calls live in one file, because the compilation cache notices changes file by
-file. Nothing is compiled at import.
+Nothing is compiled at import. A change in any of these files makes what was compiled out of date.
 """
 
+from funksvd.kernels.biases import add_residuals, sweep
 from funksvd.kernels.blocks import count_blocks, count_rows, fill_blocks, take_turns
-from funksvd.kernels.scoring import exclude_items, predict_block, top_items
+from funksvd.kernels.compiling import cache_folder, telling_of_compilation
+from funksvd.kernels.grouping import group_by_row, rows_with_repeats
+from funksvd.kernels.scoring import (
+    GROUP_USERS,
+    TILE_ITEMS,
+    exclude_items,
+    find_pairs,
+    pack_items,
+    predict_block,
+    rank_each_item,
+    rank_items,
+)
 from funksvd.kernels.sgd import padded_rows, sgd_block, squared_error_of_block
 
 __all__ = [
+    "GROUP_USERS",
+    "TILE_ITEMS",
+    "add_residuals",
+    "cache_folder",
     "count_blocks",
     "count_rows",
     "exclude_items",
     "fill_blocks",
+    "find_pairs",
+    "group_by_row",
+    "pack_items",
     "padded_rows",
     "predict_block",
+    "rank_each_item",
+    "rank_items",
+    "rows_with_repeats",
     "sgd_block",
     "squared_error_of_block",
+    "sweep",
     "take_turns",
-    "top_items",
+    "telling_of_compilation",
 ]

@@ -1,46 +1,28 @@
-"""Predictions for pairs, and the best items of rows of scores."""
+"""Predictions for pairs, and the items with the highest predictions."""
+
+from __future__ import annotations
 
 import numpy as np
 
 from funksvd.kernels.compiling import compiled
+from funksvd.kernels.products import TILE_ITEMS, TILE_USERS, dot, score_tile
+
+TILES_PER_GROUP = 8
+"""So many tiles' users share a panel of items while it is in the first-level cache."""
+GROUP_USERS = TILES_PER_GROUP * TILE_USERS
+
+_LOWEST = np.finfo(np.float32).min
+"""Reached by any item, but not by a place in a panel without one."""
 
 
 @compiled
 def _predict(u, i, global_mean, user_biases, item_biases, user_factors, item_factors):
-    """Eq. (1) of `objective` for one pair; what is unknown (-1) counts as zero."""
-    prediction = global_mean
-    if u >= 0:
-        prediction += user_biases[u]
-    if i >= 0:
-        prediction += item_biases[i]
-    if u >= 0 and i >= 0:
-        p = user_factors[u]
-        q = item_factors[i]
-        n_factors = p.size
-        # Four sums instead of one: their additions do not wait for each other.
-        dot0 = dot1 = dot2 = dot3 = np.float32(0.0)
-        for f in range(0, n_factors - 3, 4):
-            dot0 += p[f] * q[f]
-            dot1 += p[f + 1] * q[f + 1]
-            dot2 += p[f + 2] * q[f + 2]
-            dot3 += p[f + 3] * q[f + 3]
-        for f in range(n_factors - n_factors % 4, n_factors):
-            dot0 += p[f] * q[f]
-        prediction += (dot0 + dot1) + (dot2 + dot3)
-    return prediction
+    """Eq. (1) of `objective` for one pair."""
+    return global_mean + user_biases[u] + item_biases[i] + dot(user_factors, u, item_factors, i)
 
 
 @compiled
-def predict_block(
-    user_index,
-    item_index,
-    global_mean,
-    user_biases,
-    item_biases,
-    user_factors,
-    item_factors,
-    predictions,
-):
+def predict_block(user_index, item_index, parameters, predictions):
     """Predicted ratings, eq. (1) of `objective`, from what is known of each pair.
 
     Parameters
@@ -48,33 +30,65 @@ def predict_block(
     user_index, item_index : ndarray of shape (n,), int32
         -1 stands for a user or an item that the model does not know: its bias and its factors
         count as zero.
-    global_mean : float32
-    user_biases, item_biases, user_factors, item_factors : ndarray, float32
+    parameters : tuple of float32 and four ndarray, float32
+        As in `objective.Parameters`.
     predictions : ndarray of shape (n,), float32
         Written.
     """
+    global_mean, user_biases, item_biases, user_factors, item_factors = parameters
     for at in range(predictions.size):
-        predictions[at] = _predict(
-            user_index[at],
-            item_index[at],
-            global_mean,
-            user_biases,
-            item_biases,
-            user_factors,
-            item_factors,
-        )
+        u, i = user_index[at], item_index[at]
+        if u >= 0 and i >= 0:
+            prediction = _predict(
+                u, i, global_mean, user_biases, item_biases, user_factors, item_factors
+            )
+        elif u >= 0:
+            prediction = global_mean + user_biases[u]
+        elif i >= 0:
+            prediction = global_mean + item_biases[i]
+        else:
+            prediction = global_mean
+        predictions[at] = prediction
 
 
 @compiled
-def exclude_items(scores, users, indptr, items):
-    """Set each user's listed items to minus infinity.
+def find_pairs(user_index, item_index, indptr, items, found):
+    """Which pairs are among each user's listed items.
 
     Parameters
     ----------
-    scores : ndarray of shape (n, n_items), float32
-        Changed in place.
+    user_index, item_index : ndarray of shape (n,), int32
+        -1 stands for unknown, which is not found.
+    indptr : ndarray of shape (n_users + 1,), int64
+    items : ndarray, int32
+        User u's items are `items[indptr[u]:indptr[u + 1]]`, ascending.
+    found : ndarray of shape (n,), bool
+        Written.
+    """
+    for at in range(found.size):
+        u = user_index[at]
+        found[at] = False
+        if 0 <= u < indptr.size - 1:
+            first, end = indptr[u], indptr[u + 1]
+            while first < end:
+                middle = (first + end) // 2
+                if items[middle] < item_index[at]:
+                    first = middle + 1
+                else:
+                    end = middle
+            found[at] = first < indptr[u + 1] and items[first] == item_index[at]
+
+
+@compiled
+def exclude_items(excluded, users, indptr, items):
+    """Mark each user's listed items.
+
+    Parameters
+    ----------
+    excluded : ndarray of shape (n, at least n_items / 8), uint8
+        A bit an item, the lowest first; set in place.
     users : ndarray of shape (n,), int32
-        The user of each row of scores.
+        The user of each row.
     indptr : ndarray of shape (n_users + 1,), int64
         User u's items are `items[indptr[u]:indptr[u + 1]]`.
     items : ndarray, int32
@@ -83,83 +97,165 @@ def exclude_items(scores, users, indptr, items):
     for row in range(users.size):
         for at in range(indptr[users[row]], indptr[users[row] + 1]):
             i = items[at]
-            if 0 <= i < scores.shape[1]:
-                scores[row, i] = -np.inf
+            if 0 <= i < 8 * excluded.shape[1]:
+                excluded[row, i >> 3] |= np.uint8(1 << (i & 7))
 
 
 @compiled
-def _nth_largest(scores, heap):
-    """The heap.size-th largest score; minus infinity if there are fewer. Overwrites the heap."""
-    heap[:] = -np.inf
-    for score in scores:
-        if not score > heap[0]:
-            continue
-        at = 0
-        while True:  # sift the new score down from the root
-            child = 2 * at + 1
-            if child >= heap.size:
-                break
-            if child + 1 < heap.size and heap[child + 1] < heap[child]:
-                child += 1
-            if heap[child] >= score:
-                break
-            heap[at] = heap[child]
-            at = child
-        heap[at] = score
-    return heap[0]
+def _is_worse(item, prediction, other_item, other_prediction):
+    """Lower prediction, or the same and the higher index."""
+    if prediction == other_prediction:
+        return item > other_item
+    return prediction < other_prediction
 
 
 @compiled
-def top_items(
-    scores,
-    users,
-    tolerances,
-    global_mean,
-    user_biases,
-    item_biases,
-    user_factors,
-    item_factors,
-    best_items,
-    best_predictions,
-):
-    """The items with the highest predictions for each user; of equal ones the lower index first.
+def _sift(items, predictions, row, n, item, prediction):
+    """Put an entry into a row's heap of n in the place of its root, which is the worst of all."""
+    at = 0
+    while True:
+        child = 2 * at + 1
+        if child >= n:
+            break
+        other = child + 1
+        if other < n and _is_worse(
+            items[row, other], predictions[row, other], items[row, child], predictions[row, child]
+        ):
+            child = other
+        if not _is_worse(items[row, child], predictions[row, child], item, prediction):
+            break
+        items[row, at] = items[row, child]
+        predictions[row, at] = predictions[row, child]
+        at = child
+    items[row, at] = item
+    predictions[row, at] = prediction
 
-    The scores only narrow the choice: they may come from a library that rounds as it pleases.
-    All items that could be among the best are predicted anew, exactly as `predict_block` does.
+
+@compiled
+def _sort_best_first(items, predictions):
+    """Sort each row's heap, whose root is the worst."""
+    for row in range(items.shape[0]):
+        for end in range(items.shape[1] - 1, 0, -1):
+            item, prediction = items[row, end], predictions[row, end]
+            items[row, end], predictions[row, end] = items[row, 0], predictions[row, 0]
+            _sift(items, predictions, row, end, item, prediction)
+
+
+@compiled
+def rank_each_item(users, excluded, parameters, best_items, best_predictions):
+    """The items with the highest predictions for each user: by looking at each of them.
 
     Parameters
     ----------
-    scores : ndarray of shape (n, n_items), float32
-        About b_i + p_u . q_i. Items with minus infinity or NaN are never chosen.
     users : ndarray of shape (n,), int32
-        The user of each row.
-    tolerances : ndarray of shape (n,), float32
-        By how much two scores of a row may be in the wrong order.
-    global_mean : float32
-    user_biases, item_biases, user_factors, item_factors : ndarray, float32
+    excluded : ndarray of shape (n, at least n_items / 8), uint8
+        From `exclude_items`.
+    parameters : tuple of float32 and four ndarray, float32
+        As in `objective.Parameters`.
     best_items : ndarray of shape (n, n_best), int32
-        Written; -1 where a row has fewer items to offer.
+        Written: best first, of equal ones the lower index first; -1 where a row has fewer items
+        to offer. Items whose prediction is minus infinity or NaN are never chosen.
     best_predictions : ndarray of shape (n, n_best), float32
-        Written; minus infinity there.
+        Written: exactly what `predict_block` predicts; minus infinity there.
     """
+    global_mean, user_biases, item_biases, user_factors, item_factors = parameters
     n_best = best_items.shape[1]
-    heap = np.empty(n_best, dtype=np.float32)
+    best_items[:] = -1
+    best_predictions[:] = -np.inf
     for row in range(users.size):
-        bound = _nth_largest(scores[row], heap) - tolerances[row]
-        candidates = np.flatnonzero((scores[row] >= bound) & (scores[row] > -np.inf))
-        predictions = np.empty(candidates.size, dtype=np.float32)
-        for at in range(candidates.size):
-            predictions[at] = _predict(
-                users[row],
-                candidates[at],
-                global_mean,
-                user_biases,
-                item_biases,
-                user_factors,
-                item_factors,
+        for i in range(item_biases.size):
+            if excluded[row, i >> 3] >> (i & 7) & 1:
+                continue
+            prediction = _predict(
+                users[row], i, global_mean, user_biases, item_biases, user_factors, item_factors
             )
-        order = np.argsort(-predictions, kind="mergesort")[:n_best]
-        best_items[row, : order.size] = candidates[order]
-        best_predictions[row, : order.size] = predictions[order]
-        best_items[row, order.size :] = -1
-        best_predictions[row, order.size :] = -np.inf
+            if _is_worse(best_items[row, 0], best_predictions[row, 0], i, prediction):
+                _sift(best_items, best_predictions, row, n_best, i, prediction)
+    _sort_best_first(best_items, best_predictions)
+
+
+@compiled
+def pack_items(order, item_biases, item_factors, panels):
+    """Lay items out for `rank_items`.
+
+    Parameters
+    ----------
+    order : ndarray of shape (n_items,), int32
+    item_biases : ndarray of shape (n_items,), float32
+    item_factors : ndarray of shape (n_items, n_factors), float32
+    panels : ndarray of shape (n_items / TILE_ITEMS rounded up, n_factors + 1, TILE_ITEMS), float32
+        Written: the biases of so many items, in that order, then their factors, one after another.
+    """
+    panels[-1] = 0.0
+    panels[-1, 0] = -np.inf  # of places without an item
+    for at in range(order.size):
+        panel, lane = divmod(at, TILE_ITEMS)
+        i = order[at]
+        panels[panel, 0, lane] = item_biases[i]
+        for f in range(item_factors.shape[1]):
+            panels[panel, f + 1, lane] = item_factors[i, f]
+
+
+@compiled
+def rank_items(
+    users, tolerances, excluded, order, panels, parameters, best_items, best_predictions
+):
+    """The same as `rank_each_item`, for many users.
+
+    Scores are computed tile by tile, as fast as the processor multiplies. They round as they
+    please: only items whose score is, within the tolerance, as good as the worst of a user's best
+    so far are predicted exactly.
+
+    Parameters
+    ----------
+    users : ndarray of shape (n,), int32
+    tolerances : ndarray of shape (n,), float32
+        How far scores and predictions may be apart, apart from mean and user bias.
+    excluded : ndarray of shape (n, at least n_items / 8), uint8
+    order, panels : ndarray
+        As in `pack_items`. The sooner good items come, the fewer have to be predicted.
+    parameters : tuple of float32 and four ndarray, float32
+    best_items : ndarray of shape (n, n_best), int32
+    best_predictions : ndarray of shape (n, n_best), float32
+    """
+    global_mean, user_biases, item_biases, user_factors, item_factors = parameters
+    n_factors = user_factors.shape[1]
+    n_best = best_items.shape[1]
+    rows = np.empty((TILES_PER_GROUP, n_factors, TILE_USERS), dtype=np.float32)
+    thresholds = np.empty(GROUP_USERS, dtype=np.float32)
+    scores = np.empty((TILE_USERS, TILE_ITEMS), dtype=np.float32)
+    best_items[:] = -1
+    best_predictions[:] = -np.inf
+    for start in range(0, users.size, GROUP_USERS):
+        n_rows = min(GROUP_USERS, users.size - start)
+        thresholds[:n_rows] = _LOWEST
+        thresholds[n_rows:] = np.inf
+        for row in range(GROUP_USERS):
+            u = users[start + min(row, n_rows - 1)]
+            for f in range(n_factors):
+                rows[row // TILE_USERS, f, row % TILE_USERS] = user_factors[u, f]
+        for panel in range(panels.shape[0]):
+            for tile in range((n_rows + TILE_USERS - 1) // TILE_USERS):
+                rows_reached = score_tile(rows, tile, panels, panel, thresholds, scores)
+                if not rows_reached:
+                    continue
+                for r in range(TILE_USERS):
+                    if not rows_reached >> r & 1:
+                        continue
+                    row = tile * TILE_USERS + r
+                    at = start + row
+                    u = users[at]
+                    for lane in range(TILE_ITEMS):
+                        if not scores[r, lane] >= thresholds[row]:
+                            continue
+                        i = order[panel * TILE_ITEMS + lane]
+                        if excluded[at, i >> 3] >> (i & 7) & 1:
+                            continue
+                        prediction = _predict(
+                            u, i, global_mean, user_biases, item_biases, user_factors, item_factors
+                        )
+                        if _is_worse(best_items[at, 0], best_predictions[at, 0], i, prediction):
+                            _sift(best_items, best_predictions, at, n_best, i, prediction)
+                            root = best_predictions[at, 0] - (global_mean + user_biases[u])
+                            thresholds[row] = max(root - tolerances[at], _LOWEST)
+    _sort_best_first(best_items, best_predictions)

@@ -5,7 +5,7 @@ from funksvd.ratings.labels import as_labels, find
 from funksvd.ratings.options import ReadOptions
 from funksvd.ratings.output import write_table
 from funksvd.ratings.ratings import Ratings
-from funksvd.ratings.reading import read_ids, read_pairs, read_ratings
+from funksvd.ratings.reading import read_coded_pairs, read_ids, read_pairs, read_ratings
 from funksvd.ratings.report import BadRow, ReadReport
 from funksvd.ratings.splits import random_part, random_split
 from funksvd.ratings.titles import read_titles
@@ -21,6 +21,7 @@ __all__ = [
     "find",
     "random_part",
     "random_split",
+    "read_coded_pairs",
     "read_ids",
     "read_pairs",
     "read_ratings",

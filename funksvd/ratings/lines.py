@@ -10,6 +10,8 @@ import io
 import re
 from collections.abc import Iterable, Iterator
 
+import numpy as np
+
 from funksvd.errors import RatingsError
 from funksvd.ratings.files import BLOCK_SIZE, Source, damage_explained
 from funksvd.ratings.layout import Layout
@@ -146,12 +148,9 @@ def single_blanks(block: bytes) -> bytes:
 
 def _without_movie_lines(parts: Iterable[bytes], notes: Notes, file: str) -> Iterator[bytes]:
     for part in parts:
-        may_be_blank = part[:1] in b" \t\r\n" or any(
-            start in part for start in (b"\n\n", b"\n\r", b"\n ", b"\n\t")
-        )
-        block = _BLANK_LINES.sub(b"", part) if may_be_blank else part
+        block = _BLANK_LINES.sub(b"", part) if _may_hold_blank_lines(part) else part
         kept, position = [], 0
-        for match in MOVIE_LINE.finditer(block):
+        for match in _movie_lines(block):
             before = block[position : match.start()]
             notes.add(before.count(b"\n"), file)
             kept.append(before)
@@ -160,3 +159,19 @@ def _without_movie_lines(parts: Iterable[bytes], notes: Notes, file: str) -> Ite
         notes.add(block.count(b"\n", position), file)
         kept.append(block[position:])
         yield b"".join(kept)
+
+
+def _may_hold_blank_lines(lines: bytes) -> bool:
+    text = np.frombuffer(lines, np.uint8)
+    starts_blank = (text[1:] <= ord(" ")) & (text[:-1] == ord("\n"))
+    return lines[:1] <= b" " or bool(starts_blank.any())
+
+
+def _movie_lines(lines: bytes) -> Iterator[re.Match[bytes]]:
+    """The same as `MOVIE_LINE.finditer(lines)`, at a glance where few lines have a colon."""
+    colon = lines.find(b":")
+    while colon >= 0:
+        match = MOVIE_LINE.match(lines, lines.rfind(b"\n", 0, colon) + 1)
+        if match:
+            yield match
+        colon = lines.find(b":", colon + 1)

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -102,10 +102,42 @@ def read_pairs(
     RatingsError
         As for `read_ratings`.
     """
+    pairs = read_coded_pairs(source, options, **overrides)
+    users, items = pairs.user_ids[pairs.user_index], pairs.item_ids[pairs.item_index]
+    return users, items, pairs.report
+
+
+class CodedPairs(NamedTuple):
+    """Pairs as rows of id arrays.
+
+    Parameters
+    ----------
+    user_ids, item_ids : ndarray of shape (n_users,) and (n_items,), int64 or object (str)
+        Sorted, distinct.
+    user_index, item_index : ndarray of shape (n_rows,), int32
+    report : ReadReport
+    """
+
+    user_ids: np.ndarray
+    user_index: np.ndarray
+    item_ids: np.ndarray
+    item_index: np.ndarray
+    report: ReadReport
+
+
+def read_coded_pairs(
+    source: Any, options: ReadOptions | None = None, **overrides: Any
+) -> CodedPairs:
+    """The same as `read_pairs`, with each id once: many text ids take less time and memory.
+
+    Raises
+    ------
+    RatingsError
+        As for `read_ratings`.
+    """
     parts, report = _read(source, ("user", "item"), _merged(options, overrides))
-    user_ids, user_index = _joined_ids(parts, "user", report)
-    item_ids, item_index = _joined_ids(parts, "item", report)
-    return user_ids[user_index], item_ids[item_index], report
+    ids = (*_joined_ids(parts, "user", report), *_joined_ids(parts, "item", report))
+    return CodedPairs(*ids, report)
 
 
 def read_ids(

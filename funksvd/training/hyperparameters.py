@@ -75,7 +75,14 @@ class Hyperparameters:
 
     def check(self) -> None:
         """Raise `FunkSVDError`, naming the first hyperparameter that is out of its range."""
-        limits = {"n_factors": 1, "n_epochs": 1, "patience": 1, "ensemble": 1, "seed": 0, "n_threads": 1}
+        limits = {
+            "n_factors": 1,
+            "n_epochs": 1,
+            "patience": 1,
+            "ensemble": 1,
+            "seed": 0,
+            "n_threads": 1,
+        }
         for name, low in limits.items():
             value = getattr(self, name)
             if name == "n_threads" and value is None:

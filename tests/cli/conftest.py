@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import pytest
 
+from funksvd.warming import warm_up
 from funksvd_cli.main import run
 
 QUICK = ("-k", "4", "--n-epochs", "4", "--learning-rate", "0.1")
@@ -16,6 +17,12 @@ class Result(NamedTuple):
     code: int
     out: str
     err: str
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled():
+    """Kernels are there already: nothing is said of compiling them."""
+    warm_up([4, 64])
 
 
 @pytest.fixture

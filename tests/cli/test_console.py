@@ -1,8 +1,11 @@
 """Tables for people."""
 
+import io
 import os
 import sys
+import time
 
+import numpy as np
 import pytest
 
 from funksvd_cli.console import Output
@@ -60,3 +63,71 @@ def test_json_is_json(capsys):
     assert capsys.readouterr().out == '{\n  "título": 1.5\n}\n'
     with pytest.raises(ValueError, match="JSON"):
         Output(as_json=True).json(float("nan"))
+
+
+class Terminal(io.StringIO):
+    """What a terminal would be sent."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def on_terminal(monkeypatch):
+    """Make standard error a terminal and let everything take long; to be called in the test."""
+
+    def replace():
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setattr("funksvd_cli.console.SOON", 0.0)
+        monkeypatch.setattr(sys, "stderr", Terminal())
+        return sys.stderr
+
+    return replace
+
+
+BATCHES = [{"n": np.arange(7)}, {"n": np.arange(3)}]
+
+
+def test_progress_passes_batches_on_and_shows_a_bar(on_terminal, capsys):
+    terminal, output = on_terminal(), Output()
+    for number, batch in enumerate(output.progress("Writing", BATCHES, 10)):
+        assert batch is BATCHES[number]
+    assert "Writing" in terminal.getvalue()
+    assert "━" in terminal.getvalue()
+    assert output.live is None
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("way", ["quiet", "json", "quick", "no terminal", "dumb"])
+def test_there_is_no_bar_where_none_is_wanted(on_terminal, monkeypatch, way):
+    terminal = on_terminal()
+    if way == "no terminal":
+        monkeypatch.setattr(terminal, "isatty", lambda: False)
+    if way == "dumb":
+        monkeypatch.setenv("TERM", "dumb")
+    if way == "quick":
+        monkeypatch.setattr("funksvd_cli.console.SOON", 60.0)
+    output = Output(quiet=way == "quiet", as_json=way == "json")
+    assert list(output.progress("Writing", BATCHES, 10)) == BATCHES
+    with output.busy("Reading"):
+        pass
+    assert terminal.getvalue() == ""
+
+
+def test_busy_says_with_what(on_terminal):
+    terminal, output = on_terminal(), Output()
+    with output.busy("Reading"):
+        while output.live is None:
+            time.sleep(0.001)
+    assert "Reading" in terminal.getvalue()
+    assert output.live is None
+
+
+def test_compiling_is_said_above_what_is_moving(on_terminal):
+    terminal, output = on_terminal(), Output()
+    with output.busy("Reading"):
+        while output.live is None:
+            time.sleep(0.001)
+        output._tell_once("kernel")
+        output._tell_once("another")
+    assert terminal.getvalue().count("Compiling kernels (once; kept in ") == 1

@@ -56,8 +56,11 @@ def test_without_a_refit_the_validation_part_is_left_out_too(cli, here, quick):
         everything.item_ids[everything.item_index].tolist(),
         strict=True,
     )
-    [batch] = model.recommend_all(n=1000)
-    recommended = set(zip(batch["user"].tolist(), batch["item"].tolist(), strict=True))
+    recommended = {
+        pair
+        for batch in model.recommend_all(n=1000)
+        for pair in zip(batch["user"].tolist(), batch["item"].tolist(), strict=True)
+    }
     assert not recommended & set(pairs)
     assert len(recommended) > 100_000
 

@@ -20,20 +20,42 @@ def ref_biases(ratings, user_damping, item_damping):
     return solution[:n_users], solution[n_users:]
 
 
-def check_against_normal_equations(ratings, tolerance):
+def check_against_normal_equations(ratings):
     comp = regularized_biases(ratings)
     assert comp.global_mean == pytest.approx(ratings.values.mean(dtype=np.float64))
     ref_users, ref_items = ref_biases(ratings, 7, 3)
-    np.testing.assert_allclose(comp.user_biases, ref_users, atol=tolerance)
-    np.testing.assert_allclose(comp.item_biases, ref_items, atol=tolerance)
+    np.testing.assert_allclose(comp.user_biases, ref_users, atol=1e-6)
+    np.testing.assert_allclose(comp.item_biases, ref_items, atol=1e-6)
 
 
-def test_biases_solve_the_normal_equations(planted):
-    check_against_normal_equations(planted(60, 40, 2, 900, noise=0.5), 1e-5)
+@pytest.mark.parametrize("shape", [(60, 40), (40, 60)], ids=["more users", "more items"])
+def test_biases_solve_the_normal_equations(planted, shape):
+    check_against_normal_equations(planted(*shape, 2, 900, noise=0.5))
 
 
 def test_biases_solve_the_normal_equations_where_popularity_is_skewed(sample):
-    check_against_normal_equations(sample, 1e-3)
+    check_against_normal_equations(sample)
+
+
+def test_biases_are_the_same_bits_for_any_number_of_threads(planted):
+    ratings = planted(150, 20, 2, 2900, noise=0.5)
+    ref = regularized_biases(ratings, n_threads=1)
+    for n_threads in (2, 3):
+        comp = regularized_biases(ratings, n_threads)
+        assert comp.user_biases.tobytes() == ref.user_biases.tobytes()
+        assert comp.item_biases.tobytes() == ref.item_biases.tobytes()
+
+
+def test_biases_solve_the_normal_equations_whatever_the_parts(planted, monkeypatch):
+    ratings = planted(150, 20, 2, 2900, noise=0.5)
+    for ratings_per_sum in (1, 10, 10**6):
+        monkeypatch.setattr("funksvd.evaluation.baselines.RATINGS_PER_SUM", ratings_per_sum)
+        check_against_normal_equations(ratings)
+
+
+def test_without_differences_there_are_no_biases():
+    comp = regularized_biases(Ratings.from_arrays([1, 2, 2], [1, 1, 2], [3.0, 3.0, 3.0]))
+    assert comp.user_biases.tolist() == comp.item_biases.tolist() == [0, 0]
 
 
 def test_biases_by_hand():

@@ -39,6 +39,16 @@ def test_errors_are_summed_in_float64():
     assert comp.mae == pytest.approx(5 - float(np.float32(4.9)), rel=1e-9)
 
 
+def test_figures_do_not_depend_on_the_pieces(monkeypatch):
+    values, predictions = random_case(1001)
+    clusters = np.random.default_rng(1).integers(0, 40, 1001)
+    ref = Errors.of(values, predictions), bootstrap_intervals(values, predictions, clusters)
+    monkeypatch.setattr("funksvd.evaluation.metrics.PIECE", 100)
+    comp = Errors.of(values, predictions), bootstrap_intervals(values, predictions, clusters)
+    np.testing.assert_allclose(comp[0], ref[0], rtol=1e-12)
+    np.testing.assert_allclose(comp[1], ref[1], rtol=1e-12)
+
+
 def ref_intervals(errors, clusters, n_resamples, seed):
     """Draw clusters with replacement and compute both figures of the members: the definition."""
     generator = np.random.default_rng([seed, Stream.BOOTSTRAP])

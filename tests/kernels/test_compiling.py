@@ -8,20 +8,43 @@ from pathlib import Path
 import pytest
 
 import funksvd
-from funksvd.kernels import compiling, scoring, sgd
+from funksvd.kernels import cache_folder, compiling, telling_of_compilation
 
 TRAIN = """
 from funksvd import FunkSVD, Ratings
 FunkSVD(n_factors=2).fit(Ratings.from_arrays([1, 2], [1, 2], [1, 2]))
 """
+IMPORT_ALL = """
+import importlib, pkgutil
+import funksvd, funksvd_cli
+for package in (funksvd, funksvd_cli):
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+from funksvd.kernels.compiling import KERNELS
+assert len(KERNELS) > 10
+print([kernel.__name__ for kernel in KERNELS if kernel.signatures])
+"""
 
 
-@pytest.mark.parametrize(
-    "kernel", [sgd._sgd_block, scoring.predict_block, scoring.exclude_items, scoring.top_items]
-)
-def test_it_is_not_kept_in_the_package(kernel):
-    folder = Path(kernel._cache.cache_path)
-    assert Path(funksvd.__file__).parent not in folder.parents
+@pytest.fixture
+def no_folder(monkeypatch):
+    """There is none to keep compiled code in, so that all is compiled anew."""
+    monkeypatch.setattr(compiling._UserFolderFirst, "_locator_classes", [])
+    monkeypatch.setattr(compiling, "KERNELS", [])
+
+
+@pytest.mark.parametrize("kernel", compiling.KERNELS, ids=lambda kernel: kernel.__name__)
+def test_it_is_kept_in_the_users_folder_and_not_in_the_package(kernel):
+    assert kernel._cache.cache_path == cache_folder()
+    assert Path(funksvd.__file__).parent not in Path(cache_folder()).parents
+
+
+def test_nothing_is_compiled_at_import():
+    result = subprocess.run(
+        [sys.executable, "-c", IMPORT_ALL], capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "[]\n"
 
 
 def test_a_later_process_finds_it(tmp_path):
@@ -34,10 +57,55 @@ def test_a_later_process_finds_it(tmp_path):
     assert written[0] == written[1]
 
 
-def test_without_any_folder_it_compiles_all_the_same(monkeypatch):
-    monkeypatch.setattr(compiling._UserFolderFirst, "_locator_classes", [])
+def test_a_change_in_another_kernels_file_is_noticed(tmp_path):
+    (tmp_path / "outer.py").write_text(
+        "from funksvd.kernels.compiling import compiled\n"
+        "from inner import step\n"
+        "@compiled\n"
+        "def twice(x):\n"
+        "    return step(step(x))\n"
+        "print(twice(1))\n"
+    )
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    for by in (1, 10):
+        (tmp_path / "inner.py").write_text(
+            "from funksvd.kernels.compiling import compiled\n"
+            "@compiled\n"
+            "def step(x):\n"
+            f"    return x + {by}\n"
+        )
+        result = subprocess.run(
+            [sys.executable, "outer.py"], cwd=tmp_path, env=environment, capture_output=True
+        )
+        assert int(result.stdout) == 1 + 2 * by, result.stderr
+    assert list(tmp_path.rglob("outer.twice*.nbi"))
+
+
+def test_without_any_folder_it_compiles_all_the_same(no_folder):
     double = compiling.compiled(lambda x: 2 * x)
     assert double(21) == 42
+    assert cache_folder() is None
+
+
+def test_compilation_is_told_of_once_and_not_its_parts(no_folder):
+    def step(x):
+        return x + 1
+
+    inner = compiling.compiled(step)
+
+    def twice(x):
+        return inner(inner(x))
+
+    outer = compiling.compiled(twice)
+    told = []
+    with telling_of_compilation(told.append):
+        outer(1)
+        outer(2)
+        assert told == ["twice"]
+        outer(1.5)
+        inner(1.5)  # compiled as a part of the other
+    inner(1j)  # after that
+    assert told == ["twice", "twice"]
 
 
 def test_a_full_disk_does_no_harm(monkeypatch, tmp_path):

@@ -59,8 +59,10 @@ def test_rows_short_and_long(n_columns, distinct, n_threads):
 
 
 def test_a_row_after_one_that_repeats_is_not_confused_by_it():
-    rows = [0] * 5 + [1] * 4 + [2] * 4
-    assert_grouped(rows, [70, 3, 70, 3, 1, 9, 8, 2, 1, 70, 3, 2, 1], 3, 1)
+    n_rows = 100  # several to a task
+    columns = [[70, 3, 70, 3, 1], [9, 8, 2, 1]] * (n_rows // 2)
+    rows = np.repeat(np.arange(n_rows), [len(one) for one in columns])
+    assert_grouped(rows, np.concatenate(columns), n_rows, 1)
 
 
 @pytest.mark.parametrize(

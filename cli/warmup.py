@@ -1,0 +1,61 @@
+"""`funksvd warmup`: compiling ahead of time."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+
+import click
+
+from .console import Output
+from .options import output_options
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  funksvd warmup
+  funksvd warmup -k 32 -k 128"""
+)
+@click.option(
+    "--n-factors",
+    "-k",
+    type=int,
+    multiple=True,
+    default=(64,),
+    show_default="64",
+    help="Length of the factor vectors to prepare for; may be given several times.",
+)
+@output_options
+def warmup(n_factors: tuple[int, ...], quiet: bool, as_json: bool) -> None:
+    """Compile all kernels now, not at their first use.
+
+    For instance while a container is built. Compiled code is kept in a folder of the user's
+    (NUMBA_CACHE_DIR names another one), and is found there by later processes.
+    """
+    from funksvd.kernels import cache_folder
+    from funksvd.warming import warm_up
+
+    output = Output(quiet, as_json)
+    started = time.perf_counter()
+    with output.busy("Compiling"):
+        compiled = warm_up(n_factors)
+    seconds = time.perf_counter() - started
+    folder = cache_folder()
+    if as_json:
+        output.json({"compiled": compiled, "folder": folder, "seconds": seconds})
+    elif compiled:
+        kernels = [
+            name if times == 1 else f"{name} ({times} kinds)"
+            for name, times in Counter(name.strip("_") for name in compiled).items()
+        ]
+        output.note(f"Compiled {', '.join(kernels)} in {seconds:.1f} s")
+    else:
+        output.note("Nothing to do: all kernels are compiled already")
+    if folder is not None:
+        output.note(f"They are kept in {folder}")
+    elif compiled:
+        output.warn(
+            "they cannot be kept, so that each process will compile them again: no folder can be "
+            "written to; name one in NUMBA_CACHE_DIR"
+        )

@@ -1,0 +1,64 @@
+"""Compiling ahead of time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from funksvd import gradcheck
+from funksvd.kernels import rows_with_repeats, telling_of_compilation
+from funksvd.model import FunkSVD
+from funksvd.ratings import Ratings
+
+MANY_USERS = 300_000
+"""So many that the places of a group's users take more than 16 bits."""
+
+
+def warm_up(n_factors: Sequence[int] = (64,)) -> list[str]:
+    """Compile every kernel, so that no later process has to.
+
+    Everything that needs a kernel is done once, with little data. What was compiled before is
+    found in the cache.
+
+    Parameters
+    ----------
+    n_factors : sequence of int
+        Lengths of factor vectors to prepare for: training is compiled for each multiple of 16
+        that they are rounded up to.
+
+    Returns
+    -------
+    list of str
+        Names of the functions that had to be compiled, one for each kind of arguments.
+
+    Raises
+    ------
+    FunkSVDError
+        If one of `n_factors` is less than 1.
+    """
+    compiled: list[str] = []
+    with telling_of_compilation(compiled.append):
+        for length in n_factors:
+            FunkSVD(n_factors=length).check()
+        for ratings in (_random_ratings(40, 30, 400), _random_ratings(MANY_USERS, 10, MANY_USERS)):
+            for length in n_factors:
+                model = FunkSVD(n_factors=length, n_epochs=1, validation_fraction=0.1)
+                model.fit(ratings)
+        training = ratings.subset(np.arange(1000))
+        model.evaluate(ratings.subset(np.arange(1000, 1100)), training=training)
+        for users in (ratings.user_ids[:1], ratings.user_ids[:100]):
+            list(model.recommend_all(users, 3))
+        rows_with_repeats(model.seen.indptr, model.seen.items)
+        for objective in gradcheck.OBJECTIVES.values():
+            gradcheck.compare(objective, gradcheck.random_problem(objective))
+    return compiled
+
+
+def _random_ratings(n_users: int, n_items: int, n_ratings: int) -> Ratings:
+    """Each user has rated something, and each item has been rated."""
+    random = np.random.default_rng(0)
+    at = np.arange(n_ratings)
+    return Ratings.from_arrays(
+        at % n_users, (at + at // n_users) % n_items, random.integers(1, 6, n_ratings)
+    )
