@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from funksvd import ReadOptions
+    from funksvd import FunkSVD, ReadOptions
 
 DEFAULT_MODEL = "model.funksvd"
 
@@ -58,10 +58,56 @@ READING_NAMES = (
     "on_bad_rows",
 )
 
+TRAINING = (
+    click.option(
+        "--n-factors", "-k", type=int, help="Length of the factor vectors.  [default: 64]"
+    ),
+    click.option("--n-epochs", type=int, help="Passes over the ratings, at most.  [default: 100]"),
+    click.option("--learning-rate", type=float, help="Step size at first.  [default: 0.03]"),
+    click.option(
+        "--learning-rate-decay",
+        type=float,
+        help="What it is multiplied by an epoch.  [default: 0.85]",
+    ),
+    click.option(
+        "--reg", type=float, help="Regularization of the factors.  [default: by the data]"
+    ),
+    click.option("--bias-reg", type=float, help="Regularization of the biases.  [default: 0.05]"),
+    click.option("--no-biases", is_flag=True, help="Leave out mean and biases: Funk's original."),
+    click.option("--init-std", type=float, help="Spread of the initial factors.  [default: 0.02]"),
+    click.option(
+        "--patience", type=int, help="Epochs to wait for a better validation RMSE.  [default: 5]"
+    ),
+    click.option(
+        "--ensemble", type=int, help="Models whose mean is the model; slower, better.  [default: 1]"
+    ),
+    click.option("--seed", type=int, help="Same seed, same model, bit for bit.  [default: 0]"),
+    click.option(
+        "--valid-fraction",
+        type=click.FloatRange(0, 1, max_open=True),
+        default=0.05,
+        show_default=True,
+        help="Part that decides when to stop; 0: run all epochs.",
+    ),
+    click.option(
+        "--refit/--no-refit",
+        default=True,
+        show_default=True,
+        help="Train again with the validation ratings for the best number of epochs.",
+    ),
+)
+
 
 def reading_options(command: Callable) -> Callable:
     """How ratings files are read."""
     for option in reversed(READING):
+        command = option(command)
+    return command
+
+
+def training_options(command: Callable) -> Callable:
+    """The hyperparameters."""
+    for option in reversed(TRAINING):
         command = option(command)
     return command
 
@@ -101,6 +147,22 @@ def take_read_options(options: dict[str, Any]) -> ReadOptions:
     from funksvd import ReadOptions
 
     return ReadOptions(**{name: options.pop(name) for name in READING_NAMES})
+
+
+def new_model(options: dict[str, Any]) -> FunkSVD:
+    """An unfitted model with the hyperparameters that were given."""
+    from funksvd import FunkSVD
+
+    model = FunkSVD(
+        biases=not options["no_biases"],
+        refit=options["refit"],
+        n_threads=options["threads"],
+        validation_fraction=options["valid_fraction"],
+    )
+    given = {name: options[name] for name in model.get_params() if options.get(name) is not None}
+    model.set_params(**given)
+    model.check()
+    return model
 
 
 def refuse_to_overwrite(path: str | None, inputs: Iterable[str | None]) -> None:

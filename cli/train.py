@@ -17,11 +17,13 @@ from .console import (
 )
 from .options import (
     DEFAULT_MODEL,
+    new_model,
     output_options,
     reading_options,
     refuse_to_overwrite,
     take_read_options,
     threads_option,
+    training_options,
 )
 
 if TYPE_CHECKING:
@@ -47,23 +49,7 @@ Examples:
     show_default=True,
     help="Where to save the model.",
 )
-@click.option("--n-factors", "-k", type=int, help="Length of the factor vectors.  [default: 64]")
-@click.option("--n-epochs", type=int, help="Passes over the ratings, at most.  [default: 100]")
-@click.option("--learning-rate", type=float, help="Step size at first.  [default: 0.03]")
-@click.option(
-    "--learning-rate-decay", type=float, help="What it is multiplied by an epoch.  [default: 0.85]"
-)
-@click.option("--reg", type=float, help="Regularization of the factors.  [default: by the data]")
-@click.option("--bias-reg", type=float, help="Regularization of the biases.  [default: 0.05]")
-@click.option("--no-biases", is_flag=True, help="Leave out mean and biases: Funk's original.")
-@click.option("--init-std", type=float, help="Spread of the initial factors.  [default: 0.02]")
-@click.option(
-    "--patience", type=int, help="Epochs to wait for a better validation RMSE.  [default: 5]"
-)
-@click.option(
-    "--ensemble", type=int, help="Models whose mean is the model; slower, better.  [default: 1]"
-)
-@click.option("--seed", type=int, help="Same seed, same model, bit for bit.  [default: 0]")
+@training_options
 @click.option("--test", "test_file", metavar="FILE", help="Test ratings, instead of a random part.")
 @click.option(
     "--test-fraction",
@@ -73,19 +59,6 @@ Examples:
     help="Part to test on; 0: none.",
 )
 @click.option("--valid", "valid_file", metavar="FILE", help="Validation ratings, likewise.")
-@click.option(
-    "--valid-fraction",
-    type=click.FloatRange(0, 1, max_open=True),
-    default=0.05,
-    show_default=True,
-    help="Part that decides when to stop; 0: run all epochs.",
-)
-@click.option(
-    "--refit/--no-refit",
-    default=True,
-    show_default=True,
-    help="Train again with the validation ratings for the best number of epochs.",
-)
 @click.option("--no-seen", is_flag=True, help="Do not save which pairs were rated (smaller file).")
 @threads_option
 @reading_options
@@ -103,7 +76,7 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
 
     from .progress import TrainingProgress
 
-    output = Output(options.pop("quiet"), options.pop("as_json"))
+    output = Output.of(options)
     read_options = take_read_options(options)
     model_path, with_seen = options.pop("output"), not options.pop("no_seen")
     _check_writable(model_path, (*ratings, options["test_file"], options["valid_file"]))
@@ -116,7 +89,7 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
         report_reading(output, found.report)
         return found
 
-    model = _new_model(options)
+    model = new_model(options)
     everything = read(list(ratings))
     output.note(describe_ratings(everything))
     holdout = hold_out(
@@ -163,21 +136,6 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
     if evaluation:
         warn_of_doubts(output, evaluation)
     return INTERRUPTED if interrupted else 0
-
-
-def _new_model(options: dict[str, Any]) -> FunkSVD:
-    from funksvd import FunkSVD
-
-    model = FunkSVD(
-        biases=not options["no_biases"],
-        refit=options["refit"],
-        n_threads=options["threads"],
-        validation_fraction=options["valid_fraction"],
-    )
-    given = {name: options[name] for name in model.get_params() if options.get(name) is not None}
-    model.set_params(**given)
-    model.check()
-    return model
 
 
 def _check_writable(path: str, inputs: tuple[str | None, ...]) -> None:

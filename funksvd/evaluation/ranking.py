@@ -1,0 +1,331 @@
+"""How good the best items are that a model names for each user."""
+
+from __future__ import annotations
+
+import numbers
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from funksvd.errors import FunkSVDError, RatingsError
+from funksvd.evaluation.baselines import regularized_biases
+from funksvd.evaluation.metrics import MAX_CLUSTERS, N_RESAMPLES, Interval
+from funksvd.evaluation.topn import METRICS, RankingMetrics, ranking_metrics
+from funksvd.kernels import add_residuals
+from funksvd.objective import Parameters
+from funksvd.ratings import Ratings
+from funksvd.scoring import UserItems, best_items
+from funksvd.streams import Stream, generator
+
+
+class Fitted(Protocol):
+    """What is asked of a model; `FunkSVD` has it."""
+
+    parameters: Parameters
+    user_ids: np.ndarray
+    item_ids: np.ndarray
+    seen: UserItems | None
+    seed: int
+
+    def thread_count(self) -> int:
+        """Threads to use."""
+
+
+@dataclass(frozen=True)
+class RankingQuality:
+    """How good one recommender's best items are.
+
+    Parameters
+    ----------
+    means : RankingMetrics
+        Each user counts the same.
+    intervals : dict of str to Interval
+        95 % bootstrap intervals of the means; users are drawn.
+    coverage : float
+        Share of the catalogue, the items that were learned from, that is among the best items of
+        at least one of the users.
+    """
+
+    means: RankingMetrics
+    intervals: dict[str, Interval]
+    coverage: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON."""
+        return {
+            **self.means._asdict(),
+            "intervals": {name: list(interval) for name, interval in self.intervals.items()},
+            "coverage": self.coverage,
+        }
+
+
+@dataclass(frozen=True)
+class RankingEvaluation:
+    """How good a model's best items are, among all items that a user has not rated in training.
+
+    A relevant item that the model does not know is missed: it counts in R (`RankingMetrics`).
+
+    Parameters
+    ----------
+    n_best : int
+        How many items are named for each user.
+    relevant_from : float or None
+        A test rating of at least so much makes its item relevant; None stands for the mean of the
+        user's own training ratings.
+    n_users : int
+        Users that count: known to the model and with a relevant item.
+    users_without_relevant : int
+        Users with test ratings that the model knows, but none of them relevant; left out.
+    unknown_users : int
+        Users with test ratings that the model does not know; left out.
+    n_items : int
+        Size of the catalogue.
+    n_relevant : int
+        Relevant items of all users that count.
+    unknown_items : float
+        Share of them that the model does not know.
+    model : RankingQuality
+    baselines : dict of str to RankingQuality
+        Those of simpler recommenders: "most_popular", by the number of training ratings, and
+        "regularized_biases", by the item's bias, which is the same as by mu + b_u + b_i.
+    """
+
+    n_best: int
+    relevant_from: float | None
+    n_users: int
+    users_without_relevant: int
+    unknown_users: int
+    n_items: int
+    n_relevant: int
+    unknown_items: float
+    model: RankingQuality
+    baselines: dict[str, RankingQuality] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON."""
+        plain = {name: value for name, value in vars(self).items() if name != "model"}
+        if self.relevant_from is None:
+            plain["relevant_from"] = "user mean"
+        plain["baselines"] = {name: quality.to_dict() for name, quality in self.baselines.items()}
+        return {**plain, **self.model.to_dict()}
+
+
+def evaluate_ranking(
+    model: Fitted,
+    ratings: Ratings,
+    *,
+    training: Ratings | None = None,
+    n_best: int = 10,
+    relevant_from: float | None = None,
+) -> RankingEvaluation:
+    """How well a model puts the items first that users will like.
+
+    The best items of a user are taken from all items that the model knows and that the user has
+    not rated in training; of equally good ones the one with the lower id comes first. Items
+    that the user has not rated at all count as not relevant, which makes every figure too low,
+    for every recommender.
+
+    Parameters
+    ----------
+    model : FunkSVD
+        Fitted.
+    ratings : Ratings
+        Ones the model has not learned from. Pairs that it has learned from are passed over.
+    training : Ratings, optional
+        What it has learned from. By default the model's own record of the pairs; then there are
+        no baselines, and `relevant_from` must be given.
+    n_best : int
+        How many items to name for each user.
+    relevant_from : float, optional
+        A rating of at least so much makes an item relevant; by default the mean of the user's own
+        training ratings.
+
+    Raises
+    ------
+    FunkSVDError
+        If `n_best` is less than 1, or it is not known what the model has learned from.
+    RatingsError
+        If no user that the model knows has a relevant item.
+    """
+    if not isinstance(n_best, numbers.Integral) or n_best < 1:
+        raise FunkSVDError(f"n_best must be a whole number of at least 1, not {n_best!r}")
+    n_threads = model.thread_count()
+    if training is not None:
+        training = _over_ids_of(model, training)
+        seen = UserItems.of(
+            training.user_index, training.item_index, len(model.user_ids), n_threads
+        )
+    elif model.seen is None:
+        raise FunkSVDError(
+            "the model was saved without the pairs it has seen, so they cannot be left out of its "
+            "best items; give the ratings it was trained on"
+        )
+    else:
+        seen = model.seen
+    relevant = _relevant(model, ratings, training, seen, relevant_from)
+    recommenders = {"model": model.parameters}
+    if training is not None:
+        counts = np.bincount(training.item_index, minlength=training.n_items)
+        # Places among the distinct counts: single-precision floats hold them exactly.
+        places = np.unique(counts, return_inverse=True)[1]
+        recommenders["most_popular"] = _by_item(places, training.n_users)
+        item_biases = regularized_biases(training, n_threads).item_biases
+        recommenders["regularized_biases"] = _by_item(item_biases, training.n_users)
+    n_relevant = int(relevant.counts.sum())
+    qualities = _qualities(recommenders, relevant, seen, n_best, n_threads, model.seed)
+    return RankingEvaluation(
+        n_best=n_best,
+        relevant_from=relevant_from,
+        n_users=len(relevant.users),
+        users_without_relevant=relevant.n_without,
+        unknown_users=relevant.n_unknown,
+        n_items=len(model.item_ids),
+        n_relevant=n_relevant,
+        unknown_items=(n_relevant - len(relevant.items.items)) / n_relevant,
+        model=qualities.pop("model"),
+        baselines=qualities,
+    )
+
+
+class _Relevant(NamedTuple):
+    """The items that are to be found, in the model's indices."""
+
+    users: np.ndarray  # those with a relevant item
+    counts: np.ndarray  # how many each of them has, known to the model or not
+    items: UserItems  # those that the model knows, of all users
+    n_without: int
+    n_unknown: int
+
+
+def _relevant(
+    model: Fitted,
+    ratings: Ratings,
+    training: Ratings | None,
+    seen: UserItems,
+    relevant_from: float | None,
+) -> _Relevant:
+    n_users = len(model.user_ids)
+    user_index, item_index = ratings.index_for(model.user_ids, model.item_ids)
+    unknown = np.unique(ratings.user_index[user_index < 0])
+    is_new = (user_index >= 0) & ~seen.contains(user_index, item_index, model.thread_count())
+    users, items, values = user_index[is_new], item_index[is_new], ratings.values[is_new]
+    if relevant_from is None:
+        if training is None:
+            raise FunkSVDError(
+                "the model's training ratings are not there, and so not the users' means: say from "
+                "which rating on an item is relevant (relevant_from, --relevant-from)"
+            )
+        is_relevant = values >= _user_means(training)[users]
+    else:
+        is_relevant = values >= relevant_from
+    users, items = users[is_relevant], items[is_relevant]
+    counts = np.bincount(users, minlength=n_users)
+    n_known = np.count_nonzero(np.bincount(user_index[user_index >= 0], minlength=n_users))
+    if not len(users):
+        raise RatingsError(
+            f"{ratings.source}: no user has a relevant item: of {n_known:,} users that the model "
+            "knows, none has a new rating of "
+            + ("at least their mean" if relevant_from is None else f"at least {relevant_from:g}")
+        )
+    return _Relevant(
+        users=np.flatnonzero(counts).astype(np.int32),
+        counts=counts[counts > 0],
+        items=UserItems.of(users, items, n_users),
+        n_without=int(n_known - np.count_nonzero(counts)),
+        n_unknown=len(unknown),
+    )
+
+
+def _over_ids_of(model: Fitted, ratings: Ratings) -> Ratings:
+    """The ratings in the model's indices, as far as it knows both ids."""
+    user_index, item_index = ratings.index_for(model.user_ids, model.item_ids)
+    known = (user_index >= 0) & (item_index >= 0)
+    return replace(
+        ratings,
+        user_index=user_index[known],
+        item_index=item_index[known],
+        values=ratings.values[known],
+        user_ids=model.user_ids,
+        item_ids=model.item_ids,
+        timestamps=None,
+    )
+
+
+def _user_means(ratings: Ratings) -> np.ndarray:
+    """The mean of each user's ratings; NaN, which nothing reaches, where there are none."""
+    sums = np.zeros(ratings.n_users)
+    add_residuals(ratings.user_index, ratings.values, 0.0, sums)
+    counts = np.bincount(ratings.user_index, minlength=ratings.n_users)
+    return np.divide(sums, counts, out=np.full(ratings.n_users, np.nan), where=counts > 0)
+
+
+def _by_item(scores: np.ndarray, n_users: int) -> Parameters:
+    """A model that finds the same items best for every user."""
+    return Parameters(
+        0.0,
+        np.zeros(n_users, np.float32),
+        scores.astype(np.float32),
+        np.zeros((n_users, 0), np.float32),
+        np.zeros((len(scores), 0), np.float32),
+    )
+
+
+def _qualities(
+    recommenders: dict[str, Parameters],
+    relevant: _Relevant,
+    seen: UserItems,
+    n_best: int,
+    n_threads: int,
+    seed: int,
+) -> dict[str, RankingQuality]:
+    figures, coverages = [], []
+    for parameters in recommenders.values():
+        metrics, start = np.empty((len(METRICS), len(relevant.users))), 0
+        is_named = np.zeros(len(parameters.item_factors), dtype=bool)
+        for users, items, _ in best_items(
+            parameters, relevant.users, n_best, exclude=(seen,), n_threads=n_threads
+        ):
+            stop = start + len(users)
+            owners = np.repeat(users, items.shape[1])
+            hits = relevant.items.contains(owners, items.ravel(), n_threads).reshape(items.shape)
+            metrics[:, start:stop] = ranking_metrics(hits, relevant.counts[start:stop], n_best)
+            is_named[items[items >= 0]] = True
+            start = stop
+        figures.append(metrics)
+        coverages.append(float(is_named.mean()))
+    # The same users are drawn for all of them.
+    intervals = _intervals_of_means(np.concatenate(figures), seed).reshape(len(figures), -1, 2)
+    return {
+        name: RankingQuality(
+            means=RankingMetrics(*figures[at].mean(axis=1).tolist()),
+            intervals=dict(zip(METRICS, map(Interval._make, intervals[at].tolist()), strict=True)),
+            coverage=coverages[at],
+        )
+        for at, name in enumerate(recommenders)
+    }
+
+
+def _intervals_of_means(figures: np.ndarray, seed: int) -> np.ndarray:
+    """95 % percentile bootstrap intervals of the means of rows; columns are drawn.
+
+    More than 10,000 columns are first dealt into 10,000 groups at random, as in
+    `bootstrap_intervals`.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, 2), float64
+    """
+    random = generator(seed, Stream.BOOTSTRAP)
+    n_columns = figures.shape[1]
+    n_groups = min(n_columns, MAX_CLUSTERS)
+    group = np.arange(n_columns)
+    if n_columns > n_groups:
+        group = random.permutation(n_columns) % n_groups
+    sums = np.stack([np.bincount(group, row, n_groups) for row in (*figures, np.ones(n_columns))])
+    resampled = np.empty((N_RESAMPLES, len(figures)))
+    for row in resampled:
+        times = np.bincount(random.integers(0, n_groups, n_groups), minlength=n_groups)
+        totals = np.sum(sums * times, axis=1)
+        row[:] = totals[:-1] / totals[-1]
+    return np.percentile(resampled, [2.5, 97.5], axis=0).T
