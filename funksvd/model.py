@@ -264,7 +264,9 @@ class FunkSVD(Recommender):
             "refitted": search is not None,
             "reg_used": result.reg,
             "n_ratings": len(ratings),
-            "seen": UserItems.of(ratings.user_index, ratings.item_index, ratings.n_users),
+            "seen": UserItems.of(
+                ratings.user_index, ratings.item_index, ratings.n_users, self.thread_count()
+            ),
             "held_out": None,
             "provenance": None,
         }

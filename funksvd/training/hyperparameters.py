@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import numbers
-import os
 from dataclasses import dataclass
 
 import numpy as np
 
 from funksvd.errors import FunkSVDError
+from funksvd.processors import available_processors
 
 
 @dataclass(eq=False)
@@ -115,10 +115,3 @@ class Hyperparameters:
 
 def _is_finite(value: object) -> bool:
     return isinstance(value, numbers.Real) and math.isfinite(value)
-
-
-def available_processors() -> int:
-    """Number of processors that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
