@@ -242,6 +242,29 @@ def test_the_number_of_threads_does_not_matter(case):
     assert evaluate_ranking(single, case.test, training=case.training) == refs
 
 
+def test_batches_do_not_matter(case, monkeypatch):
+    ref = evaluate_ranking(case.model, case.test, training=case.training)
+    whole = ranking.best_items
+
+    def in_batches(parameters, users, *arguments, **options):
+        for start in range(0, len(users), 7):
+            yield from whole(parameters, users[start : start + 7], *arguments, **options)
+
+    monkeypatch.setattr(ranking, "best_items", in_batches)
+    assert evaluate_ranking(case.model, case.test, training=case.training) == ref
+
+
+def test_places_without_an_item_cover_nothing():
+    training = Ratings.from_arrays([1, 1, 2, 2, 3], [1, 3, 2, 3, 1], [5, 3, 3, 5, 1])
+    model = FunkSVD(n_factors=1, validation_fraction=0, n_epochs=1).fit(training)
+    test = Ratings.from_arrays([1, 2], [2, 1], [5, 5])
+    result = evaluate_ranking(model, test, training=training)
+    # Users 1 and 2 have one item left each, and both have rated item 3.
+    assert result.model.coverage == 2 / 3
+    assert result.model.means.precision == 1 / 10
+    assert result.model.means.map == 1
+
+
 def test_without_training_ratings_the_models_record_of_pairs_is_used(case):
     ref = evaluate_ranking(case.model, case.test, training=case.training, relevant_from=3)
     comp = evaluate_ranking(case.model, case.test, relevant_from=3)
