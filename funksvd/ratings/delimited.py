@@ -32,6 +32,9 @@ from funksvd.ratings.segments import SEGMENT_BYTES, segments
 
 MAX_THREADS = 8
 """The one that reads the file keeps no more of them busy."""
+KEPT_BYTES = 31 << 20
+"""Once a block of this size was freed, glibc keeps smaller ones for the next segments, where it
+would give them back to the system and ask for others: a tenth of the whole time."""
 TEXT = pa.dictionary(pa.int32(), pa.string())
 INTEGERS = {"user": pa.int32(), "item": pa.int32(), "timestamp": pa.int64()}
 CHECKS = {
@@ -100,6 +103,7 @@ def _parse(
     stream = careful_stream if careful else lines.arrow_stream
     blocks = stream(sources, layout, encoding, notes)
     text = segments(blocks, 0 if careful else layout.skip_lines)
+    bytes(KEPT_BYTES)
     parts = in_order(_Parser(layout, integers), text, min(available_processors(), MAX_THREADS))
     n_bytes = sum(os.path.getsize(source.path) for source in sources if source.path)
     columns = gathered(parts, layout.columns, n_bytes / SEGMENT_BYTES)
