@@ -182,7 +182,8 @@ def leave_last_out(ratings: Ratings, n_last: int = 1, *, n_folds: int = 1) -> Fo
     if ratings.timestamps is None:
         remarks.append("There are no timestamps: each user's ratings are taken as they stand")
     else:
-        order = np.argsort(ratings.timestamps, kind="stable")
+        since_first = ratings.timestamps - ratings.timestamps.min(initial=np.iinfo(np.int64).max)
+        order = stable_order(since_first.view(np.uint64))  # which holds any difference
     order = order[stable_order(ratings.user_index[order])]
     counts = np.bincount(ratings.user_index, minlength=ratings.n_users)
     from_end = np.repeat(counts, counts) - 1 - _places(counts)

@@ -377,6 +377,17 @@ def test_doubts_about_the_folds_are_said(cli, here):
     assert "Warning: the model is no better than biases alone" in result.err
 
 
+def test_doubts_are_about_the_mean_of_the_folds(cli, here, quick):
+    """One fold whose users are unknown, and one that leaves no doubt."""
+    header, *lines = (here / "ratings.csv").read_text().splitlines()
+    parts = {"a": lines[:10_000], "b": lines[10_000:], "c": ["u1,i1,3,0", "u2,i2,4,0", "u3,i3,5,0"]}
+    for name, part in parts.items():
+        (here / f"{name}.csv").write_text("\n".join([header, *part]) + "\n")
+    folds = ("--fold", "a.csv", "b.csv", "--fold", "a.csv", "c.csv")
+    assert "the model does not know the item of 5" in cli("evaluate", *folds, *quick).err
+    assert "Warning" not in cli("evaluate", *folds, "--fold", "b.csv", "a.csv", *quick).err
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

@@ -161,6 +161,13 @@ def test_leave_last_out_by_hand():
     assert folds.remarks == ("2 users have too few ratings to be tested: they are learned from",)
 
 
+def test_any_timestamps_have_an_order():
+    limits = np.iinfo(np.int64)
+    times = [limits.max, limits.min, 0, limits.max - 1]
+    ratings = Ratings.from_arrays([1] * 4, [1, 2, 3, 4], [1, 2, 3, 4], times)
+    assert [rows(test)[0][2] for _, test in leave_last_out(ratings, n_folds=3)] == [3, 4, 1]
+
+
 @pytest.mark.parametrize(("fraction", "n_folds"), [(0.1, 1), (0.3, 1), (0.1, 4), (0.2, 3)])
 @pytest.mark.parametrize("most_recent", [3, 60, 10**6])
 def test_by_time_equals_a_plain_loop(fraction, n_folds, most_recent):
