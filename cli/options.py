@@ -59,6 +59,7 @@ READING_NAMES = (
 )
 
 TRAINING = (
+    click.option("--algorithm", type=click.Choice(["sgd"]), help="How to learn.  [default: sgd]"),
     click.option(
         "--n-factors", "-k", type=int, help="Length of the factor vectors.  [default: 64]"
     ),

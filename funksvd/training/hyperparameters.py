@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from funksvd.errors import FunkSVDError
 from funksvd.processors import available_processors
+
+ALGORITHMS = ("sgd",)
 
 
 @dataclass(eq=False)
@@ -21,6 +24,8 @@ class Hyperparameters:
 
     Parameters
     ----------
+    algorithm : {"sgd"}
+        How the model is learned: by stochastic gradient descent on single ratings.
     n_factors : int
         Length k of the factor vectors p_u and q_i.
     n_epochs : int
@@ -58,6 +63,7 @@ class Hyperparameters:
         result.
     """
 
+    algorithm: str = "sgd"
     n_factors: int = 64
     n_epochs: int = 100
     learning_rate: float = 0.03
@@ -75,6 +81,7 @@ class Hyperparameters:
 
     def check(self) -> None:
         """Raise `FunkSVDError`, naming the first hyperparameter that is out of its range."""
+        _check_choice("algorithm", self.algorithm, ALGORITHMS)
         limits = {
             "n_factors": 1,
             "n_epochs": 1,
@@ -111,6 +118,11 @@ class Hyperparameters:
     def thread_count(self) -> int:
         """Number of threads to use."""
         return self.n_threads or available_processors()
+
+
+def _check_choice(name: str, value: object, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise FunkSVDError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
 
 
 def _is_finite(value: object) -> bool:

@@ -49,13 +49,16 @@ class Learner(ABC):
         self.reg = choose_reg(plan) if hyperparameters.reg is None else hyperparameters.reg
 
     @abstractmethod
-    def run_epoch(self, learning_rate: float, on_ratings_done: Callable[[int], None]) -> float:
+    def run_epoch(
+        self, learning_rate: Callable[[float], float], on_ratings_done: Callable[[int], None]
+    ) -> float:
         """One pass over the ratings to learn from.
 
         Parameters
         ----------
-        learning_rate : float
-            As a person chooses it, for ratings of unit standard deviation.
+        learning_rate : callable
+            By the part of the epoch that is done, from 0 to less than 1: the learning rate as a
+            person chooses it, for ratings of unit standard deviation.
         on_ratings_done : callable
             Called now and then with the number of ratings done since.
 

@@ -13,9 +13,9 @@ from funksvd.objective import Parameters
 from funksvd.streams import Stream, generator
 from funksvd.training.hyperparameters import Hyperparameters
 from funksvd.training.interrupts import Interrupts
+from funksvd.training.learners import LEARNERS
 from funksvd.training.monitor import EpochRecord, Monitor
 from funksvd.training.plan import BlockPlan
-from funksvd.training.sgd import SGDLearner
 from funksvd.training.stopping import EarlyStopping
 
 MAX_RESTARTS = 12
@@ -101,7 +101,7 @@ def train(
     stopping = EarlyStopping(hyperparameters.patience)
     n_restarts, interrupted = 0, False
     with ThreadPoolExecutor(hyperparameters.thread_count()) as pool:
-        learner = SGDLearner(plan, hyperparameters, random, pool)
+        learner = LEARNERS[hyperparameters.algorithm](plan, hyperparameters, random, pool)
         kept = [[array.copy() for array in learner.state()] for _ in range(2)]
         best = last_good = kept[0]
         try:
@@ -110,7 +110,7 @@ def train(
                 decay = hyperparameters.learning_rate_decay ** (epoch - 1)
                 learning_rate = hyperparameters.learning_rate * rate_factor * decay
                 started = time.perf_counter()
-                train_rmse = learner.run_epoch(learning_rate, ratings_done)
+                train_rmse = learner.run_epoch(lambda done, rate=learning_rate: rate, ratings_done)
                 if not train_rmse < DIVERGED * learner.scale.magnitude:  # NaN, infinity included
                     if n_restarts == MAX_RESTARTS:
                         raise DivergenceError(learner.divergence_message(learning_rate))

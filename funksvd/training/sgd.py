@@ -12,7 +12,7 @@ from funksvd.objective import Parameters
 from funksvd.training.hyperparameters import Hyperparameters
 from funksvd.training.learner import Learner, sum_in_order
 from funksvd.training.plan import Block, BlockPlan
-from funksvd.training.scale import Scale, scaled_rates
+from funksvd.training.scale import Rates, Scale, row_shares, scaled_rates
 
 
 class SGDLearner(Learner):
@@ -28,24 +28,29 @@ class SGDLearner(Learner):
         super().__init__(plan, hyperparameters, random, pool)
         start = initial_parameters(plan, hyperparameters, self.scale, random)
         self.arranged = plan.arranged(start)
+        self.row_shares = row_shares(plan)
 
-    def run_epoch(self, learning_rate: float, on_ratings_done: Callable[[int], None]) -> float:
+    def run_epoch(
+        self, learning_rate: Callable[[float], float], on_ratings_done: Callable[[int], None]
+    ) -> float:
         """One pass, stratum by stratum, the blocks of a stratum in parallel.
 
         Each error is taken as it was before its own step.
         """
         plan = self.plan
-        rates = scaled_rates(self.hyperparameters, learning_rate, self.reg, self.scale, plan)
-        squared_error = 0.0
+        squared_error, n_done = 0.0, 0
         for shift in self.random.permutation(plan.n_groups):
             blocks = plan.stratum(int(shift))
+            rates = self._rates(learning_rate(n_done / plan.n_learned))
             squared_error += sum_in_order(
                 self.pool.submit(
                     sgd_block, *self._operands(block, block.learned), tuple(rates.of(block))
                 )
                 for block in blocks
             )
-            on_ratings_done(sum(block.learned.stop - block.learned.start for block in blocks))
+            n_ratings = sum(block.learned.stop - block.learned.start for block in blocks)
+            n_done += n_ratings
+            on_ratings_done(n_ratings)
         return float(np.sqrt(squared_error / plan.n_learned))
 
     def validation_rmse(self) -> float | None:
@@ -71,7 +76,7 @@ class SGDLearner(Learner):
 
     def divergence_message(self, learning_rate: float) -> str:
         """What a person can do about it: too large a regularization looks the same."""
-        rates = scaled_rates(self.hyperparameters, learning_rate, self.reg, self.scale, self.plan)
+        rates = self._rates(learning_rate)
         fastest = max(float(rates.users.max()), float(rates.items.max()))
         steps = (fastest * float(rates.reg), float(rates.biases) * float(rates.bias_reg))
         if max(float(rates.reg), float(rates.bias_reg)) > 1 and max(steps) > 1:
@@ -81,6 +86,11 @@ class SGDLearner(Learner):
                 f"{self.reg:g}) or --bias-reg (it is {self.hyperparameters.bias_reg:g})"
             )
         return super().divergence_message(learning_rate)
+
+    def _rates(self, learning_rate: float) -> Rates:
+        return scaled_rates(
+            self.hyperparameters, learning_rate, self.reg, self.scale, self.row_shares
+        )
 
     def _operands(self, block: Block, ratings: slice) -> tuple:
         """A block's ratings, and the rows that they are of: what kernels take first."""

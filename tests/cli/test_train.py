@@ -196,7 +196,8 @@ def test_without_a_validation_part_all_epochs_are_run(cli, folder, quick):
 def test_options_reach_the_model(cli, folder):
     options = {
         "n_factors": 3, "n_epochs": 2, "learning_rate": 0.02, "learning_rate_decay": 0.9,
-        "ensemble": 2, "reg": 0.2, "bias_reg": 0.3, "init_std": 0.04, "patience": 7, "seed": 5,
+        "reg": 0.2, "bias_reg": 0.3, "init_std": 0.04, "patience": 7, "ensemble": 2, "seed": 5,
+        "algorithm": "sgd",
     }  # fmt: skip
     flags = [
         part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", value)

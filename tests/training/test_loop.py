@@ -11,7 +11,7 @@ from funksvd.objective import Parameters, Regularization
 from funksvd.scoring import predict_pairs
 from funksvd.streams import Stream, generator
 from funksvd.training import Hyperparameters, Interrupts, Scale, Triples, plan_blocks, train
-from funksvd.training.scale import choose_reg, scaled_rates
+from funksvd.training.scale import choose_reg, row_shares, scaled_rates
 from funksvd.training.sgd import initial_parameters
 
 
@@ -62,7 +62,7 @@ def test_one_epoch_equals_a_naive_pass_over_the_blocks(ratings):
     scale = Scale.of([ratings.values], biases=True)
     start = initial_parameters(plan, hyperparameters, scale, random)
     ref = [array.astype(float).tolist() for array in start[1:]]
-    rates = scaled_rates(hyperparameters, 0.03, comp.reg, scale, plan)
+    rates = scaled_rates(hyperparameters, 0.03, comp.reg, scale, row_shares(plan))
     per_user, per_item = np.empty(60), np.empty(50)
     per_user[plan.users.order], per_item[plan.items.order] = rates[:2]
     rates = [per_user.tolist(), per_item.tolist(), *map(float, rates[2:])]
@@ -310,7 +310,7 @@ def test_rows_with_16_times_the_ratings_have_half_the_rate():
     triples = Triples(users[chosen], items[chosen], np.arange(32, dtype=np.float32))
     plan = plan_blocks(triples, (17, 16))
     scale = Scale.of([plan.values], biases=True)
-    rates = scaled_rates(Hyperparameters(), 0.1, 0.05, scale, plan)
+    rates = scaled_rates(Hyperparameters(), 0.1, 0.05, scale, row_shares(plan))
     of_user = dict(zip(plan.users.order.tolist(), rates.users.tolist(), strict=True))
     assert of_user[16] == pytest.approx(of_user[0] / 2)
     assert of_user[0] == pytest.approx(0.1 / scale.spread * 2000**0.25)
