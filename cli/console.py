@@ -230,11 +230,11 @@ def describe_ratings(ratings: Ratings) -> str:
 BASELINE_NAMES = {"global_mean": "mean of all ratings", "regularized_biases": "biases only"}
 
 
-def show_evaluation(output: Output, evaluation: Evaluation, n_factors: int) -> None:
+def show_evaluation(output: Output, evaluation: Evaluation, title: str) -> None:
     """A table of errors, and how much of it the model had to guess."""
     rows = [
         (
-            f"Funk SVD, {n_factors} factors",
+            title,
             f"{evaluation.rmse:.4f}",
             "{:.4f} to {:.4f}".format(*evaluation.rmse_interval),
             f"{evaluation.mae:.4f}",

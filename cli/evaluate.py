@@ -213,9 +213,9 @@ def _test_model(
         plain = {"model": model_path, **result.to_dict()}
         output.json(plain | ({"ranking": ranking.to_dict()} if ranking else {}))
     else:
-        show_evaluation(output, result, model.n_factors)
+        show_evaluation(output, result, model.title)
         if ranking is not None:
-            show_ranking(output, ranking, model.n_factors)
+            show_ranking(output, ranking, model.title)
     warn_of_doubts(output, result)
 
 
@@ -303,9 +303,9 @@ def _cross_validate(
             f"Learned from {fold.n_training:,} ratings, {fold.best_epoch} epochs, "
             f"in {fold.training_seconds:.1f} s\n"
         )
-        show_evaluation(output, fold.evaluation, model.n_factors)
+        show_evaluation(output, fold.evaluation, model.title)
         if fold.ranking is not None:
-            show_ranking(output, fold.ranking, model.n_factors)
+            show_ranking(output, fold.ranking, model.title)
     warn_of_doubts(output, _on_average(result))
 
 

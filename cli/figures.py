@@ -83,7 +83,7 @@ def show_means(output: Output, result: CrossValidation) -> None:
     _explain(output, ranking, users, means)
 
 
-def show_ranking(output: Output, ranking: RankingEvaluation, n_factors: int) -> None:
+def show_ranking(output: Output, ranking: RankingEvaluation, title: str) -> None:
     """A table of how good the best items are, beside those of simpler recommenders."""
     output.note()
     first = f"{ranking.n_best} best items"
@@ -95,7 +95,7 @@ def show_ranking(output: Output, ranking: RankingEvaluation, n_factors: int) -> 
             [label, f"{model[name]:.4f}", "{:.4f} to {:.4f}".format(*interval) if interval else ""]
             + [f"{other.to_dict()[name]:.4f}" for other in ranking.baselines.values()]
         )
-    header = (first, f"Funk SVD, {n_factors} factors", "95% interval")
+    header = (first, title, "95% interval")
     output.table((*header, *(COMPARED[name] for name in ranking.baselines)), rows, [first])
     users = f"{ranking.n_users:,} users count"
     _explain(output, ranking, users, ranking.to_dict())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -41,7 +42,7 @@ def _facts(model: FunkSVD, path: str) -> dict[str, Any]:
     history = [record._asdict() for record in model.history]
     for record in history:
         del record["seconds"]  # not kept in the file
-    hyperparameters = model.get_params()
+    hyperparameters = asdict(model.resolved())
     del hyperparameters["n_threads"]
     return {
         "size_bytes": os.path.getsize(path),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -131,7 +132,7 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
     else:
         if evaluation:
             output.note()
-            show_evaluation(output, evaluation, model.n_factors)
+            show_evaluation(output, evaluation, model.title)
         output.note(f"\n{_next_step(model, model_path)}")
     if evaluation:
         warn_of_doubts(output, evaluation)
@@ -166,7 +167,7 @@ def _summary(model: FunkSVD, path: str, interrupted: bool, evaluation: Any) -> d
         "n_ratings": model.n_ratings,
         "n_users": len(model.user_ids),
         "n_items": len(model.item_ids),
-        "hyperparameters": model.get_params(),
+        "hyperparameters": asdict(model.resolved()),
         "best_epoch": model.best_epoch,
         "refitted": model.refitted,
         "reg_used": model.reg_used,

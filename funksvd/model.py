@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
@@ -204,7 +204,7 @@ class FunkSVD(Recommender):
 
         A search before a refit needs one member of an ensemble only.
         """
-        n_epochs = search.best_epoch if search else self.n_epochs
+        n_epochs = search.best_epoch if search else self.resolved().n_epochs
         n_members = 1 if purpose == "search" and self.refit else self.ensemble
         members: list[TrainingResult] = []
         while len(members) < n_members and not (members and members[-1].interrupted):
@@ -306,7 +306,7 @@ class FunkSVD(Recommender):
         ModelWriteError
             If it cannot be written; a file that was there before is then untouched.
         """
-        hyperparameters = self.get_params()
+        hyperparameters = asdict(self.resolved())
         del hyperparameters["n_threads"]  # not a property of the model
         history = [record._asdict() for record in self.history]
         for record in history:
@@ -348,9 +348,10 @@ class FunkSVD(Recommender):
         model = cls(**info["hyperparameters"], n_threads=None)
         model.check()
         n_factors = saved.parameters.user_factors.shape[1]
-        n_members, rest = divmod(n_factors, model.n_factors)
+        of_each = model.resolved().n_factors
+        n_members, rest = divmod(n_factors, of_each)
         if rest or not 1 <= n_members <= model.ensemble:
-            raise ValueError(f"n_factors is {model.n_factors}, but there are {n_factors}")
+            raise ValueError(f"n_factors is {of_each}, but there are {n_factors}")
         model.parameters, model.seen, model.held_out = saved.parameters, saved.seen, saved.held_out
         model.user_ids, model.item_ids = saved.user_ids, saved.item_ids
         low, high = map(float, info["rating_scale"])

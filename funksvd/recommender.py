@@ -25,7 +25,7 @@ from funksvd.objective import Parameters
 from funksvd.ratings import Ratings, as_labels, as_pairs, as_ratings, find
 from funksvd.scoring import UserItems, best_items, cosine_similarities, predict_pairs
 from funksvd.svd import SVD, svd_of_product
-from funksvd.training import EpochRecord, Hyperparameters
+from funksvd.training import ALGORITHMS, EpochRecord, Hyperparameters
 
 
 class Recommendation(NamedTuple):
@@ -96,6 +96,12 @@ class Recommender(Hyperparameters):
     def is_fitted(self) -> bool:
         """Whether it has learned parameters."""
         return "parameters" in vars(self)
+
+    @property
+    def title(self) -> str:
+        """What it is, in a few words."""
+        chosen = self.resolved()
+        return f"{ALGORITHMS[chosen.algorithm].title}, {chosen.n_factors} factors"
 
     def predict(self, users: Any, items: Any = None) -> np.ndarray | float:
         """Predicted ratings, held within the rating scale.

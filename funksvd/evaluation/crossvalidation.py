@@ -20,7 +20,7 @@ from funksvd.evaluation.metrics import Evaluation
 from funksvd.evaluation.ranking import Fitted, RankingEvaluation, evaluate_ranking
 from funksvd.evaluation.splits import Fold, Folds
 from funksvd.ratings import Ratings
-from funksvd.training import Monitor
+from funksvd.training import Hyperparameters, Monitor
 
 BYTES_PER_RATING = 60
 """What training and testing a fold take, at most, for each rating; measured."""
@@ -38,6 +38,9 @@ class Learning(Fitted, Protocol):
 
     def get_params(self) -> dict[str, Any]:
         """Hyperparameters; the model's type makes another model of them."""
+
+    def resolved(self) -> Hyperparameters:
+        """Hyperparameters, the algorithm's defaults among them."""
 
     def fit(self, ratings: Ratings, *, monitor: Monitor) -> Any:
         """Learn."""
@@ -222,7 +225,7 @@ def _run(
 def _fitting_in_memory(model: Learning, folds: Sequence[Fold]) -> int:
     """How many folds can run at the same time."""
     whole = folds.ratings if isinstance(folds, Folds) else folds[0].training
-    n_parameters = (whole.n_users + whole.n_items) * model.get_params().get("n_factors", 0)
+    n_parameters = (whole.n_users + whole.n_items) * model.resolved().n_factors
     needed = BYTES_PER_RATING * len(whole) + 4 * COPIES_OF_PARAMETERS * n_parameters
     return max(1, int(MEMORY_SHARE * _memory() / max(needed, 1)))
 

@@ -1,6 +1,6 @@
 """Learning: the block plan, the epoch loop, what can be chosen and what is reported."""
 
-from funksvd.training.hyperparameters import Hyperparameters, available_processors
+from funksvd.training.hyperparameters import ALGORITHMS, Hyperparameters, available_processors
 from funksvd.training.interrupts import Interrupts
 from funksvd.training.loop import TrainingResult, train
 from funksvd.training.monitor import EpochRecord, Monitor
@@ -8,6 +8,7 @@ from funksvd.training.plan import BlockPlan, Triples, plan_blocks
 from funksvd.training.scale import Scale
 
 __all__ = [
+    "ALGORITHMS",
     "BlockPlan",
     "EpochRecord",
     "Hyperparameters",

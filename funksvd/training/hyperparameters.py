@@ -4,15 +4,37 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from funksvd.errors import FunkSVDError
 from funksvd.processors import available_processors
 
-ALGORITHMS = ("sgd",)
+
+class Algorithm(NamedTuple):
+    """A way to learn, and what it does well with.
+
+    Parameters
+    ----------
+    title : str
+        For people.
+    defaults : dict
+        Of the hyperparameters that are None unless they are given.
+    """
+
+    title: str
+    defaults: dict[str, Any]
+
+
+ALGORITHMS = {
+    "sgd": Algorithm(
+        "Funk SVD",
+        {"n_factors": 64, "n_epochs": 100, "learning_rate": 0.03, "learning_rate_decay": 0.85},
+    ),
+}
 
 
 @dataclass(eq=False)
@@ -20,20 +42,22 @@ class Hyperparameters:
     """Hyperparameters of a Funk SVD model.
 
     `learning_rate` and `reg` are stated for ratings of unit standard deviation and are converted
-    to the ratings at hand (`scaled_rates`), so the same values serve stars and percentages.
+    to the ratings at hand (`scaled_rates`), so the same values serve stars and percentages. Where
+    the default is None, the algorithm has one of its own (`ALGORITHMS`, `resolved`), unless it says
+    otherwise.
 
     Parameters
     ----------
     algorithm : {"sgd"}
         How the model is learned: by stochastic gradient descent on single ratings.
-    n_factors : int
+    n_factors : int, optional
         Length k of the factor vectors p_u and q_i.
-    n_epochs : int
+    n_epochs : int, optional
         Largest number of passes over the training ratings.
-    learning_rate : float
+    learning_rate : float, optional
         Step size of the first epoch: that of the biases, and of the factors of a row with 2,000
         ratings; a row with n has (2000 / n)**(1/4) times as much.
-    learning_rate_decay : float
+    learning_rate_decay : float, optional
         Factor by which the step size changes from one epoch to the next; 1 keeps it constant.
     reg : float, optional
         lambda of eq. (3): L2 regularization of the factors. By default it is chosen by the number
@@ -64,10 +88,10 @@ class Hyperparameters:
     """
 
     algorithm: str = "sgd"
-    n_factors: int = 64
-    n_epochs: int = 100
-    learning_rate: float = 0.03
-    learning_rate_decay: float = 0.85
+    n_factors: int | None = None
+    n_epochs: int | None = None
+    learning_rate: float | None = None
+    learning_rate_decay: float | None = None
     reg: float | None = None
     bias_reg: float = 0.05
     biases: bool = True
@@ -92,17 +116,19 @@ class Hyperparameters:
         }
         for name, low in limits.items():
             value = getattr(self, name)
-            if name == "n_threads" and value is None:
+            if value is None and name in MAY_BE_NONE:
                 continue
             if not isinstance(value, numbers.Integral) or value < low:
                 raise FunkSVDError(f"{name} must be a whole number of at least {low}, not {value}")
         for name in ("learning_rate", "learning_rate_decay"):
             value = getattr(self, name)
+            if value is None:
+                continue
             if not (_is_finite(value) and value > 0):
                 raise FunkSVDError(f"{name} must be a number greater than 0, not {value!r}")
         for name in ("reg", "bias_reg", "init_std"):
             value = getattr(self, name)
-            if name == "reg" and value is None:
+            if value is None and name in MAY_BE_NONE:
                 continue
             if not (_is_finite(value) and value >= 0):
                 raise FunkSVDError(f"{name} must be a number of at least 0, not {value!r}")
@@ -115,12 +141,23 @@ class Hyperparameters:
                 f"validation_fraction must be at least 0 and less than 1, not {fraction!r}"
             )
 
+    def resolved(self) -> Hyperparameters:
+        """The same, with the algorithm's own defaults in the place of what was not given."""
+        defaults = ALGORITHMS[self.algorithm].defaults
+        chosen = {field.name: getattr(self, field.name) for field in fields(Hyperparameters)}
+        return Hyperparameters(
+            **{n: defaults.get(n) if value is None else value for n, value in chosen.items()}
+        )
+
     def thread_count(self) -> int:
         """Number of threads to use."""
         return self.n_threads or available_processors()
 
 
-def _check_choice(name: str, value: object, choices: Sequence[str]) -> None:
+MAY_BE_NONE = {field.name for field in fields(Hyperparameters) if field.default is None}
+
+
+def _check_choice(name: str, value: object, choices: Collection[str]) -> None:
     if value not in choices:
         raise FunkSVDError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
 

@@ -87,6 +87,7 @@ def train(
         If Ctrl-C comes before the first epoch is complete. Later, it ends training with the best
         epoch so far.
     """
+    hyperparameters = hyperparameters.resolved()
     monitor = monitor or Monitor()
     n_epochs = n_epochs or hyperparameters.n_epochs
     interrupts = interrupts or Interrupts()

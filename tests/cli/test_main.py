@@ -6,7 +6,7 @@ import os
 import shlex
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import asdict, fields
 
 import pytest
 
@@ -64,7 +64,7 @@ def test_help_lists_whole_sentences(cli):
 
 
 def test_the_defaults_in_the_help_are_the_real_ones():
-    defaults = {field.name: field.default for field in fields(Hyperparameters)}
+    defaults = asdict(Hyperparameters().resolved())
     options = {parameter.name: parameter for parameter in train.params}
     stated = defaults.keys() & options.keys() - {"refit"}
     assert stated >= {"n_factors", "n_epochs", "learning_rate", "reg", "bias_reg", "seed"}

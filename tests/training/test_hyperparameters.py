@@ -3,7 +3,7 @@
 import pytest
 
 from funksvd import FunkSVDError
-from funksvd.training import Hyperparameters, available_processors
+from funksvd.training import ALGORITHMS, Hyperparameters, available_processors
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,15 @@ def test_the_defaults_are_in_range():
 def test_thread_count():
     assert Hyperparameters(n_threads=3).thread_count() == 3
     assert Hyperparameters().thread_count() == available_processors() >= 1
+
+
+def test_what_is_not_given_is_the_algorithms_own():
+    defaults = ALGORITHMS["sgd"].defaults
+    resolved = Hyperparameters(n_epochs=7).resolved()
+    assert (resolved.n_factors, resolved.n_epochs) == (defaults["n_factors"], 7)
+    assert (resolved.reg, resolved.n_threads) == (None, None)  # chosen by the data, the machine
+
+
+def test_an_unknown_algorithm():
+    with pytest.raises(FunkSVDError, match=r"algorithm must be one of sgd.*, not 'sdg'"):
+        Hyperparameters(algorithm="sdg").check()

@@ -125,7 +125,7 @@ def test_the_best_epoch_is_kept_and_patience_ends_training(held_back, ratings):
     result = train(plan_of(ratings, held_back), hyperparameters, monitor=recorder)
     rmses = [record.valid_rmse for record in result.history]
     assert result.best_epoch == np.argmin(rmses) + 1
-    assert len(rmses) < hyperparameters.n_epochs
+    assert len(rmses) < hyperparameters.resolved().n_epochs
     assert result.best_epoch < len(rmses) <= result.best_epoch + 4
     assert recorder.records == result.history
     assert recorder.best == [
