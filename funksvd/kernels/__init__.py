@@ -17,7 +17,8 @@ from funksvd.kernels.scoring import (
     rank_each_item,
     rank_items,
 )
-from funksvd.kernels.sgd import padded_rows, sgd_block, squared_error_of_block
+from funksvd.kernels.sgd import sgd_block, squared_error_of_block
+from funksvd.kernels.vectors import padded_rows
 
 __all__ = [
     "GROUP_USERS",

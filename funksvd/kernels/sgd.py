@@ -1,13 +1,4 @@
-"""One pass of stochastic gradient descent over a block of ratings, eq. (8) of `objective`.
-
-Rows of factors are padded with zeros to whole vectors of 16 float32, which stay zero. A row's dot
-product and its update are written as vector operations, for two reasons. Speed: LLVM's own
-vectorizer unrolls past rows as short as these. And the same bits on every processor: products and
-sums are fused only where it says so here, and the 16 partial sums are added in a fixed tree, so
-that it does not matter how many lanes a processor has, or whether it has fused multiply-add.
-
-The number of vectors is a constant when the kernel is compiled: the length of a tuple.
-"""
+"""One pass of stochastic gradient descent over a block of ratings, eq. (8) of `objective`."""
 
 from __future__ import annotations
 
@@ -16,87 +7,19 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
 from funksvd.kernels.compiling import compiled
-
-LANES = 16
-CACHE_LINE = 64
-PREFETCHED = 8
-"""Rows are asked for so many ratings ahead, to be in the cache when their turn comes."""
-
-_VECTOR = ir.VectorType(ir.FloatType(), LANES)
-_UNDEFINED = ir.Constant(_VECTOR, ir.Undefined)
-_INT32, _INT64 = ir.IntType(32), ir.IntType(64)
-
-
-def padded_rows(n: int, n_factors: int) -> np.ndarray:
-    """Rows of zeros for `n_factors` factors each, as `sgd_block` wants them.
-
-    Returns
-    -------
-    ndarray of shape (n, n_factors rounded up to a multiple of 16), float32
-        C-contiguous; the first row begins at a cache line.
-    """
-    width = -(-n_factors // LANES) * LANES
-    raw = np.zeros(n * width * 4 + CACHE_LINE, dtype=np.uint8)
-    start = -raw.ctypes.data % CACHE_LINE
-    return raw[start : start + n * width * 4].view(np.float32).reshape(n, width)
-
-
-def _shuffled(builder: ir.IRBuilder, vector: ir.Value, lanes: list[int]) -> ir.Value:
-    return builder.shuffle_vector(
-        vector, _UNDEFINED, ir.Constant(ir.VectorType(_INT32, LANES), lanes)
-    )
-
-
-def _spread(builder: ir.IRBuilder, scalar: ir.Value) -> ir.Value:
-    """The same number in all lanes."""
-    first = builder.insert_element(_UNDEFINED, scalar, ir.Constant(_INT32, 0))
-    return _shuffled(builder, first, [0] * LANES)
-
-
-def _sum_of_lanes(builder: ir.IRBuilder, vector: ir.Value) -> ir.Value:
-    """The sum of a vector, in a fixed order: halves are added, then quarters, …"""
-    for distance in (8, 4, 2, 1):
-        lanes = [(lane + distance) % LANES for lane in range(LANES)]
-        vector = builder.fadd(vector, _shuffled(builder, vector, lanes))
-    return builder.extract_element(vector, ir.Constant(_INT32, 0))
-
-
-def _fused(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
-    """A * b + c, rounded once."""
-    kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
-    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{LANES}f32")
-    return builder.call(function, [a, b, c])
-
-
-def _row_pointers(
-    target: Any, builder: ir.IRBuilder, kind: Any, array: ir.Value, row: ir.Value, n_vectors: int
-) -> list[ir.Value]:
-    """Where a row's vectors are."""
-    data = builder.bitcast(
-        target.make_array(kind)(target, builder, array).data, _VECTOR.as_pointer()
-    )
-    first = builder.mul(builder.zext(row, _INT64), ir.Constant(_INT64, n_vectors))
-    return [
-        builder.gep(data, [builder.add(first, ir.Constant(_INT64, at))]) for at in range(n_vectors)
-    ]
-
-
-def _loaded(builder: ir.IRBuilder, pointers: list[ir.Value]) -> list[ir.Value]:
-    vectors = [builder.load(pointer) for pointer in pointers]
-    for vector in vectors:
-        vector.align = 4  # rows of other origin need not begin at a cache line
-    return vectors
-
-
-def _dot_product(builder: ir.IRBuilder, p: list[ir.Value], q: list[ir.Value]) -> ir.Value:
-    dot = builder.fmul(p[0], q[0])
-    for p_vector, q_vector in zip(p[1:], q[1:], strict=True):
-        dot = _fused(builder, p_vector, q_vector, dot)
-    return _sum_of_lanes(builder, dot)
+from funksvd.kernels.vectors import (
+    PREFETCHED,
+    dot_product,
+    fused,
+    loaded,
+    prefetch,
+    row_pointers,
+    spread,
+    vectors_of,
+)
 
 
 @intrinsic
@@ -107,9 +30,9 @@ def _dot(context: Any, user_factors: Any, u: Any, item_factors: Any, i: Any, vec
 
     def generate(target: Any, builder: ir.IRBuilder, signature: Any, arguments: list) -> ir.Value:
         kinds = signature.args
-        p_at = _row_pointers(target, builder, kinds[0], *arguments[0:2], n_vectors)
-        q_at = _row_pointers(target, builder, kinds[2], *arguments[2:4], n_vectors)
-        return _dot_product(builder, _loaded(builder, p_at), _loaded(builder, q_at))
+        p_at = row_pointers(target, builder, kinds[0], *arguments[0:2], n_vectors)
+        q_at = row_pointers(target, builder, kinds[2], *arguments[2:4], n_vectors)
+        return dot_product(builder, loaded(builder, p_at), loaded(builder, q_at))
 
     return types.float32(*rows, vectors), generate
 
@@ -135,40 +58,22 @@ def _step(
 
     def generate(target: Any, builder: ir.IRBuilder, signature: Any, arguments: list) -> ir.Value:
         kinds = signature.args
-        p_at = _row_pointers(target, builder, kinds[0], *arguments[0:2], n_vectors)
-        q_at = _row_pointers(target, builder, kinds[2], *arguments[2:4], n_vectors)
-        p, q = _loaded(builder, p_at), _loaded(builder, q_at)
-        e = builder.fsub(arguments[4], _dot_product(builder, p, q))
+        p_at = row_pointers(target, builder, kinds[0], *arguments[0:2], n_vectors)
+        q_at = row_pointers(target, builder, kinds[2], *arguments[2:4], n_vectors)
+        p, q = loaded(builder, p_at), loaded(builder, q_at)
+        e = builder.fsub(arguments[4], dot_product(builder, p, q))
         lr_p, keep_p, lr_q, keep_q = (builder.extract_value(arguments[5], at) for at in range(4))
-        pull_p, pull_q = (_spread(builder, builder.fmul(lr, e)) for lr in (lr_p, lr_q))
-        keep_p, keep_q = _spread(builder, keep_p), _spread(builder, keep_q)
+        pull_p, pull_q = (spread(builder, builder.fmul(lr, e)) for lr in (lr_p, lr_q))
+        keep_p, keep_q = spread(builder, keep_p), spread(builder, keep_q)
         for at in range(n_vectors):
-            new_p = _fused(builder, pull_p, q[at], builder.fmul(keep_p, p[at]))
-            new_q = _fused(builder, pull_q, p[at], builder.fmul(keep_q, q[at]))
+            new_p = fused(builder, pull_p, q[at], builder.fmul(keep_p, p[at]))
+            new_q = fused(builder, pull_q, p[at], builder.fmul(keep_q, q[at]))
             builder.store(new_p, p_at[at], align=4)
             builder.store(new_q, q_at[at], align=4)
         return e
 
     steps = types.UniTuple(types.float32, 4)
     return types.float32(*rows, types.float32, steps, vectors), generate
-
-
-@intrinsic
-def _prefetch(context: Any, factors: Any, row: Any, vectors: Any) -> tuple:
-    """Ask for a row that is going to be written."""
-    n_vectors = len(vectors)
-
-    def generate(target: Any, builder: ir.IRBuilder, signature: Any, arguments: list) -> ir.Value:
-        byte = ir.IntType(8).as_pointer()
-        kind = ir.FunctionType(ir.VoidType(), [byte] + [_INT32] * 3)
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        for_writing, keep, data = (ir.Constant(_INT32, number) for number in (1, 3, 1))
-        array_kind = signature.args[0]
-        for pointer in _row_pointers(target, builder, array_kind, *arguments[:2], n_vectors):
-            builder.call(function, [builder.bitcast(pointer, byte), for_writing, keep, data])
-        return target.get_dummy_value()
-
-    return types.void(factors, types.uint32, vectors), generate
 
 
 @compiled
@@ -190,8 +95,8 @@ def _sgd_block(
     squared_error = 0.0
     for at in range(values.size):
         soon = min(at + PREFETCHED, values.size - 1)
-        _prefetch(user_factors, np.uint32(user_index[soon]), vectors)
-        _prefetch(item_factors, np.uint32(item_index[soon]), vectors)
+        prefetch(user_factors, np.uint32(user_index[soon]), vectors)
+        prefetch(item_factors, np.uint32(item_index[soon]), vectors)
         u = np.uint32(user_index[at])
         i = np.uint32(item_index[at])
         b_u = user_biases[u]
@@ -243,7 +148,7 @@ def sgd_block(
         Sum of the squared errors e_ui**2 in float64, each as it was before its own step. Not
         finite where the descent diverges.
     """
-    vectors = (0,) * (user_factors.shape[1] // LANES)
+    vectors = vectors_of(user_factors)
     return _sgd_block(
         user_index,
         item_index,
@@ -308,7 +213,7 @@ item_factors
     float
         In float64.
     """
-    vectors = (0,) * (user_factors.shape[1] // LANES)
+    vectors = vectors_of(user_factors)
     return _squared_error_of_block(
         user_index,
         item_index,

@@ -5,6 +5,9 @@ is B blocks that share no user and no item (a diagonal of a Latin square), so it
 in parallel without two threads ever touching the same row, and the result does not depend on
 their number. B follows from the data's shape and never from the number of threads.
 
+Users can be dealt into several batches first, each of B groups: then there are as many rows of
+blocks, and a stratum is one of one batch. (SVD++ learns from a batch at a time.)
+
 This is DSGD inside one machine.
 
 References
@@ -17,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import NamedTuple
 
 import numpy as np
@@ -99,9 +102,10 @@ class BlockPlan(NamedTuple):
     user_index, item_index : ndarray of shape (n_ratings,), uint16 or uint32
         Rows within the block's groups.
     values : ndarray of shape (n_ratings,), float32
-    bounds : ndarray of shape (n_groups, n_groups, 3), int64
+    bounds : ndarray of shape (n_batches * n_groups, n_groups, 3), int64
         The block of user group g and item group h holds the ratings from `bounds[g, h, 0]` up to
-        `bounds[g, h, 2]`; those from `bounds[g, h, 1]` on are held back.
+        `bounds[g, h, 2]`; those from `bounds[g, h, 1]` on are held back. The groups of a batch of
+        users follow each other.
     users, items : Rows
     """
 
@@ -114,7 +118,12 @@ class BlockPlan(NamedTuple):
 
     @property
     def n_groups(self) -> int:
-        return len(self.bounds)
+        """B: groups of items, and of the users of a batch."""
+        return self.bounds.shape[1]
+
+    @property
+    def n_batches(self) -> int:
+        return self.bounds.shape[0] // self.n_groups
 
     @property
     def n_held_back(self) -> int:
@@ -127,14 +136,15 @@ class BlockPlan(NamedTuple):
     @property
     def blocks(self) -> list[Block]:
         """All of them."""
-        return [block for shift in range(self.n_groups) for block in self.stratum(shift)]
+        strata = product(range(self.n_batches), range(self.n_groups))
+        return [block for batch, shift in strata for block in self.stratum(shift, batch)]
 
-    def stratum(self, shift: int) -> list[Block]:
-        """The blocks (g, (g + shift) mod B): no user and no item is in two of them."""
+    def stratum(self, shift: int, batch: int = 0) -> list[Block]:
+        """The blocks (g, (g + shift) mod B) of a batch: no user and no item is in two of them."""
         n_groups = self.n_groups
-        return [self._block(g, (g + shift) % n_groups) for g in range(n_groups)]
+        return [self.block(batch * n_groups + g, (g + shift) % n_groups) for g in range(n_groups)]
 
-    def _block(self, g: int, h: int) -> Block:
+    def block(self, g: int, h: int) -> Block:
         begin, middle, end = map(int, self.bounds[g, h])
         users, items = self.users.group(g), self.items.group(h)
         return Block(users, items, slice(begin, middle), slice(middle, end))
@@ -183,11 +193,11 @@ class BlockPlan(NamedTuple):
         )
 
 
-def choose_n_groups(n_users: int, n_items: int, n_ratings: int) -> int:
+def choose_n_groups(n_users: int, n_items: int, n_ratings: int, n_batches: int = 1) -> int:
     """B for data of this shape: few, large blocks, but several where there is work to share."""
-    wanted = int(np.sqrt(n_ratings / RATINGS_PER_BLOCK))
+    wanted = int(np.sqrt(n_ratings / n_batches / RATINGS_PER_BLOCK))
     most = FEW_GROUPS if n_ratings < MANY_RATINGS else MAX_GROUPS
-    return max(1, min(wanted, most, n_users, n_items))
+    return max(1, min(wanted, most, n_users // n_batches, n_items))
 
 
 def plan_blocks(
@@ -196,6 +206,7 @@ def plan_blocks(
     *,
     held_back: np.ndarray | None = None,
     n_groups: int | None = None,
+    n_batches: int = 1,
     n_threads: int = 1,
 ) -> BlockPlan:
     """Sort ratings into blocks, and within a block by user, then item; four users in turn.
@@ -208,7 +219,9 @@ def plan_blocks(
     held_back : ndarray of shape (n_ratings,), bool, optional
         Ratings not to be learned from at first: they come at the end of their block.
     n_groups : int, optional
-        B, at most 256; `choose_n_groups` decides where it is not given.
+        B; `choose_n_groups` decides where it is not given.
+    n_batches : int
+        Of users, but at most one for each; no more than 256 groups of users in all.
     n_threads : int
         Does not change the result.
 
@@ -218,7 +231,9 @@ def plan_blocks(
         The same for the same ratings in any order.
     """
     n = len(triples.values)
-    n_groups = n_groups or choose_n_groups(*shape, n)
+    n_batches = min(n_batches, shape[0])
+    n_groups = n_groups or choose_n_groups(*shape, n, n_batches)
+    groups_of = (n_batches * n_groups, n_groups)
     if held_back is None:
         held_back = np.empty(0, dtype=bool)
     n_pieces = max(1, min(n_threads, n // RATINGS_PER_PIECE))
@@ -239,13 +254,13 @@ def plan_blocks(
             return list(pool.map(count, pieces))
 
         users, items = (
-            _dealt(sum(counted(count_rows, (2, n_rows), [index])), n_groups)
-            for n_rows, index in zip(shape, triples[:2], strict=True)
+            _dealt(sum(counted(count_rows, (2, n_rows), [index])), n_dealt)
+            for n_rows, index, n_dealt in zip(shape, triples[:2], groups_of, strict=True)
         )
         groups = (_groups(users), _groups(items))
         rows = _rows_in_groups(users, items)
-        counts = counted(count_blocks, (n_groups, n_groups, 2), triples[:2], *groups)
-        ends = np.cumsum(sum(counts)).reshape(n_groups, n_groups, 2)
+        counts = counted(count_blocks, (*groups_of, 2), triples[:2], *groups)
+        ends = np.cumsum(sum(counts)).reshape(*groups_of, 2)
         begins = ends - sum(counts)
         user_index, item_index = (np.empty(n, dtype=index.dtype) for index in rows)
         values = np.empty(n, dtype=np.float32)

@@ -1,5 +1,6 @@
 """The block plan: nothing lost, nothing shared."""
 
+import itertools
 from itertools import pairwise
 
 import numpy as np
@@ -37,23 +38,33 @@ def assert_same(plan, ref):
 
 
 @settings(deadline=None)  # the first example compiles
-@given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 6), st.data())
+@given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 6), st.integers(1, 4), st.data())
 def test_every_rating_is_in_exactly_one_block_and_strata_share_nothing(
-    n_users, n_items, n_groups, data
+    n_users, n_items, n_groups, n_batches, data
 ):
     n_ratings = data.draw(st.integers(1, n_users * n_items))
     triples = random_triples(n_users, n_items, n_ratings)
     held_back = np.random.default_rng(n_ratings).random(n_ratings) < data.draw(st.floats(0, 1))
-    plan = plan_blocks(triples, (n_users, n_items), held_back=held_back, n_groups=n_groups)
+    plan = plan_blocks(
+        triples,
+        (n_users, n_items),
+        held_back=held_back,
+        n_groups=n_groups,
+        n_batches=n_batches,
+    )
+    assert (plan.n_groups, plan.n_batches) == (n_groups, min(n_batches, n_users))
     seen = ([], [])
-    for shift in range(n_groups):
+    batch_of = {}
+    for batch, shift in itertools.product(range(plan.n_batches), range(n_groups)):
         users, items = [], []
-        for block in plan.stratum(shift):
+        for block in plan.stratum(shift, batch):
             parts = [ratings_of(plan, block, part) for part in (block.learned, block.held_back)]
             users.append({rating[0] for part in parts for rating in part})
             items.append({rating[1] for part in parts for rating in part})
             for total, part in zip(seen, parts, strict=True):
                 total += part
+        for user in set().union(*users):
+            assert batch_of.setdefault(user, batch) == batch
         assert sum(map(len, users)) == len(set().union(*users))
         assert sum(map(len, items)) == len(set().union(*items))
     for total, chosen in zip(seen, (~held_back, held_back), strict=True):
@@ -189,6 +200,8 @@ def test_blocks_of_skewed_data_are_balanced():
         ((138_493, 26_744, 20_000_263), 8),
         ((480_189, 17_770, 100_480_507), 8),
         ((2, 9, 10**6), 2),
+        ((943, 1682, 80_000, 16), 1),
+        ((480_189, 17_770, 100_480_507, 16), 8),
     ],
 )
 def test_the_number_of_groups_follows_from_the_shape(shape, expected):
