@@ -59,7 +59,11 @@ READING_NAMES = (
 )
 
 TRAINING = (
-    click.option("--algorithm", type=click.Choice(["sgd"]), help="How to learn.  [default: sgd]"),
+    click.option(
+        "--algorithm",
+        type=click.Choice(["sgd", "svd++"]),
+        help="svd++: the items that one has rated speak for one too.  [default: sgd]",
+    ),
     click.option(
         "--n-factors", "-k", type=int, help="Length of the factor vectors.  [default: 64]"
     ),

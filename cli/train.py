@@ -28,7 +28,8 @@ from .options import (
 )
 
 if TYPE_CHECKING:
-    from funksvd import FunkSVD, Ratings
+    from funksvd import FunkSVD, Ratings, ReadOptions
+    from funksvd.evaluation import Holdout
 
 INTERRUPTED = 130
 
@@ -60,6 +61,12 @@ Examples:
     help="Part to test on; 0: none.",
 )
 @click.option("--valid", "valid_file", metavar="FILE", help="Validation ratings, likewise.")
+@click.option(
+    "--interactions",
+    "interactions_file",
+    metavar="FILE",
+    help="Pairs of user and item that need no rating, for svd++.",
+)
 @click.option("--no-seen", is_flag=True, help="Do not save which pairs were rated (smaller file).")
 @threads_option
 @reading_options
@@ -80,7 +87,8 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
     output = Output.of(options)
     read_options = take_read_options(options)
     model_path, with_seen = options.pop("output"), not options.pop("no_seen")
-    _check_writable(model_path, (*ratings, options["test_file"], options["valid_file"]))
+    inputs = (*ratings, *(options[f"{part}_file"] for part in ("test", "valid", "interactions")))
+    _check_writable(model_path, inputs)
 
     def read(source: Any) -> Ratings | None:
         if source is None:
@@ -106,11 +114,17 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
     elif options["test_file"] is None:
         output.note(f"Set aside {len(holdout.test):,} ratings for the test")
     del everything
+    interactions = _read_interactions(output, options["interactions_file"], read_options, holdout)
 
     interrupted = False
     try:
         with TrainingProgress(output) as progress:
-            model.fit(holdout.training, validation=holdout.validation, monitor=progress)
+            model.fit(
+                holdout.training,
+                validation=holdout.validation,
+                interactions=interactions,
+                monitor=progress,
+            )
     except KeyboardInterrupt:
         if not model.is_fitted:
             raise
@@ -137,6 +151,24 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
     if evaluation:
         warn_of_doubts(output, evaluation)
     return INTERRUPTED if interrupted else 0
+
+
+def _read_interactions(
+    output: Output, path: str | None, read_options: ReadOptions, holdout: Holdout
+) -> Ratings | None:
+    """What users have dealt with, but for the pairs of the test: those are not to be known."""
+    from funksvd import read_interactions
+    from funksvd.evaluation import is_in
+
+    if path is None:
+        return None
+    with output.busy("Reading"):
+        interactions = read_interactions(path, read_options)
+    report_reading(output, interactions.report)
+    if holdout.test is not None:
+        interactions = interactions.subset(~is_in(interactions, holdout.test))
+    output.note(f"{len(interactions):,} pairs of a user and an item, rated or not")
+    return interactions
 
 
 def _check_writable(path: str, inputs: tuple[str | None, ...]) -> None:

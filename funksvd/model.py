@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from funksvd import storage
 from funksvd.errors import FunkSVDError, RatingsError
-from funksvd.evaluation import Errors, Holdout, Provenance, check_disjoint
+from funksvd.evaluation import Errors, Holdout, Provenance, check_disjoint, is_in
 from funksvd.objective import Parameters
-from funksvd.ratings import Ratings, as_ratings, find, random_part
+from funksvd.ratings import Ratings, as_interactions, as_ratings, find, random_part
 from funksvd.recommender import Recommender
 from funksvd.scoring import UserItems
 from funksvd.streams import Stream
 from funksvd.training import (
+    LEARNERS,
     BlockPlan,
     EpochRecord,
-    Hyperparameters,
     Interrupts,
     Monitor,
     TrainingResult,
@@ -45,28 +45,6 @@ class FunkSVD(Recommender):
     """
 
     # -- scikit-learn's protocol ---------------------------------------------------------------
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Hyperparameters by name, as scikit-learn asks for them."""
-        return {field.name: getattr(self, field.name) for field in fields(Hyperparameters)}
-
-    def set_params(self, **params: Any) -> FunkSVD:
-        """Set hyperparameters by name.
-
-        Raises
-        ------
-        FunkSVDError
-            If a name is not one of a hyperparameter.
-        """
-        unknown = params.keys() - self.get_params().keys()
-        if unknown:
-            raise FunkSVDError(
-                f"FunkSVD has no hyperparameter {min(unknown)!r}; it has "
-                f"{', '.join(self.get_params())}"
-            )
-        for name, value in params.items():
-            setattr(self, name, value)
-        return self
 
     def __sklearn_tags__(self) -> Any:
         """Called by scikit-learn only, so that it is there to be imported."""
@@ -94,6 +72,7 @@ class FunkSVD(Recommender):
         values: Any = None,
         *,
         validation: Any = None,
+        interactions: Any = None,
         monitor: Monitor | None = None,
     ) -> FunkSVD:
         """Learn from ratings.
@@ -110,6 +89,9 @@ class FunkSVD(Recommender):
             Ratings.
         validation : Ratings or table, optional
             By default `validation_fraction` of the ratings, at random.
+        interactions : Ratings, or a table or an array of shape (n_pairs, 2), optional
+            User ids, item ids: what users have dealt with without rating it, for SVD++. Pairs
+            that are rated, and ids that have no rating, are passed over.
         monitor : Monitor, optional
             Told of each epoch.
 
@@ -121,7 +103,8 @@ class FunkSVD(Recommender):
         Raises
         ------
         FunkSVDError
-            If a hyperparameter is out of range.
+            If a hyperparameter is out of range, or there are interactions that the algorithm has
+            no use for.
         RatingsError
             If there are no ratings, or all have the same value.
         DivergenceError
@@ -133,6 +116,10 @@ class FunkSVD(Recommender):
         self.check()
         monitor = monitor or Monitor()
         ratings = as_ratings(ratings, values)
+        if interactions is not None:
+            interactions = as_interactions(interactions)
+            if not LEARNERS[self.algorithm].uses_unrated:
+                raise FunkSVDError(f"algorithm {self.algorithm!r} has no use for interactions")
         held_back = None
         if validation is not None:
             validation = as_ratings(validation)
@@ -146,26 +133,30 @@ class FunkSVD(Recommender):
             )
         ratings = ratings.compact()
         if held_back is None or not held_back.any():
-            self._fit(ratings, monitor)
+            self._fit(ratings, interactions, monitor)
         else:
-            self._fit_with_validation(ratings, held_back, monitor)
+            self._fit_with_validation(ratings, held_back, interactions, monitor)
         return self
 
-    def _fit(self, ratings: Ratings, monitor: Monitor) -> None:
+    def _fit(self, ratings: Ratings, interactions: Ratings | None, monitor: Monitor) -> None:
         _check_learnable(ratings, ratings.values)
         with Interrupts() as interrupts:
-            plan = self._plan(ratings, None, monitor)
+            plan = self._plan(ratings, None, interactions, monitor)
             result = self._train(plan, "fit", monitor, interrupts)
             interrupts.requested |= result.interrupted
             self._install(result, ratings)
 
     def _fit_with_validation(
-        self, ratings: Ratings, held_back: np.ndarray, monitor: Monitor
+        self,
+        ratings: Ratings,
+        held_back: np.ndarray,
+        interactions: Ratings | None,
+        monitor: Monitor,
     ) -> None:
         """Find the best number of epochs; then, with `refit`, learn from all for so many."""
         _check_learnable(ratings, ratings.values[~held_back])
         with Interrupts() as interrupts:
-            plan = self._plan(ratings, held_back, monitor)
+            plan = self._plan(ratings, held_back, interactions, monitor)
             search = self._train(plan, "search", monitor, interrupts)
             interrupts.requested |= search.interrupted
             if not self.refit or interrupts.requested:
@@ -183,14 +174,27 @@ class FunkSVD(Recommender):
         with Interrupts(armed=True):
             self._install(refit, ratings, search)
 
-    def _plan(self, ratings: Ratings, held_back: np.ndarray | None, monitor: Monitor) -> BlockPlan:
+    def _plan(
+        self,
+        ratings: Ratings,
+        held_back: np.ndarray | None,
+        interactions: Ratings | None,
+        monitor: Monitor,
+    ) -> BlockPlan:
         monitor.planning_started(len(ratings))
-        return plan_blocks(
+        plan = plan_blocks(
             Triples(ratings.user_index, ratings.item_index, ratings.values),
             (ratings.n_users, ratings.n_items),
             held_back=held_back,
+            n_batches=LEARNERS[self.algorithm].n_batches,
             n_threads=self.thread_count(),
         )
+        if interactions is None:
+            return plan
+        unrated = interactions.subset(~is_in(interactions, ratings))
+        users, items = unrated.index_for(ratings.user_ids, ratings.item_ids)
+        known = (users >= 0) & (items >= 0)
+        return plan.with_unrated(users[known], items[known])
 
     def _train(
         self,

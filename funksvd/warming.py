@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +11,7 @@ from funksvd import gradcheck
 from funksvd.kernels import rows_with_repeats, telling_of_compilation
 from funksvd.model import FunkSVD
 from funksvd.ratings import Ratings
+from funksvd.training import ALGORITHMS
 
 MANY_USERS = 300_000
 """So many that the places of a group's users take more than 16 bits."""
@@ -42,8 +44,8 @@ def warm_up(n_factors: Sequence[int] = (64,)) -> list[str]:
         for length in n_factors:
             FunkSVD(n_factors=length).check()
         for ratings in (_random_ratings(40, 30, 400), _random_ratings(MANY_USERS, 10, MANY_USERS)):
-            for length in n_factors:
-                model = FunkSVD(n_factors=length, n_epochs=1, validation_fraction=0.1)
+            for length, algorithm in itertools.product(n_factors, ALGORITHMS):
+                model = FunkSVD(algorithm, length, n_epochs=1, validation_fraction=0.1)
                 model.fit(ratings)
         training = ratings.subset(np.arange(1000))
         model.evaluate(ratings.subset(np.arange(1000, 1100)), training=training)

@@ -44,6 +44,42 @@ def sgd_pass(mean, user_biases, item_biases, user_factors, item_factors, ratings
     return total
 
 
+def svdpp_visit(mean, parameters, pairs, ratings, n_rated, rates, y_rate, y_reg):
+    """A visit of SVD++ to the users that `pairs` are of: (u, j) with j in N(u). Changes the lists.
+
+    `parameters` are biases, p, q and y; `rates` as for `sgd_pass`. A y_j that m of these users
+    pull at moves by 1 / (1 + m / 32) of their sum; `y_reg` holds it once for each of a user's
+    ratings, in equal parts by all items of the user.
+    """
+    user_biases, item_biases, p, q, y = parameters
+    user_rates, item_rates, bias_lr, reg, bias_reg = rates
+    n_known, visitors = {}, {}
+    for u, j in pairs:
+        n_known[u] = n_known.get(u, 0) + 1
+        visitors[j] = visitors.get(j, 0) + 1
+    factors = range(len(p[0]))
+    z = {u: [0.0 for _ in factors] for u in n_known}
+    for u, j in pairs:
+        for f in factors:
+            z[u][f] += y[j][f] / math.sqrt(n_known[u])
+    pulls = {u: [0.0 for _ in factors] for u in n_known}
+    for u, i, r in ratings:
+        old_p, old_z, old_q = list(p[u]), list(z[u]), list(q[i])
+        w = [a + b for a, b in zip(old_p, old_z, strict=True)]
+        e = r - predict(mean, user_biases[u], item_biases[i], w, old_q)
+        user_biases[u] -= bias_lr * (-e + bias_reg * user_biases[u])
+        item_biases[i] -= bias_lr * (-e + bias_reg * item_biases[i])
+        for f in factors:
+            p[u][f] = old_p[f] - user_rates[u] * (-e * old_q[f] + reg * old_p[f])
+            z[u][f] = old_z[f] + user_rates[u] * e * old_q[f]
+            q[i][f] = old_q[f] - item_rates[i] * (-e * w[f] + reg * old_q[f])
+            pulls[u][f] += e * old_q[f] / math.sqrt(n_known[u])
+    for u, j in pairs:
+        rate = y_rate / (1 + visitors[j] / 32)
+        for f in factors:
+            y[j][f] -= rate * (-pulls[u][f] + y_reg * n_rated[u] / n_known[u] * y[j][f])
+
+
 def best_items(scores, n, excluded):
     """Indices of the n highest scores that are not excluded; of equals the lower index first."""
     candidates = [i for i in range(len(scores)) if i not in excluded]

@@ -7,6 +7,7 @@ from funksvd.evaluation.holdout import (
     Provenance,
     check_disjoint,
     hold_out,
+    is_in,
     rebuild,
     split_again,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "evaluate_ranking",
     "global_mean",
     "hold_out",
+    "is_in",
     "leave_last_out",
     "per_user_folds",
     "random_folds",

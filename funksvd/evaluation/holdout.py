@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from funksvd.errors import DataChangedError, RatingsError
 from funksvd.processors import available_processors
 from funksvd.ratings import Ratings, ReadOptions, random_split, read_ratings
@@ -276,6 +278,19 @@ def _candidates(files: list[str], folder: Path) -> Iterator[list[Path]]:
     )
 
 
+def is_in(ratings: Ratings, other: Ratings) -> np.ndarray:
+    """Which ratings have a (user, item) pair that is also in another's.
+
+    Returns
+    -------
+    ndarray of shape (n_ratings,), bool
+    """
+    n_threads = available_processors()
+    user_index, item_index = other.index_for(ratings.user_ids, ratings.item_ids)
+    pairs = UserItems.of(user_index, item_index, ratings.n_users, n_threads)
+    return pairs.contains(ratings.user_index, ratings.item_index, n_threads)
+
+
 def check_disjoint(name: str, part: Ratings, other: Ratings) -> None:
     """Make sure that what is to be judged is not learned.
 
@@ -284,11 +299,7 @@ def check_disjoint(name: str, part: Ratings, other: Ratings) -> None:
     RatingsError
         If a (user, item) pair is in both; `name` is that of the part, "test" or "validation".
     """
-    user_index, item_index = part.index_for(other.user_ids, other.item_ids)
-    n_threads = available_processors()
-    # The part is what is sorted: it is the smaller one.
-    pairs = UserItems.of(user_index, item_index, other.n_users, n_threads)
-    n_shared = int(pairs.contains(other.user_index, other.item_index, n_threads).sum())
+    n_shared = int(is_in(other, part).sum())  # the part is what is sorted: it is the smaller one
     if n_shared:
         raise RatingsError(
             f"{part.source}: {n_shared:,} of {len(part):,} {name} ratings have a (user, item) pair "

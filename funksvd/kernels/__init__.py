@@ -18,12 +18,14 @@ from funksvd.kernels.scoring import (
     rank_items,
 )
 from funksvd.kernels.sgd import sgd_block, squared_error_of_block
+from funksvd.kernels.svdpp import add_rows, hand_back, svdpp_block
 from funksvd.kernels.vectors import padded_rows
 
 __all__ = [
     "GROUP_USERS",
     "TILE_ITEMS",
     "add_residuals",
+    "add_rows",
     "cache_folder",
     "count_blocks",
     "count_rows",
@@ -31,6 +33,7 @@ __all__ = [
     "fill_blocks",
     "find_pairs",
     "group_by_row",
+    "hand_back",
     "pack_items",
     "padded_rows",
     "predict_block",
@@ -39,6 +42,7 @@ __all__ = [
     "rows_with_repeats",
     "sgd_block",
     "squared_error_of_block",
+    "svdpp_block",
     "sweep",
     "take_turns",
     "telling_of_compilation",

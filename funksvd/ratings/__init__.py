@@ -1,11 +1,17 @@
 """Ratings: read from files and tables, checked, held in coordinate form, split, written."""
 
-from funksvd.ratings.adapt import as_pairs, as_ratings
+from funksvd.ratings.adapt import as_interactions, as_pairs, as_ratings
 from funksvd.ratings.labels import as_labels, find
 from funksvd.ratings.options import ReadOptions
 from funksvd.ratings.output import write_table
 from funksvd.ratings.ratings import Ratings
-from funksvd.ratings.reading import read_coded_pairs, read_ids, read_pairs, read_ratings
+from funksvd.ratings.reading import (
+    read_coded_pairs,
+    read_ids,
+    read_interactions,
+    read_pairs,
+    read_ratings,
+)
 from funksvd.ratings.report import BadRow, ReadReport
 from funksvd.ratings.splits import random_part, random_split
 from funksvd.ratings.titles import read_titles
@@ -15,6 +21,7 @@ __all__ = [
     "Ratings",
     "ReadOptions",
     "ReadReport",
+    "as_interactions",
     "as_labels",
     "as_pairs",
     "as_ratings",
@@ -23,6 +30,7 @@ __all__ = [
     "random_split",
     "read_coded_pairs",
     "read_ids",
+    "read_interactions",
     "read_pairs",
     "read_ratings",
     "read_titles",

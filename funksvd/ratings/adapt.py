@@ -31,6 +31,25 @@ def as_ratings(source: Any, values: Any = None) -> Ratings:
     return read_ratings(source)
 
 
+def as_interactions(source: Any) -> Ratings:
+    """Pairs of ids as ratings whose values mean nothing; each pair once.
+
+    Parameters
+    ----------
+    source : Ratings, or a table or an array of shape (n, 2)
+        User ids, item ids.
+
+    Raises
+    ------
+    RatingsError
+        If it is something else.
+    """
+    if isinstance(source, Ratings):
+        return source
+    users, items = as_pairs(source)
+    return Ratings.from_arrays(users, items, np.zeros(len(users), dtype=np.float32))
+
+
 def as_pairs(pairs: Any) -> tuple[np.ndarray, np.ndarray]:
     """User ids and item ids from a table or an array of two columns.
 

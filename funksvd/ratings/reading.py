@@ -140,6 +140,33 @@ def read_coded_pairs(
     return CodedPairs(*ids, report)
 
 
+def read_interactions(source: Any, options: ReadOptions | None = None, **overrides: Any) -> Ratings:
+    """Read what users have dealt with: pairs as ratings of zero, which mean nothing.
+
+    Parameters
+    ----------
+    source, options, **overrides
+        As for `read_ratings`; any further columns are ignored.
+
+    Returns
+    -------
+    Ratings
+        Each pair once.
+
+    Raises
+    ------
+    RatingsError
+        As for `read_ratings`.
+    """
+    pairs = read_coded_pairs(source, options, **overrides)
+    values = np.zeros(len(pairs.user_index), dtype=np.float32)
+    ratings = Ratings(
+        pairs.user_index, pairs.item_index, values, pairs.user_ids, pairs.item_ids, None
+    )
+    ratings, n_duplicates = resolve_duplicates(ratings, "last")
+    return replace(ratings, report=replace(pairs.report, n_duplicates=n_duplicates))
+
+
 def read_ids(
     source: Any, options: ReadOptions | None = None, **overrides: Any
 ) -> tuple[np.ndarray, ReadReport]:

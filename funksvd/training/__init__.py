@@ -2,13 +2,16 @@
 
 from funksvd.training.hyperparameters import ALGORITHMS, Hyperparameters, available_processors
 from funksvd.training.interrupts import Interrupts
+from funksvd.training.learners import LEARNERS
 from funksvd.training.loop import TrainingResult, train
 from funksvd.training.monitor import EpochRecord, Monitor
-from funksvd.training.plan import BlockPlan, Triples, plan_blocks
+from funksvd.training.plan import BlockPlan, Triples
+from funksvd.training.planning import plan_blocks
 from funksvd.training.scale import Scale
 
 __all__ = [
     "ALGORITHMS",
+    "LEARNERS",
     "BlockPlan",
     "EpochRecord",
     "Hyperparameters",

@@ -6,7 +6,7 @@ import math
 import numbers
 from collections.abc import Collection
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -34,6 +34,10 @@ ALGORITHMS = {
         "Funk SVD",
         {"n_factors": 64, "n_epochs": 100, "learning_rate": 0.03, "learning_rate_decay": 0.85},
     ),
+    "svd++": Algorithm(
+        "SVD++",
+        {"n_factors": 64, "n_epochs": 100, "learning_rate": 0.021, "learning_rate_decay": 0.85},
+    ),
 }
 
 
@@ -48,8 +52,9 @@ class Hyperparameters:
 
     Parameters
     ----------
-    algorithm : {"sgd"}
-        How the model is learned: by stochastic gradient descent on single ratings.
+    algorithm : {"sgd", "svd++"}
+        What is learned, and how: Funk's SVD by stochastic gradient descent on single ratings; or
+        SVD++, in which the items that a user has dealt with speak for the user too.
     n_factors : int, optional
         Length k of the factor vectors p_u and q_i.
     n_epochs : int, optional
@@ -102,6 +107,28 @@ class Hyperparameters:
     ensemble: int = 1
     seed: int = 0
     n_threads: int | None = None
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Hyperparameters by name, as scikit-learn asks for them."""
+        return {field.name: getattr(self, field.name) for field in fields(Hyperparameters)}
+
+    def set_params(self, **params: Any) -> Self:
+        """Set hyperparameters by name.
+
+        Raises
+        ------
+        FunkSVDError
+            If a name is not one of a hyperparameter.
+        """
+        unknown = params.keys() - self.get_params().keys()
+        if unknown:
+            raise FunkSVDError(
+                f"{type(self).__name__} has no hyperparameter {min(unknown)!r}; it has "
+                f"{', '.join(self.get_params())}"
+            )
+        for name, value in params.items():
+            setattr(self, name, value)
+        return self
 
     def check(self) -> None:
         """Raise `FunkSVDError`, naming the first hyperparameter that is out of its range."""

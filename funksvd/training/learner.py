@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import ClassVar
 
 import numpy as np
 
@@ -33,7 +34,14 @@ class Learner(ABC):
         Of the ratings learned from.
     reg : float
         Regularization of the factors: the one given, or the one chosen by the data.
+    n_batches : int
+        Of users, that the plan must have.
+    uses_unrated : bool
+        Whether it learns from pairs that are known without a rating.
     """
+
+    n_batches: ClassVar[int] = 1
+    uses_unrated: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -18,25 +18,18 @@ Descent", KDD 2011.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise, product
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 
-from funksvd.kernels import count_blocks, count_rows, fill_blocks, padded_rows, take_turns
+from funksvd.kernels import padded_rows, take_turns
 from funksvd.objective import Parameters
 from funksvd.ordering import stable_order
 
-RATINGS_PER_BLOCK = 5_000
-MANY_RATINGS = 20_000_000
-FEW_GROUPS, MAX_GROUPS = 4, 8
-"""Up to and from `MANY_RATINGS`; no more threads than this can work at the same time."""
 USERS_IN_TURN = 4
 """Consecutive ratings are of so many different users, so that a processor can overlap them."""
-RATINGS_PER_PIECE = 100_000
-"""Fewer are not worth a thread of their own."""
 
 
 class Triples(NamedTuple):
@@ -94,6 +87,23 @@ class Block(NamedTuple):
     held_back: slice
 
 
+class UnratedPairs(NamedTuple):
+    """Pairs of a user and an item that are known without a rating, in the blocks of a plan.
+
+    Parameters
+    ----------
+    user_index, item_index : ndarray of shape (n,), uint16 or uint32
+        Rows within the block's groups.
+    bounds : ndarray of shape (n_batches * n_groups, n_groups, 2), int64
+        The block of user group g and item group h holds the pairs from `bounds[g, h, 0]` up to
+        `bounds[g, h, 1]`.
+    """
+
+    user_index: np.ndarray
+    item_index: np.ndarray
+    bounds: np.ndarray
+
+
 class BlockPlan(NamedTuple):
     """Ratings sorted into blocks.
 
@@ -107,6 +117,8 @@ class BlockPlan(NamedTuple):
         `bounds[g, h, 2]`; those from `bounds[g, h, 1]` on are held back. The groups of a batch of
         users follow each other.
     users, items : Rows
+    unrated : UnratedPairs, optional
+        What users have dealt with without rating it; only SVD++ learns from it.
     """
 
     user_index: np.ndarray
@@ -115,6 +127,7 @@ class BlockPlan(NamedTuple):
     bounds: np.ndarray
     users: Rows
     items: Rows
+    unrated: UnratedPairs | None = None
 
     @property
     def n_groups(self) -> int:
@@ -149,6 +162,53 @@ class BlockPlan(NamedTuple):
         users, items = self.users.group(g), self.items.group(h)
         return Block(users, items, slice(begin, middle), slice(middle, end))
 
+    def groups(self, batch: int) -> range:
+        """The groups of users of a batch."""
+        return range(batch * self.n_groups, (batch + 1) * self.n_groups)
+
+    def pairs(self, g: int, h: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """What users of group g have dealt with among the items of group h, in parts.
+
+        Returns
+        -------
+        list of (user_index, item_index)
+            Rows within the groups: of the ratings to learn from, and of the unrated pairs.
+        """
+        begin, middle, _ = self.bounds[g, h]
+        parts = [(self.user_index[begin:middle], self.item_index[begin:middle])]
+        if self.unrated is not None:
+            begin, end = self.unrated.bounds[g, h]
+            parts.append((self.unrated.user_index[begin:end], self.unrated.item_index[begin:end]))
+        return parts
+
+    def with_unrated(self, user_index: np.ndarray, item_index: np.ndarray) -> BlockPlan:
+        """The same with pairs that are known without a rating.
+
+        Parameters
+        ----------
+        user_index, item_index : ndarray of shape (n,), int
+            In the old numbering. None is one of a rating, and none repeats.
+        """
+        groups = [
+            groups_of(rows)[at] for rows, at in ((self.users, user_index), (self.items, item_index))
+        ]
+        rows = rows_in_groups(self.users, self.items)
+        order = stable_order(
+            groups[0].astype(np.int64) * self.n_groups + groups[1],
+            rows[0][user_index],
+            rows[1][item_index],
+        )
+        counts = np.zeros(self.bounds.shape[:2], dtype=np.int64)
+        np.add.at(counts, tuple(groups), 1)
+        ends = np.cumsum(counts).reshape(counts.shape)
+        return self._replace(
+            unrated=UnratedPairs(
+                rows[0][user_index][order],
+                rows[1][item_index][order],
+                np.stack([ends - counts, ends], axis=-1),
+            )
+        )
+
     def with_all_learned(self, n_threads: int = 1) -> BlockPlan:
         """A plan that holds nothing back, as if it had been made so.
 
@@ -156,8 +216,8 @@ class BlockPlan(NamedTuple):
         """
         bounds = self.bounds.copy()
         bounds[..., 1] = bounds[..., 2]
-        sides = (side._replace(counts=side.counts.sum(0) * [[1], [0]]) for side in self[4:])
-        plan = BlockPlan(*self[:3], bounds, *sides)
+        sides = (side._replace(counts=side.counts.sum(0) * [[1], [0]]) for side in self[4:6])
+        plan = BlockPlan(*self[:3], bounds, *sides, self.unrated)
         with ThreadPoolExecutor(n_threads) as pool:
             plan._sort(pool)
         return plan
@@ -193,104 +253,6 @@ class BlockPlan(NamedTuple):
         )
 
 
-def choose_n_groups(n_users: int, n_items: int, n_ratings: int, n_batches: int = 1) -> int:
-    """B for data of this shape: few, large blocks, but several where there is work to share."""
-    wanted = int(np.sqrt(n_ratings / n_batches / RATINGS_PER_BLOCK))
-    most = FEW_GROUPS if n_ratings < MANY_RATINGS else MAX_GROUPS
-    return max(1, min(wanted, most, n_users // n_batches, n_items))
-
-
-def plan_blocks(
-    triples: Triples,
-    shape: tuple[int, int],
-    *,
-    held_back: np.ndarray | None = None,
-    n_groups: int | None = None,
-    n_batches: int = 1,
-    n_threads: int = 1,
-) -> BlockPlan:
-    """Sort ratings into blocks, and within a block by user, then item; four users in turn.
-
-    Parameters
-    ----------
-    triples : Triples
-        No pair repeats.
-    shape : (n_users, n_items)
-    held_back : ndarray of shape (n_ratings,), bool, optional
-        Ratings not to be learned from at first: they come at the end of their block.
-    n_groups : int, optional
-        B; `choose_n_groups` decides where it is not given.
-    n_batches : int
-        Of users, but at most one for each; no more than 256 groups of users in all.
-    n_threads : int
-        Does not change the result.
-
-    Returns
-    -------
-    BlockPlan
-        The same for the same ratings in any order.
-    """
-    n = len(triples.values)
-    n_batches = min(n_batches, shape[0])
-    n_groups = n_groups or choose_n_groups(*shape, n, n_batches)
-    groups_of = (n_batches * n_groups, n_groups)
-    if held_back is None:
-        held_back = np.empty(0, dtype=bool)
-    n_pieces = max(1, min(n_threads, n // RATINGS_PER_PIECE))
-    edges = [n * piece // n_pieces for piece in range(n_pieces + 1)]
-    pieces = [slice(*edge) for edge in pairwise(edges)]
-    with ThreadPoolExecutor(n_threads) as pool:
-
-        def counted(
-            kernel: Callable, counts_shape: tuple[int, ...], index: Sequence, *more: np.ndarray
-        ) -> list[np.ndarray]:
-            """What a kernel counts in each piece."""
-
-            def count(piece: slice) -> np.ndarray:
-                counts = np.zeros(counts_shape, dtype=np.int64)
-                kernel(*(array[piece] for array in index), held_back[piece], *more, counts)
-                return counts
-
-            return list(pool.map(count, pieces))
-
-        users, items = (
-            _dealt(sum(counted(count_rows, (2, n_rows), [index])), n_dealt)
-            for n_rows, index, n_dealt in zip(shape, triples[:2], groups_of, strict=True)
-        )
-        groups = (_groups(users), _groups(items))
-        rows = _rows_in_groups(users, items)
-        counts = counted(count_blocks, (*groups_of, 2), triples[:2], *groups)
-        ends = np.cumsum(sum(counts)).reshape(*groups_of, 2)
-        begins = ends - sum(counts)
-        user_index, item_index = (np.empty(n, dtype=index.dtype) for index in rows)
-        values = np.empty(n, dtype=np.float32)
-
-        def fill(piece: slice, places: np.ndarray) -> None:
-            part = (array[piece] for array in triples)
-            into = (user_index, item_index, values)
-            fill_blocks(*part, held_back[piece], groups, rows, places, *into)
-
-        before = [begins + sum(counts[:at]) for at in range(n_pieces)]
-        list(pool.map(fill, pieces, before))
-        bounds = np.concatenate([begins, ends[..., 1:]], axis=-1)
-        plan = BlockPlan(user_index, item_index, values, bounds, users, items)
-        plan._sort(pool)
-    return plan
-
-
-def _dealt(counts: np.ndarray, n_groups: int) -> Rows:
-    """Rows dealt to groups, the busiest first, to and fro (0 1 2 2 1 0 0 1 …).
-
-    Leaves the groups nearly equal in rows and in ratings.
-    """
-    busiest_first = np.argsort(-counts.sum(axis=0), kind="stable")
-    lap, seat = np.divmod(np.arange(len(busiest_first)), n_groups)
-    group = np.where(lap % 2 == 0, seat, n_groups - 1 - seat)
-    order = busiest_first[np.argsort(group, kind="stable")]
-    starts = np.concatenate([[0], np.cumsum(np.bincount(group, minlength=n_groups))])
-    return Rows(order, starts, counts)
-
-
 def _sort_part(users: np.ndarray, items: np.ndarray, values: np.ndarray) -> None:
     """Sort ratings by user, then item, and let a few users take turns; in place."""
     item_bits = int(items.max(initial=0)).bit_length()
@@ -313,13 +275,13 @@ def _sort_part(users: np.ndarray, items: np.ndarray, values: np.ndarray) -> None
     take_turns(*in_order, USERS_IN_TURN, users, items, values)
 
 
-def _groups(rows: Rows) -> np.ndarray:
+def groups_of(rows: Rows) -> np.ndarray:
     """The group of each old row, uint8."""
     sizes = np.diff(rows.starts)
     return np.repeat(np.arange(len(sizes), dtype=np.uint8), sizes)[_inverse(rows.order)]
 
 
-def _rows_in_groups(*sides: Rows) -> tuple[np.ndarray, ...]:
+def rows_in_groups(*sides: Rows) -> tuple[np.ndarray, ...]:
     """The place of each old row in its group.
 
     16 bits are enough for most data, and half as many to move.

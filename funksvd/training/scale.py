@@ -102,6 +102,11 @@ def row_shares(plan: BlockPlan) -> tuple[np.ndarray, np.ndarray]:
     return users, items
 
 
+def factor_rate(learning_rate: float, scale: Scale) -> float:
+    """The factors' learning rate in the units of the ratings; `scaled_rates` tells why."""
+    return learning_rate / max(scale.spread, scale.magnitude / 10)
+
+
 def scaled_rates(
     hyperparameters: Hyperparameters,
     learning_rate: float,
@@ -121,7 +126,7 @@ def scaled_rates(
 
     `row_shares` are those of the function of that name.
     """
-    rate = learning_rate / max(scale.spread, scale.magnitude / 10)
+    rate = factor_rate(learning_rate, scale)
     users, items = ((rate * shares).astype(np.float32) for shares in row_shares)
     return Rates(
         users,

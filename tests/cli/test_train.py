@@ -425,3 +425,29 @@ def test_escape_codes_in_ids_do_not_reach_the_terminal(error_of, cli, folder, qu
     (folder / "odd.csv").write_text(lines.rsplit("\n", 1)[0] + "\n")
     assert "\x1b" not in cli("train", "odd.csv", *quick).out
     assert "\x1b" not in error_of("recommend", "--user", "x")
+
+
+def test_interactions_for_svd_plus_plus_without_the_pairs_of_the_test(cli, folder, quick):
+    from funksvd import hold_out, read_ratings
+
+    rows = (folder / "ratings.csv").read_text().splitlines()
+    pairs = [",".join(row.split(",")[:2]) for row in rows]
+    (folder / "pairs.csv").write_text("\n".join(pairs) + "\n")
+    options = ("train", "ratings.csv", "--algorithm", "svd++", *quick)
+    out = {}
+    for name in ("pairs.csv", None):
+        given = ("--interactions", name) if name else ()
+        result = cli(*options, *given, "--json")
+        assert result.code == 0
+        out[name] = json.loads(result.out)
+    n_test = len(hold_out(read_ratings("ratings.csv")).test)
+    text = cli(*options, "--interactions", "pairs.csv").out
+    assert f"{len(rows) - 1 - n_test:,} pairs of a user and an item" in text
+    assert out["pairs.csv"]["test"]["rmse"] == out[None]["test"]["rmse"]  # the test taught nothing
+    assert out[None]["hyperparameters"]["algorithm"] == "svd++"
+
+
+def test_interactions_are_for_svd_plus_plus_only(cli, folder, quick):
+    result = cli("train", "ratings.csv", "--interactions", "ratings.csv", *quick)
+    assert result.code == 2
+    assert "algorithm 'sgd' has no use for interactions" in result.err

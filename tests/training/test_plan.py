@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from funksvd.objective import Parameters
-from funksvd.training import plan as planning
-from funksvd.training.plan import Triples, choose_n_groups, plan_blocks
+from funksvd.training import plan as plans
+from funksvd.training import planning
+from funksvd.training.plan import Triples
+from funksvd.training.planning import choose_n_groups, plan_blocks
 
 
 def random_triples(n_users, n_items, n_ratings, seed=0):
@@ -89,7 +91,7 @@ def test_four_users_take_turns_in_a_block_each_with_ascending_items(row_type, wi
                 ref += [(user, queue[turn])] if turn < len(queue) else []
     value_of = dict(zip(zip(users.tolist(), items.tolist(), strict=True), values, strict=True))
     users, items = users + row_type(wide), items + row_type(wide)
-    planning._sort_part(users, items, values)
+    plans._sort_part(users, items, values)
     pairs = list(zip((users - wide).tolist(), (items - wide).tolist(), strict=True))
     assert pairs == ref
     assert [value_of[pair] for pair in pairs] == values.tolist()
@@ -101,7 +103,7 @@ def test_a_plan_is_made_of_sorted_blocks():
         part = block.learned
         comp = [plan.user_index[part], plan.item_index[part], plan.values[part]]
         ref = [array.copy() for array in comp]
-        planning._sort_part(*ref)
+        plans._sort_part(*ref)
         for comp_array, ref_array in zip(comp, ref, strict=True):
             np.testing.assert_array_equal(comp_array, ref_array)
         first_four = sorted(set(comp[0].tolist()))[:4]

@@ -1,0 +1,134 @@
+"""The objectives that are checked, and how one step of each one's kernel is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from funksvd import objective, svdpp
+from funksvd.kernels import add_rows, hand_back, sgd_block, svdpp_block
+from funksvd.objective import Parameters, Regularization
+
+if TYPE_CHECKING:
+    from funksvd.gradcheck.problems import Problem
+
+REGULARIZATION = Regularization(factors=0.06, biases=0.05)
+
+
+def descend_plain(checked: Objective, problem: Problem, at: int, arrays: list[np.ndarray]) -> None:
+    """One step of a kernel with the signature of `sgd_block`."""
+    checked.kernel(*_rating(problem, at), *arrays, _rates(checked, arrays))
+
+
+def descend_svdpp(checked: Objective, problem: Problem, at: int, arrays: list[np.ndarray]) -> None:
+    """One step of SVD++: the user's sum is formed, moved, and handed back."""
+    *biases, p, q, y = arrays
+    user = problem.user_index[at]
+    of_user = problem.user_index == user
+    pairs = (problem.user_index[of_user], problem.item_index[of_user])
+    weight = np.float32(1 / np.sqrt(of_user.sum()))
+    sums = np.zeros_like(p)
+    add_rows(*pairs, y, sums)
+    sums *= weight
+    descents = -sums
+    checked.kernel(*_rating(problem, at), *biases, p, q, sums, _rates(checked, arrays))
+    descents = (descents + sums) * weight
+    regs = np.full(len(p), checked.regularization.implicit / of_user.sum(), np.float32)
+    hand_back(*pairs, descents, regs, np.ones(len(y), np.float32), y)
+
+
+def _rating(problem: Problem, at: int) -> tuple:
+    return (
+        problem.user_index[at : at + 1],
+        problem.item_index[at : at + 1],
+        problem.values[at : at + 1].astype(np.float32),
+        np.float32(problem.parameters.global_mean),
+    )
+
+
+def _rates(checked: Objective, arrays: list[np.ndarray]) -> tuple:
+    """Learning rates of 1, and the regularization."""
+    ones = (np.ones(len(rows), np.float32) for rows in arrays[:2])
+    bias_rate = np.float32("user_biases" in checked.blocks)
+    return (*ones, bias_rate, *map(np.float32, checked.regularization[:2]))
+
+
+class Objective(NamedTuple):
+    """A loss, its hand-derived gradient and the kernel that descends it.
+
+    Parameters
+    ----------
+    name, title : str
+        For programs and for people.
+    loss : callable
+        Parameters, user_index, item_index, values, regularization -> float.
+    gradients : callable
+        Of the same arguments -> Parameters.
+    kernel : callable
+        Compiled; what descends.
+    blocks : tuple of str
+        The parameters that are learned; the others are zero.
+    regularization : tuple
+        What `loss` takes last.
+    descend : callable
+        Has the kernel make one step on one rating of a problem, at learning rate 1: objective,
+        problem, number of the rating, and the arrays of the parameters but for the mean, float32,
+        factors as `padded_rows`, which it changes.
+    parameters : type
+        The named tuple that `loss` takes first.
+    """
+
+    name: str
+    title: str
+    loss: Callable
+    gradients: Callable
+    kernel: Callable
+    blocks: tuple[str, ...]
+    regularization: tuple = REGULARIZATION
+    descend: Callable = descend_plain
+    parameters: type = Parameters
+
+
+OBJECTIVES: dict[str, Objective] = {}
+
+
+def register(objective: Objective) -> None:
+    """Have an objective checked by `funksvd gradcheck` and by the tests."""
+    OBJECTIVES[objective.name] = objective
+
+
+register(
+    Objective(
+        "biased",
+        "Funk SVD with biases",
+        objective.loss,
+        objective.gradients,
+        sgd_block,
+        ("user_biases", "item_biases", "user_factors", "item_factors"),
+    )
+)
+register(
+    Objective(
+        "unbiased",
+        "Funk SVD without biases",
+        objective.loss,
+        objective.gradients,
+        sgd_block,
+        ("user_factors", "item_factors"),
+    )
+)
+register(
+    Objective(
+        "svd++",
+        "SVD++",
+        svdpp.loss,
+        svdpp.gradients,
+        svdpp_block,
+        svdpp.SVDPPParameters._fields[1:],
+        svdpp.SVDPPRegularization(factors=0.06, biases=0.05, implicit=0.3),
+        descend_svdpp,
+        svdpp.SVDPPParameters,
+    )
+)

@@ -1,0 +1,129 @@
+"""Small problems, random or cut out of real ratings, at which gradients are compared."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from funksvd.errors import FunkSVDError
+from funksvd.gradcheck.objectives import Objective
+from funksvd.ratings import Ratings
+from funksvd.streams import Stream, generator
+
+
+class Problem(NamedTuple):
+    """Ratings and a point at which to differentiate.
+
+    Parameters
+    ----------
+    user_index, item_index : ndarray of shape (n_ratings,), int32
+    values : ndarray of shape (n_ratings,), float64
+    parameters : Parameters or another named tuple
+        float64.
+    regularization : tuple
+    """
+
+    user_index: np.ndarray
+    item_index: np.ndarray
+    values: np.ndarray
+    parameters: Any
+    regularization: tuple
+
+    @property
+    def data(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple]:
+        """What a loss takes after the parameters."""
+        return self.user_index, self.item_index, self.values, self.regularization
+
+
+def random_problem(
+    checked: Objective,
+    *,
+    n_users: int = 6,
+    n_items: int = 5,
+    n_ratings: int = 16,
+    n_factors: int = 3,
+    seed: int = 0,
+) -> Problem:
+    """A random problem in which users and items repeat.
+
+    Raises
+    ------
+    FunkSVDError
+        If a size is less than 1, or there are more ratings than pairs.
+    """
+    if min(n_users, n_items, n_ratings, n_factors) < 1:
+        raise FunkSVDError("users, items, ratings and factors must be at least 1 each")
+    if n_ratings > n_users * n_items:
+        raise FunkSVDError(
+            f"{n_ratings} ratings are more than the {n_users * n_items} pairs of {n_users} users "
+            f"and {n_items} items"
+        )
+    random = generator(seed, Stream.CHECK)
+    pairs = random.choice(n_users * n_items, n_ratings, replace=False)
+    user_index, item_index = np.divmod(pairs, n_items)
+    values = random.integers(1, 6, n_ratings).astype(np.float64)
+    ratings = Ratings(
+        user_index.astype(np.int32),
+        item_index.astype(np.int32),
+        values,
+        np.arange(n_users),
+        np.arange(n_items),
+    )
+    return _at_random_point(checked, ratings, n_factors, random)
+
+
+def sampled_problem(
+    checked: Objective,
+    ratings: Ratings,
+    *,
+    n_ratings: int = 40,
+    n_factors: int = 3,
+    seed: int = 0,
+) -> Problem:
+    """A problem made of real ratings: those of the busiest users and items, so that they repeat.
+
+    Raises
+    ------
+    FunkSVDError
+        If a size is less than 1.
+    """
+    if min(n_ratings, n_factors) < 1:
+        raise FunkSVDError("ratings and factors must be at least 1 each")
+    random = generator(seed, Stream.CHECK)
+    activity = np.bincount(ratings.user_index)[ratings.user_index]
+    popularity = np.bincount(ratings.item_index)[ratings.item_index]
+    weight = activity.astype(np.float64) * popularity
+    n_ratings = min(n_ratings, len(ratings))
+    busy = np.argsort(-weight, kind="stable")[: 4 * n_ratings]
+    sample = ratings.subset(np.sort(random.choice(busy, n_ratings, replace=False))).compact()
+    return _at_random_point(checked, sample, n_factors, random)
+
+
+def _at_random_point(
+    checked: Objective, ratings: Ratings, n_factors: int, random: np.random.Generator
+) -> Problem:
+    shapes = {
+        "user_biases": (ratings.n_users,),
+        "item_biases": (ratings.n_items,),
+        "user_factors": (ratings.n_users, n_factors),
+        "item_factors": (ratings.n_items, n_factors),
+        "implicit_factors": (ratings.n_items, n_factors),
+    }
+    values = ratings.values.astype(np.float64)
+    # The point is exact in float32, so that the kernel starts from the very same one.
+    arrays = {
+        name: random.normal(0, 0.5, shape).astype(np.float32).astype(np.float64)
+        if name in checked.blocks
+        else np.zeros(shape)
+        for name, shape in shapes.items()
+        if name in checked.parameters._fields
+    }
+    mean = float(np.float32(values.mean())) if "user_biases" in checked.blocks else 0.0
+    return Problem(
+        ratings.user_index,
+        ratings.item_index,
+        values,
+        checked.parameters(mean, **arrays),
+        checked.regularization,
+    )
