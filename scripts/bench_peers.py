@@ -15,7 +15,7 @@ shown, and ratios of medians to the first row. Predictions are made afterwards, 
 rating scale, and their errors counted here.
 
 `funksvd` is given its number of epochs, as the others are; `funksvd alone` finds it on the way, by
-a validation part of its own, and then trains again. Both have default settings. Seconds per epoch
+a validation part of its own, and then trains again. All of ours have default settings. Seconds per epoch
 are those that we report; LIBMF's are the difference between a long and a short run, divided by the
 number of epochs between them; the others' are the time in `fit`, divided by the number of epochs.
 `to best` is for how many seconds of epochs they learn until the validation RMSE is as low as that
@@ -173,9 +173,13 @@ class Trainer:
 
 
 class Ours(Trainer):
-    """We, with default settings and a given number of epochs."""
+    """One of our algorithms, with default settings and a given number of epochs."""
 
     suffix = ".csv"
+
+    def __init__(self, name: str, version: str, algorithm: str = "sgd") -> None:
+        super().__init__(name, version)
+        self.algorithm = algorithm
 
     def epoch_options(self, data: Data, part: str, plan: Plan) -> list[Any]:
         """What decides the number of epochs."""
@@ -186,6 +190,7 @@ class Ours(Trainer):
     def train_command(self, data: Data, part: str, plan: Plan) -> list[Any]:
         files = [data.part(part, ".csv"), "-o", self.model(data), "--test-fraction", 0]
         shape = ["-k", data.n_factors, "--threads", data.n_threads, "--json"]
+        shape += ["--algorithm", self.algorithm]
         rest = [*files, *shape, *self.epoch_options(data, part, plan)]
         return [sys.executable, "-m", OURS, "train", *rest]
 
@@ -499,6 +504,7 @@ def main() -> None:
     trainers = [
         Ours(OURS, version),
         OursAlone(f"{OURS} alone", version),
+        Ours(f"{OURS} svd++", version, "svd++"),
         Libmf(arguments.mf_train, arguments.mf_predict),
         Surprise("SVD", python, surprise),
         Surprise("SVDpp", python, surprise),

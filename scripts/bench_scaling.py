@@ -106,7 +106,7 @@ def plot(rows: dict[str, list[dict]], title: str, path: Path) -> None:
             axis.plot(x, ideal, ":", color="grey", zorder=0)
         axis.plot([], [], ":", color="grey", label="inverse" if power < 0 else "proportional")
         axis.set(xscale="log", yscale="log", xlabel=name, ylabel=unit)
-        axis.set_xticks(x, labels=map(EngFormatter(sep=""), x), minor=False)
+        axis.set_xticks(x, labels=map(EngFormatter(sep="", places=0), x), minor=False)
         axis.xaxis.set_minor_locator(NullLocator())
         axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.yaxis.set_major_formatter("{x:g}")
