@@ -12,6 +12,7 @@ import click
 
 from .console import printable
 from .evaluate import evaluate
+from .export import export
 from .gradcheck import gradcheck
 from .info import info
 from .predict import predict
@@ -47,7 +48,7 @@ def cli() -> None:
     """
 
 
-for command in (train, evaluate, predict, recommend, similar, info, gradcheck, warmup):
+for command in (train, evaluate, predict, recommend, similar, info, export, gradcheck, warmup):
     cli.add_command(command)
 
 

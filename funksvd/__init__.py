@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         random_folds,
         rebuild,
     )
+    from funksvd.export import export_factors
     from funksvd.model import FunkSVD
     from funksvd.ratings import (
         Ratings,
@@ -70,6 +71,7 @@ _HOME = {
     "by_time": "evaluation",
     "cross_validate": "evaluation",
     "evaluate_ranking": "evaluation",
+    "export_factors": "export",
     "hold_out": "evaluation",
     "leave_last_out": "evaluation",
     "per_user_folds": "evaluation",
@@ -105,6 +107,7 @@ __all__ = [  # noqa: RUF022 - sorted as _HOME is
     "by_time",
     "cross_validate",
     "evaluate_ranking",
+    "export_factors",
     "hold_out",
     "leave_last_out",
     "per_user_folds",

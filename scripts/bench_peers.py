@@ -15,9 +15,10 @@ shown, and ratios of medians to the first row. Predictions are made afterwards, 
 rating scale, and their errors counted here.
 
 `funksvd` is given its number of epochs, as the others are; `funksvd alone` finds it on the way, by
-a validation part of its own, and then trains again. All of ours have default settings. Seconds per epoch
-are those that we report; LIBMF's are the difference between a long and a short run, divided by the
-number of epochs between them; the others' are the time in `fit`, divided by the number of epochs.
+a validation part of its own, and then trains again. All of ours have default settings. Seconds per
+epoch are those that we report; LIBMF's are the difference between a long and a short run, divided
+by the number of epochs between them; the others' are the time in `fit`, divided by the number of
+epochs.
 `to best` is for how many seconds of epochs they learn until the validation RMSE is as low as that
 of LIBMF's best epoch.
 

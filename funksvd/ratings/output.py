@@ -35,7 +35,7 @@ def write_table(
     ----------
     batches : iterable of mappings of str to ndarray
         Columns by name, integers, floats or text, of the same length. All batches have the
-        same columns.
+        same columns. For Parquet, a column may have two dimensions: a list in each row.
     target : str, os.PathLike or file
         A file is written under another name beside it and then renamed, so that it is either
         complete or not there. Streams may be binary or text (not for Parquet).
@@ -205,6 +205,10 @@ def _arrow(batch: Batch) -> Any:
             arrays.append(text_array(texts, pa.string()))
             continue
         column = np.ascontiguousarray(column)
+        if column.ndim == 2:
+            values = pa.array(column.ravel(), from_pandas=False)
+            arrays.append(pa.FixedSizeListArray.from_arrays(values, column.shape[1]))
+            continue
         valid = None
         if column.dtype.kind == "f" and not np.isfinite(column).all():
             valid = pa.py_buffer(np.packbits(np.isfinite(column), bitorder="little"))

@@ -22,7 +22,7 @@ FUNKSVD = [sys.executable, "-m", "funksvd"]
 
 
 def test_the_commands():
-    names = "evaluate gradcheck info predict recommend similar train warmup"
+    names = "evaluate export gradcheck info predict recommend similar train warmup"
     assert names.split() == COMMANDS
 
 
