@@ -48,7 +48,7 @@ def svdpp_visit(mean, parameters, pairs, ratings, n_rated, rates, y_rate, y_reg)
     """A visit of SVD++ to the users that `pairs` are of: (u, j) with j in N(u). Changes the lists.
 
     `parameters` are biases, p, q and y; `rates` as for `sgd_pass`. A y_j that m of these users
-    pull at moves by 1 / (1 + m / 32) of their sum; `y_reg` holds it once for each of a user's
+    pull at moves by 1 / (1 + m / 8) of their sum; `y_reg` holds it once for each of a user's
     ratings, in equal parts by all items of the user.
     """
     user_biases, item_biases, p, q, y = parameters
@@ -75,7 +75,7 @@ def svdpp_visit(mean, parameters, pairs, ratings, n_rated, rates, y_rate, y_reg)
             q[i][f] = old_q[f] - item_rates[i] * (-e * w[f] + reg * old_q[f])
             pulls[u][f] += e * old_q[f] / math.sqrt(n_known[u])
     for u, j in pairs:
-        rate = y_rate / (1 + visitors[j] / 32)
+        rate = y_rate / (1 + visitors[j] / 8)
         for f in factors:
             y[j][f] -= rate * (-pulls[u][f] + y_reg * n_rated[u] / n_known[u] * y[j][f])
 
