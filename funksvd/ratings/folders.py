@@ -16,7 +16,13 @@ RATINGS_NAMES = (
     r"(?:.*[-_ ])?ratings\.(?:csv|tsv|dat|txt|parquet|feather)",
 )
 NETFLIX_NAMES = r"(?:mv_\d+|combined_data_\d+)\.txt"
-TITLES_NAMES = (r"movies\.csv", r"movies\.dat", r"u\.item", r"movie_titles\.(?:txt|csv)")
+TITLES_NAMES = (
+    r"movies\.csv",
+    r"movies\.dat",
+    r"u\.item",
+    r"movie_titles\.(?:txt|csv)",
+    r"books\.csv",
+)
 PACKED = r"(?:\.(?:gz|bz2|zst|xz))?"
 
 
@@ -114,7 +120,7 @@ def _by_number(name: str) -> tuple[int, str]:
 def _what(names: Sequence[str]) -> str:
     if names is RATINGS_NAMES:
         return "ratings (ratings.csv, ratings.dat, u.data, mv_*.txt, combined_data_*.txt)"
-    return "titles (movies.csv, movies.dat, u.item, movie_titles.txt)"
+    return "titles (movies.csv, movies.dat, u.item, movie_titles.txt, books.csv)"
 
 
 def _some_of(there: list[str]) -> str:

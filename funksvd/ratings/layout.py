@@ -19,6 +19,7 @@ SAMPLE_BYTES = 1 << 16
 SAMPLE_LINES = 50
 SEPARATORS = {
     "::": "::-separated",
+    "\t\t": "double-tab-separated",
     "\t": "tab-separated",
     ",": "comma-separated",
     ";": "semicolon-separated",
@@ -179,6 +180,8 @@ def detect_separator(
     """The separator that splits the lines most consistently into at least so many columns."""
     best, best_key = None, (0.0, 0)
     for separator in candidates:
+        if separator == "\t\t" and any("\t" in line.replace("\t\t", "") for line in sample):
+            continue  # there are columns without a value
         counts = Counter(len(split(line, separator)) for line in sample)
         n_columns, n_lines = counts.most_common(1)[0]
         key = (round(n_lines / len(sample), 2), min(n_columns, 3))

@@ -47,6 +47,7 @@ def assert_rows(ratings: Ratings, *, stamped: bool = True) -> None:
 SEPARATORS = [
     (",", "comma"),
     ("\t", "tab"),
+    ("\t\t", "double-tab"),
     (";", "semicolon"),
     ("|", "pipe"),
     (" ", "space"),
@@ -70,6 +71,14 @@ def test_separators(write, separator, called, header, newline):
     assert ratings.report.source == path
     assert ratings.report.files == [path]
     assert (ratings.report.n_rows, ratings.report.n_bad_rows) == (4, 0)
+
+
+@pytest.mark.parametrize("empty", ["\t\t\t\t", "\t\t"])
+def test_two_tabs_may_be_columns_without_a_value(write, empty):
+    rows = [(user, item, value) for user, item, value, _ in ROWS]
+    lines = "".join(f"{user}\t{item}\t{value}{empty}\n" for user, item, value in rows)
+    ratings = read_ratings(write(lines), timestamp_col="none")
+    assert triples(ratings) == [(int(u), int(i), float(v)) for u, i, v in rows]
 
 
 @pytest.mark.parametrize("given", [",", "comma"])

@@ -51,6 +51,14 @@ def test_folder(write, tmp_path):
     assert read_titles(tmp_path) == {1: "One"}
 
 
+def test_goodbooks(write, tmp_path):
+    header = "book_id,goodreads_book_id,best_book_id,isbn,authors,original_title,title,image_url"
+    write(
+        f'{header}\n18,5,6,043965548X,"Rowling, J.K.",Prisoner,"Harry Potter, #3",x\n', "books.csv"
+    )
+    assert read_titles(tmp_path) == {18: "Harry Potter, #3"}
+
+
 @pytest.mark.parametrize("content", ["", "\n", "movieId,title\n", "x\ny\n"])
 def test_nothing_usable(write, content):
     path = write(content)
