@@ -1,11 +1,11 @@
-"""Writing tables in batches: CSV, Parquet or JSON, to a file or a stream."""
+"""Writing tables in batches: CSV, Parquet, JSON or LIBMF text, to a file or a stream."""
 
 from __future__ import annotations
 
 import io
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, Protocol
 
@@ -14,7 +14,8 @@ import numpy as np
 from funksvd.atomic import replacing
 from funksvd.errors import RatingsError
 
-FORMATS = ("csv", "parquet", "json")
+FORMATS = ("csv", "parquet", "json", "libmf")
+LIBMF_COLUMNS = ("user", "item", "rating")
 Batch = Mapping[str, np.ndarray]
 
 _SPECIALS = (b",", b'"', b"\r", b"\n")
@@ -39,9 +40,10 @@ def write_table(
     target : str, os.PathLike or file
         A file is written under another name beside it and then renamed, so that it is either
         complete or not there. Streams may be binary or text (not for Parquet).
-    format : {"csv", "parquet", "json"}
+    format : {"csv", "parquet", "json", "libmf"}
         JSON is an array with one object a row. Numbers that are not finite are empty in CSV
-        and null in JSON.
+        and null in JSON. LIBMF text is user, item and rating, separated by blanks; other columns
+        are left out.
 
     Returns
     -------
@@ -51,13 +53,14 @@ def write_table(
     Raises
     ------
     RatingsError
-        If the format is unknown, or the file cannot be written.
+        If the format is unknown, or the file cannot be written; for LIBMF, if ids are not integers
+        from 0 to 2147483647.
     """
     if format not in FORMATS:
         raise RatingsError(f"the format must be one of {', '.join(FORMATS)}, not {format!r}")
     n_rows = 0
     with _opened(target) as file:
-        writer: _Writer = {"csv": _Csv, "parquet": _Parquet, "json": _Json}[format](file)
+        writer = WRITERS[format](file)
         try:
             for batch in batches:
                 writer.write(batch)
@@ -143,6 +146,34 @@ class _Csv:
     abort = close
 
 
+class _Libmf:
+    """What LIBMF's `mf-train` reads."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def write(self, batch: Batch) -> None:
+        import pyarrow.csv as pacsv
+
+        for name in ("user", "item"):
+            ids = np.asarray(batch[name])
+            if ids.dtype.kind not in "iu" or (ids.size and not 0 <= ids.min() <= ids.max() < 2**31):
+                raise RatingsError(
+                    f"{name} ids have to be integers from 0 to 2147483647 in LIBMF text; number "
+                    "them anew with --renumber"
+                )
+        table = _arrow({name: batch[name] for name in LIBMF_COLUMNS})
+        buffer = io.BytesIO()
+        options = pacsv.WriteOptions(include_header=False, delimiter=" ", quoting_style="none")
+        pacsv.write_csv(table, buffer, options)
+        self._file.write(buffer.getvalue())
+
+    def close(self) -> None:
+        pass
+
+    abort = close
+
+
 class _Parquet:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -190,6 +221,14 @@ class _Json:
 
     def abort(self) -> None:
         pass
+
+
+WRITERS: dict[str, Callable[[BinaryIO], _Writer]] = {
+    "csv": _Csv,
+    "parquet": _Parquet,
+    "json": _Json,
+    "libmf": _Libmf,
+}
 
 
 def _arrow(batch: Batch) -> Any:

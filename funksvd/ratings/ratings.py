@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -244,18 +245,24 @@ class Ratings:
         )
         return resolve_duplicates(joined, duplicates)[0]
 
+    def batches(self, n_rows: int = 1 << 17) -> Iterator[dict[str, np.ndarray]]:
+        """So many ratings at a time, as columns user, item, rating and, where known, timestamp."""
+        for start in range(0, max(1, len(self)), n_rows):
+            part = slice(start, start + n_rows)
+            columns = {
+                "user": self.user_ids[self.user_index[part]],
+                "item": self.item_ids[self.item_index[part]],
+                "rating": self.values[part],
+            }
+            if self.timestamps is not None:
+                columns["timestamp"] = self.timestamps[part]
+            yield columns
+
     def to_pandas(self) -> pd.DataFrame:
         """A DataFrame with the columns user, item, rating and, where known, timestamp."""
         import pandas as pd
 
-        columns = {
-            "user": self.user_ids[self.user_index],
-            "item": self.item_ids[self.item_index],
-            "rating": self.values,
-        }
-        if self.timestamps is not None:
-            columns["timestamp"] = self.timestamps
-        return pd.DataFrame(columns)
+        return pd.DataFrame(next(self.batches(max(1, len(self)))))
 
     def to_scipy(self) -> scipy.sparse.csr_array:
         """A sparse array of shape (n_users, n_items), float32; a rating of 0 is kept."""

@@ -72,6 +72,26 @@ def test_parquet(written):
     assert table["rating"].to_pylist() == np.float32(RATINGS).tolist()
 
 
+def test_libmf(written):
+    batches = [
+        {"user": np.array([0, 7]), "item": np.array([3, 2**31 - 1]), "rating": np.array([4.5, 2])},
+        {"user": np.array([1]), "item": np.array([0]), "rating": np.array([3.6], np.float32)},
+    ]
+    for batch in batches:
+        batch["timestamp"] = np.zeros(len(batch["user"]), int)
+    assert written(batches, "libmf") == (3, b"0 3 4.5\n7 2147483647 2\n1 0 3.6\n")
+
+
+@pytest.mark.parametrize("odd", [-1, 2**31, "x"])
+@pytest.mark.parametrize("column", ["user", "item"])
+def test_ids_that_libmf_does_not_know(tmp_path, column, odd):
+    batch = {"user": np.array([1]), "item": np.array([1]), "rating": np.array([1.0])}
+    batch[column] = np.array([odd])
+    with pytest.raises(RatingsError, match=f"{column} ids have to be integers.*--renumber"):
+        write_table([batch], tmp_path / "out", "libmf")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_json(written):
     n_rows, data = written(BATCHES, "json")
     assert n_rows == 4
