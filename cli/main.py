@@ -11,9 +11,11 @@ from typing import NoReturn
 import click
 
 from .console import printable
+from .data import data
 from .evaluate import evaluate
 from .export import export
 from .gradcheck import gradcheck
+from .groups import InOrder
 from .info import info
 from .predict import predict
 from .recommend import recommend
@@ -24,15 +26,8 @@ from .warmup import warmup
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
 
-class _InOrder(click.Group):
-    """Lists its commands as they were added: as they are used, one after another."""
-
-    def list_commands(self, context: click.Context) -> list[str]:
-        return list(self.commands)
-
-
 @click.group(
-    cls=_InOrder,
+    cls=InOrder,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="""\b
 Examples:
@@ -48,7 +43,18 @@ def cli() -> None:
     """
 
 
-for command in (train, evaluate, predict, recommend, similar, info, export, gradcheck, warmup):
+for command in (
+    train,
+    evaluate,
+    predict,
+    recommend,
+    similar,
+    info,
+    data,
+    export,
+    gradcheck,
+    warmup,
+):
     cli.add_command(command)
 
 
@@ -90,14 +96,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except (ValueError, OSError, MemoryError) as error:
-        from funksvd.errors import DivergenceError, FunkSVDError, ModelWriteError
+        from funksvd.errors import DivergenceError, DownloadError, FunkSVDError, ModelWriteError
 
         if isinstance(error, ValueError) and not isinstance(error, FunkSVDError):
             raise  # a mistake of ours: show where
         head = click.style("Error:", fg="red", bold=True)
         click.echo(f"{head} {printable(_story(error))}", err=True)
-        failed = isinstance(error, (DivergenceError, ModelWriteError, OSError, MemoryError))
-        return FAILED if failed else BAD_INPUT
+        failures = (DivergenceError, DownloadError, ModelWriteError, OSError, MemoryError)
+        return FAILED if isinstance(error, failures) else BAD_INPUT
 
 
 def _story(error: Exception) -> str:

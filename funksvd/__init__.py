@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from funksvd.errors import (
         DataChangedError,
         DivergenceError,
+        DownloadError,
         FunkSVDError,
         ModelFileError,
         NotFittedError,
@@ -55,6 +56,7 @@ _HOME = {
     "CrossValidation": "evaluation",
     "DataChangedError": "errors",
     "DivergenceError": "errors",
+    "DownloadError": "errors",
     "EpochRecord": "training",
     "Evaluation": "evaluation",
     "Fold": "evaluation",
@@ -91,6 +93,7 @@ __all__ = [  # noqa: RUF022 - sorted as _HOME is
     "CrossValidation",
     "DataChangedError",
     "DivergenceError",
+    "DownloadError",
     "EpochRecord",
     "Evaluation",
     "Fold",

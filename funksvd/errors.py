@@ -38,3 +38,7 @@ class ModelWriteError(FunkSVDError):
 
 class DataChangedError(FunkSVDError):
     """Ratings that are no longer the ones a model was trained on."""
+
+
+class DownloadError(FunkSVDError):
+    """A data set that cannot be downloaded, or is not what was published."""

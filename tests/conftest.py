@@ -1,13 +1,20 @@
 """Fixtures for all tests."""
 
+import io
 import os
 import signal
+import threading
+import zipfile
+from dataclasses import replace
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from funksvd import Ratings, read_ratings
+from funksvd.datasets import DATASETS
 
 ROOT = Path(__file__).parents[1]
 
@@ -59,3 +66,57 @@ def planted():
         return Ratings.from_arrays(users, items, targets + generator.normal(0, noise, n_ratings))
 
     return make
+
+
+class Publisher:
+    """A web server with a small archive that is published as the data set ml-1m.
+
+    What it sends instead can be set: `status`, `sent` (bytes), `promised` (their number).
+    """
+
+    def __init__(self, host):
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w") as archive:
+            lines = (f"{u}::{i}::{1 + (u + i) % 5}::97{u}" for u in range(20) for i in range(20))
+            archive.writestr("ml-1m/ratings.dat", "\n".join(lines) + "\n")
+            archive.writestr("ml-1m/README", "../../outside")
+        self.archive = self.sent = content.getvalue()
+        self.promised = None
+        self.status = 200
+        self.n_asked = 0
+        self.url = f"http://{host}/ml-1m.zip"
+        self.checksum = f"sha256:{sha256(self.archive).hexdigest()}"
+
+    def answer(self, request):
+        self.n_asked += 1
+        request.send_response(self.status)
+        request.send_header("Content-Length", str(self.promised or len(self.sent)))
+        request.end_headers()
+        request.wfile.write(self.sent)
+        request.close_connection = True
+
+
+@pytest.fixture
+def publisher(monkeypatch, tmp_path):
+    """A `Publisher`; data sets are kept in the test's own folder, `downloads`."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), None)
+    publisher = Publisher(f"127.0.0.1:{server.server_port}")
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            publisher.answer(self)
+
+        def log_message(self, *arguments):
+            pass
+
+    server.RequestHandlerClass = Handler
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    published = replace(DATASETS["ml-1m"], urls=(publisher.url,), checksum=publisher.checksum)
+    monkeypatch.setitem(DATASETS, "ml-1m", published)
+    monkeypatch.setenv("FUNKSVD_DATA", str(tmp_path / "downloads"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    yield publisher
+    server.shutdown()
+    thread.join()
+    server.server_close()

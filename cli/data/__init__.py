@@ -1,0 +1,22 @@
+"""`funksvd data`: getting hold of ratings, looking at them, making other files of them."""
+
+from __future__ import annotations
+
+import click
+
+from ..groups import InOrder
+from .fetch import fetch
+
+
+@click.group(
+    cls=InOrder,
+    epilog="""\b
+Example:
+  funksvd data fetch ml-1m""",
+)
+def data() -> None:
+    """Get ratings, look at them, make other files of them."""
+
+
+for command in (fetch,):
+    data.add_command(command)
