@@ -5,18 +5,20 @@ from __future__ import annotations
 import click
 
 from ..groups import InOrder
+from .describe import describe
 from .fetch import fetch
 
 
 @click.group(
     cls=InOrder,
     epilog="""\b
-Example:
-  funksvd data fetch ml-1m""",
+Examples:
+  funksvd data fetch ml-1m
+  funksvd data describe ratings.csv""",
 )
 def data() -> None:
     """Get ratings, look at them, make other files of them."""
 
 
-for command in (fetch,):
+for command in (fetch, describe):
     data.add_command(command)

@@ -1,6 +1,7 @@
 """Ratings: read from files and tables, checked, held in coordinate form, split, written."""
 
 from funksvd.ratings.adapt import as_interactions, as_pairs, as_ratings
+from funksvd.ratings.description import Bar, Description, describe
 from funksvd.ratings.labels import as_labels, find
 from funksvd.ratings.options import ReadOptions
 from funksvd.ratings.output import write_table
@@ -18,6 +19,8 @@ from funksvd.ratings.titles import read_titles
 
 __all__ = [
     "BadRow",
+    "Bar",
+    "Description",
     "Ratings",
     "ReadOptions",
     "ReadReport",
@@ -25,6 +28,7 @@ __all__ = [
     "as_labels",
     "as_pairs",
     "as_ratings",
+    "describe",
     "find",
     "random_part",
     "random_split",

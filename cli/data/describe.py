@@ -1,0 +1,105 @@
+"""`funksvd data describe`: what ratings look like."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..console import Output
+from ..options import READING, output_options, take_read_options
+
+if TYPE_CHECKING:
+    from funksvd.ratings import Bar, Description
+
+BAR_WIDTH = 40
+
+
+def _layout_options(command: Callable) -> Callable:
+    """How ratings are read, but for rows that cannot be used: these are counted."""
+    for option in reversed(READING[:-1]):
+        command = option(command)
+    return command
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  funksvd data describe ratings.csv
+  funksvd data describe ml-25m.zip --json"""
+)
+@click.argument("ratings", nargs=-1, required=True)
+@_layout_options
+@output_options
+def describe(ratings: tuple[str, ...], **options: Any) -> None:
+    """Show what RATINGS look like, and what may be wrong with them.
+
+    Counts, density, the distribution of the ratings, how many of them users and items have, rows
+    that cannot be used, ratings that repeat a pair of user and item, and what else looks like a
+    mistake: a code for no rating among the ratings, users who say the same of everything, ids
+    that differ in capitals only.
+    """
+    from funksvd import read_ratings
+    from funksvd.ratings import describe as description_of
+
+    output = Output.of(options)
+    read_options = take_read_options(options | {"on_bad_rows": "skip"})
+    with output.busy("Reading"):
+        found = read_ratings(list(ratings), read_options)
+    output.note(f"Read {found.report.detected}\n")
+    with output.busy("Counting"):
+        description = description_of(found)
+    if output.as_json:
+        output.json(description.to_dict())
+        return
+    output.table(("ratings", f"{description.n_ratings:,}"), _facts(description), ("ratings",))
+    click.echo()
+    _show_histogram(output, description.histogram)
+    click.echo()
+    spreads = {"of a user": description.activity, "of an item": description.popularity}
+    header = ("ratings", *description.activity.quantiles, "mean", "with one only")
+    rows = [
+        (name, *(f"{n:,}" for n in spread.quantiles.values()), f"{spread.mean:,.1f}",
+         f"{spread.n_single:,}")
+        for name, spread in spreads.items()
+    ]  # fmt: skip
+    output.table(header, rows, ("ratings",))
+    for row in description.bad_rows:
+        output.warn(f"{row}")
+    if description.n_bad_rows > len(description.bad_rows):
+        n_more = description.n_bad_rows - len(description.bad_rows)
+        output.warn(f"{n_more:,} more rows cannot be used")
+    for doubt in description.doubts:
+        output.warn(doubt)
+
+
+def _facts(description: Description) -> list[tuple[str, str]]:
+    facts = [
+        ("users", f"{description.n_users:,}"),
+        ("items", f"{description.n_items:,}"),
+        ("known share of the matrix", f"{description.density:.3%}"),
+        ("mean rating", f"{description.mean:.4f}"),
+        ("standard deviation", f"{description.std:.4f}"),
+    ]
+    if description.period:
+        facts.append(("rated", " to ".join(description.period)))
+    elif description.first_time is not None:
+        facts.append(("timestamps", f"{description.first_time} to {description.last_time}"))
+    facts.append(("rows that cannot be used", f"{description.n_bad_rows:,}"))
+    facts.append(("repeats of a (user, item) pair", f"{description.n_duplicates:,}"))
+    return facts
+
+
+def _show_histogram(output: Output, bars: list[Bar]) -> None:
+    n_all = sum(bar.n_ratings for bar in bars)
+    most = max(bar.n_ratings for bar in bars)
+    block = "█" if (sys.stdout.encoding or "").lower().startswith("utf") else "#"
+    rows = []
+    for bar in bars:
+        value = f"{bar.low:g}" if bar.low == bar.high else f"{bar.low:g} to {bar.high:g}"
+        length = round(BAR_WIDTH * bar.n_ratings / most)
+        share = f"{bar.n_ratings / n_all:.1%}"
+        rows.append((value, f"{bar.n_ratings:,}", share, block * length))
+    output.table(("rating", "number", "share", ""), rows, ("",))
