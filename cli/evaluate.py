@@ -21,12 +21,11 @@ from .options import (
     threads_option,
     training_options,
 )
+from .splitting import SPLITS, split_ratings
 
 if TYPE_CHECKING:
     from funksvd import CrossValidation, Fold, FunkSVD, Ratings, ReadOptions
     from funksvd.evaluation import Holdout
-
-SPLITS = ("random", "per-user", "leave-last-out", "by-time")
 
 
 @click.command(
@@ -274,7 +273,14 @@ def _cross_validate(
             )
         ratings = read(list(paths))
         output.note(describe_ratings(ratings))
-        folds = _split(ratings, options, model.seed)
+        folds = split_ratings(
+            ratings,
+            options["split"] or "random",
+            n_folds=options["n_folds"] or 1,
+            fraction=options["test_fraction"],
+            n_last=options["n_last"],
+            seed=model.seed,
+        )
         for remark in folds.remarks:
             output.note(remark)
     streams = len(folds) > 1 and not output.as_json
@@ -307,18 +313,6 @@ def _cross_validate(
         if fold.ranking is not None:
             show_ranking(output, fold.ranking, model.title)
     warn_of_doubts(output, _on_average(result))
-
-
-def _split(ratings: Ratings, options: dict[str, Any], seed: int) -> Any:
-    from funksvd import by_time, leave_last_out, per_user_folds, random_folds
-
-    n_folds, fraction = options["n_folds"] or 1, options["test_fraction"]
-    if options["split"] == "by-time":
-        return by_time(ratings, fraction, n_folds=n_folds)
-    if options["split"] == "leave-last-out":
-        return leave_last_out(ratings, options["n_last"], n_folds=n_folds)
-    split = per_user_folds if options["split"] == "per-user" else random_folds
-    return split(ratings, n_folds, fraction=fraction, seed=seed)
 
 
 def _on_average(result: CrossValidation) -> Any:

@@ -15,6 +15,7 @@ class Stream(IntEnum):
     TRAINING = 2
     BOOTSTRAP = 3
     CHECK = 4
+    SAMPLE = 5
 
 
 def generator(seed: int, stream: Stream, member: int = 0) -> np.random.Generator:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import click
 
 from ..groups import InOrder
+from .convert import convert
 from .describe import describe
 from .fetch import fetch
+from .sample import sample
+from .split import split
 
 
 @click.group(
@@ -20,5 +23,5 @@ def data() -> None:
     """Get ratings, look at them, make other files of them."""
 
 
-for command in (fetch, describe):
+for command in (fetch, describe, split, convert, sample):
     data.add_command(command)

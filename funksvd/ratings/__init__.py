@@ -14,6 +14,7 @@ from funksvd.ratings.reading import (
     read_ratings,
 )
 from funksvd.ratings.report import BadRow, ReadReport
+from funksvd.ratings.samples import sample
 from funksvd.ratings.splits import random_part, random_split
 from funksvd.ratings.titles import read_titles
 
@@ -38,5 +39,6 @@ __all__ = [
     "read_pairs",
     "read_ratings",
     "read_titles",
+    "sample",
     "write_table",
 ]

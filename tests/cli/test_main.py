@@ -26,7 +26,7 @@ def test_the_commands():
     names = "data evaluate export gradcheck info predict recommend similar train warmup"
     assert names.split() == sorted(group.commands)
     assert [name for name in COMMANDS if " " in name] == [
-        f"data {name}" for name in ("describe", "fetch")
+        f"data {name}" for name in ("convert", "describe", "fetch", "sample", "split")
     ]
 
 

@@ -1,0 +1,68 @@
+"""A part of the ratings that is smaller, and still makes sense."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from funksvd.errors import RatingsError
+from funksvd.ratings.ratings import Ratings
+from funksvd.streams import Stream, generator
+
+
+def sample(
+    ratings: Ratings,
+    *,
+    n_users: int | None = None,
+    n_items: int | None = None,
+    n_ratings: int | None = None,
+    seed: int = 0,
+) -> Ratings:
+    """Choose users, items and ratings at random.
+
+    Parameters
+    ----------
+    ratings : Ratings
+    n_users, n_items : int, optional
+        How many to choose of each; of the others no rating is kept.
+    n_ratings : int, optional
+        How many to choose of the ratings that are left.
+    seed : int
+        The same ratings, numbers and seed give the same sample, in any process.
+
+    Returns
+    -------
+    Ratings
+        In the order they had, over the ids that still occur. There are all of them where more
+        are asked for than there are.
+
+    Raises
+    ------
+    RatingsError
+        If a number is less than 1, or the users chosen have not rated any of the items chosen.
+    """
+    for name, number in (("users", n_users), ("items", n_items), ("ratings", n_ratings)):
+        if number is not None and number < 1:
+            raise RatingsError(f"the number of {name} in a sample must be at least 1, not {number}")
+    random = generator(seed, Stream.SAMPLE)
+    keep = np.ones(len(ratings), bool)
+    for index, n_all, n in (
+        (ratings.user_index, ratings.n_users, n_users),
+        (ratings.item_index, ratings.n_items, n_items),
+    ):
+        if n is not None:
+            keep &= _chosen(random, n_all, n)[index]
+    if n_ratings is not None:
+        left = np.flatnonzero(keep)
+        keep[left] = _chosen(random, len(left), n_ratings)
+    if not keep.any():
+        raise RatingsError(
+            f"{ratings.source}: the users chosen have not rated any of the items chosen; ask for "
+            "more of them, or for ratings only"
+        )
+    return ratings.subset(keep).compact()
+
+
+def _chosen(random: np.random.Generator, n_all: int, n: int) -> np.ndarray:
+    chosen = np.zeros(n_all, bool)
+    chosen[random.choice(n_all, min(n, n_all), replace=False, shuffle=False)] = True
+    return chosen

@@ -1,0 +1,236 @@
+"""`funksvd data split`, `convert` and `sample`: files made of files."""
+
+import gzip
+import io
+import json
+import shlex
+
+import numpy as np
+import pytest
+
+from funksvd import by_time, leave_last_out, per_user_folds, random_folds, random_split
+from funksvd import read_ratings as read
+
+
+def pairs(ratings):
+    users, items = ratings.user_ids[ratings.user_index], ratings.item_ids[ratings.item_index]
+    times = [None] * len(ratings) if ratings.timestamps is None else ratings.timestamps.tolist()
+    return list(zip(users.tolist(), items.tolist(), ratings.values.tolist(), times, strict=True))
+
+
+# -- split -----------------------------------------------------------------------------------------
+
+
+def test_split(cli, here):
+    result = cli("data", "split", "ratings.csv")
+    assert (result.code, result.err) == (0, "")
+    training, test = random_split(read("ratings.csv"), 0.1, seed=0)
+    assert pairs(read("ratings.train.csv")) == pairs(training)
+    assert pairs(read("ratings.test.csv")) == pairs(test)
+    assert "Wrote ratings.test.csv (2,000 ratings)" in result.out
+
+
+def test_the_next_command_of_a_split_works(cli, here, quick):
+    for options in ((), ("--folds", "2")):
+        out = cli("data", "split", "ratings.csv", *options).out
+        program, *arguments = shlex.split(out.splitlines()[-1].removeprefix("Next: "))
+        assert program == "funksvd"
+        assert cli(*arguments, *quick).code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "folds_of"),
+    [
+        (["--split", "per-user", "--seed", "3"], lambda r: per_user_folds(r, 1, seed=3)),
+        (["--test-fraction", "0.3"], lambda r: random_folds(r, 1, fraction=0.3)),
+        (["--folds", "3"], lambda r: random_folds(r, 3)),
+        (["--split", "leave-last-out", "--last", "2"], lambda r: leave_last_out(r, 2)),
+        (
+            ["--split", "by-time", "--folds", "2", "--test-fraction", "0.2"],
+            lambda r: by_time(r, 0.2, n_folds=2),
+        ),
+    ],
+)
+def test_kinds_of_split(cli, here, options, folds_of):
+    assert cli("data", "split", "ratings.csv", *options, "-o", "part").code == 0
+    folds = folds_of(read("ratings.csv"))
+    for number, fold in enumerate(folds, 1):
+        middle = f"part.{number}" if len(folds) > 1 else "part"
+        assert pairs(read(f"{middle}.train.csv")) == pairs(fold.training)
+        assert pairs(read(f"{middle}.test.csv")) == pairs(fold.test)
+
+
+@pytest.mark.parametrize(("kind", "suffix"), [("parquet", "parquet"), ("libmf", "txt")])
+def test_formats_of_a_split(cli, here, kind, suffix):
+    cli("data", "split", "ratings.csv", "--format", kind, "-o", "a")
+    whole = read("ratings.csv")
+    parts = [read(f"a.{name}.{suffix}") for name in ("train", "test")]
+    assert sorted(row[:3] for part in parts for row in pairs(part)) == sorted(
+        row[:3] for row in pairs(whole)
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "stem"),
+    [
+        ("folder/u1.base", "u1"),
+        ("folder/r.2020.csv.gz", "r.2020"),
+        ("folder/", "folder"),
+        ("-", "ratings"),
+    ],
+)
+def test_parts_are_called_after_the_source(cli, here, monkeypatch, source, stem):
+    content = (here / "ratings.csv").read_bytes()
+    (here / "folder").mkdir()
+    if source == "-":
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    else:
+        path = here / ("folder/ratings.csv" if source == "folder/" else source)
+        path.write_bytes(gzip.compress(content) if source.endswith(".gz") else content)
+    assert cli("data", "split", source).code == 0
+    assert len(read(f"{stem}.train.csv")) == 18_000
+
+
+def test_json_of_a_split(cli, here):
+    found = json.loads(cli("data", "split", "ratings.csv", "--folds", "2", "--json").out)
+    assert found == {
+        "split": "random",
+        "folds": [
+            {
+                "training": f"ratings.{number}.train.csv",
+                "test": f"ratings.{number}.test.csv",
+                "n_training": 10_000,
+                "n_test": 10_000,
+            }
+            for number in (1, 2)
+        ],
+        "remarks": [],
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--last", "2"], "--last goes with"),
+        (["--split", "leave-last-out", "--test-fraction", "0.2"], "give --last"),
+        (["--folds", "2", "--test-fraction", "0.2"], "several folds"),
+        (["--split", "by-time", "--seed", "1"], "nothing is left to chance"),
+        (["--folds", "30000"], "has no ratings to test on"),
+        (["-o", "no/such"], "no/such.train.csv cannot be written"),
+    ],
+)
+def test_splits_that_make_no_sense(error_of, here, options, said):
+    assert said in error_of("data", "split", "ratings.csv", *options)
+
+
+def test_a_split_does_not_overwrite_what_it_reads(error_of, here):
+    (here / "x.test.csv").write_bytes((here / "ratings.csv").read_bytes())
+    assert "x.test.csv is read by this command too" in error_of(
+        "data", "split", "x.test.csv", "-o", "x"
+    )
+
+
+# -- convert ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.parquet", "out.libmf", "out.txt"])
+def test_convert(cli, here, name):
+    result = cli("data", "convert", "ratings.csv", "-o", name)
+    assert (result.code, result.err) == (0, "")
+    assert f"Wrote {name} (20,000 ratings)" in result.out
+    whole, converted = read("ratings.csv"), read(name)
+    if converted.timestamps is None:
+        assert name.endswith((".libmf", ".txt"))
+        assert [row[:3] for row in pairs(converted)] == [row[:3] for row in pairs(whole)]
+    else:
+        assert pairs(converted) == pairs(whole)
+
+
+def test_there_and_back_is_the_same(cli, here):
+    (here / "text.csv").write_text(
+        'user,item,rating\n007,"a, ""b""",3.6\nanne–marie,c d,-1e-3\n007,x,4\n'
+    )
+    cli("data", "convert", "text.csv", "-o", "1.parquet")
+    cli("data", "convert", "1.parquet", "-o", "2.csv")
+    cli("data", "convert", "2.csv", "-o", "3.csv")
+    assert pairs(read("2.csv")) == pairs(read("text.csv"))
+    assert (here / "2.csv").read_bytes() == (here / "3.csv").read_bytes()
+
+
+def test_convert_reads_as_it_is_told(cli, here):
+    (here / "odd.txt").write_text("1^10^4\n1^10^5\n2^^3\n")
+    options = ("--sep", "^", "--on-bad-rows", "skip", "--duplicates", "first")
+    result = cli("data", "convert", "odd.txt", "-o", "out.csv", *options)
+    assert result.code == 0
+    assert (here / "out.csv").read_text() == "user,item,rating\n1,10,4\n"
+    assert "1 of 3 rows were skipped" in result.err
+
+
+def test_renumbered(cli, error_of, here):
+    (here / "text.csv").write_text("user,item,rating\nbob,7,1\nann,-7,2\nbob,-7,3\n")
+    assert "--renumber" in error_of("data", "convert", "text.csv", "-o", "out.txt")
+    assert not (here / "out.txt").exists()
+    assert cli("data", "convert", "text.csv", "--renumber", "-o", "out.txt").code == 0
+    assert (here / "out.txt").read_text() == "1 1 1\n0 0 2\n1 0 3\n"
+    assert (here / "out.txt.users.csv").read_text() == "number,user\n0,ann\n1,bob\n"
+    assert (here / "out.txt.items.csv").read_text() == "number,item\n0,-7\n1,7\n"
+
+
+def test_to_standard_output(cli, error_of, here):
+    cli("data", "convert", "ratings.csv", "-o", "out.csv")
+    result = cli("data", "convert", "ratings.csv", "-o", "-", "--format", "csv")
+    assert (result.code, result.err) == (0, "")
+    assert result.out == (here / "out.csv").read_text()
+    arguments = ("data", "convert", "ratings.csv", "-o", "-")
+    assert "give --format" in error_of(*arguments)
+    assert "name it with -o" in error_of(*arguments, "--format", "csv", "--renumber")
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("ratings.csv", "ratings.csv is read by this command too"),
+        ("out.xml", "the suffix does not tell the format"),
+        ("no/out.csv", "no/out.csv cannot be written"),
+    ],
+)
+def test_outputs_that_cannot_be(error_of, here, path, said):
+    before = (here / "ratings.csv").read_bytes()
+    assert said in error_of("data", "convert", "ratings.csv", "-o", path)
+    assert (here / "ratings.csv").read_bytes() == before
+
+
+def test_json_of_a_conversion(cli, here):
+    result = cli("data", "convert", "ratings.csv", "-o", "out.csv", "--json")
+    expected = {"output": "out.csv", "format": "csv", "n_ratings": 20_000}
+    assert json.loads(result.out) == expected
+
+
+# -- sample ----------------------------------------------------------------------------------------
+
+
+def test_sample(cli, here):
+    arguments = ("data", "sample", "ratings.csv", "--users", "20", "--ratings", "300")
+    result = cli(*arguments, "-o", "a.csv")
+    assert (result.code, result.err) == (0, "")
+    some, whole = read("a.csv"), set(pairs(read("ratings.csv")))
+    assert len(some) == 300
+    assert some.n_users <= 20
+    assert set(pairs(some)) < whole
+    cli(*arguments, "-o", "b.csv")
+    cli(*arguments, "-o", "c.csv", "--seed", "1")
+    assert (here / "a.csv").read_bytes() == (here / "b.csv").read_bytes()
+    assert (here / "a.csv").read_bytes() != (here / "c.csv").read_bytes()
+
+
+def test_json_of_a_sample(cli, here):
+    found = json.loads(
+        cli("data", "sample", "ratings.csv", "--items", "7", "-o", "a.parquet", "--json").out
+    )
+    some = read("a.parquet")
+    assert np.unique(some.item_index).size == found["n_items"] == 7
+    assert (found["n_ratings"], found["n_users"]) == (len(some), some.n_users)
+
+
+def test_how_large_a_sample_has_to_be_said(error_of, here):
+    assert "how much?" in error_of("data", "sample", "ratings.csv", "-o", "a.csv")
