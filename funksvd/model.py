@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from funksvd import storage
-from funksvd.errors import FunkSVDError, RatingsError
+from funksvd.errors import FunkSVDError
 from funksvd.evaluation import Errors, Holdout, Provenance, check_disjoint, is_in
-from funksvd.objective import Parameters
+from funksvd.newcomers import Newcomers
+from funksvd.objective import Parameters, side_by_side
 from funksvd.ratings import Ratings, as_interactions, as_ratings, find, random_part
-from funksvd.recommender import Recommender
 from funksvd.scoring import UserItems
 from funksvd.streams import Stream
 from funksvd.training import (
@@ -24,17 +24,19 @@ from funksvd.training import (
     Monitor,
     TrainingResult,
     Triples,
+    check_learnable,
     plan_blocks,
     train,
 )
 
 
-class FunkSVD(Recommender):
+class FunkSVD(Newcomers):
     """A Funk SVD model: biased matrix factorization learned from explicit ratings.
 
     The keyword arguments are those of `Hyperparameters`, which describes each of them; they
     become attributes of the same names and are not changed by `fit`. What is learned is described
-    by `Recommender`, which also holds `predict`, `recommend`, `similar` and `evaluate`.
+    by `Recommender`, which also holds `predict`, `recommend`, `similar` and `evaluate`; `fold_in`
+    and `explain` are in `Newcomers`.
 
     Examples
     --------
@@ -139,7 +141,7 @@ class FunkSVD(Recommender):
         return self
 
     def _fit(self, ratings: Ratings, interactions: Ratings | None, monitor: Monitor) -> None:
-        _check_learnable(ratings, ratings.values)
+        check_learnable(ratings.values, ratings.source)
         with Interrupts() as interrupts:
             plan = self._plan(ratings, None, interactions, monitor)
             result = self._train(plan, "fit", monitor, interrupts)
@@ -154,7 +156,7 @@ class FunkSVD(Recommender):
         monitor: Monitor,
     ) -> None:
         """Find the best number of epochs; then, with `refit`, learn from all for so many."""
-        _check_learnable(ratings, ratings.values[~held_back])
+        check_learnable(ratings.values[~held_back], ratings.source)
         with Interrupts() as interrupts:
             plan = self._plan(ratings, held_back, interactions, monitor)
             search = self._train(plan, "search", monitor, interrupts)
@@ -228,9 +230,11 @@ class FunkSVD(Recommender):
         interrupted = members[-1].interrupted
         if interrupted and len(members) > 1:  # half a member would spoil the others
             members.pop()
+        implicit = [m.implicit_factors for m in members if m.implicit_factors is not None]
         return members[0]._replace(
             parameters=Parameters.mean([member.parameters for member in members]),
             interrupted=interrupted,
+            implicit_factors=side_by_side(implicit) if implicit else None,
         )
 
     def _install_search(
@@ -250,7 +254,8 @@ class FunkSVD(Recommender):
             )
         )
         parameters = search.parameters.rows(users, items)
-        self._install(search._replace(parameters=parameters), known)
+        implicit = None if search.implicit_factors is None else search.implicit_factors[items]
+        self._install(search._replace(parameters=parameters, implicit_factors=implicit), known)
         index = ratings.subset(held_back).index_for(known.user_ids, known.item_ids)
         self.held_out = UserItems.of(*index, known.n_users)
 
@@ -267,6 +272,8 @@ class FunkSVD(Recommender):
             "best_epoch": result.best_epoch,
             "refitted": search is not None,
             "reg_used": result.reg,
+            "rating_spread": result.spread,
+            "implicit_factors": result.implicit_factors,
             "n_ratings": len(ratings),
             "seen": UserItems.of(
                 ratings.user_index, ratings.item_index, ratings.n_users, self.thread_count()
@@ -322,13 +329,16 @@ class FunkSVD(Recommender):
             "best_epoch": self.best_epoch,
             "refitted": self.refitted,
             "reg_used": self.reg_used,
+            "rating_spread": self.rating_spread,
             "n_ratings": self.n_ratings,
             "provenance": self.provenance.to_dict() if self.provenance else None,
         }
         pairs = (self.seen, self.held_out) if with_seen else (None, None)
         storage.write_model(
             path,
-            storage.SavedModel(self.parameters, self.user_ids, self.item_ids, *pairs, info),
+            storage.SavedModel(
+                self.parameters, self.user_ids, self.item_ids, *pairs, info, self.implicit_factors
+            ),
         )
 
     @classmethod
@@ -358,6 +368,7 @@ class FunkSVD(Recommender):
             raise ValueError(f"n_factors is {of_each}, but there are {n_factors}")
         model.parameters, model.seen, model.held_out = saved.parameters, saved.seen, saved.held_out
         model.user_ids, model.item_ids = saved.user_ids, saved.item_ids
+        model.implicit_factors = saved.implicit_factors
         low, high = map(float, info["rating_scale"])
         if not -np.inf < low <= high < np.inf:
             raise ValueError(f"rating_scale is {low} to {high}")
@@ -365,6 +376,9 @@ class FunkSVD(Recommender):
         model.history = [_read_record(**record) for record in info["history"]]
         model.best_epoch, model.n_ratings = info["best_epoch"], info["n_ratings"]
         model.refitted, model.reg_used = bool(info["refitted"]), float(info["reg_used"])
+        model.rating_spread = float(info["rating_spread"])
+        if not (0 <= model.reg_used < np.inf and 0 < model.rating_spread < np.inf):
+            raise ValueError("reg_used and rating_spread must be finite, and not negative")
         if not all(type(n) is int for n in (model.best_epoch, model.n_ratings)):
             raise ValueError("best_epoch and n_ratings must be integers")
         if not 1 <= model.best_epoch <= len(model.history):
@@ -379,15 +393,3 @@ def _read_record(
 ) -> EpochRecord:
     valid_rmse = None if valid_rmse is None else float(valid_rmse)
     return EpochRecord(int(epoch), float(learning_rate), float(train_rmse), valid_rmse, np.nan)
-
-
-def _check_learnable(ratings: Ratings, values: np.ndarray) -> None:
-    """Make sure that something can be learned from a part of the ratings."""
-    if not values.size:
-        raise RatingsError(f"{ratings.source}: there are no ratings to learn from")
-    if values.min() == values.max():
-        raise RatingsError(
-            f"{ratings.source}: all {len(values):,} ratings are {values[0]:g}, and from a "
-            "constant nothing can be learned. Is another column the rating? Name it with "
-            "--rating-col (ratings are kept as 32-bit floats, to 7 digits)"
-        )

@@ -77,10 +77,16 @@ class Parameters(NamedTuple):
         """
         if len(members) == 1:
             return members[0]
-        root = members[0].user_factors.dtype.type(np.sqrt(len(members)))
         columns = list(zip(*members, strict=True))
         mean, *biases = (np.mean(column, axis=0) for column in columns[:3])
-        return cls(float(mean), *biases, *(np.concatenate(c, axis=1) / root for c in columns[3:]))
+        return cls(float(mean), *biases, *map(side_by_side, columns[3:]))
+
+
+def side_by_side(members: Sequence[np.ndarray]) -> np.ndarray:
+    """The factors of a model that is the mean of S others, each (n, k); (n, S k)."""
+    if len(members) == 1:
+        return members[0]
+    return np.concatenate(members, axis=1) / members[0].dtype.type(np.sqrt(len(members)))
 
 
 class Regularization(NamedTuple):

@@ -62,6 +62,11 @@ class Recommender(Hyperparameters):
         Whether the parameters come from training and validation ratings together.
     reg_used : float
         Regularization of the factors: the one given, or the one chosen by the data.
+    rating_spread : float
+        Standard deviation of the ratings learned from; lambda of eq. (3) is so many times
+        `reg_used`.
+    implicit_factors : ndarray of shape (n_items, n_factors), float32, or None
+        The y_j of SVD++, which new users need; those of trained users are in `user_factors`.
     n_ratings : int
         Number of ratings the parameters were learned from.
     seen : UserItems or None
@@ -80,6 +85,8 @@ class Recommender(Hyperparameters):
     best_epoch: int
     refitted: bool
     reg_used: float
+    rating_spread: float
+    implicit_factors: np.ndarray | None
     n_ratings: int
     seen: UserItems | None
     held_out: UserItems | None

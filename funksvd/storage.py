@@ -4,7 +4,8 @@ Tensors
     user_biases, item_biases, user_factors, item_factors (float32), global_mean (float64, shape
     (1,)); user_ids and item_ids (int64) or, for text, user_ids.utf8 (uint8) with
     user_ids.offsets (int64), likewise for items; seen.indptr, seen.items: the pairs learned from;
-    held_out.indptr, held_out.items: the pairs that were rated but set aside for the test.
+    held_out.indptr, held_out.items: the pairs that were rated but set aside for the test;
+    implicit_factors (float32): the y_j of SVD++.
 Metadata
     One entry, `funksvd`: JSON with the format version, the hyperparameters, the rating scale, the
     history, where the ratings came from, and a SHA-256 digest of all of it.
@@ -44,6 +45,7 @@ class SavedModel:
     seen, held_out : UserItems or None
     info : dict
         The JSON part, without format version and digest.
+    implicit_factors : ndarray of shape (n_items, n_factors), float32, or None
     """
 
     parameters: Parameters
@@ -52,6 +54,7 @@ class SavedModel:
     seen: UserItems | None = None
     held_out: UserItems | None = None
     info: dict = field(default_factory=dict)
+    implicit_factors: np.ndarray | None = None
 
 
 def write_model(path: str | os.PathLike, model: SavedModel) -> None:
@@ -164,6 +167,8 @@ def _to_tensors(model: SavedModel) -> dict[str, np.ndarray]:
     for name, user_items in (("seen", model.seen), ("held_out", model.held_out)):
         if user_items is not None:
             tensors[f"{name}.indptr"], tensors[f"{name}.items"] = user_items
+    if model.implicit_factors is not None:
+        tensors["implicit_factors"] = model.implicit_factors
     return {name: np.ascontiguousarray(array) for name, array in tensors.items()}
 
 
@@ -172,12 +177,13 @@ def _from_tensors(tensors: dict[str, np.ndarray], info: dict) -> SavedModel:
     n_users, n_items = len(user_ids), len(item_ids)
     n_factors = tensors["user_factors"].shape[-1]
     shapes = ((1,), (n_users,), (n_items,), (n_users, n_factors), (n_items, n_factors))
-    arrays = []
-    for name, shape in zip(Parameters._fields, shapes, strict=True):
-        array = _expect(tensors, name, np.float64 if name == "global_mean" else np.float32, shape)
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name} holds values that are not finite")
-        arrays.append(array)
+    arrays = [
+        _expect_finite(tensors, name, np.float64 if name == "global_mean" else np.float32, shape)
+        for name, shape in zip(Parameters._fields, shapes, strict=True)
+    ]
+    implicit_factors = None
+    if "implicit_factors" in tensors:
+        implicit_factors = _expect_finite(tensors, "implicit_factors", np.float32, shapes[-1])
     return SavedModel(
         Parameters(float(arrays[0][0]), *arrays[1:]),
         user_ids,
@@ -185,6 +191,7 @@ def _from_tensors(tensors: dict[str, np.ndarray], info: dict) -> SavedModel:
         _read_user_items(tensors, "seen", n_users, n_items),
         _read_user_items(tensors, "held_out", n_users, n_items),
         info,
+        implicit_factors,
     )
 
 
@@ -197,6 +204,15 @@ def _expect(
         raise ValueError(f"{name} is not an aligned array of {np.dtype(dtype)}")
     if array.ndim != 1 if shape is None else array.shape != shape:
         raise ValueError(f"{name} has the shape {array.shape}, not {shape or 'one dimension'}")
+    return array
+
+
+def _expect_finite(
+    tensors: dict[str, np.ndarray], name: str, dtype: type, shape: tuple[int, ...] | None = None
+) -> np.ndarray:
+    array = _expect(tensors, name, dtype, shape)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} holds values that are not finite")
     return array
 
 

@@ -49,6 +49,9 @@ def warm_up(n_factors: Sequence[int] = (64,)) -> list[str]:
                 model.fit(ratings)
         training = ratings.subset(np.arange(1000))
         model.evaluate(ratings.subset(np.arange(1000, 1100)), training=training)
+        rated = model.item_ids[:3]
+        model.fold_in(rated, [1, 2, 3])
+        model.explain(rated, [1, 2, 3], rated)
         for users in (ratings.user_ids[:1], ratings.user_ids[:100]):
             list(model.recommend_all(users, 3))
         rows_with_repeats(model.seen.indptr, model.seen.items)

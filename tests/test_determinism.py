@@ -12,15 +12,16 @@ TRAIN = """
 import sys
 from funksvd import FunkSVD, read_ratings
 source, path, n_threads, seed = sys.argv[1:]
-FunkSVD(n_factors=20, n_epochs=8, n_threads=int(n_threads), seed=int(seed)).fit(
-    read_ratings(source)
-).save(path)
+ratings = read_ratings(source)
+model = FunkSVD(n_factors=20, n_epochs=8, n_threads=int(n_threads), seed=int(seed)).fit(ratings)
+model.save(path)
+model.for_new_users(ratings).save(path + ".new-users")
 """
 
 
 @pytest.fixture(scope="module")
 def train_elsewhere(root, tmp_path_factory):
-    """The bytes of a model file that another process has written."""
+    """The bytes of model files that another process has written; new users are folded in."""
 
     def train(n_threads, seed=0, processor=None):
         environment = dict(os.environ)
@@ -36,7 +37,8 @@ def train_elsewhere(root, tmp_path_factory):
             cwd=path.parent,
             env=environment,
         )
-        return path.read_bytes()
+        new_users = path.with_name(path.name + ".new-users")
+        return path.read_bytes() + new_users.read_bytes()
 
     return train
 

@@ -6,6 +6,7 @@ Nothing is compiled at import. A change in any of these files makes what was com
 from funksvd.kernels.biases import add_residuals, sweep
 from funksvd.kernels.blocks import count_blocks, count_rows, fill_blocks, take_turns
 from funksvd.kernels.compiling import cache_folder, telling_of_compilation
+from funksvd.kernels.folding import fold_rows, weigh_ratings
 from funksvd.kernels.grouping import group_by_row, rows_with_repeats
 from funksvd.kernels.scoring import (
     GROUP_USERS,
@@ -32,6 +33,7 @@ __all__ = [
     "exclude_items",
     "fill_blocks",
     "find_pairs",
+    "fold_rows",
     "group_by_row",
     "hand_back",
     "pack_items",
@@ -46,4 +48,5 @@ __all__ = [
     "sweep",
     "take_turns",
     "telling_of_compilation",
+    "weigh_ratings",
 ]

@@ -7,7 +7,7 @@ from funksvd.training.loop import TrainingResult, train
 from funksvd.training.monitor import EpochRecord, Monitor
 from funksvd.training.plan import BlockPlan, Triples
 from funksvd.training.planning import plan_blocks
-from funksvd.training.scale import Scale
+from funksvd.training.scale import Scale, check_learnable
 
 __all__ = [
     "ALGORITHMS",
@@ -21,6 +21,7 @@ __all__ = [
     "TrainingResult",
     "Triples",
     "available_processors",
+    "check_learnable",
     "plan_blocks",
     "train",
 ]

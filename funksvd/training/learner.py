@@ -88,6 +88,10 @@ class Learner(ABC):
     def parameters(self) -> Parameters:
         """What was learned, float32, in the numbering of the ratings' own indices."""
 
+    def implicit_factors(self) -> np.ndarray | None:
+        """The y_j of SVD++, float32, in that numbering; None for learners without."""
+        return None
+
     def divergence_message(self, learning_rate: float) -> str:
         """What a person can do about it."""
         return (

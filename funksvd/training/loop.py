@@ -39,6 +39,10 @@ class TrainingResult(NamedTuple):
         What the learning rates were multiplied by because of divergence; 1 where there was none.
     interrupted : bool
         Whether Ctrl-C ended it.
+    spread : float
+        Standard deviation of the ratings learned from.
+    implicit_factors : ndarray of shape (n_items, n_factors), float32, or None
+        The y_j of SVD++.
     """
 
     parameters: Parameters
@@ -47,6 +51,8 @@ class TrainingResult(NamedTuple):
     reg: float
     rate_factor: float
     interrupted: bool
+    spread: float
+    implicit_factors: np.ndarray | None = None
 
 
 def train(
@@ -136,8 +142,17 @@ def train(
             interrupted = True
         monitor.fit_done(best_epoch)
         _overwrite(learner.state(), best)
-        parameters = learner.parameters()
-    return TrainingResult(parameters, history, best_epoch, learner.reg, rate_factor, interrupted)
+        parameters, implicit_factors = learner.parameters(), learner.implicit_factors()
+    return TrainingResult(
+        parameters,
+        history,
+        best_epoch,
+        learner.reg,
+        rate_factor,
+        interrupted,
+        learner.scale.spread,
+        implicit_factors,
+    )
 
 
 def _overwrite(target: list[np.ndarray], source: list[np.ndarray]) -> None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from funksvd.errors import RatingsError
 from funksvd.training.hyperparameters import Hyperparameters
 from funksvd.training.plan import Block, BlockPlan
 
@@ -148,3 +149,21 @@ def choose_reg(plan: BlockPlan) -> float:
     counts = [rows.counts[0].astype(np.float64) for rows in (plan.users, plan.items)]
     users, items = (float(np.square(each).sum() / each.sum()) for each in counts)
     return 0.18 * (users * items) ** -0.1
+
+
+def check_learnable(values: np.ndarray, source: str) -> None:
+    """Make sure that something can be learned from ratings.
+
+    Raises
+    ------
+    RatingsError
+        If there are none, or all have the same value.
+    """
+    if not values.size:
+        raise RatingsError(f"{source}: there are no ratings to learn from")
+    if values.min() == values.max():
+        raise RatingsError(
+            f"{source}: all {len(values):,} ratings are {values[0]:g}, and from a constant "
+            "nothing can be learned. Is another column the rating? Name it with --rating-col "
+            "(ratings are kept as 32-bit floats, to 7 digits)"
+        )

@@ -182,6 +182,12 @@ class SVDPPLearner(SGDLearner):
         self._fold()
         return super().parameters()
 
+    def implicit_factors(self) -> np.ndarray:
+        """The y_j, in the ratings' own numbering, without the padding."""
+        restored = np.empty((len(self.y), self.hyperparameters.n_factors), dtype=np.float32)
+        restored[self.plan.items.order] = self.y[:, : restored.shape[1]]
+        return restored
+
     def _fold(self) -> None:
         list(self.pool.map(self._form_sums, range(len(self.plan.bounds))))
         self.arranged.user_factors[:] += self.p
