@@ -19,6 +19,7 @@ from .groups import InOrder
 from .info import info
 from .predict import predict
 from .recommend import recommend
+from .serve import serve
 from .similar import similar
 from .train import train
 from .warmup import warmup
@@ -49,6 +50,7 @@ for command in (
     predict,
     recommend,
     similar,
+    serve,
     info,
     data,
     export,

@@ -1,0 +1,211 @@
+"""The HTTP side: routes, limits, metrics."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Query, Request, Response
+from fastapi.responses import FileResponse, JSONResponse
+from fastapi.staticfiles import StaticFiles
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+import funksvd
+from funksvd.errors import FunkSVDError, UnknownIdError
+from funksvd.serving.holder import ModelHolder
+
+PAGE = Path(__file__).with_name("page")
+MOST_BYTES = 256 * 1024
+MOST_RATINGS = 1000
+MOST_RESULTS = 100
+LONGEST_ID = 200
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+Id = int | Annotated[str, Field(min_length=1, max_length=LONGEST_ID)]
+QueriedId = Annotated[str, Query(min_length=1, max_length=LONGEST_ID)]
+Count = Annotated[int, Query(ge=1, le=MOST_RESULTS)]
+
+
+class Rating(BaseModel):
+    """How much somebody likes an item."""
+
+    model_config = ConfigDict(extra="forbid")
+    item: Id
+    rating: Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Guest(BaseModel):
+    """Ratings of someone who was not there when the model was trained."""
+
+    model_config = ConfigDict(extra="forbid")
+    ratings: Annotated[list[Rating], Field(min_length=1, max_length=MOST_RATINGS)]
+    n: Annotated[int, Field(ge=1, le=MOST_RESULTS)] = 10
+    explain: bool = False
+
+
+class Limits:
+    """Bodies are limited in size; every answer is counted, timed, and given safe headers."""
+
+    def __init__(self, app: ASGIApp, requests: Counter, seconds: Histogram) -> None:
+        self.app, self.requests, self.seconds = app, requests, seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status = 500
+
+        async def send_counted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *message["headers"],
+                    *((name.lower().encode(), value.encode()) for name, value in HEADERS.items()),
+                ]
+            await send(message)
+
+        body, more = b"", scope["method"] == "POST"
+        while more and len(body) <= MOST_BYTES:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+
+        async def receive_read() -> Message:
+            nonlocal body
+            if body is None:
+                return await receive()
+            message, body = {"type": "http.request", "body": body, "more_body": False}, None
+            return message
+
+        try:
+            if len(body) > MOST_BYTES:
+                text = f"the request has more than {MOST_BYTES:,} bytes"
+                await JSONResponse({"detail": text}, 413)(scope, receive, send_counted)
+            else:
+                reader = receive_read if scope["method"] == "POST" else receive
+                await self.app(scope, reader, send_counted)
+        finally:
+            route = getattr(scope.get("route"), "path", "other")
+            self.requests.labels(route, str(status)).inc()
+            self.seconds.labels(route).observe(time.perf_counter() - started)
+
+
+def create_app(holder: ModelHolder, hosts: Sequence[str] = ("*",)) -> FastAPI:
+    """The application.
+
+    Parameters
+    ----------
+    holder : ModelHolder
+    hosts : sequence of str
+        Names by which it may be called: a page elsewhere cannot make a browser ask it by another.
+
+    Returns
+    -------
+    FastAPI
+        With an OpenAPI description at /openapi.json.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        holder.start()
+        yield
+        holder.stop()
+
+    app = FastAPI(
+        title="funksvd",
+        version=funksvd.__version__,
+        description="Predictions and recommendations of a matrix factorization.",
+        lifespan=lifespan,
+        docs_url=None,  # they would load scripts from elsewhere
+        redoc_url=None,
+    )
+    registry = CollectorRegistry()
+    requests = Counter("funksvd_requests", "Requests", ["route", "status"], registry=registry)
+    seconds = Histogram(
+        "funksvd_request_seconds",
+        "Seconds until the answer was sent",
+        ["route"],
+        registry=registry,
+        buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5),
+    )
+    reloads = Gauge("funksvd_model_reloads", "Times the model was replaced", registry=registry)
+    loaded = Gauge("funksvd_model_loaded_timestamp_seconds", "When it was", registry=registry)
+    reloads.set_function(lambda: holder.n_reloads)
+    loaded.set_function(lambda: holder.loaded_at)
+    app.add_middleware(Limits, requests=requests, seconds=seconds)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
+
+    @app.exception_handler(FunkSVDError)
+    async def explain_error(request: Request, error: FunkSVDError) -> JSONResponse:
+        status = 404 if isinstance(error, UnknownIdError) else 422
+        return JSONResponse({"detail": str(error)}, status)
+
+    @app.get("/healthz", tags=["service"])
+    async def healthz() -> dict[str, Any]:
+        """Whether it works, and with which model."""
+        return {
+            "status": "ok" if holder.problem is None else "stale",
+            "problem": holder.problem,
+            "loaded_at": holder.loaded_at,
+            **holder.service.describe(),
+        }
+
+    @app.get("/metrics", tags=["service"])
+    async def metrics() -> Response:
+        """Counts and times for Prometheus."""
+        return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
+
+    @app.get("/items", tags=["items"])
+    async def items(
+        search: Annotated[str, Query(max_length=LONGEST_ID)] = "", n: Count = 20
+    ) -> list[dict[str, Any]]:
+        """Items by title; without a search, the most popular ones."""
+        return holder.service.find_items(search, n)
+
+    @app.get("/similar", tags=["items"])
+    async def similar(item: QueriedId, n: Count = 10) -> list[dict[str, Any]]:
+        """Items like another, by the cosine between their factors."""
+        return holder.service.similar(item, n)
+
+    @app.get("/predict", tags=["users"])
+    async def predict(user: QueriedId, item: QueriedId) -> dict[str, Any]:
+        """The predicted rating of an item by a user; of strangers, from what is known."""
+        return {"user": user, "item": item, "prediction": holder.service.predict(user, item)}
+
+    @app.get("/recommend", tags=["users"])
+    async def recommend(user: QueriedId, n: Count = 10) -> list[dict[str, Any]]:
+        """The best items of a user of the model, without those that they have rated."""
+        return holder.service.recommend(user, n)
+
+    @app.post("/fold-in", tags=["users"])
+    async def fold_in(guest: Guest) -> dict[str, Any]:
+        """The best items of someone new, by their own ratings; the last one of an item counts."""
+        service = holder.service
+        low, high = service.model.rating_scale
+        for each in guest.ratings:
+            if not low <= each.rating <= high:
+                raise FunkSVDError(f"ratings go from {low:g} to {high:g}, not {each.rating:g}")
+        ratings = {str(each.item): each.rating for each in guest.ratings}
+        return service.fold_in(ratings, guest.n, guest.explain)
+
+    @app.get("/", include_in_schema=False)
+    async def page() -> FileResponse:
+        return FileResponse(PAGE / "index.html")
+
+    app.mount("/page", StaticFiles(directory=PAGE), name="page")
+    return app

@@ -1,0 +1,133 @@
+"""How many fold-in-and-recommend requests a second `funksvd serve` answers on one core.
+
+    python scripts/bench_serving.py
+    python scripts/bench_serving.py --model model.funksvd --explain
+
+Without --model, one of 64 factors for 10,000 items is made. The server is a process of its own, on
+one processor; the questions come from another one, over connections that stay open, each asking as
+soon as it is answered. All guests rate other items.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from funksvd import FunkSVD, Ratings
+
+
+def make_model(path: Path) -> None:
+    """A model of 10,000 items; what it has learned does not matter here."""
+    random = np.random.default_rng(0)
+    users, items = random.integers(0, (5_000, 10_000), (400_000, 2)).T
+    ratings = Ratings.from_arrays(users, items, random.integers(1, 6, 400_000))
+    FunkSVD(n_epochs=1, validation_fraction=0).fit(ratings).save(path)
+
+
+def make_requests(model: FunkSVD, n_rated: int, explain: bool, n: int = 200) -> list[bytes]:
+    """Whole HTTP requests."""
+    random = np.random.default_rng(1)
+    low, high = model.rating_scale
+    requests = []
+    for _ in range(n):
+        items = random.choice(model.item_ids, n_rated, replace=False).tolist()
+        values = np.round(random.uniform(low, high, n_rated), 1).tolist()
+        ratings = [{"item": i, "rating": r} for i, r in zip(items, values, strict=True)]
+        body = json.dumps({"ratings": ratings, "explain": explain}).encode()
+        head = (
+            "POST /fold-in HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
+        requests.append(head.encode() + body)
+    return requests
+
+
+async def ask(port: int, requests: list[bytes], seconds: list[float], until: float) -> None:
+    """Ask again and again over one connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    at = 0
+    while (started := time.perf_counter()) < until:
+        writer.write(requests[at % len(requests)])
+        head = await reader.readuntil(b"\r\n\r\n")
+        if b" 200 " not in head.split(b"\r\n", 1)[0]:
+            raise RuntimeError(head.decode())
+        length = int(re.search(rb"content-length: (\d+)", head.lower()).group(1))
+        await reader.readexactly(length)
+        seconds.append(time.perf_counter() - started)
+        at += 1
+    writer.close()
+
+
+async def ask_from_all(
+    port: int, requests: list[bytes], n_connections: int, duration: float
+) -> list[float]:
+    """Times of all answers within the duration."""
+    seconds: list[float] = []
+    until = time.perf_counter() + duration
+    step = len(requests) // n_connections
+    shares = [requests[at * step :] + requests[: at * step] for at in range(n_connections)]
+    await asyncio.gather(*(ask(port, share, seconds, until) for share in shares))
+    return seconds
+
+
+def main() -> None:
+    """Measure."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", type=Path, help="model file")
+    parser.add_argument("--n-rated", type=int, default=20, help="ratings of each guest")
+    parser.add_argument("--explain", action="store_true", help="ask for reasons as well")
+    parser.add_argument("--connections", type=int, nargs="+", default=[1, 4, 16])
+    parser.add_argument("--seconds", type=float, default=10.0)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        path = options.model
+        if path is None:
+            path = Path(folder, "model.funksvd")
+            make_model(path)
+        model = FunkSVD.load(path)
+        requests = make_requests(model, options.n_rated, options.explain)
+        processors = sorted(os.sched_getaffinity(0))
+        command = [sys.executable, "-m", "funksvd", "serve", path, "--port", 0]
+        server = subprocess.Popen(
+            list(map(str, command)),
+            stdout=subprocess.PIPE,
+            text=True,
+            preexec_fn=lambda: os.sched_setaffinity(0, processors[:1]),
+        )
+        os.sched_setaffinity(0, processors[-1:])
+        try:
+            port = int(re.search(r":(\d+)$", server.stdout.readline().strip()).group(1))
+            asyncio.run(ask_from_all(port, requests, 4, 2.0))  # compiles
+            print(
+                f"{len(model.item_ids):,} items, {options.n_rated} ratings a guest, ten best"
+                f"{', reasons' if options.explain else ''}; one core\n\n"
+                "connections   requests/s   median ms   p99 ms"
+            )
+            for n_connections in options.connections:
+                seconds = asyncio.run(ask_from_all(port, requests, n_connections, options.seconds))
+                ordered = sorted(seconds)
+                print(
+                    f"{n_connections:11d}{len(seconds) / options.seconds:13,.0f}"
+                    f"{statistics.median(ordered) * 1e3:12.2f}"
+                    f"{ordered[int(len(ordered) * 0.99)] * 1e3:9.2f}"
+                )
+        finally:
+            server.terminate()
+            server.wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""`funksvd serve`."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+
+
+def test_it_serves_until_interrupted(here, root):
+    command = [sys.executable, "-m", "funksvd", "serve", "--items", "items.csv", "--port", "0"]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        try:
+            line = process.stdout.readline().strip()
+            address = re.search(r"http://127\.0\.0\.1:\d+$", line).group()
+            body = json.dumps({"ratings": [{"item": 7, "rating": 4.5}], "n": 3}).encode()
+            request = urllib.request.Request(
+                f"{address}/fold-in", body, {"Content-Type": "application/json"}
+            )
+            with urllib.request.urlopen(request) as answer:
+                assert len(json.load(answer)["recommendations"]) == 3
+        finally:
+            process.send_signal(signal.SIGINT)
+            out, err = process.stdout.read(), process.stderr.read()
+    assert "Ctrl-C ends it" in out
+    assert "Traceback" not in err
+
+
+def test_a_port_in_use(error_of, here):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert f"cannot listen on 127.0.0.1, port {port}" in error_of("serve", "--port", port)
+
+
+def test_rated_items_must_be_known(error_of, here):
+    from funksvd import FunkSVD
+
+    FunkSVD.load("model.funksvd").save("small.funksvd", with_seen=False)
+    assert "rated items cannot be left out" in error_of("serve", "small.funksvd")
+
+
+def test_what_is_missing_is_named(error_of, here, monkeypatch):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    assert "pip install 'funksvd[serve]'" in error_of("serve")
+
+
+@pytest.mark.parametrize("arguments", [["none.funksvd"], ["--items", "none.csv"]])
+def test_files_that_are_not_there(error_of, here, arguments):
+    assert "none." in error_of("serve", *arguments)

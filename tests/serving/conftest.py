@@ -1,0 +1,51 @@
+"""A small model that is served, and a real server."""
+
+import socket
+import threading
+import time
+
+import pytest
+
+from funksvd import FunkSVD, Ratings
+
+TITLES = {1: "Alien", 2: "Aliens", 3: "Das Boot", 4: "<b>Bold</b> & 'quoted'", 5: "Amélie"}
+
+
+@pytest.fixture
+def model(planted):
+    ratings = planted(60, 40, 2, 1200, 0.3)
+    return FunkSVD(n_factors=4, n_epochs=8, validation_fraction=0).fit(
+        Ratings.from_arrays(
+            ratings.user_ids[ratings.user_index],
+            ratings.item_index + 1,
+            ratings.values,
+        )
+    )
+
+
+@pytest.fixture
+def titles():
+    return dict(TITLES)
+
+
+@pytest.fixture
+def served():
+    """Run an application on a port of its own; the address."""
+    uvicorn = pytest.importorskip("uvicorn")
+    running = []
+
+    def start(app):
+        listener = socket.create_server(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        running.append((server, thread, listener))
+        while not server.started:
+            time.sleep(0.01)
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    yield start
+    for server, thread, listener in running:
+        server.should_exit = True
+        thread.join()
+        listener.close()

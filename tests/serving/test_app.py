@@ -1,0 +1,191 @@
+"""The HTTP side: what is answered, refused, limited, counted and replaced."""
+
+import json
+import threading
+
+import pytest
+
+from funksvd import FunkSVD, FunkSVDError
+from funksvd.serving import ModelHolder, Service, create_app
+
+testclient = pytest.importorskip("fastapi.testclient")
+
+
+@pytest.fixture
+def holder(model, titles):
+    return ModelHolder(lambda: Service(model, titles), [], every=0)
+
+
+@pytest.fixture
+def client(holder):
+    with testclient.TestClient(create_app(holder)) as client:
+        yield client
+
+
+def guest(**changed):
+    return {"ratings": [{"item": 1, "rating": 4.0}, {"item": "3", "rating": 2}], **changed}
+
+
+def test_each_route_answers(client, holder, model):
+    user = int(model.user_ids[0])
+    service = holder.service
+    assert client.get("/healthz").json()["status"] == "ok"
+    assert client.get("/items", params={"search": "alien"}).json() == service.find_items(
+        "alien", 20
+    )
+    assert client.get("/similar", params={"item": 3, "n": 2}).json() == service.similar(3, 2)
+    assert client.get("/recommend", params={"user": user}).json() == service.recommend(user, 10)
+    assert client.get("/predict", params={"user": user, "item": 3}).json() == {
+        "user": str(user), "item": "3", "prediction": service.predict(user, 3),
+    }  # fmt: skip
+    assert client.post("/fold-in", json=guest(n=3)).json() == service.fold_in(
+        {"1": 4.0, "3": 2.0}, 3
+    )
+    page = client.get("/")
+    assert page.headers["content-type"].startswith("text/html")
+    for name in ("app.js", "style.css", "icon.svg"):
+        assert f"/page/{name}" in page.text
+        assert client.get(f"/page/{name}").status_code == 200
+    paths = client.get("/openapi.json").json()["paths"]
+    assert {"/recommend", "/predict", "/similar", "/fold-in", "/items", "/healthz", "/metrics"} == (
+        paths.keys()
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "message"),
+    [
+        (guest(ratings=[]), 422, "at least 1 item"),
+        (guest(ratings=[{"item": 1, "rating": 2}] * 1001), 422, "at most 1000 items"),
+        (guest(ratings=[{"item": 1, "rating": 77}]), 422, "ratings go from"),
+        (guest(ratings=[{"item": 1, "rating": "much"}]), 422, "valid number"),
+        (guest(ratings=[{"item": "x" * 201, "rating": 2}]), 422, "at most 200 characters"),
+        (guest(ratings=[{"item": 999, "rating": 2}]), 404, "knows none of these items"),
+        (guest(n=0), 422, "greater than or equal to 1"),
+        (guest(n=101), 422, "less than or equal to 100"),
+        (guest(extra=1), 422, "Extra inputs are not permitted"),
+        ([], 422, "valid dictionary"),
+    ],
+    ids=range(10),
+)
+def test_what_is_refused(client, body, status, message):
+    answer = client.post("/fold-in", json=body)
+    assert answer.status_code == status
+    assert message in json.dumps(answer.json())
+
+
+def test_numbers_that_are_none(client):
+    text = '{"ratings": [{"item": 1, "rating": NaN}]}'
+    assert client.post("/fold-in", content=text).status_code == 422
+
+
+def test_strangers_get_404(client):
+    for path in ("/recommend?user=nobody", "/similar?item=nothing"):
+        answer = client.get(path)
+        assert answer.status_code == 404
+        assert "the model does not know" in answer.json()["detail"]
+
+
+def test_large_bodies_are_refused_before_they_are_read(client):
+    def chunks():
+        for _ in range(30):
+            yield b" " * 10_000
+
+    answer = client.post("/fold-in", content=chunks())
+    assert answer.status_code == 413
+    assert "more than 262,144 bytes" in answer.json()["detail"]
+    assert client.post("/fold-in", json=guest()).status_code == 200
+
+
+def test_other_names_of_this_machine_are_refused(holder):
+    with testclient.TestClient(create_app(holder, ["localhost"])) as client:
+        assert client.get("/healthz", headers={"host": "localhost:8000"}).status_code == 200
+        assert client.get("/healthz", headers={"host": "evil.example"}).status_code == 400
+
+
+def test_headers_keep_strangers_scripts_out(client):
+    headers = client.get("/").headers
+    assert headers["content-security-policy"].startswith("default-src 'self'")
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_metrics_count_by_route_and_status(client):
+    client.post("/fold-in", json=guest())
+    client.get("/recommend?user=nobody")
+    client.get("/nowhere/at/all")
+    text = client.get("/metrics").text
+    assert 'funksvd_requests_total{route="/fold-in",status="200"} 1.0' in text
+    assert 'funksvd_requests_total{route="/recommend",status="404"} 1.0' in text
+    assert 'route="other",status="404"' in text
+    assert 'funksvd_request_seconds_count{route="/fold-in"} 1.0' in text
+
+
+class TestReload:
+    """A new file takes over; a broken one does not."""
+
+    @pytest.fixture
+    def path(self, model, tmp_path):
+        model.save(tmp_path / "m")
+        return tmp_path / "m"
+
+    @pytest.fixture
+    def watching(self, path):
+        return ModelHolder(lambda: Service(FunkSVD.load(path)), [str(path)], every=0)
+
+    def test_only_a_changed_file_is_loaded(self, watching, path, model):
+        before = watching.service
+        assert watching.refresh() is False
+        assert watching.service is before
+        other = FunkSVD(n_factors=2, n_epochs=1, validation_fraction=0)
+        other.fit(np_ratings()).save(path)
+        assert watching.refresh() is True
+        assert watching.service.describe()["n_items"] == 3
+        assert watching.n_reloads == 1
+
+    def test_a_broken_file_leaves_the_old_model(self, watching, path):
+        before = watching.service
+        path.write_bytes(b"no model")
+        assert watching.refresh() is False
+        assert watching.service is before
+        with testclient.TestClient(create_app(watching)) as client:
+            health = client.get("/healthz").json()
+        assert health["status"] == "stale"
+        assert "not a model file" in health["problem"]
+
+    def test_no_request_is_lost_meanwhile(self, path, served):
+        import httpx
+
+        holder = ModelHolder(lambda: Service(FunkSVD.load(path)), [str(path)], every=0.01)
+        address = served(create_app(holder))
+        done = threading.Event()
+        statuses = []
+
+        def ask():
+            with httpx.Client(base_url=address) as client:
+                while not done.is_set() or len(statuses) < 20:
+                    statuses.append(client.post("/fold-in", json=guest()).status_code)
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        try:
+            model = FunkSVD.load(path)
+            for _ in range(3):
+                before = holder.n_reloads
+                model.save(path)
+                while holder.n_reloads == before:
+                    pass
+        finally:
+            done.set()
+            thread.join()
+        assert set(statuses) == {200}
+
+
+def np_ratings():
+    from funksvd import Ratings
+
+    return Ratings.from_arrays([1, 1, 2, 2], [1, 2, 2, 3], [1.0, 2.0, 3.0, 4.0])
+
+
+def test_what_cannot_be_loaded_at_first_is_an_error(tmp_path):
+    with pytest.raises(FunkSVDError, match="there is no such model file"):
+        ModelHolder(lambda: Service(FunkSVD.load(tmp_path / "none")), [str(tmp_path / "none")])
