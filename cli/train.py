@@ -9,13 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .console import (
-    Output,
-    describe_ratings,
-    report_reading,
-    show_evaluation,
-    warn_of_doubts,
-)
+from .console import Output, show_evaluation, warn_of_doubts
 from .options import (
     DEFAULT_MODEL,
     new_model,
@@ -26,10 +20,10 @@ from .options import (
     threads_option,
     training_options,
 )
+from .parts import given_files, parts_options, read_parts
 
 if TYPE_CHECKING:
-    from funksvd import FunkSVD, Ratings, ReadOptions
-    from funksvd.evaluation import Holdout
+    from funksvd import FunkSVD
 
 INTERRUPTED = 130
 
@@ -52,21 +46,7 @@ Examples:
     help="Where to save the model.",
 )
 @training_options
-@click.option("--test", "test_file", metavar="FILE", help="Test ratings, instead of a random part.")
-@click.option(
-    "--test-fraction",
-    type=click.FloatRange(0, 1, max_open=True),
-    default=0.1,
-    show_default=True,
-    help="Part to test on; 0: none.",
-)
-@click.option("--valid", "valid_file", metavar="FILE", help="Validation ratings, likewise.")
-@click.option(
-    "--interactions",
-    "interactions_file",
-    metavar="FILE",
-    help="Pairs of user and item that need no rating, for svd++.",
-)
+@parts_options
 @click.option("--no-seen", is_flag=True, help="Do not save which pairs were rated (smaller file).")
 @threads_option
 @reading_options
@@ -79,7 +59,6 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
 
     Ctrl-C stops training, and keeps and saves the best epoch so far.
     """
-    from funksvd import hold_out, read_ratings
     from funksvd.training import Interrupts
 
     from .progress import TrainingProgress
@@ -87,34 +66,10 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
     output = Output.of(options)
     read_options = take_read_options(options)
     model_path, with_seen = options.pop("output"), not options.pop("no_seen")
-    inputs = (*ratings, *(options[f"{part}_file"] for part in ("test", "valid", "interactions")))
-    _check_writable(model_path, inputs)
-
-    def read(source: Any) -> Ratings | None:
-        if source is None:
-            return None
-        with output.busy("Reading"):
-            found = read_ratings(source, read_options)
-        report_reading(output, found.report)
-        return found
+    _check_writable(model_path, (*ratings, *given_files(options)))
 
     model = new_model(options)
-    everything = read(list(ratings))
-    output.note(describe_ratings(everything))
-    holdout = hold_out(
-        everything,
-        test=read(options["test_file"]),
-        validation=read(options["valid_file"]),
-        test_fraction=options["test_fraction"],
-        seed=model.seed,
-        options=read_options,
-    )
-    if holdout.test is None:
-        output.note("No test: all of them are learned from")
-    elif options["test_file"] is None:
-        output.note(f"Set aside {len(holdout.test):,} ratings for the test")
-    del everything
-    interactions = _read_interactions(output, options["interactions_file"], read_options, holdout)
+    holdout, interactions = read_parts(output, ratings, options, read_options, model.seed)
 
     interrupted = False
     try:
@@ -151,24 +106,6 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
     if evaluation:
         warn_of_doubts(output, evaluation)
     return INTERRUPTED if interrupted else 0
-
-
-def _read_interactions(
-    output: Output, path: str | None, read_options: ReadOptions, holdout: Holdout
-) -> Ratings | None:
-    """What users have dealt with, but for the pairs of the test: those are not to be known."""
-    from funksvd import read_interactions
-    from funksvd.evaluation import is_in
-
-    if path is None:
-        return None
-    with output.busy("Reading"):
-        interactions = read_interactions(path, read_options)
-    report_reading(output, interactions.report)
-    if holdout.test is not None:
-        interactions = interactions.subset(~is_in(interactions, holdout.test))
-    output.note(f"{len(interactions):,} pairs of a user and an item, rated or not")
-    return interactions
 
 
 def _check_writable(path: str, inputs: tuple[str | None, ...]) -> None:

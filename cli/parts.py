@@ -1,0 +1,100 @@
+"""Ratings to learn from, and the parts that are kept from it: the same for several commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .console import Output, describe_ratings, report_reading
+
+if TYPE_CHECKING:
+    from funksvd import Ratings, ReadOptions
+    from funksvd.evaluation import Holdout
+
+PARTS = (
+    click.option(
+        "--test", "test_file", metavar="FILE", help="Test ratings, instead of a random part."
+    ),
+    click.option(
+        "--test-fraction",
+        type=click.FloatRange(0, 1, max_open=True),
+        default=0.1,
+        show_default=True,
+        help="Part to test on; 0: none.",
+    ),
+    click.option("--valid", "valid_file", metavar="FILE", help="Validation ratings, likewise."),
+    click.option(
+        "--interactions",
+        "interactions_file",
+        metavar="FILE",
+        help="Pairs of user and item that need no rating, for svd++.",
+    ),
+)
+
+
+def parts_options(command: Callable) -> Callable:
+    """`--test`, `--test-fraction`, `--valid` and `--interactions`."""
+    for option in reversed(PARTS):
+        command = option(command)
+    return command
+
+
+def given_files(options: dict[str, Any]) -> list[str | None]:
+    """The files that these options name."""
+    return [options[f"{part}_file"] for part in ("test", "valid", "interactions")]
+
+
+def read_parts(
+    output: Output,
+    paths: Sequence[str],
+    options: dict[str, Any],
+    read_options: ReadOptions,
+    seed: int,
+) -> tuple[Holdout, Ratings | None]:
+    """Read ratings, and set aside what `parts_options` say; read interactions, if there are any."""
+    from funksvd import hold_out, read_ratings
+
+    def read(source: Any) -> Ratings | None:
+        if source is None:
+            return None
+        with output.busy("Reading"):
+            found = read_ratings(source, read_options)
+        report_reading(output, found.report)
+        return found
+
+    everything = read(list(paths))
+    output.note(describe_ratings(everything))
+    holdout = hold_out(
+        everything,
+        test=read(options["test_file"]),
+        validation=read(options["valid_file"]),
+        test_fraction=options["test_fraction"],
+        seed=seed,
+        options=read_options,
+    )
+    if holdout.test is None:
+        output.note("No test: all of them are learned from")
+    elif options["test_file"] is None:
+        output.note(f"Set aside {len(holdout.test):,} ratings for the test")
+    interactions = _read_interactions(output, options["interactions_file"], read_options, holdout)
+    return holdout, interactions
+
+
+def _read_interactions(
+    output: Output, path: str | None, read_options: ReadOptions, holdout: Holdout
+) -> Ratings | None:
+    """What users have dealt with, but for the pairs of the test: those are not to be known."""
+    from funksvd import read_interactions
+    from funksvd.evaluation import is_in
+
+    if path is None:
+        return None
+    with output.busy("Reading"):
+        interactions = read_interactions(path, read_options)
+    report_reading(output, interactions.report)
+    if holdout.test is not None:
+        interactions = interactions.subset(~is_in(interactions, holdout.test))
+    output.note(f"{len(interactions):,} pairs of a user and an item, rated or not")
+    return interactions
