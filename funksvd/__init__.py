@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         write_table,
     )
     from funksvd.training import EpochRecord, Monitor
+    from funksvd.tuning import Trial, Tuning, TuningMonitor, tune
 
 __version__ = "0.1.0"
 
@@ -69,6 +70,9 @@ _HOME = {
     "Ratings": "ratings",
     "RatingsError": "errors",
     "ReadOptions": "ratings",
+    "Trial": "tuning",
+    "Tuning": "tuning",
+    "TuningMonitor": "tuning",
     "UnknownIdError": "errors",
     "by_time": "evaluation",
     "cross_validate": "evaluation",
@@ -85,6 +89,7 @@ _HOME = {
     "read_ratings": "ratings",
     "read_titles": "ratings",
     "rebuild": "evaluation",
+    "tune": "tuning",
     "write_table": "ratings",
 }
 
@@ -106,6 +111,9 @@ __all__ = [  # noqa: RUF022 - sorted as _HOME is
     "Ratings",
     "RatingsError",
     "ReadOptions",
+    "Trial",
+    "Tuning",
+    "TuningMonitor",
     "UnknownIdError",
     "by_time",
     "cross_validate",
@@ -122,6 +130,7 @@ __all__ = [  # noqa: RUF022 - sorted as _HOME is
     "read_ratings",
     "read_titles",
     "rebuild",
+    "tune",
     "write_table",
 ]
 

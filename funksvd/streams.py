@@ -16,6 +16,7 @@ class Stream(IntEnum):
     BOOTSTRAP = 3
     CHECK = 4
     SAMPLE = 5
+    TUNING = 6
 
 
 def generator(seed: int, stream: Stream, member: int = 0) -> np.random.Generator:

@@ -23,10 +23,19 @@ class Algorithm(NamedTuple):
         For people.
     defaults : dict
         Of the hyperparameters that are None unless they are given.
+    tunable : tuple of str
+        What is worth searching for better values: what `funksvd.tuning` varies.
     """
 
     title: str
     defaults: dict[str, Any]
+    tunable: tuple[str, ...] = (
+        "n_factors",
+        "learning_rate",
+        "learning_rate_decay",
+        "reg",
+        "bias_reg",
+    )
 
 
 ALGORITHMS = {

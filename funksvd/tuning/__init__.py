@@ -1,0 +1,7 @@
+"""Better hyperparameters than the defaults, where there are any; needs Optuna."""
+
+from funksvd.tuning.search import tune
+from funksvd.tuning.study import require_optuna
+from funksvd.tuning.trials import Trial, Tuning, TuningMonitor
+
+__all__ = ["Trial", "Tuning", "TuningMonitor", "require_optuna", "tune"]

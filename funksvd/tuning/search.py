@@ -1,0 +1,330 @@
+"""The search: trial after trial, the first one that of the defaults."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from funksvd.errors import DivergenceError, FunkSVDError
+from funksvd.model import FunkSVD
+from funksvd.ratings import Ratings, as_interactions, as_ratings
+from funksvd.training import EpochRecord, Interrupts, Monitor
+from funksvd.tuning import study as studies
+from funksvd.tuning.space import rounded, search_space, tunable, within
+from funksvd.tuning.trials import COMPLETE, DIVERGED, STOPPED, Trial, Tuning, TuningMonitor, mean
+
+if TYPE_CHECKING:
+    import os
+
+ENOUGH_VALIDATION_RATINGS = 50_000
+REPEATS = 3
+"""Validation parts, where one of them has fewer ratings than that."""
+
+
+def tune(
+    model: FunkSVD,
+    ratings: Any,
+    *,
+    n_trials: int = 50,
+    fixed: Collection[str] = (),
+    n_repeats: int | None = None,
+    validation: Any = None,
+    interactions: Any = None,
+    timeout: float | None = None,
+    study: str | os.PathLike | None = None,
+    monitor: TuningMonitor | None = None,
+) -> Tuning:
+    """Search for hyperparameters with a lower validation RMSE than the defaults.
+
+    Each trial learns from the ratings without a validation part, as `fit` would set it aside, and
+    is judged by the RMSE on it, of the best epoch; with `n_repeats`, by the mean over so many
+    parts, those of the seeds `seed`, `seed + 1` and so on. Points to try are chosen by Optuna's
+    tree-structured Parzen estimator. A trial that, at an epoch on the first part, is worse than
+    half of the complete ones were, is stopped.
+
+    Deterministic: the same ratings, hyperparameters and seed give the same trials, whether or not
+    the search is interrupted and gone on with (by the same version of Optuna).
+
+    Parameters
+    ----------
+    model : FunkSVD
+        Its hyperparameters are where the search starts, and those that are not searched. It is
+        left as it is. `ensemble` and `refit` play no part.
+    ratings : Ratings or table
+        Without the test part.
+    n_trials : int
+        In all: the trial of the defaults, and those that are in the study file, included.
+    fixed : collection of str
+        Names of hyperparameters that are not searched.
+    n_repeats : int, optional
+        By default 3, or 1 where a validation part has 50,000 ratings.
+    validation : Ratings or table, optional
+        Instead of validation parts at random; repeats then differ in where learning starts.
+    interactions : Ratings, or a table or an array of shape (n_pairs, 2), optional
+        What `fit` takes by this name; without the pairs of the test part.
+    timeout : float, optional
+        Seconds after which no more trial is started.
+    study : path, optional
+        File that keeps the trials. If it is there already, the search goes on from it.
+    monitor : TuningMonitor, optional
+        Told of each trial.
+
+    Returns
+    -------
+    Tuning
+        Also after Ctrl-C, with the trials that ended before.
+
+    Raises
+    ------
+    FunkSVDError
+        If Optuna is not installed, if there is nothing to search or nothing to judge by, or if
+        the study file is another kind of file or was made with other ratings or hyperparameters.
+    RatingsError
+        If there is nothing to learn from.
+    DivergenceError
+        If the defaults diverge.
+    OSError
+        If the study file cannot be written; the trials that have ended are kept in it.
+    KeyboardInterrupt
+        On Ctrl-C before the trial of the defaults has ended.
+    """
+    studies.require_optuna()
+    model.check()
+    ratings = as_ratings(ratings)
+    validation = None if validation is None else as_ratings(validation)
+    interactions = None if interactions is None else as_interactions(interactions)
+    n_validation = (
+        round(model.validation_fraction * len(ratings)) if validation is None else len(validation)
+    )
+    if not n_validation:
+        raise FunkSVDError("there are no validation ratings, by which trials are judged")
+    if n_repeats is None:
+        n_repeats = 1 if n_validation >= ENOUGH_VALIDATION_RATINGS else REPEATS
+    names = tunable(model.resolved(), fixed)
+    if not names:
+        raise FunkSVDError("all hyperparameters are given: there is nothing to search")
+    monitor = monitor or TuningMonitor()
+    started = time.monotonic()
+    check, interrupted = None, False
+    with studies.quietly_kept(study), Interrupts(armed=True) as interrupts:
+        given = _Parts(ratings, validation, interactions)
+        objective = _Objective(model, given, n_repeats, interrupts)
+        search = _Search(objective, names, study)
+        try:
+            search.start(monitor)
+            while search.n_done < n_trials:
+                if timeout is not None and time.monotonic() - started >= timeout:
+                    break
+                search.try_next(monitor)
+            check = _check(objective, Tuning(search.trials(), n_repeats))
+        except KeyboardInterrupt:
+            if not search.n_done:
+                raise
+            interrupted = True
+        interrupted |= interrupts.requested
+        interrupts.requested = False
+        return Tuning(search.trials(), n_repeats, check, interrupted)
+
+
+def _check(objective: _Objective, tuning: Tuning) -> dict[str, float | None] | None:
+    """Compare the best trial with the defaults on parts that did not choose it."""
+    if tuning.best is tuning.defaults or objective.given.validation is not None:
+        return None
+    check: dict[str, float | None] = {}
+    for name, chosen in (("defaults", {}), ("best", tuning.best.hyperparameters)):
+        try:
+            _, outcome = objective.run(chosen, objective.parts_of_check)
+        except DivergenceError:
+            outcome = {"rmses": []}
+        check[name] = mean(outcome["rmses"])
+    return check
+
+
+class _Parts(NamedTuple):
+    """What `fit` is given."""
+
+    ratings: Ratings
+    validation: Ratings | None
+    interactions: Ratings | None
+
+
+class _Objective:
+    """The mean validation RMSE of hyperparameters."""
+
+    def __init__(
+        self, model: FunkSVD, given: _Parts, n_repeats: int, interrupts: Interrupts
+    ) -> None:
+        self.params = model.get_params() | {"ensemble": 1, "refit": False}
+        self.given = given
+        self.parts, self.parts_of_check = range(n_repeats), range(n_repeats, 2 * n_repeats)
+        self.interrupts = interrupts
+
+    def identity(self, names: list[str]) -> dict[str, Any]:
+        """All that the trials depend on."""
+        identity = asdict(FunkSVD(**self.params).resolved())
+        del identity["n_threads"]
+        fingerprints = {
+            name: None if part is None else part.fingerprint
+            for name, part in self.given._asdict().items()
+        }
+        return {
+            **fingerprints,
+            "tuned": names,
+            "n_repeats": len(self.parts),
+            **identity,
+        }
+
+    def run(
+        self,
+        chosen: dict[str, Any],
+        parts: range,
+        report: Callable[[EpochRecord], None] | None = None,
+    ) -> tuple[FunkSVD, dict[str, Any]]:
+        """Learn from what is not in each validation part.
+
+        Parameters
+        ----------
+        chosen : dict
+            Hyperparameters, instead of the model's.
+        parts : range
+            Numbers of the validation parts.
+        report : callable, optional
+            Told of each epoch on the first one.
+
+        Returns
+        -------
+        model : FunkSVD
+            The first part's.
+        outcome : dict
+            Validation RMSE and best epoch of each part.
+        """
+        first, best = None, []
+        for part in parts:
+            params = self.params | chosen | {"seed": self.params["seed"] + part}
+            watch = _Watch(self.interrupts, report if part == parts[0] else None)
+            model = FunkSVD(**params)
+            model.fit(**self.given._asdict(), monitor=watch)
+            first = first or model
+            best.append(model.history[model.best_epoch - 1])
+        outcome = {
+            "rmses": [record.valid_rmse for record in best],
+            "epochs": [record.epoch for record in best],
+        }
+        return first, outcome
+
+
+class _Watch(Monitor):
+    """Passes epochs on, and Ctrl-C, which the search keeps from `fit`."""
+
+    def __init__(
+        self, interrupts: Interrupts, report: Callable[[EpochRecord], None] | None
+    ) -> None:
+        self.interrupts, self.report = interrupts, report
+
+    def ratings_done(self, n_ratings: int) -> None:
+        self.interrupts.check()
+
+    def epoch_done(self, record: EpochRecord, is_best: bool) -> None:
+        if self.report is not None:
+            self.report(record)
+
+
+class _Search:
+    """A study, and what it still lacks."""
+
+    def __init__(
+        self, objective: _Objective, names: list[str], path: str | os.PathLike | None
+    ) -> None:
+        self.objective, self.names, self.path = objective, names, path
+        self.seed = objective.params["seed"]
+        self.study = studies.open_study(path, objective.identity(names))
+        self.space: dict[str, Any] = {}
+
+    @property
+    def n_done(self) -> int:
+        return len(self.trials())
+
+    def start(self, monitor: TuningMonitor) -> None:
+        """Try the defaults, unless the study has; the search space lies around what they are."""
+        import optuna
+
+        if self.n_done:
+            self.space = search_space(self.trials()[0].hyperparameters)
+            if studies.finished_trials(self.study)[0].distributions != self.space:
+                raise FunkSVDError(
+                    f"{self.path}: this study was made by another version of funksvd, which "
+                    "searches elsewhere; give another file name"
+                )
+            monitor.resumed(self.trials())
+            return
+        monitor.trial_started(0)
+        curve: dict[int, float] = {}
+
+        def report(record: EpochRecord) -> None:
+            curve[record.epoch] = record.valid_rmse
+
+        started = time.perf_counter()
+        model, outcome = self.objective.run({}, self.objective.parts, report)
+        used = asdict(model.resolved()) | {"reg": model.reg_used}
+        defaults = {name: used[name] for name in self.names}
+        self.space = search_space(defaults)
+        outcome |= {
+            "state": COMPLETE,
+            "hyperparameters": defaults,
+            "seconds": time.perf_counter() - started,
+        }
+        self.study.add_trial(
+            optuna.trial.create_trial(
+                params=within(self.space, defaults),
+                distributions=self.space,
+                value=mean(outcome["rmses"]),
+                intermediate_values=curve,
+                user_attrs={studies.OUTCOME: outcome},
+            )
+        )
+        monitor.trial_done(self.trials()[-1])
+
+    def try_next(self, monitor: TuningMonitor) -> None:
+        """One more trial."""
+        from optuna import TrialPruned
+        from optuna.trial import TrialState
+
+        number = self.n_done
+        monitor.trial_started(number)
+        trial = studies.ask(self.study, self.space, self.seed, number)
+        chosen = rounded(trial.params)
+        epochs = [0]
+
+        def report(record: EpochRecord) -> None:
+            epochs[0] = record.epoch
+            trial.report(record.valid_rmse, record.epoch)
+            if trial.should_prune():
+                raise TrialPruned
+
+        started = time.perf_counter()
+        outcome: dict[str, Any] = {"rmses": [], "epochs": epochs}
+        try:
+            _, outcome = self.objective.run(chosen, self.objective.parts, report)
+            outcome["state"] = COMPLETE
+        except TrialPruned:
+            outcome["state"] = STOPPED
+        except DivergenceError:
+            outcome["state"] = DIVERGED
+        except OSError:  # the study file cannot be written: what has ended is safe in it
+            raise
+        except BaseException:
+            self.study.tell(trial, state=TrialState.FAIL)
+            raise
+        outcome |= {"hyperparameters": chosen, "seconds": time.perf_counter() - started}
+        trial.set_user_attr(studies.OUTCOME, outcome)
+        if outcome["state"] == COMPLETE:
+            self.study.tell(trial, mean(outcome["rmses"]))
+        else:
+            self.study.tell(trial, state=TrialState.PRUNED)
+        monitor.trial_done(self.trials()[-1])
+
+    def trials(self) -> list[Trial]:
+        """Those that ended, in their order."""
+        return studies.trials(self.study)

@@ -1,0 +1,173 @@
+"""Optuna's side of it: the study, in memory or in a file that can be gone on with."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from funksvd.errors import FunkSVDError
+from funksvd.storage import MALFORMED
+from funksvd.streams import Stream, generator
+from funksvd.tuning.trials import COMPLETE, Trial, mean
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.distributions import BaseDistribution
+
+NAME = "funksvd tune"
+IDENTITY, OUTCOME = "made with", "outcome"
+"""Names of what is kept beside Optuna's own: of the study, and of each trial."""
+
+OTHER = {
+    "ratings": "other ratings, or without another test part",
+    "validation": "another validation part",
+    "interactions": "other interactions",
+}
+
+COMPLETE_FIRST, EPOCHS_FIRST, COMPLETE_AT_EPOCH = 5, 10, 3
+"""No trial is stopped before so many are complete, before this epoch, or where fewer got to."""
+
+
+def require_optuna() -> None:
+    """Raise `FunkSVDError` if Optuna is not installed."""
+    try:
+        import optuna  # noqa: F401
+    except ImportError as error:
+        raise FunkSVDError(
+            "tuning needs Optuna, which is not installed: pip install 'funksvd[tune]'"
+        ) from error
+
+
+@contextlib.contextmanager
+def quietly_kept(path: str | os.PathLike | None) -> Iterator[None]:
+    """Within this context Optuna prints warnings only, and errors name the study file."""
+    import optuna
+
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    except OSError as error:
+        raise OSError(
+            f"{path}: the study cannot be kept: {error.strerror}; the trials that have ended are "
+            "in it, and the same command goes on from them"
+        ) from error
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
+def open_study(path: str | os.PathLike | None, identity: dict[str, Any]) -> optuna.Study:
+    """A new study, or the one in a file.
+
+    The file is Optuna's journal: a line of JSON for each thing that happened, appended and
+    flushed to the disk at once.
+
+    Parameters
+    ----------
+    path : path or None
+        None keeps the study in memory. A line that was cut short is taken off the file's end.
+    identity : dict
+        What the study depends on; plain data.
+
+    Raises
+    ------
+    FunkSVDError
+        If the file is something else, or the study depends on other things. The file is then left
+        as it is.
+    """
+    import optuna
+    from optuna.trial import TrialState
+
+    identity = json.loads(json.dumps(identity, default=np.generic.item))
+    pruner = optuna.pruners.MedianPruner(
+        COMPLETE_FIRST, EPOCHS_FIRST, n_min_trials=COMPLETE_AT_EPOCH
+    )
+    if path is None or not os.path.exists(path) or os.path.getsize(path) == 0:
+        storage = None if path is None else _journal(path)
+        study = optuna.create_study(study_name=NAME, storage=storage, pruner=pruner)
+        study.set_user_attr(IDENTITY, identity)
+        return study
+    try:
+        study = optuna.load_study(study_name=NAME, storage=_journal(path), pruner=pruner)
+        made_with = study.user_attrs.get(IDENTITY, {})
+        differing = [
+            name for name in {**made_with, **identity} if made_with.get(name) != identity.get(name)
+        ]
+        done = trials(study)
+        if done and (not made_with or done[0].state != COMPLETE):
+            raise ValueError("an altered study")
+        unfinished = study.get_trials(deepcopy=False, states=[TrialState.RUNNING])
+    except (*MALFORMED, AssertionError) as error:
+        raise FunkSVDError(
+            f"{path}: not a study of `funksvd tune`, or a damaged one; give another file name"
+        ) from error
+    if made_with and differing:
+        name = differing[0]
+        what = OTHER.get(name) or f"{name} = {made_with.get(name)}, not {identity.get(name)}"
+        raise FunkSVDError(
+            f"{path}: this study was made with {what}; give another file name, or what it was "
+            "made with"
+        )
+    _drop_torn_line(path)
+    if not made_with:  # the disk was full just then
+        study.set_user_attr(IDENTITY, identity)
+    for trial in unfinished:  # whoever ran it was killed
+        study.tell(trial.number, state=TrialState.FAIL)
+    return study
+
+
+def finished_trials(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    """Trials with an outcome, in their order; those that were interrupted have none."""
+    from optuna.trial import TrialState
+
+    return study.get_trials(deepcopy=False, states=[TrialState.COMPLETE, TrialState.PRUNED])
+
+
+def trials(study: optuna.Study) -> list[Trial]:
+    """The same, without what is Optuna's."""
+    outcomes = [trial.user_attrs[OUTCOME] for trial in finished_trials(study)]
+    return [
+        Trial(number=number, rmse=mean(outcome["rmses"]), **outcome)
+        for number, outcome in enumerate(outcomes)
+    ]
+
+
+def ask(
+    study: optuna.Study, space: dict[str, BaseDistribution], seed: int, number: int
+) -> optuna.Trial:
+    """The next point to try: by the trials before it, the seed and its number, nothing else.
+
+    A sampler that has been used before would not be the same where a study is gone on with.
+    """
+    from optuna.samplers import TPESampler
+
+    random = generator(seed, Stream.TUNING, number)
+    study.sampler = TPESampler(seed=int(random.integers(2**32)), constant_liar=False)
+    return study.ask(space)
+
+
+def _journal(path: str | os.PathLike) -> optuna.storages.JournalStorage:
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+
+    path = os.fspath(path)
+    # A lock that is a symbolic link would need special rights on some systems.
+    return JournalStorage(JournalFileBackend(path, JournalFileOpenLock(path)))
+
+
+def _drop_torn_line(path: str | os.PathLike) -> None:
+    """Take off what was being written when the disk was full or the power failed."""
+    with open(path, "rb+") as file:
+        lines = file.readlines()
+        try:
+            json.loads(lines[-1])
+            is_whole = lines[-1].endswith(b"\n")
+        except ValueError:
+            is_whole = False
+        if not is_whole:
+            file.truncate(sum(map(len, lines[:-1])))
