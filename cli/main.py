@@ -22,6 +22,7 @@ from .recommend import recommend
 from .serve import serve
 from .similar import similar
 from .train import train
+from .tune import tune
 from .warmup import warmup
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
@@ -46,6 +47,7 @@ def cli() -> None:
 
 for command in (
     train,
+    tune,
     evaluate,
     predict,
     recommend,

@@ -170,9 +170,9 @@ def new_model(options: dict[str, Any]) -> FunkSVD:
     return model
 
 
-def refuse_to_overwrite(path: str | None, inputs: Iterable[str | None]) -> None:
+def refuse_to_overwrite(path: str | None, inputs: Iterable[str | None], option: str = "-o") -> None:
     """Refuse an output file that is one of the command's inputs."""
     for name in inputs:
         there = path and name and os.path.exists(path) and os.path.exists(name)
         if there and os.path.samefile(path, name):
-            raise click.BadParameter(f"{path} is read by this command too", param_hint="-o")
+            raise click.BadParameter(f"{path} is read by this command too", param_hint=option)

@@ -1,0 +1,132 @@
+"""What a person sees of a search for hyperparameters."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import shlex
+
+import click
+
+from funksvd import Trial, Tuning, TuningMonitor
+
+from .console import Output
+
+N_BEST = 5
+LABELS = {"n_factors": "factors", "learning_rate": "rate", "learning_rate_decay": "decay"}
+VALUE_WIDTHS = {"decay": 5}
+
+
+class TuningProgress(TuningMonitor):
+    """A line a trial, as soon as it has ended.
+
+    Parameters
+    ----------
+    output : Output
+    n_trials : int
+    """
+
+    def __init__(self, output: Output, n_trials: int) -> None:
+        self.output, self.n_trials = output, n_trials
+        self.best = math.inf
+        self.widths: list[int] = []
+        self.busy = contextlib.ExitStack()
+
+    def __enter__(self) -> TuningProgress:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.busy.close()
+
+    def resumed(self, trials: list[Trial]) -> None:
+        """Say how many there are already."""
+        self.best = min(trial.rmse for trial in trials if trial.rmse is not None)
+        self.output.note(f"Going on from {len(trials)} trials, the best of them {self.best:.4f}")
+
+    def trial_started(self, number: int) -> None:
+        """Show, on a terminal, that something is going on."""
+        self.busy.enter_context(self.output.busy(f"Trial {number} of {self.n_trials - 1}"))
+
+    def trial_done(self, trial: Trial) -> None:
+        """Add a line to the table; a star marks the best trial so far."""
+        self.busy.close()
+        if not self.widths:
+            self.output.note("Trial 0 is that of the defaults; * the best one so far\n")
+            labels = _labels(trial)
+            self.widths = [max(len(label), VALUE_WIDTHS.get(label, 7)) for label in labels]
+            self.output.note(self._row("trial", "valid RMSE", labels, "epochs", "seconds"))
+        is_best = trial.rmse is not None and trial.rmse < self.best
+        self.best = min(self.best, trial.rmse if is_best else math.inf)
+        row = self._row(
+            str(trial.number),
+            trial.state if trial.rmse is None else f"{trial.rmse:.4f}",
+            _values(trial),
+            _epochs(trial),
+            f"{trial.seconds:.2f}",
+        )
+        self.output.note(row + (" *" if is_best else ""))
+
+    def _row(self, number: str, rmse: str, values: list[str], epochs: str, seconds: str) -> str:
+        cells = [value.rjust(width) for value, width in zip(values, self.widths, strict=True)]
+        cells = [number.rjust(5), rmse.rjust(10), *cells, epochs.rjust(6), seconds.rjust(7)]
+        return "  ".join(cells)
+
+
+def show_tuning(output: Output, tuning: Tuning, command: list[str]) -> None:
+    """The best trials and that of the defaults, and how to train with the best one."""
+    defaults, best = tuning.defaults, tuning.best
+    shown = tuning.ranking[:N_BEST]
+    shown += [defaults] if defaults not in shown else []
+    rows = [
+        (
+            "default" if trial is defaults else str(trial.number),
+            f"{trial.rmse:.4f}",
+            f"{trial.rmse / defaults.rmse - 1:+.2%}",
+            *_values(trial),
+        )
+        for trial in shown
+    ]
+    names = _labels(defaults)
+    output.note()
+    output.table(("trial", "valid RMSE", "change", *names), rows)
+    output.note(f"Of {len(tuning.trials):,} trials, on {_parts(tuning.n_repeats, 'validation')}\n")
+    if best is defaults:
+        output.note("The defaults are best")
+    if tuning.check is not None:
+        _show_check(output, tuning)
+    click.echo(shlex.join(command))
+
+
+def _show_check(output: Output, tuning: Tuning) -> None:
+    """How the best trial does where it was not chosen."""
+    of_defaults, of_best = tuning.check["defaults"], tuning.check["best"]
+    parts = _parts(tuning.n_repeats, "other")
+    if of_best is None:
+        output.warn(f"on {parts}, which did not choose it, the best trial diverges")
+        return
+    change = (
+        "diverge"
+        if of_defaults is None
+        else f"{of_defaults:.4f} ({of_best / of_defaults - 1:+.2%})"
+    )
+    output.note(f"On {parts}, which did not choose it: {of_best:.4f}, the defaults {change}")
+    if of_defaults is not None and of_best >= of_defaults:
+        output.warn("the gain over the defaults is chance: it does not show on other parts")
+
+
+def _parts(n: int, kind: str) -> str:
+    return f"{n} {kind} part" if n == 1 else f"{n} {kind} parts"
+
+
+def _labels(trial: Trial) -> list[str]:
+    return [LABELS.get(name, name.replace("_", " ")) for name in trial.hyperparameters]
+
+
+def _values(trial: Trial) -> list[str]:
+    return [f"{value:.3g}" for value in trial.hyperparameters.values()]
+
+
+def _epochs(trial: Trial) -> str:
+    """Their number; of several parts, the smallest and the largest one."""
+    low, high = min(trial.epochs), max(trial.epochs)
+    return str(low) if low == high else f"{low}-{high}"
