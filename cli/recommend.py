@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .console import Output
-from .options import model_option, output_options, threads_option
-from .tables import add_titles, emit_table, items_option, table_options
+from .explanations import ratings_of_user, show_explanations
+from .newcomers import newcomer_options, read_newcomers
+from .options import (
+    model_option,
+    output_options,
+    reading_options,
+    take_read_options,
+    threads_option,
+)
+from .tables import emit_table, items_option, table_options, titles_of, with_titles
 
 if TYPE_CHECKING:
-    from funksvd import FunkSVD
+    from funksvd import FunkSVD, Ratings, ReadOptions
 
 
 @click.command(
@@ -20,46 +28,120 @@ if TYPE_CHECKING:
 Examples:
   funksvd recommend --user 42 --items movies.csv
   funksvd recommend --users users.txt -n 5 --format csv
-  funksvd recommend --all-users -o recommendations.parquet"""
+  funksvd recommend --all-users -o recommendations.parquet
+  funksvd recommend --ratings mine.csv --items movies.csv --explain
+  funksvd recommend --rate "toy story=5" --rate "fargo=1.5" --items movies.csv"""
 )
 @click.option("--user", help="One user.")
 @click.option("--users", "users_file", metavar="FILE", help="A file with one user a line.")
 @click.option("--all-users", is_flag=True, help="All users the model knows.")
+@newcomer_options
 @click.option(
     "n", "-n", type=click.IntRange(min=1), default=10, show_default=True, help="Items for each."
 )
 @click.option("--include-seen", is_flag=True, help="Also items that the user has rated.")
+@click.option(
+    "--explain", is_flag=True, help="Which ratings speak for and against each item; for one user."
+)
 @items_option
 @table_options
 @model_option
 @threads_option
+@reading_options
 @output_options
-def recommend(user: str | None, users_file: str | None, all_users: bool, **options: Any) -> None:
-    """Recommend items to one user, to several or to all.
+def recommend(**options: Any) -> None:
+    """Recommend items to users, or to someone new.
 
     Items that a user has rated are left out, those that were set aside for the test too.
+
+    Someone new gives ratings, in a file (--ratings) or one by one (--rate), and the model computes
+    from them what it would have learned; it is not changed. How the file is to be read can be said
+    as for `funksvd train`.
+
+    --explain shows the prediction as a sum: what everyone thinks of the item, and what each of the
+    user's ratings adds or takes. For a user of the model, they are read again from the file that it
+    was trained on.
     """
     from funksvd import FunkSVD
 
     output = Output.of(options)
-    if (user is not None) + (users_file is not None) + all_users != 1:
-        raise click.UsageError("give one of --user, --users and --all-users")
+    read_options = take_read_options(options)
+    _check_together(options, read_options)
+    if options["output"] is None and options["file_format"] not in (None, "table"):
+        output.notes = False  # they would be in the middle of the file
     with output.busy("Loading"):
         model = FunkSVD.load(options["model_path"])
     model.n_threads = options["threads"]
-    users = None
-    if user is not None:
-        users = [user]
-    elif users_file is not None:
-        users = _known_users(output, model, users_file)
-    batches = model.recommend_all(users, options["n"], include_seen=options["include_seen"])
-    if user is not None:
+    titles = titles_of(output, options["items_file"], model.item_ids)
+    users, asked, newcomers = None, model, None
+    if options["ratings_file"] or options["rates"]:
+        newcomers = read_newcomers(
+            output, model, options["ratings_file"], options["rates"], read_options, titles
+        )
+        asked = model.for_new_users(newcomers)
+    elif options["user"] is not None:
+        users = [options["user"]]
+    elif options["users_file"] is not None:
+        users = _known_users(output, model, options["users_file"])
+    n_users = len(asked.user_ids if users is None else users)
+    if options["explain"]:
+        if n_users != 1:
+            raise click.UsageError(f"--explain is for one user, not for {n_users:,}")
+        user = (asked.user_ids if users is None else users)[0]
+        _explain(output, (model, asked), newcomers, user, titles, options)
+        return
+    batches = asked.recommend_all(users, options["n"], include_seen=options["include_seen"])
+    if n_users == 1 and options["users_file"] is None and not options["all_users"]:
         batches = _without_user(batches)
-    batches = add_titles(output, batches, options["items_file"], model.item_ids)
-    inputs = (users_file, options["items_file"], options["model_path"])
-    n_users = len(model.user_ids if users is None else users)
+    if titles is not None:
+        batches = (with_titles(batch, titles) for batch in batches)
+    inputs = (
+        options["users_file"],
+        options["ratings_file"],
+        options["items_file"],
+        options["model_path"],
+    )
     n_rows = n_users * min(options["n"], len(model.item_ids))
     emit_table(output, batches, options["output"], options["file_format"], inputs, n_rows)
+
+
+def _check_together(options: dict[str, Any], read_options: ReadOptions) -> None:
+    from funksvd import ReadOptions
+
+    is_new = bool(options["ratings_file"] or options["rates"])
+    known = (options["user"] is not None, options["users_file"] is not None, options["all_users"])
+    if sum(known) + is_new != 1:
+        raise click.UsageError(
+            "give one of --user, --users and --all-users, or ratings of someone new with "
+            "--ratings or --rate"
+        )
+    if read_options != ReadOptions() and options["ratings_file"] is None:
+        raise click.UsageError("how to read ratings can be said of --ratings only")
+    if options["explain"] and (options["output"] or options["file_format"]):
+        raise click.UsageError("explanations are shown, or with --json printed as JSON")
+
+
+def _explain(
+    output: Output,
+    models: tuple[FunkSVD, FunkSVD],
+    newcomers: Ratings | None,
+    user: int | str,
+    titles: dict[str, str] | None,
+    options: dict[str, Any],
+) -> None:
+    """Recommend to a user of the model, or to someone new by a model of their own; and say why."""
+    model, asked = models
+    best = asked.recommend(user, options["n"], include_seen=options["include_seen"])
+    if newcomers is None:
+        with output.busy("Reading"):
+            rated = ratings_of_user(model, options["model_path"], user)
+    else:
+        rated = newcomers.item_ids[newcomers.item_index], newcomers.values
+        user = None
+    explanations = []
+    if best:
+        explanations = model.explain(*rated, [item for item, _ in best], user=user)
+    show_explanations(output, explanations, titles)
 
 
 def _without_user(batches: Iterator[dict]) -> Iterator[dict]:

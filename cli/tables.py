@@ -106,20 +106,27 @@ def add_titles(
     item_ids : ndarray
         All items the model knows.
     """
+    titles = titles_of(output, path, item_ids)
+    return batches if titles is None else (with_titles(batch, titles) for batch in batches)
+
+
+def titles_of(output: Output, path: str | None, item_ids: Any) -> dict[str, str] | None:
+    """Titles by the ids of items as text; as for `add_titles`."""
     from funksvd import read_titles
 
     if path is None:
-        return batches
+        return None
     titles = {str(label): title for label, title in read_titles(path).items()}
     if not any(str(label) in titles for label in item_ids.tolist()):
         output.warn(
             f"{path}: the model knows none of these items; it knows, for instance, "
             f"{', '.join(map(str, item_ids[:3]))}, and the file has {', '.join(list(titles)[:3])}"
         )
-    return (_with_titles(batch, titles) for batch in batches)
+    return titles
 
 
-def _with_titles(batch: dict, titles: dict[str, str]) -> dict:
+def with_titles(batch: dict, titles: dict[str, str]) -> dict:
+    """A batch with a title column beside the items."""
     import numpy as np
 
     columns = {}

@@ -3,6 +3,24 @@
 The objective, eq. (3) of `funksvd.objective`, is a ridge problem in the bias and the factors of
 one user once those of the items are fixed, and has a closed solution; likewise for an item. It is
 stated in `funksvd.kernels.folding`.
+
+Eq. (3) regularizes a row once for each of its ratings. A row that has few is then hardly held at
+all, and follows the noise in them; training leaves it near zero anyway, since it stops early. Here
+a row is regularized as if it had `n_prior` ratings more. What was tried: RMSE for left-out users of
+three parts of MovieLens 100K and of latest-small who give so many ratings, and for items likewise::
+
+    ratings more                     0     20     35     50     70    100
+    users, with  1 rating       1.1301 1.0263        0.9941        0.9849
+    users, with  3              1.0423 0.9840        0.9655        0.9604
+    users, with 10              0.9612 0.9394        0.9348        0.9351
+    users, with 50              0.8955 0.8950        0.8960        0.8986
+    items, with  1              1.0706 1.0005 0.9916 0.9903 0.9920 0.9959
+    items, with 10              0.9510 0.9328 0.9302 0.9298 0.9305 0.9329
+
+and likewise for other numbers of factors, ensembles, SVD++ and synthetic data. A prior is worth the
+more ratings the noisier they are: `n_prior` is `PRIOR_RATINGS` times the share of the ratings'
+variance that training leaves unexplained, about 0.4 there. Without biases the prior, zero, would be
+wrong, and there is none.
 """
 
 from __future__ import annotations
@@ -17,6 +35,7 @@ from funksvd.ordering import stable_order
 from funksvd.ratings.arrays import in_order
 
 ROWS_PER_TASK = 256
+PRIOR_RATINGS = 120
 
 
 class RatingsByRow(NamedTuple):
@@ -61,6 +80,8 @@ class OtherSide(NamedTuple):
         How many models.
     regularization : Regularization
         Of the new rows.
+    n_prior : float
+        They are regularized as if they had so many ratings more.
     has_biases : bool
         Whether new rows get a bias.
     """
@@ -71,6 +92,7 @@ class OtherSide(NamedTuple):
     implicit_factors: np.ndarray | None
     n_members: int
     regularization: Regularization
+    n_prior: float
     has_biases: bool
 
     def fold(self, ratings: RatingsByRow, n_threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -145,5 +167,5 @@ class OtherSide(NamedTuple):
             self.factors,
             implicit,
             self.n_members,
-            (reg, bias_reg, 1.0 if self.has_biases else 0.0),
+            (reg, bias_reg, float(self.n_prior), 1.0 if self.has_biases else 0.0),
         )

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from funksvd.errors import RatingsError, UnknownIdError
-from funksvd.folding import OtherSide, RatingsByRow
+from funksvd.folding import PRIOR_RATINGS, OtherSide, RatingsByRow
 from funksvd.objective import Regularization
 from funksvd.ratings import Ratings, as_labels, find
 from funksvd.recommender import Recommender
@@ -83,7 +83,8 @@ class Newcomers(Recommender):
         """Bias and factors of a new user, from their ratings.
 
         They minimize the objective, eq. (3), with everything else as it is: a closed form, so that
-        no training is needed. An SVD++ model also counts which items these are.
+        no training is needed. The fewer the ratings, the closer they stay to zero
+        (`funksvd.folding`). An SVD++ model also counts which items these are.
 
         Parameters
         ----------
@@ -264,6 +265,7 @@ class Newcomers(Recommender):
         self, biases: np.ndarray, factors: np.ndarray, implicit_factors: np.ndarray | None
     ) -> OtherSide:
         chosen = self.resolved()
+        unexplained = (self.history[self.best_epoch - 1].train_rmse / self.rating_spread) ** 2
         return OtherSide(
             self.global_mean,
             biases,
@@ -271,5 +273,6 @@ class Newcomers(Recommender):
             implicit_factors,
             factors.shape[1] // chosen.n_factors,
             Regularization(self.reg_used * self.rating_spread, chosen.bias_reg),
+            PRIOR_RATINGS * min(unexplained, 1.0) if chosen.biases else 0.0,
             bool(chosen.biases),
         )

@@ -10,7 +10,7 @@ from funksvd.objective import Parameters, Regularization, side_by_side
 N_COLUMNS = 60
 
 
-def side(n_factors, *, reg=0.08, bias_reg=0.05, has_biases=True, n_members=1, implicit=False):
+def side(n_factors, *, reg=0.08, bias_reg=0.05, n_members=1, implicit=False, **options):
     random = np.random.default_rng(n_factors)
     biases = random.normal(0, 0.4, N_COLUMNS).astype(np.float32)
     rows = [
@@ -26,7 +26,8 @@ def side(n_factors, *, reg=0.08, bias_reg=0.05, has_biases=True, n_members=1, im
         implicit_factors if implicit else None,
         n_members,
         regularization,
-        has_biases,
+        options.get("n_prior", 0.0),
+        options.get("has_biases", True),
     )
 
 
@@ -54,7 +55,7 @@ def least_squares(known, columns, values):
         reg = np.full(x.shape[1], known.regularization.factors)
         if known.has_biases:
             reg[0] = known.regularization.biases
-        rows = np.vstack([x, np.diag(np.sqrt(n * reg))])
+        rows = np.vstack([x, np.diag(np.sqrt((n + known.n_prior) * reg))])
         solution = np.linalg.lstsq(rows, np.append(target, np.zeros(len(reg))), rcond=None)[0]
         if not known.has_biases:
             solution = np.append(0.0, solution)
@@ -71,6 +72,7 @@ def least_squares(known, columns, values):
         {"has_biases": False},
         {"implicit": True},
         {"n_members": 3},
+        {"n_prior": 7.5},
         {"n_members": 2, "implicit": True, "bias_reg": 0.3},
     ],
     ids=str,

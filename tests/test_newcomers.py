@@ -53,6 +53,14 @@ class TestFoldIn:
             assert folded.bias == pytest.approx(float(model.user_biases[row]), abs=0.02)
             np.testing.assert_allclose(folded.factors, model.user_factors[row], atol=0.03)
 
+    def test_one_rating_says_little(self, plain):
+        """Eq. (3) alone, with one rating's regularization, would follow it nearly all the way."""
+        expected = plain.predict("nobody", 1)
+        folded = plain.fold_in([1], [plain.rating_scale[1]])
+        surprise = plain.rating_scale[1] - expected
+        change = folded.bias + plain.item_factors[0] @ folded.factors
+        assert 0.1 * surprise < change < 0.6 * surprise
+
     def test_unrated_unknown_and_repeated_items(self, plain):
         ref = plain.fold_in([1, 2, 3], [5, 4, 2])
         comp = plain.fold_in([3, 999_999, 1, 2, 3], [1, 5, 5, 4, 2])

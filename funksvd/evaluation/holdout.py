@@ -176,7 +176,9 @@ def hold_out(
     return Holdout(training, validation, test if len(test) else None, provenance)
 
 
-def rebuild(provenance: Provenance, folder: str | os.PathLike = ".") -> Holdout:
+def rebuild(
+    provenance: Provenance, folder: str | os.PathLike = ".", *, remedy: str = REMEDY
+) -> Holdout:
     """Read a model's ratings again and split them as they were split for training.
 
     Parameters
@@ -185,6 +187,8 @@ def rebuild(provenance: Provenance, folder: str | os.PathLike = ".") -> Holdout:
     folder : path
         The model file's. Relative paths are looked for in the current folder, then in this one
         and in those above it; files whose ratings are not the same are passed over.
+    remedy : str
+        What else can be done, for messages.
 
     Raises
     ------
@@ -194,7 +198,7 @@ def rebuild(provenance: Provenance, folder: str | os.PathLike = ".") -> Holdout:
         If a file cannot be read.
     """
     parts = {
-        name: _read_again(getattr(provenance, name), provenance.options, Path(folder))
+        name: _read_again(getattr(provenance, name), provenance.options, Path(folder), remedy)
         for name in ("ratings", "test", "validation")
     }
     return _split(provenance, **parts)
@@ -241,13 +245,15 @@ def _split(
     return holdout
 
 
-def _read_again(source: Source | None, options: ReadOptions, folder: Path) -> Ratings | None:
+def _read_again(
+    source: Source | None, options: ReadOptions, folder: Path, remedy: str
+) -> Ratings | None:
     if source is None:
         return None
     if not source.files:
         raise DataChangedError(
-            "the model was trained on ratings that did not come from a file, so its test part "
-            f"cannot be read again; {REMEDY}"
+            "the model was trained on ratings that did not come from a file, so they cannot be "
+            f"read again; {remedy}"
         )
     problem = None
     for paths in _candidates(source.files, folder):
@@ -259,12 +265,12 @@ def _read_again(source: Source | None, options: ReadOptions, folder: Path) -> Ra
         if ratings.fingerprint == source.fingerprint:
             return ratings
         problem = problem or DataChangedError(
-            f"{ratings.source}: the ratings have changed since the model was trained, so its test "
-            f"part cannot be found again; train again, or {REMEDY}"
+            f"{ratings.source}: the ratings have changed since the model was trained; train "
+            f"again, or {remedy}"
         )
     raise problem or DataChangedError(
         f"{', '.join(source.files)}: the ratings that the model was trained on are no longer "
-        f"there; put them back, here or beside the model, or {REMEDY}"
+        f"there; put them back, here or beside the model, or {remedy}"
     )
 
 

@@ -2,10 +2,12 @@
 
 With x_j = (1, q_j) of the columns j that a row has rated, n of them, and y_j what is left of its
 ratings, its bias and factors theta = (b, p) minimize the sum of 1/2 (y_j - x_j . theta)^2, plus
-n/2 (lambda_b b^2 + lambda |p|^2)::
+m/2 (lambda_b b^2 + lambda |p|^2)::
 
-    (1)  A theta = sum of y_j x_j,    A = sum of x_j x_j^T + n diag(lambda_b, lambda, ..., lambda)
+    (1)  A theta = sum of y_j x_j,    A = sum of x_j x_j^T + m diag(lambda_b, lambda, ..., lambda)
     (2)  x_i . theta = sum over j of c_ij y_j,    c_ij = x_i . A^-1 x_j
+
+In eq. (3), m is n. It can be more by a constant here (`funksvd.folding` tells why).
 
 In float64 and in a fixed order, without a library: the bits do not depend on the processor. A is
 held as its upper triangle, so that all inner loops but two go along a row of it without adding up.
@@ -46,7 +48,8 @@ def _sum_implicit(columns, implicit_factors, first, root, sums):
 @compiled
 def _factorize(columns, factors, first, root, regularization, x, matrix):
     """The upper Cholesky factor U of A = U^T U, eq. (1)."""
-    reg, bias_reg, intercept = regularization
+    reg, bias_reg, n_more, intercept = regularization
+    m = columns.size + n_more
     size = x.size
     matrix[:] = 0.0
     x[0] = intercept
@@ -68,7 +71,7 @@ def _factorize(columns, factors, first, root, regularization, x, matrix):
         trace += matrix[a, a]
     tiny = TINY * trace if trace > 0.0 else 1.0
     for a in range(size):
-        matrix[a, a] += columns.size * (bias_reg if a == 0 else reg) + tiny
+        matrix[a, a] += m * (bias_reg if a == 0 else reg) + tiny
     for d in range(size):
         pivot = np.sqrt(matrix[d, d])
         for b in range(d, size):
@@ -125,8 +128,8 @@ def fold_rows(
         The y_j of SVD++, whose sum is then a part of the row's factors.
     n_members : int
         Models that the factors are of.
-    regularization : (float64, float64, float64)
-        lambda, lambda_b, and 1, or 0 for a model without biases.
+    regularization : (float64, float64, float64, float64)
+        lambda, lambda_b, m - n, and 1, or 0 for a model without biases.
     new_biases : ndarray of shape (n_rows,), float32
     new_factors : ndarray of shape (n_rows, n_factors), float32
         Written, as far as those rows are concerned; zero for a row without ratings.

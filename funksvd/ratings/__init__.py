@@ -3,6 +3,7 @@
 from funksvd.ratings.adapt import as_interactions, as_pairs, as_ratings
 from funksvd.ratings.description import Bar, Description, describe
 from funksvd.ratings.labels import as_labels, find
+from funksvd.ratings.matching import TitleSearch
 from funksvd.ratings.options import ReadOptions
 from funksvd.ratings.output import write_table
 from funksvd.ratings.ratings import Ratings
@@ -10,6 +11,7 @@ from funksvd.ratings.reading import (
     read_coded_pairs,
     read_ids,
     read_interactions,
+    read_own_ratings,
     read_pairs,
     read_ratings,
 )
@@ -25,6 +27,7 @@ __all__ = [
     "Ratings",
     "ReadOptions",
     "ReadReport",
+    "TitleSearch",
     "as_interactions",
     "as_labels",
     "as_pairs",
@@ -36,6 +39,7 @@ __all__ = [
     "read_coded_pairs",
     "read_ids",
     "read_interactions",
+    "read_own_ratings",
     "read_pairs",
     "read_ratings",
     "read_titles",

@@ -210,7 +210,7 @@ def _separator(
         return detect_separator(sample, 2, [each for each in SEPARATORS if each != " "]) or ","
     detected = detect_separator(sample, max(least, 2))
     if given is None and detected is None:
-        raise RatingsError(
+        raise names.MissingColumnsError(
             f"{name}: too few columns: no usual separator gives at least {least} columns "
             f"({', '.join(required)}); the first line is\n  {shortened(sample[0])}\n"
             "If the columns are separated by something unusual, give it with --sep"
@@ -224,7 +224,7 @@ def _separator(
         remedy = "give another --sep"
         if detected is not None:
             remedy = f"it looks {SEPARATORS[detected]}: leave --sep out"
-        raise RatingsError(
+        raise names.MissingColumnsError(
             f"{name}: read as {shown} (--sep), it has {columns}; the first line is\n"
             f"  {shortened(sample[0])}\nInstead, {remedy}"
         )
@@ -244,7 +244,7 @@ def _has_header(
     if all(known):
         return True
     if "rating" in required:
-        position = 2
+        position = list(required).index("rating")
         option = options.rating_col
         if isinstance(option, int) or (option is not None and option.isdecimal()):
             position = int(option) - 1
@@ -337,7 +337,7 @@ def _matrix_market(
         )
     n_columns = 2 if kind == "pattern" else 3
     roles = [role for role in ("user", "item", "rating") if role in required]
-    columns = {role: names.ROLES.index(role) for role in roles}
+    columns = {role: ("user", "item", "rating").index(role) for role in roles}
     for role in roles:
         if options.column(role) is not None:
             columns[role] = names.by_option(options.column(role), None, n_columns, role, name)

@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from funksvd.errors import RatingsError
 from funksvd.ratings.options import ReadOptions
 
-ROLES = ("user", "item", "rating", "timestamp")
+
+class MissingColumnsError(RatingsError):
+    """Columns that are needed are not there."""
+
 
 # Best first: of `userId` and `userName` in one file, the former is meant.
 _NAMES = {
@@ -121,7 +124,7 @@ def assign(
         if role in columns:
             continue
         if names is None:
-            position = ROLES.index(role)
+            position = roles.index(role)
             if position >= n_columns or (role == "timestamp" and position in columns.values()):
                 found = []
             else:
@@ -166,13 +169,13 @@ def _raise_missing(
     source: str,
 ) -> None:
     if names is None:
-        raise RatingsError(
+        raise MissingColumnsError(
             f"{source}: too few columns: {', '.join(required)} are needed, but there "
             f"{'is only 1' if n_columns == 1 else f'are only {n_columns}'}. If they are separated "
             "by something unusual, give it with --sep"
         )
     flags = " ".join(f"--{role}-col NAME" for role in missing)
-    raise RatingsError(
+    raise MissingColumnsError(
         f"{source}: it is not clear which column is the {' and which the '.join(missing)}: the "
         f"columns are {listing(names)}. Say it with {flags} (a name, or a position from 1)"
     )

@@ -13,6 +13,7 @@ import numpy as np
 from funksvd.errors import RatingsError
 from funksvd.ratings.duplicates import resolve_duplicates
 from funksvd.ratings.labels import CANONICAL_INTEGER, is_integer_ids
+from funksvd.ratings.names import MissingColumnsError
 from funksvd.ratings.options import ReadOptions
 from funksvd.ratings.ratings import Ratings
 from funksvd.ratings.report import ReadReport
@@ -59,9 +60,43 @@ def read_ratings(source: Any, options: ReadOptions | None = None, **overrides: A
     'ratings.csv: semicolon-separated, header, columns userId movieId rating'
     """
     options = _merged(options, overrides)
-    parts, report = _read(source, RATINGS, options)
+    return _ratings(*_read(source, RATINGS, options), options)
+
+
+def read_own_ratings(source: Any, options: ReadOptions | None = None, **overrides: Any) -> Ratings:
+    """Read ratings that may all be by one person: without a user column.
+
+    Parameters
+    ----------
+    source, options, **overrides
+        As for `read_ratings`. In a file without header, the first two of two columns are item and
+        rating; of three or more, user, item and rating as everywhere.
+
+    Returns
+    -------
+    Ratings
+        Of a user 0, where there is no user column.
+
+    Raises
+    ------
+    RatingsError
+        As for `read_ratings`.
+    """
+    options = _merged(options, overrides)
+    try:
+        return _ratings(*_read(source, RATINGS, options), options)
+    except MissingColumnsError:
+        if options.user_col is not None:
+            raise
+    return _ratings(*_read(source, ("item", "rating"), options), options)
+
+
+def _ratings(parts: list[Columns], report: ReadReport, options: ReadOptions) -> Ratings:
     ids, index = {}, {}
-    for role in ("user", "item"):
+    if "user" not in parts[0].ids:
+        n_rows = sum(len(part.values) for part in parts)
+        ids["user"], index["user"] = np.zeros(1, np.int64), np.zeros(n_rows, np.int32)
+    for role in list(parts[0].ids):
         typed = any(part.ids[role].typed for part in parts)
         ids[role], index[role] = _joined_ids(parts, role, report)
         if not typed:
@@ -76,7 +111,8 @@ def read_ratings(source: Any, options: ReadOptions | None = None, **overrides: A
         _joined([part.timestamps for part in parts]) if stamped else None,
         report,
     )
-    del parts, index
+    parts.clear()
+    del index
     ratings, n_duplicates = resolve_duplicates(ratings, options.duplicates)
     return replace(ratings, report=replace(report, n_duplicates=n_duplicates))
 

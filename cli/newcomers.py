@@ -1,0 +1,173 @@
+"""Ratings of someone new: from a small file, or from the command line."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from .console import Output, report_reading
+
+if TYPE_CHECKING:
+    from funksvd import FunkSVD, Ratings, ReadOptions
+
+MANY_UNKNOWN = 0.5
+
+
+def newcomer_options(command: Callable) -> Callable:
+    """`--ratings` and `--rate`."""
+    command = click.option(
+        "--rate",
+        "rates",
+        metavar="ITEM=RATING",
+        multiple=True,
+        help='A rating by someone new: an id, or with --items a title, as in "toy story=4.5"; '
+        "may be repeated.",
+    )(command)
+    return click.option(
+        "--ratings",
+        "ratings_file",
+        metavar="FILE",
+        help="Ratings by someone new, or by several: columns item and rating, or user, too.",
+    )(command)
+
+
+def read_newcomers(
+    output: Output,
+    model: FunkSVD,
+    path: str | None,
+    rates: Sequence[str],
+    read_options: ReadOptions,
+    titles: dict[str, str] | None,
+) -> Ratings:
+    """The ratings of `--ratings` and `--rate`, of items that the model knows.
+
+    Parameters
+    ----------
+    output : Output
+        Told which titles were taken, and warned of what is odd.
+    model : FunkSVD
+    path : str or None
+    rates : sequence of str
+    read_options : ReadOptions
+        How the file is to be read.
+    titles : dict of str to str, or None
+        Title by item.
+
+    Raises
+    ------
+    RatingsError
+        If a file cannot be read, or the model knows none of the items, or it is not clear which
+        item is meant.
+    """
+    from funksvd import read_own_ratings
+
+    ratings = None
+    if path is not None:
+        ratings = read_own_ratings(path, read_options)
+        report_reading(output, ratings.report)
+    if rates:
+        ratings = _with_rates(output, model, ratings, rates, titles)
+    known = _known(output, model, ratings)
+    low, high = model.rating_scale
+    odd = known.values[(known.values < low) | (known.values > high)]
+    if len(odd):
+        output.warn(
+            f"{len(odd):,} of {len(known):,} ratings are outside of the scale that the model has "
+            f"learned, {low:g} to {high:g}, for instance {odd[0]:g}"
+        )
+    return known
+
+
+def _with_rates(
+    output: Output,
+    model: FunkSVD,
+    ratings: Ratings | None,
+    rates: Sequence[str],
+    titles: dict[str, str] | None,
+) -> Ratings:
+    from funksvd import Ratings
+
+    items, values = zip(*(_parsed(rate) for rate in rates), strict=True)
+    items = [_find(model, item, titles) for item in items]
+    for item, value in zip(items, values, strict=True):
+        title = (titles or {}).get(str(item))
+        output.note(f"Rated {value:g}: {title} ({item})" if title else f"Rated {value:g}: {item}")
+    if ratings is None:
+        return Ratings.from_arrays([0] * len(items), items, values)
+    if ratings.n_users > 1:
+        raise click.UsageError(
+            "--rate adds to the ratings of one person, but --ratings has several"
+        )
+    user = ratings.user_ids.tolist() * (len(ratings) + len(items))
+    rated = [str(item) for item in (*ratings.item_ids[ratings.item_index].tolist(), *items)]
+    return Ratings.from_arrays(user, rated, [*ratings.values.tolist(), *values])
+
+
+def _parsed(rate: str) -> tuple[str, float]:
+    item, equals, value = rate.rpartition("=")
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not equals or not item.strip() or not math.isfinite(number):
+        raise click.BadParameter(
+            f"{rate!r} is not an item and a rating, such as 318=4.5", param_hint="--rate"
+        )
+    return item.strip(), number
+
+
+def _find(model: FunkSVD, text: str, titles: dict[str, str] | None) -> int | str:
+    """The item's id as the model has it."""
+    from funksvd import RatingsError
+    from funksvd.ratings import TitleSearch, as_labels, find
+
+    ids = model.item_ids
+    row = find(ids, as_labels([text]))[0]
+    if row < 0 and titles is None:
+        raise RatingsError(
+            f"--rate: the model knows no item with the id {text!r}; it knows {len(ids):,}, for "
+            f"instance {', '.join(map(str, ids[:3]))}. To find items by title, give --items FILE"
+        )
+    if row < 0:
+        known = {str(item): titles[str(item)] for item in ids.tolist() if str(item) in titles}
+        try:
+            found = TitleSearch(known).find(text)
+        except RatingsError as error:
+            raise RatingsError(f"--rate: {error}") from None
+        row = find(ids, as_labels([found]))[0]
+    return ids[row : row + 1].tolist()[0]
+
+
+def _known(output: Output, model: FunkSVD, ratings: Ratings) -> Ratings:
+    """The ratings of items that the model knows; loud about the others."""
+    from funksvd import RatingsError
+    from funksvd.ratings import find
+
+    is_known = find(model.item_ids, ratings.item_ids)[ratings.item_index] >= 0
+    unknown = 1 - is_known.mean()
+    examples = ", ".join(map(str, model.item_ids[:3]))
+    if unknown == 1:
+        raise RatingsError(
+            f"{ratings.source}: the model knows none of these {ratings.n_items:,} items "
+            f"({', '.join(map(str, ratings.item_ids[:3]))}, …); are the item ids the same as in "
+            f"its training data? The ids it knows look like {examples}"
+        )
+    first = ratings.item_ids[ratings.item_index[is_known.argmin()]]
+    text = (
+        f"the model does not know the items of {unknown:.0%} of these ratings ({first}, …); they "
+        "are left out"
+    )
+    if unknown >= MANY_UNKNOWN:
+        output.warn(f"{text}. Are the item ids the same as in its training data ({examples}, …)?")
+    elif unknown:
+        output.note(f"{text[:1].upper()}{text[1:]}")
+    nobody = ratings.n_users - ratings.subset(is_known).compact().n_users
+    if nobody:
+        output.warn(
+            f"of {nobody:,} of {ratings.n_users:,} users the model knows no rated item; what is "
+            "recommended to them is what everyone likes"
+        )
+    return ratings.subset(is_known)

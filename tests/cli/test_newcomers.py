@@ -1,0 +1,237 @@
+"""`funksvd recommend` for someone new, and with explanations."""
+
+import csv
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+
+from funksvd import FunkSVD, Ratings, hold_out, read_ratings, read_titles
+
+MINE = "item,rating\n1,5\n2,1\n3,4\n"
+
+
+@pytest.fixture
+def mine(here):
+    """Ratings of someone new, in mine.csv."""
+    (here / "mine.csv").write_text(MINE)
+    return Ratings.from_arrays([0, 0, 0], [1, 2, 3], [5, 1, 4])
+
+
+def rows_of(out):
+    return list(csv.DictReader(io.StringIO(out)))
+
+
+class TestRatings:
+    def test_recommends_what_the_model_says_for_them(self, cli, mine):
+        result = cli("recommend", "--ratings", "mine.csv", "-n", 4, "--format", "csv")
+        ref = FunkSVD.load("model.funksvd").for_new_users(mine).recommend(0, 4)
+        rows = rows_of(result.out)
+        assert [int(row["item"]) for row in rows] == [item for item, _ in ref]
+        np.testing.assert_allclose([float(row["prediction"]) for row in rows], [p for _, p in ref])
+        assert result.err == ""
+        assert list(rows[0]) == ["rank", "item", "prediction"]
+
+    def test_what_they_have_rated_is_left_out(self, cli, mine):
+        every = ("recommend", "--ratings", "mine.csv", "-n", 1000, "--json")
+        items = {row["item"] for row in json.loads(cli(*every).out)}
+        assert not items & {1, 2, 3}
+        assert len(items) == len(FunkSVD.load("model.funksvd").item_ids) - 3
+        items = {row["item"] for row in json.loads(cli(*every, "--include-seen").out)}
+        assert items > {1, 2, 3}
+
+    def test_several_users(self, cli, here):
+        (here / "ours.csv").write_text("user,item,rating\nann,1,5\nbob,2,4\nann,3,1\n")
+        rows = rows_of(cli("recommend", "--ratings", "ours.csv", "-n", 2, "--format", "csv").out)
+        assert [row["user"] for row in rows] == ["ann", "ann", "bob", "bob"]
+
+    def test_it_is_said_how_the_file_was_read(self, cli, here):
+        (here / "mine.txt").write_text("1^5\n2^1\n")
+        result = cli("recommend", "--ratings", "mine.txt", "--sep", "^", "-n", 1)
+        assert "Read mine.txt: '^'-separated" in result.out
+
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            ("", "mine.csv: this file is empty"),
+            ("item,rating\n", "mine.csv: there is a header but no row below it"),
+            ("a,5\nb,4\n", "mine.csv: the model knows none of these 2 items (a, b, …)"),
+        ],
+    )
+    def test_nothing_to_go_by_is_an_error(self, error_of, here, content, message):
+        (here / "mine.csv").write_text(content)
+        assert message in error_of("recommend", "--ratings", "mine.csv")
+
+    @pytest.mark.parametrize(("n_unknown", "warned"), [(1, False), (2, True), (3, True)])
+    def test_unknown_items(self, cli, here, n_unknown, warned):
+        rows = [f"{9000 + at},3" for at in range(n_unknown)]
+        (here / "mine.csv").write_text("\n".join(["item,rating", "1,5", "2,1", *rows]))
+        result = cli("recommend", "--ratings", "mine.csv", "-n", 1)
+        share = f"{n_unknown / (2 + n_unknown):.0%}"
+        text = f"he model does not know the items of {share} of these ratings (9000, …)"
+        assert text in (result.err if warned else result.out)
+        assert ("Warning" in result.err) == warned
+
+    def test_a_user_of_whose_items_none_is_known(self, cli, here):
+        (here / "ours.csv").write_text("user,item,rating\nann,1,5\nann,2,5\nbob,9999,4\n")
+        result = cli("recommend", "--ratings", "ours.csv", "-n", 1)
+        assert "Warning: of 1 of 2 users the model knows no rated item" in result.err
+
+    def test_ratings_of_another_scale(self, cli, here):
+        (here / "mine.csv").write_text("1,5\n2,90\n")
+        result = cli("recommend", "--ratings", "mine.csv", "-n", 1)
+        assert "Warning: 1 of 2 ratings are outside of the scale" in result.err
+        assert "for instance 90" in result.err
+
+
+class TestRate:
+    def test_ids(self, cli, mine):
+        rates = ("--rate", "1=5", "--rate", "2=1", "--rate", "3=4")
+        comp = cli("recommend", *rates, "--json")
+        assert comp.out == cli("recommend", "--ratings", "mine.csv", "--json").out
+
+    def test_titles(self, cli, mine):
+        titles = read_titles("items.csv")
+        rates = [
+            part
+            for item, r in ((1, 5), (2, 1), (3, 4))
+            for part in ("--rate", f"{titles[item]}={r}")
+        ]
+        comp = cli("recommend", *rates, "--items", "items.csv")
+        assert comp.code == 0, comp.err
+        for item, rating in ((1, 5), (2, 1), (3, 4)):
+            assert f"Rated {rating}: {titles[item]} ({item})\n" in comp.out
+        ref = cli("recommend", "--ratings", "mine.csv", "--items", "items.csv", "-q")
+        assert comp.out.endswith(ref.out)
+
+    def test_with_a_file(self, cli, mine):
+        comp = cli("recommend", "--ratings", "mine.csv", "--rate", "3=1", "--rate", "4=5", "--json")
+        rates = ("--rate", "1=5", "--rate", "2=1", "--rate", "3=1", "--rate", "4=5")
+        assert comp.out == cli("recommend", *rates, "--json").out
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (["--rate", "77777=5"], "the model knows no item with the id '77777'"),
+            (["--rate", "77777=5"], "To find items by title, give --items FILE"),
+            (["--rate", "no such thing=5", "--items", "items.csv"], "'no such thing'"),
+            (["--rate", "1"], "'1' is not an item and a rating"),
+            (["--rate", "1=good"], "'1=good' is not an item and a rating"),
+            (["--rate", "=5"], "'=5' is not an item and a rating"),
+            (["--rate", "1=nan"], "'1=nan' is not an item and a rating"),
+            (["--rate", "1=5", "--user", "1"], "give one of --user, --users and --all-users"),
+            (["--user", "1", "--sep", ";"], "can be said of --ratings only"),
+        ],
+    )
+    def test_what_makes_no_sense(self, error_of, here, arguments, message):
+        result = error_of("recommend", *arguments)
+        assert message in result
+
+    def test_a_title_that_several_items_have(self, error_of, here):
+        (here / "items.csv").write_text("item,title\n1,Twins (1988)\n2,Twins (2015)\n99999,Alone\n")
+        message = error_of("recommend", "--rate", "twins=5", "--items", "items.csv")
+        assert "not clear which title is meant by 'twins'; the closest are\n" in message
+        assert "  1  Twins (1988)\n  2  Twins (2015)\n" in message
+        message = error_of("recommend", "--rate", "alone=5", "--items", "items.csv")
+        assert "no title is like 'alone'" in message  # the model does not know it
+
+
+class TestExplain:
+    def blocks(self, out):
+        """Each recommendation's prediction and the amounts under it."""
+        found = []
+        for block in out.strip().split("\n\n"):
+            head, *lines = block.splitlines()[-20:]
+            amounts = [float(re.match(r" +([+-]?\d+\.\d+)  ", line)[1]) for line in lines]
+            found.append((float(head.rsplit(": ", 1)[1]), amounts, lines))
+        return found
+
+    def test_amounts_add_up(self, cli, mine):
+        out = cli("recommend", "--ratings", "mine.csv", "-n", 5, "--explain", "-q").out
+        blocks = self.blocks(out)
+        assert len(blocks) == 5
+        for prediction, amounts, _ in blocks:
+            assert prediction == pytest.approx(sum(amounts), abs=0.001 * len(amounts))
+        ref = FunkSVD.load("model.funksvd").for_new_users(mine).recommend(0, 5)
+        assert [p for p, *_ in blocks] == [round(p, 3) for _, p in ref]
+
+    def test_a_user_of_the_model(self, cli, here):
+        out = cli("recommend", "--user", 1, "-n", 3, "--explain", "--items", "items.csv").out
+        blocks = self.blocks(out)
+        ref = FunkSVD.load("model.funksvd").recommend(1, 3)
+        assert [p for p, *_ in blocks] == pytest.approx([p for _, p in ref], abs=6e-4)
+        titles = read_titles("items.csv")
+        for (item, _), (prediction, amounts, lines), head in zip(
+            ref, blocks, out.split("\n\n"), strict=True
+        ):
+            assert titles[item] in head.splitlines()[0]
+            assert prediction == pytest.approx(sum(amounts), abs=0.001 * len(amounts))
+            assert "what everyone thinks of it" in lines[0]
+            assert "what training knows of the user besides" in "".join(lines)
+            assert len([line for line in lines if "  rated " in line]) <= 6
+
+    def test_json_has_all_of_it(self, cli, here):
+        plain = json.loads(cli("recommend", "--user", 1, "-n", 2, "--explain", "--json").out)
+        training = hold_out(read_ratings("ratings.csv")).training
+        model = FunkSVD.load("model.funksvd")
+        mine = training.user_ids[training.user_index] == 1
+        for row in plain:
+            parts = row["contributions"]
+            rated = {part["item"]: part["rating"] for part in parts}
+            items = training.item_ids[training.item_index[mine]].tolist()
+            assert rated == dict(zip(items, training.values[mine].tolist(), strict=True))
+            total = sum(part["contribution"] for part in parts)
+            total += row["global_mean"] + row["item_bias"] + row["rest"] + row["limit"]
+            assert row["prediction"] == pytest.approx(total, abs=1e-9)
+            assert row["prediction"] == pytest.approx(model.predict(1, row["item"]), abs=1e-6)
+            amounts = [part["contribution"] for part in parts]
+            assert amounts == sorted(amounts, reverse=True)
+
+    def test_ratings_of_the_test_part_explain_nothing(self, cli, here):
+        test = hold_out(read_ratings("ratings.csv")).test
+        user = test.user_ids[test.user_index[0]]
+        [row] = json.loads(cli("recommend", "--user", user, "-n", 1, "--explain", "--json").out)
+        mine = test.item_ids[test.item_index[test.user_ids[test.user_index] == user]]
+        assert not {part["item"] for part in row["contributions"]} & set(mine.tolist())
+
+    def test_without_a_refit_neither_do_those_of_the_validation_part(self, cli, here, quick):
+        cli("train", "ratings.csv", "-q", "--no-refit", "--valid-fraction", 0.5, *quick)
+        model = FunkSVD.load("model.funksvd")
+        [row] = json.loads(cli("recommend", "--user", 1, "-n", 1, "--explain", "--json").out)
+        u = model.user_ids.tolist().index(1)
+        seen = model.item_ids[model.seen.items[slice(*model.seen.indptr[u : u + 2])]]
+        assert {part["item"] for part in row["contributions"]} == set(seen.tolist())
+
+    def test_the_ratings_are_gone(self, error_of, cli, here):
+        (here / "ratings.csv").unlink()
+        message = error_of("recommend", "--user", 1, "--explain")
+        assert (
+            "ratings.csv: the ratings that the model was trained on are no longer there" in message
+        )
+        assert "or give the user's ratings with --ratings FILE" in message
+        assert cli("recommend", "--rate", "1=5", "--explain").code == 0
+
+    def test_a_model_that_records_nothing(self, error_of, here, sample):
+        FunkSVD(n_factors=2, n_epochs=1).fit(sample).save("model.funksvd")
+        message = error_of("recommend", "--user", 1, "--explain")
+        assert "does not record which ratings it was trained on" in message
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (["--all-users"], "--explain is for one user, not for 500"),
+            (["--user", "1", "--format", "csv"], "explanations are shown, or with --json"),
+            (["--user", "nobody"], "the model does not know user nobody"),
+        ],
+    )
+    def test_what_makes_no_sense(self, error_of, here, arguments, message):
+        assert message in error_of("recommend", "--explain", *arguments)
+
+    def test_someone_who_has_rated_everything(self, cli, here):
+        items = FunkSVD.load("model.funksvd").item_ids
+        (here / "mine.csv").write_text("".join(f"{item},3\n" for item in items))
+        assert (
+            json.loads(cli("recommend", "--ratings", "mine.csv", "--explain", "--json").out) == []
+        )
