@@ -58,6 +58,11 @@ def _facts(model: FunkSVD, path: str) -> dict[str, Any]:
         "refitted": model.refitted,
         "knows_seen_pairs": model.seen is not None,
         "trained_on": provenance.ratings.files if provenance else [],
+        "updated_with": [
+            file
+            for update in (provenance.updates if provenance else ())
+            for file in update.ratings.files
+        ],
         "test_part": _test_part(provenance),
         **hyperparameters,
         "reg_used": model.reg_used,

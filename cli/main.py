@@ -23,6 +23,7 @@ from .serve import serve
 from .similar import similar
 from .train import train
 from .tune import tune
+from .update import update
 from .warmup import warmup
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
@@ -48,6 +49,7 @@ def cli() -> None:
 for command in (
     train,
     tune,
+    update,
     evaluate,
     predict,
     recommend,

@@ -176,3 +176,25 @@ def refuse_to_overwrite(path: str | None, inputs: Iterable[str | None], option: 
         there = path and name and os.path.exists(path) and os.path.exists(name)
         if there and os.path.samefile(path, name):
             raise click.BadParameter(f"{path} is read by this command too", param_hint=option)
+
+
+def check_writable(path: str, inputs: tuple[str | None, ...]) -> None:
+    """Find out before training, not after it, that the model cannot be saved."""
+    from funksvd.storage import is_model_file
+
+    refuse_to_overwrite(path, inputs)
+    target = os.path.realpath(path)
+    if os.path.isfile(target) and os.path.getsize(target) and not is_model_file(target):
+        raise click.BadParameter(
+            f"{path} is there already and is not a model; remove it first, or give another name",
+            param_hint="-o",
+        )
+    folder = os.path.dirname(target)
+    if os.path.isdir(target):
+        raise click.BadParameter(f"{target} is a folder; give a file name", param_hint="-o")
+    if os.path.exists(target) and not os.path.isfile(target):
+        raise click.BadParameter(f"{target} is not a regular file", param_hint="-o")
+    if not os.path.isdir(folder):
+        raise click.BadParameter(f"the folder {folder} does not exist", param_hint="-o")
+    if not os.access(folder, os.W_OK):
+        raise click.BadParameter(f"the folder {folder} cannot be written to", param_hint="-o")

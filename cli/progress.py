@@ -11,7 +11,7 @@ from funksvd import EpochRecord, Monitor
 
 from .console import Output, is_terminal
 
-TITLE = {"search": "learning", "refit": "refit", "fit": "learning"}
+TITLE = {"search": "learning", "refit": "refit", "fit": "learning", "update": "learning"}
 
 
 class TrainingProgress(Monitor):

@@ -12,10 +12,10 @@ import click
 from .console import Output, show_evaluation, warn_of_doubts
 from .options import (
     DEFAULT_MODEL,
+    check_writable,
     new_model,
     output_options,
     reading_options,
-    refuse_to_overwrite,
     take_read_options,
     threads_option,
     training_options,
@@ -66,7 +66,7 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
     output = Output.of(options)
     read_options = take_read_options(options)
     model_path, with_seen = options.pop("output"), not options.pop("no_seen")
-    _check_writable(model_path, (*ratings, *given_files(options)))
+    check_writable(model_path, (*ratings, *given_files(options)))
 
     model = new_model(options)
     holdout, interactions = read_parts(output, ratings, options, read_options, model.seed)
@@ -108,26 +108,6 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
     return INTERRUPTED if interrupted else 0
 
 
-def _check_writable(path: str, inputs: tuple[str | None, ...]) -> None:
-    """Find out before training, not after it, that the model cannot be saved."""
-    from funksvd.storage import is_model_file
-
-    refuse_to_overwrite(path, inputs)
-    target = os.path.realpath(path)
-    if os.path.isfile(target) and os.path.getsize(target) and not is_model_file(target):
-        raise click.BadParameter(
-            f"{path} is there already and is not a model; remove it first, or give another name",
-            param_hint="-o",
-        )
-    folder = os.path.dirname(target)
-    if os.path.isdir(target):
-        raise click.BadParameter(f"{target} is a folder; give a file name", param_hint="-o")
-    if os.path.exists(target) and not os.path.isfile(target):
-        raise click.BadParameter(f"{target} is not a regular file", param_hint="-o")
-    if not os.path.isdir(folder):
-        raise click.BadParameter(f"the folder {folder} does not exist", param_hint="-o")
-    if not os.access(folder, os.W_OK):
-        raise click.BadParameter(f"the folder {folder} cannot be written to", param_hint="-o")
 
 
 def _summary(model: FunkSVD, path: str, interrupted: bool, evaluation: Any) -> dict[str, Any]:

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     )
     from funksvd.training import EpochRecord, Monitor
     from funksvd.tuning import Trial, Tuning, TuningMonitor, tune
+    from funksvd.updating import update
 
 __version__ = "0.1.0"
 
@@ -92,6 +93,7 @@ _HOME = {
     "read_titles": "ratings",
     "rebuild": "evaluation",
     "tune": "tuning",
+    "update": "updating",
     "write_table": "ratings",
 }
 
@@ -134,6 +136,7 @@ __all__ = [  # noqa: RUF022 - sorted as _HOME is
     "read_titles",
     "rebuild",
     "tune",
+    "update",
     "write_table",
 ]
 

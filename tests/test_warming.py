@@ -37,6 +37,9 @@ COMMANDS = (
     "recommend --user 1 -q -o one.csv",
     "recommend --all-users -q -o all.csv",
     "recommend --all-users --include-seen -q -o all.csv",
+    "recommend --rate 7=5 -q -o new.csv",
+    "recommend --user 1 --explain -q --json",
+    "update model.funksvd ratings.csv -q --json",
     "similar 7 -q -o similar.csv",
     "gradcheck -q --json",
 )

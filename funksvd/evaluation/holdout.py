@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,21 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Update:
+    """Ratings that a model was given later.
+
+    Parameters
+    ----------
+    ratings : Source
+    options : ReadOptions
+        How they were read.
+    """
+
+    ratings: Source
+    options: ReadOptions
+
+
+@dataclass(frozen=True)
 class Provenance:
     """All that is needed to find a model's training and test ratings again.
 
@@ -59,6 +74,8 @@ class Provenance:
     seed : int
     test_fingerprint : str or None
         `Ratings.fingerprint` of the test part, given or random.
+    updates : tuple of Update
+        What came later, in that order; the test part stays what it was.
 
     Raises
     ------
@@ -73,6 +90,7 @@ class Provenance:
     test_fraction: float
     seed: int
     test_fingerprint: str | None = None
+    updates: tuple[Update, ...] = ()
 
     def __post_init__(self) -> None:
         fits = isinstance(self.test_fraction, float) and isinstance(self.seed, int)
@@ -95,6 +113,10 @@ class Provenance:
             test_fraction=plain["test_fraction"],
             seed=plain["seed"],
             test_fingerprint=plain["test_fingerprint"],
+            updates=tuple(
+                Update(Source(**update["ratings"]), ReadOptions(**update["options"]))
+                for update in plain["updates"]
+            ),
         )
 
 
@@ -111,19 +133,42 @@ class Holdout:
     test : Ratings or None
         Never to be shown to training.
     provenance : Provenance
+    added : tuple of Ratings
+        What came later: new pairs, and new ratings of old ones. None is in the test part.
     """
 
     training: Ratings
     validation: Ratings | None
     test: Ratings | None
     provenance: Provenance
+    added: tuple[Ratings, ...] = ()
 
     @property
     def all_but_test(self) -> Ratings:
-        """Training and validation ratings together."""
-        if self.validation is None:
-            return self.training
-        return self.training.joined_with(self.validation)
+        """Training and validation ratings and those added later, together."""
+        together = self.training
+        for part in (self.validation, *self.added):
+            if part is not None:
+                together = together.joined_with(part)
+        return together
+
+    def with_added(self, ratings: Ratings, options: ReadOptions | None = None) -> Holdout:
+        """The same with more ratings to learn from; the test part stays as it is.
+
+        Parameters
+        ----------
+        ratings : Ratings
+            Of a pair that is there already, the new rating counts. Pairs of the test part are left
+            out: they stay unseen.
+        options : ReadOptions, optional
+            How they were read.
+        """
+        kept = ratings
+        if self.test is not None:
+            kept = ratings.subset(~is_in(ratings, self.test))
+        update = Update(Source.of(ratings), options or ReadOptions())
+        provenance = replace(self.provenance, updates=(*self.provenance.updates, update))
+        return replace(self, provenance=provenance, added=(*self.added, kept))
 
 
 def hold_out(
@@ -201,7 +246,11 @@ def rebuild(
         name: _read_again(getattr(provenance, name), provenance.options, Path(folder), remedy)
         for name in ("ratings", "test", "validation")
     }
-    return _split(provenance, **parts)
+    holdout = _split(provenance, **parts)
+    for update in provenance.updates:
+        ratings = _read_again(update.ratings, update.options, Path(folder), remedy)
+        holdout = holdout.with_added(ratings, update.options)
+    return holdout
 
 
 def split_again(provenance: Provenance, ratings: Ratings) -> Holdout | None:

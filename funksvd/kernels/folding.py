@@ -143,6 +143,10 @@ def fold_rows(
     for r in range(rows[0], rows[1]):
         mine = columns[indptr[r] : indptr[r + 1]]
         bias = 0.0
+        if mine.size == 0:
+            new_biases[r] = 0.0
+            new_factors[r] = 0.0
+            continue
         for member in range(n_members):
             first = member * length
             _sum_implicit(mine, implicit_factors, first, root, sums)

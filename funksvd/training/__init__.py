@@ -2,6 +2,7 @@
 
 from funksvd.training.hyperparameters import ALGORITHMS, Hyperparameters, available_processors
 from funksvd.training.interrupts import Interrupts
+from funksvd.training.learner import Start
 from funksvd.training.learners import LEARNERS
 from funksvd.training.loop import TrainingResult, train
 from funksvd.training.monitor import EpochRecord, Monitor
@@ -18,6 +19,7 @@ __all__ = [
     "Interrupts",
     "Monitor",
     "Scale",
+    "Start",
     "TrainingResult",
     "Triples",
     "available_processors",

@@ -5,14 +5,29 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from funksvd.errors import FunkSVDError
 from funksvd.objective import Parameters
 from funksvd.training.hyperparameters import Hyperparameters
 from funksvd.training.plan import BlockPlan
 from funksvd.training.scale import Scale, choose_reg
+
+
+class Start(NamedTuple):
+    """Parameters to go on from, in the numbering of the ratings' own indices.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        As `Learner.parameters` returns them.
+    implicit_factors : ndarray of shape (n_items, n_factors), float32, or None
+    """
+
+    parameters: Parameters
+    implicit_factors: np.ndarray | None
 
 
 class Learner(ABC):
@@ -87,6 +102,19 @@ class Learner(ABC):
     @abstractmethod
     def parameters(self) -> Parameters:
         """What was learned, float32, in the numbering of the ratings' own indices."""
+
+    def start_from(self, start: Start) -> None:
+        """Take parameters that were learned before in the place of random ones.
+
+        Raises
+        ------
+        FunkSVDError
+            If the algorithm cannot go on from parameters alone.
+        """
+        raise FunkSVDError(
+            f"a model of algorithm {self.hyperparameters.algorithm!r} cannot be trained further; "
+            "train a new one on all ratings"
+        )
 
     def implicit_factors(self) -> np.ndarray | None:
         """The y_j of SVD++, float32, in that numbering; None for learners without."""

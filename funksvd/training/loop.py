@@ -13,6 +13,7 @@ from funksvd.objective import Parameters
 from funksvd.streams import Stream, generator
 from funksvd.training.hyperparameters import Hyperparameters
 from funksvd.training.interrupts import Interrupts
+from funksvd.training.learner import Start
 from funksvd.training.learners import LEARNERS
 from funksvd.training.monitor import EpochRecord, Monitor
 from funksvd.training.plan import BlockPlan
@@ -62,6 +63,7 @@ def train(
     n_epochs: int | None = None,
     rate_factor: float = 1.0,
     member: int = 0,
+    start: Start | None = None,
     monitor: Monitor | None = None,
     interrupts: Interrupts | None = None,
 ) -> TrainingResult:
@@ -81,6 +83,8 @@ def train(
         Multiplies the learning rates (what a run on the same kind of data found necessary).
     member : int
         Of an ensemble: each has random numbers of its own.
+    start : Start, optional
+        Go on from these parameters rather than from random ones.
     monitor : Monitor, optional
     interrupts : Interrupts, optional
         Armed once an epoch is complete: from then on, there is something to lose.
@@ -109,6 +113,8 @@ def train(
     n_restarts, interrupted = 0, False
     with ThreadPoolExecutor(hyperparameters.thread_count()) as pool:
         learner = LEARNERS[hyperparameters.algorithm](plan, hyperparameters, random, pool)
+        if start is not None:
+            learner.start_from(start)
         kept = [[array.copy() for array in learner.state()] for _ in range(2)]
         best = last_good = kept[0]
         try:

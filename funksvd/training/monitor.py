@@ -41,7 +41,10 @@ class Monitor:
         """Training of an ensemble's next member starts; counted from 1."""
 
     def fit_started(self, purpose: str, n_ratings: int, n_validation: int, n_epochs: int) -> None:
-        """Training starts; `purpose` is "search" (with a validation part), "refit" or "fit"."""
+        """Training starts.
+
+        `purpose` is "search" (with a validation part), "refit", "fit" or "update".
+        """
 
     def ratings_done(self, n_ratings: int) -> None:
         """So many more ratings of the current epoch are done."""

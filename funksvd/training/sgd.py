@@ -10,7 +10,7 @@ import numpy as np
 from funksvd.kernels import sgd_block, squared_error_of_block
 from funksvd.objective import Parameters
 from funksvd.training.hyperparameters import Hyperparameters
-from funksvd.training.learner import Learner, sum_in_order
+from funksvd.training.learner import Learner, Start, sum_in_order
 from funksvd.training.plan import Block, BlockPlan
 from funksvd.training.scale import Rates, Scale, row_shares, scaled_rates
 
@@ -29,6 +29,10 @@ class SGDLearner(Learner):
         start = initial_parameters(plan, hyperparameters, self.scale, random)
         self.arranged = plan.arranged(start)
         self.row_shares = row_shares(plan)
+
+    def start_from(self, start: Start) -> None:
+        """Take parameters that were learned before in the place of random ones."""
+        self.arranged = self.plan.arranged(start.parameters)
 
     def run_epoch(
         self, learning_rate: Callable[[float], float], on_ratings_done: Callable[[int], None]

@@ -37,7 +37,7 @@ import numpy as np
 from funksvd.kernels import add_rows, hand_back, padded_rows, svdpp_block
 from funksvd.objective import Parameters
 from funksvd.training.hyperparameters import Hyperparameters
-from funksvd.training.learner import sum_in_order
+from funksvd.training.learner import Start, sum_in_order
 from funksvd.training.plan import Block, BlockPlan
 from funksvd.training.scale import Rates, factor_rate
 from funksvd.training.sgd import SGDLearner
@@ -78,6 +78,16 @@ class SVDPPLearner(SGDLearner):
         )
         self.y = padded_rows(len(plan.items.order), n_factors)
         self._count_pairs()
+
+    def start_from(self, start: Start) -> None:
+        """Take parameters that were learned before: p_u is what the y_j leave of w_u."""
+        w = self.plan.arranged(start.parameters)
+        self.y[:] = self.plan.arranged(
+            start.parameters._replace(item_factors=start.implicit_factors)
+        ).item_factors
+        self.arranged = w._replace(user_factors=self.arranged.user_factors)
+        list(self.pool.map(self._form_sums, range(len(self.plan.bounds))))
+        self.p = np.subtract(w.user_factors, self.arranged.user_factors, out=w.user_factors)
 
     def _count_pairs(self) -> None:
         """What |N(u)| and the numbers of a batch's users by item come to."""

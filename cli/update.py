@@ -1,0 +1,154 @@
+"""`funksvd update`: new ratings for a model that is there already."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .console import (
+    Output,
+    describe_ratings,
+    report_reading,
+    show_evaluation,
+    warn_of_doubts,
+)
+from .options import (
+    check_writable,
+    output_options,
+    reading_options,
+    take_read_options,
+    threads_option,
+)
+
+if TYPE_CHECKING:
+    from funksvd import FunkSVD, Ratings
+    from funksvd.evaluation import Holdout
+
+REMEDY = "train a new model on all ratings with `funksvd train`"
+MANY_UNKNOWN = 0.5
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  funksvd update model.funksvd new.csv
+  funksvd update model.funksvd january.csv february.csv -o march.funksvd"""
+)
+@click.argument("model_path", metavar="MODEL")
+@click.argument("ratings", nargs=-1, required=True)
+@click.option(
+    "--output", "-o", metavar="FILE", help="Where to save the new model.  [default: MODEL]"
+)
+@click.option(
+    "--n-epochs",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="Passes over all ratings.",
+)
+@threads_option
+@reading_options
+@output_options
+def update(model_path: str, ratings: tuple[str, ...], **options: Any) -> None:
+    """Add new RATINGS to MODEL.
+
+    They may be by new users, of new items, and new ratings of old pairs.
+
+    The ratings that MODEL was trained on are read again from the recorded files, and training goes
+    on from where it ended, on old and new ratings together, for a few passes with a small learning
+    rate. The test part stays what it was when MODEL was trained: pairs of it that come again are
+    not learned from.
+    """
+    from funksvd import FunkSVD, FunkSVDError, read_ratings, rebuild
+    from funksvd import update as update_model
+    from funksvd.training import Interrupts
+
+    from .progress import TrainingProgress
+
+    output = Output.of(options)
+    read_options = take_read_options(options)
+    path = options["output"] or model_path
+    check_writable(path, ratings)
+    with output.busy("Loading"):
+        model = FunkSVD.load(model_path)
+    model.n_threads = options["threads"]
+    if model.provenance is None:
+        raise FunkSVDError(
+            f"{model_path}: the model does not record which ratings it was trained on; {REMEDY}"
+        )
+    with output.busy("Reading"):
+        new = read_ratings(list(ratings), read_options)
+        report_reading(output, new.report)
+        folder = os.path.dirname(os.path.realpath(model_path))
+        old = rebuild(model.provenance, folder, remedy=REMEDY)
+        holdout = old.with_added(new, read_options)
+    output.note(describe_ratings(new))
+    counts = _count(model, old, holdout)
+    _tell(output, new, counts)
+    with TrainingProgress(output) as progress:
+        updated = update_model(
+            model, holdout.all_but_test, n_epochs=options["n_epochs"], monitor=progress
+        )
+    with Interrupts(armed=True) as interrupts:  # Ctrl-C now would lose what was learned
+        updated.remember_origin(holdout)
+        updated.save(path, with_seen=model.seen is not None)
+        interrupts.requested = False
+    output.note(f"Saved {path} ({os.path.getsize(path) / 1e6:,.1f} MB)")
+
+    before = after = None
+    if holdout.test is not None:
+        with output.busy("Testing"):
+            before = model.evaluate(holdout.test)
+            after = updated.evaluate(holdout.test, training=holdout.all_but_test)
+    if output.as_json:
+        output.json(
+            {
+                "model": path,
+                **counts,
+                "n_ratings": updated.n_ratings,
+                "n_users": len(updated.user_ids),
+                "n_items": len(updated.item_ids),
+                "test_before": before.to_dict() if before else None,
+                "test": after.to_dict() if after else None,
+            }
+        )
+    elif after:
+        output.note()
+        show_evaluation(output, after, updated.title)
+        output.note(f"Before the update, its RMSE was {before.rmse:.4f}")
+    if after:
+        warn_of_doubts(output, after)
+
+
+def _count(model: FunkSVD, old: Holdout, new: Holdout) -> dict[str, int]:
+    """What is new about the new ratings."""
+    from funksvd.evaluation import is_in
+    from funksvd.ratings import find
+
+    added = new.added[-1].compact()
+    return {
+        "n_new_ratings": len(added),
+        "n_repeated": int(is_in(added, old.all_but_test).sum()),
+        "n_new_users": int((find(model.user_ids, added.user_ids) < 0).sum()),
+        "n_new_items": int((find(model.item_ids, added.item_ids) < 0).sum()),
+    }
+
+
+def _tell(output: Output, new: Ratings, counts: dict[str, int]) -> None:
+    n_kept, n_left_out = counts["n_new_ratings"], len(new) - counts["n_new_ratings"]
+    output.note(
+        f"New: {n_kept - counts['n_repeated']:,} ratings, {counts['n_new_users']:,} users, "
+        f"{counts['n_new_items']:,} items"
+    )
+    if counts["n_repeated"]:
+        output.note(f"{counts['n_repeated']:,} ratings take the place of older ones")
+    if n_left_out:
+        output.note(f"{n_left_out:,} ratings are of pairs of the test part, and left out")
+    unknown = counts["n_new_items"] / max(1, new.n_items)
+    if unknown >= MANY_UNKNOWN:
+        output.warn(
+            f"the model does not know {unknown:.0%} of these items; are the item ids the same as "
+            "in its training data?"
+        )

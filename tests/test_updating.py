@@ -1,0 +1,195 @@
+"""Going on from a model with new ratings."""
+
+import numpy as np
+import pytest
+
+from funksvd import FunkSVD, FunkSVDError, Monitor, Ratings, RatingsError, hold_out, update
+
+KINDS = {
+    "sgd": {},
+    "svd++": {"algorithm": "svd++"},
+    "ensemble": {"ensemble": 2},
+    "no biases": {"biases": False},
+}
+
+
+@pytest.fixture(scope="module")
+def grown(planted_once):
+    """Ratings, and which of them are new: a tenth, some by new users and of new items."""
+    ratings = planted_once
+    random = np.random.default_rng(1)
+    is_new = random.random(len(ratings)) < 0.05
+    is_new |= (ratings.user_index >= 190) | (ratings.item_index >= 95)
+    return ratings, is_new
+
+
+@pytest.fixture(scope="module")
+def planted_once():
+    random = np.random.default_rng(0)
+    pairs = random.choice(200 * 100, 9000, replace=False)
+    users, items = np.divmod(pairs, 100)
+    p, q = random.normal(0, 1, (200, 2)), random.normal(0, 0.7, (100, 2))
+    targets = 3 + random.normal(0, 0.3, 200)[users] + (p[users] * q[items]).sum(axis=1)
+    return Ratings.from_arrays(users, items, targets + random.normal(0, 0.4, 9000))
+
+
+def rmse(model, ratings):
+    return -model.score(ratings)
+
+
+@pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
+def test_an_updated_model_is_nearly_as_good_as_a_new_one(grown, options):
+    ratings, is_new = grown
+    random = np.random.default_rng(2)
+    is_test = random.random(len(ratings)) < 0.1
+    training, test = ratings.subset(~is_test), ratings.subset(is_test)
+    options = {"n_factors": 4, **options}
+    old = FunkSVD(**options).fit(training.subset(~is_new[~is_test]))
+    updated = update(old, training)
+    anew = FunkSVD(**options).fit(training)
+    assert rmse(updated, test) < 1.02 * rmse(anew, test)
+    assert rmse(updated, test) < 0.97 * rmse(old, test)
+
+
+@pytest.fixture(scope="module")
+def old(grown):
+    ratings, is_new = grown
+    return FunkSVD(n_factors=4, n_epochs=20).fit(ratings.subset(~is_new))
+
+
+def test_what_the_new_model_is(old, grown):
+    ratings, _ = grown
+    new = update(old, ratings)
+    assert new.user_ids.tolist() == list(range(200))
+    assert new.item_ids.tolist() == list(range(100))
+    assert new.n_ratings == len(ratings)
+    assert new.seen.contains(ratings.user_index, ratings.item_index).all()
+    assert new.held_out is None
+    assert new.provenance is None
+    assert new.refitted
+    assert (new.history, new.best_epoch) == (old.history, old.best_epoch)
+    assert new.global_mean == old.global_mean
+    assert new.rating_scale == (ratings.values.min(), ratings.values.max())
+
+
+def test_the_old_model_stays_as_it_is(old, grown, tmp_path):
+    old.save(tmp_path / "before")
+    update(old, grown[0])
+    old.save(tmp_path / "after")
+    assert (tmp_path / "before").read_bytes() == (tmp_path / "after").read_bytes()
+
+
+def test_the_same_bits_with_any_number_of_threads(old, grown, tmp_path, monkeypatch):
+    for n_threads in (1, 3):
+        monkeypatch.setattr(old, "n_threads", n_threads)
+        update(old, grown[0]).save(tmp_path / str(n_threads))
+    assert (tmp_path / "1").read_bytes() == (tmp_path / "3").read_bytes()
+
+
+@pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
+def test_it_goes_on_from_where_the_old_one_was(grown, options, monkeypatch):
+    """With learning rates of next to nothing, what is predicted is what was predicted before."""
+    ratings, is_new = grown
+    old = FunkSVD(n_factors=4, n_epochs=10, **options).fit(ratings.subset(~is_new))
+    monkeypatch.setattr("funksvd.updating.RATE_SHARE", 1e-9)
+    new = update(old, ratings, n_epochs=1)
+    users, items = np.repeat(old.user_ids, 3), np.tile(old.item_ids[:3], len(old.user_ids))
+    np.testing.assert_allclose(new.predict(users, items), old.predict(users, items), atol=1e-5)
+    if old.implicit_factors is not None:
+        kept = new.implicit_factors[: len(old.item_ids)]  # new items have the highest ids
+        np.testing.assert_allclose(kept, old.implicit_factors, atol=1e-6)
+
+
+def test_who_is_new_is_folded_in_first(old, grown, monkeypatch):
+    ratings, _ = grown
+    monkeypatch.setattr("funksvd.updating.RATE_SHARE", 1e-9)
+    new = update(old, ratings, n_epochs=1)
+    mine = (ratings.user_index == 195) & (ratings.item_index < 95)
+    ref = old.fold_in(ratings.item_ids[ratings.item_index[mine]], ratings.values[mine])
+    np.testing.assert_allclose(new.user_factors[195], ref.factors, atol=1e-6)
+    assert new.user_biases[195] == pytest.approx(ref.bias, abs=1e-6)
+    assert new.item_factors[95:].any(axis=1).all()
+
+
+def test_a_user_of_new_items_only_is_folded_in_after_the_items(old, grown, monkeypatch):
+    ratings, _ = grown
+    monkeypatch.setattr("funksvd.updating.RATE_SHARE", 1e-9)
+    more = Ratings.from_arrays([777, 777, 778], [96, 97, 888], [5.0, 1.0, 3.0])
+    new = update(old, ratings.joined_with(more), n_epochs=1)
+    rows = {user: new.user_ids.tolist().index(user) for user in (777, 778)}
+    assert np.abs(new.user_factors[rows[777]]).max() > 0.01
+    assert np.abs(new.user_factors[rows[778]]).max() < 1e-6  # nothing connects them with others
+
+
+def test_users_and_items_without_ratings_stay_as_they_were(old, grown):
+    ratings, _ = grown
+    without = ratings.subset(ratings.user_index != 17)
+    new = update(old, without)
+    assert new.user_ids.tolist() == list(range(200))
+    np.testing.assert_array_equal(new.user_factors[17], old.user_factors[17])
+    assert new.user_biases[17] == old.user_biases[17]
+
+
+def test_ids_that_are_all_new(old):
+    with pytest.raises(RatingsError, match="knows none of these 2 users and none of these 1 items"):
+        update(old, Ratings.from_arrays([1001, 1002], [1003, 1003], [1, 2]))
+
+
+def test_ratings_that_nothing_can_be_learned_from(old):
+    with pytest.raises(RatingsError, match="all 2 ratings are 3"):
+        update(old, Ratings.from_arrays([1, 2], [1, 1], [3, 3]))
+
+
+def test_a_number_of_epochs_that_makes_no_sense(old, grown):
+    with pytest.raises(FunkSVDError, match="n_epochs must be a whole number of at least 1, not 0"):
+        update(old, grown[0], n_epochs=0)
+
+
+def test_an_interrupt_leaves_nothing_half_done(old, grown):
+    class Interrupting(Monitor):
+        def epoch_done(self, record, is_best):
+            if record.epoch == 2:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        update(old, grown[0], monitor=Interrupting())
+
+
+def test_the_monitor_is_told(old, grown):
+    told = []
+
+    class Listening(Monitor):
+        def fit_started(self, *arguments):
+            told.append(arguments)
+
+        def epoch_done(self, record, is_best):
+            told.append(record.epoch)
+
+    update(old, grown[0], monitor=Listening(), n_epochs=2)
+    assert told == [("update", len(grown[0]), 0, 2), 1, 2]
+
+
+class TestHoldoutWithAdded:
+    def parts(self):
+        ratings = Ratings.from_arrays(*np.divmod(np.arange(50), 10), 1 + np.arange(50) % 5)
+        holdout = hold_out(ratings, test_fraction=0.2)
+        test = holdout.test
+        users = [*test.user_ids[test.user_index[:2]].tolist(), 0, 99]
+        items = [*test.item_ids[test.item_index[:2]].tolist(), 55, 1]
+        return holdout, Ratings.from_arrays(users, items, [9, 9, 9, 9])
+
+    def test_the_test_part_stays_unseen(self):
+        holdout, new = self.parts()
+        comp = holdout.with_added(new)
+        assert comp.test is holdout.test
+        everything = comp.all_but_test
+        assert len(everything) == 42
+        assert np.count_nonzero(everything.values == 9) == 2
+        assert set(everything.user_ids) == {*range(5), 99}
+
+    def test_a_new_rating_takes_the_place_of_an_old_one(self):
+        holdout, _ = self.parts()
+        pair = holdout.training.user_index[0], holdout.training.item_index[0]
+        comp = holdout.with_added(Ratings.from_arrays([pair[0]], [pair[1]], [9.0])).all_but_test
+        assert len(comp) == 40
+        assert comp.values[(comp.user_index == pair[0]) & (comp.item_index == pair[1])] == [9]
