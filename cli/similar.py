@@ -1,4 +1,4 @@
-"""`funksvd similar`: items like another."""
+"""`funksvd similar`: items like another, or users like another."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from .tables import add_titles, emit_table, items_option, table_options
 
 @click.command(
     epilog="""\b
-Example:
-  funksvd similar 318 --items movies.csv"""
+Examples:
+  funksvd similar 318 --items movies.csv
+  funksvd similar --user 42"""
 )
-@click.argument("item")
+@click.argument("item", required=False)
+@click.option("--user", help="A user instead of an item.")
 @click.option(
     "n", "-n", type=click.IntRange(min=1), default=10, show_default=True, help="How many."
 )
@@ -24,11 +26,11 @@ Example:
 @table_options
 @model_option
 @output_options
-def similar(item: str, n: int, **options: Any) -> None:
-    """List the items most similar to ITEM.
+def similar(item: str | None, user: str | None, n: int, **options: Any) -> None:
+    """List the items most similar to ITEM, or users.
 
-    The similarity is the cosine between the items' factors: 1 for the same direction, 0 for
-    unrelated, -1 for the opposite.
+    The similarity is the cosine between their factors: 1 for the same direction, 0 for unrelated,
+    -1 for the opposite.
     """
     import numpy as np
 
@@ -36,12 +38,17 @@ def similar(item: str, n: int, **options: Any) -> None:
     from funksvd.ratings import as_labels
 
     output = Output.of(options)
+    if (item is None) == (user is None):
+        raise click.UsageError("give either ITEM or --user")
+    if user is not None and options["items_file"] is not None:
+        raise click.UsageError("--items has titles of items, but --user asks for users")
     model = FunkSVD.load(options["model_path"])
-    found = model.similar(item, n)
+    what = "item" if user is None else "user"
+    found = model.similar(item, n) if user is None else model.similar_users(user, n)
     batch = {
         "rank": np.arange(1, len(found) + 1),
-        "item": as_labels([similar.item for similar in found]),
-        "similarity": np.array([similar.similarity for similar in found], dtype=np.float32),
+        what: as_labels([label for label, _ in found]),
+        "similarity": np.array([similarity for _, similarity in found], dtype=np.float32),
     }
     batches = add_titles(output, [batch], options["items_file"], model.item_ids)
     inputs = (options["items_file"], options["model_path"])

@@ -42,6 +42,13 @@ class SimilarItem(NamedTuple):
     similarity: float
 
 
+class SimilarUser(NamedTuple):
+    """A user and the cosine between their factors and another user's, -1 to 1."""
+
+    user: int | str
+    similarity: float
+
+
 class Recommender(Hyperparameters):
     """Learned parameters and the ids they belong to; `FunkSVD` adds how to learn them.
 
@@ -233,15 +240,31 @@ class Recommender(Hyperparameters):
         UnknownIdError
             If the model does not know the item.
         """
+        pairs = self._similar("item", item, n, self.item_ids, self.item_factors)
+        return [SimilarItem(*pair) for pair in pairs]
+
+    def similar_users(self, user: int | str, n: int = 10) -> list[SimilarUser]:
+        """The users whose factors point in the most similar direction.
+
+        Raises
+        ------
+        UnknownIdError
+            If the model does not know the user.
+        """
+        pairs = self._similar("user", user, n, self.user_ids, self.user_factors)
+        return [SimilarUser(*pair) for pair in pairs]
+
+    def _similar(
+        self, what: str, label: int | str, n: int, ids: np.ndarray, factors: np.ndarray
+    ) -> Iterator[tuple[int | str, float]]:
         _check_count(n)
-        row = int(find(self.item_ids, as_labels([item], "item ids"))[0])
+        row = int(find(ids, as_labels([label], f"{what} ids"))[0])
         if row < 0:
-            raise self._unknown("item", item, self.item_ids)
-        similarities = cosine_similarities(self.item_factors, row)
+            raise self._unknown(what, label, ids)
+        similarities = cosine_similarities(factors, row)
         order = np.argsort(-similarities, kind="stable")
         chosen = order[order != row][:n]
-        pairs = zip(self.item_ids[chosen].tolist(), similarities[chosen].tolist(), strict=True)
-        return [SimilarItem(*pair) for pair in pairs]
+        return zip(ids[chosen].tolist(), similarities[chosen].tolist(), strict=True)
 
     def to_svd(self) -> SVD:
         """The singular value decomposition U Σ Vᵀ of what the factors predict, P Qᵀ.

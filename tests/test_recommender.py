@@ -172,6 +172,17 @@ class TestSimilar:
         )
         assert all(a.similarity >= b.similarity for a, b in pairwise(comp))
 
+    def test_users_likewise(self, model):
+        comp = model.similar_users(3, n=5)
+        row = model.user_ids.tolist().index(3)
+        factors = model.user_factors.tolist()
+        ref = [naive.cosine(factors[row], other) for other in factors]
+        best = naive.best_items(ref, 5, {row})
+        assert [s.user for s in comp] == model.user_ids[best].tolist()
+        np.testing.assert_allclose([s.similarity for s in comp], [ref[u] for u in best], atol=1e-5)
+        with pytest.raises(UnknownIdError, match="does not know user nobody; it knows 500 users"):
+            model.similar_users("nobody")
+
     def test_an_unknown_item(self, model):
         with pytest.raises(UnknownIdError, match="does not know item 99999; it knows 300 items"):
             model.similar(99999)

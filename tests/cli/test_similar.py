@@ -49,3 +49,24 @@ def test_titles_and_a_file(cli, here):
 )
 def test_errors(error_of, here, arguments, expected):
     assert expected in error_of("similar", *arguments)
+
+
+def test_users(cli, here):
+    result = cli("similar", "--user", 3, "-n", 2, "--json")
+    ref = FunkSVD.load("model.funksvd").similar_users(3, 2)
+    rows = json.loads(result.out)
+    assert [row["user"] for row in rows] == [user for user, _ in ref]
+    assert [row["similarity"] for row in rows] == pytest.approx([s for _, s in ref])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "give either ITEM or --user"),
+        (["7", "--user", "3"], "give either ITEM or --user"),
+        (["--user", "3", "--items", "items.csv"], "--items has titles of items"),
+        (["--user", "nobody"], "does not know user nobody"),
+    ],
+)
+def test_what_makes_no_sense(error_of, here, arguments, message):
+    assert message in error_of("similar", *arguments)
