@@ -108,8 +108,6 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
     return INTERRUPTED if interrupted else 0
 
 
-
-
 def _summary(model: FunkSVD, path: str, interrupted: bool, evaluation: Any) -> dict[str, Any]:
     return {
         "model": path,
