@@ -178,15 +178,26 @@ def refuse_to_overwrite(path: str | None, inputs: Iterable[str | None], option: 
             raise click.BadParameter(f"{path} is read by this command too", param_hint=option)
 
 
-def check_writable(path: str, inputs: tuple[str | None, ...]) -> None:
-    """Find out before training, not after it, that the model cannot be saved."""
-    from funksvd.storage import is_model_file
+def check_writable(
+    path: str, inputs: Iterable[str | None], is_ours: Callable[[str], bool], what: str
+) -> None:
+    """Find out before a long work, not after it, that its result cannot be saved.
 
+    Parameters
+    ----------
+    path : str
+    inputs : iterable of (str or None)
+        Files that the command reads, and that must not be overwritten.
+    is_ours : callable
+        Whether a file that is there already may be overwritten.
+    what : str
+        What such a file is, for the message: "a model".
+    """
     refuse_to_overwrite(path, inputs)
     target = os.path.realpath(path)
-    if os.path.isfile(target) and os.path.getsize(target) and not is_model_file(target):
+    if os.path.isfile(target) and os.path.getsize(target) and not is_ours(target):
         raise click.BadParameter(
-            f"{path} is there already and is not a model; remove it first, or give another name",
+            f"{path} is there already and is not {what}; remove it first, or give another name",
             param_hint="-o",
         )
     folder = os.path.dirname(target)

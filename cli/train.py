@@ -59,6 +59,7 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
 
     Ctrl-C stops training, and keeps and saves the best epoch so far.
     """
+    from funksvd.storage import is_model_file
     from funksvd.training import Interrupts
 
     from .progress import TrainingProgress
@@ -66,7 +67,7 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
     output = Output.of(options)
     read_options = take_read_options(options)
     model_path, with_seen = options.pop("output"), not options.pop("no_seen")
-    check_writable(model_path, (*ratings, *given_files(options)))
+    check_writable(model_path, (*ratings, *given_files(options)), is_model_file, "a model")
 
     model = new_model(options)
     holdout, interactions = read_parts(output, ratings, options, read_options, model.seed)
