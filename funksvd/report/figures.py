@@ -1,0 +1,361 @@
+"""The pictures, drawn with matplotlib on axes that are given, in colours that are given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from funksvd.report.content import Content, RatingBars
+from funksvd.report.factors import Point, Spectrum
+from funksvd.report.labels import shortened
+from funksvd.report.testing import Calibration, Group, Spread, TestResults
+from funksvd.training import EpochRecord
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+WIDTH = 4.8
+"""Inches of 72 units: about as wide as a telephone's screen, so that text is not scaled there."""
+MAX_BARS = 100
+N_LABELS = 24
+LABEL_LENGTH = 30
+LABEL_SIZE = 7.0
+LABEL = "label"
+"""How the ids of the map's labels begin; those of labels that can be left out go on with "more"."""
+N_FIRST_LABELS = 10
+POINT_SIZES = (6, 14, 28, 52)
+
+
+class Colors(NamedTuple):
+    """Colours by their part; any that matplotlib takes.
+
+    Parameters
+    ----------
+    ink, muted, grid, paper : str
+        Text; text that matters less; lines; what is behind.
+    first, second : str
+        Of what is compared: told apart by everyone, and in grey by their lightness.
+    soft : str
+        `first`, for areas.
+    """
+
+    ink: str
+    muted: str
+    grid: str
+    paper: str
+    first: str
+    second: str
+    soft: str
+
+
+ON_PAPER = Colors("#1c2127", "#5a6570", "#dfe3e8", "#ffffff", "#0067a8", "#c4560a", "#a9cfe8")
+
+
+class Picture(NamedTuple):
+    """A picture that can be drawn.
+
+    Parameters
+    ----------
+    height : float
+        Inches.
+    alt : str
+        What it shows, for those who cannot see it.
+    draw : callable of (Axes, Colors)
+    """
+
+    height: float
+    alt: str
+    draw: Callable[[Axes, Colors], None]
+
+
+def pictures_of(content: Content) -> dict[str, Picture]:
+    """All pictures that there is something to draw for, by name."""
+    found = {
+        "learning-curves": Picture(
+            2.9,
+            "RMSE by epoch of training",
+            lambda axes, colors: draw_history(axes, colors, content.history, content.best_epoch),
+        ),
+        "spectrum": Picture(
+            2.9,
+            "Share of energy in each principal factor",
+            lambda axes, colors: draw_spectrum(axes, colors, content.factors.spectrum),
+        ),
+        "item-map": Picture(
+            4.8,
+            f"{len(content.factors.points)} items by {' and '.join(content.factors.axes)}",
+            lambda axes, colors: draw_map(
+                axes, colors, content.factors.points, content.factors.axes
+            ),
+        ),
+    }
+    if content.data.bars is not None:
+        bars = content.data.bars
+        found["ratings"] = Picture(
+            2.4,
+            "How often each rating occurs",
+            lambda axes, colors: draw_ratings(axes, colors, bars),
+        )
+    if content.test is not None:
+        found |= _pictures_of_test(content.test)
+    return found
+
+
+def _pictures_of_test(test: TestResults) -> dict[str, Picture]:
+    return {
+        "comparison": Picture(
+            1.5,
+            "RMSE of the model beside that of simpler predictions",
+            lambda axes, colors: draw_comparison(axes, colors, test),
+        ),
+        "predicted-against-actual": Picture(
+            3.6,
+            "Predictions, by the rating that was given",
+            lambda axes, colors: draw_spreads(axes, colors, test.spreads),
+        ),
+        "calibration": Picture(
+            3.6,
+            "Mean rating, by prediction",
+            lambda axes, colors: draw_calibration(axes, colors, test.calibration),
+        ),
+        "residuals": Picture(
+            2.9,
+            "Histogram of rating less prediction",
+            lambda axes, colors: draw_residuals(axes, colors, test),
+        ),
+        "rmse-by-activity": Picture(
+            3.1,
+            "RMSE by the number of training ratings of the user",
+            lambda axes, colors: draw_groups(
+                axes, colors, test.by_activity, "training ratings of the user"
+            ),
+        ),
+        "rmse-by-popularity": Picture(
+            3.1,
+            "RMSE by the number of training ratings of the item",
+            lambda axes, colors: draw_groups(
+                axes, colors, test.by_popularity, "training ratings of the item"
+            ),
+        ),
+    }
+
+
+def draw_history(axes: Axes, colors: Colors, history: list[EpochRecord], best_epoch: int) -> None:
+    """RMSE of training and validation ratings, epoch by epoch."""
+    epochs = [record.epoch for record in history]
+    marker = "o" if len(epochs) < 3 else ""
+    curves = [("training", [record.train_rmse for record in history], colors.second)]
+    validation = [record.valid_rmse for record in history if record.valid_rmse is not None]
+    if validation:
+        curves.append(("validation", validation, colors.first))
+        best = validation[best_epoch - 1]
+        axes.axvline(best_epoch, color=colors.muted, lw=0.8, ls=(0, (3, 3)))
+        axes.plot(best_epoch, best, "o", ms=6, color=colors.first, mec=colors.paper)
+    for name, values, color in curves:
+        axes.plot(epochs, values, color=color, lw=2, marker=marker, ms=4, label=name)
+    axes.locator_params(axis="x", integer=True)
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("RMSE")
+    _put_legend(axes)
+
+
+def draw_comparison(axes: Axes, colors: Colors, test: TestResults) -> None:
+    """The model's RMSE with its interval, above those of the baselines."""
+    evaluation = test.evaluation
+    rows = [
+        ("this model", evaluation.rmse, colors.first),
+        ("biases only", evaluation.baselines["regularized_biases"].rmse, colors.second),
+        ("mean of all ratings", evaluation.baselines["global_mean"].rmse, colors.muted),
+    ]
+    for at, (_, rmse, color) in enumerate(rows):
+        axes.plot(rmse, at, "o", ms=8, color=color)
+        axes.annotate(
+            f"{rmse:.4f}", (rmse, at), (0, 7), textcoords="offset points", ha="center", va="bottom"
+        )
+    axes.plot(evaluation.rmse_interval, [0, 0], color=colors.first, lw=3, solid_capstyle="round")
+    axes.set_yticks(range(len(rows)), [name for name, _, _ in rows])
+    axes.set_ylim(len(rows) - 0.5, -0.9)
+    axes.margins(x=0.1)
+    axes.grid(axis="y", visible=False)
+    axes.spines["left"].set_visible(False)
+    axes.set_xlabel("RMSE on the test part (less is better)")
+
+
+def draw_spreads(axes: Axes, colors: Colors, spreads: list[Spread]) -> None:
+    """For each rating that was given: the middle half of the predictions, and nine tenths."""
+    at = np.array([spread.actual for spread in spreads])
+    quantiles = np.array([spread.quantiles for spread in spreads])
+    width = 0.55 * (np.diff(at).min() if len(at) > 1 else 1.0)
+    low, lower, middle, upper, high = quantiles.T
+    axes.vlines(at, low, high, color=colors.first, lw=1.2)
+    axes.bar(at, upper - lower, width, lower, color=colors.soft, ec=colors.first, lw=1)
+    axes.hlines(middle, at - width / 2, at + width / 2, color=colors.ink, lw=2)
+    _draw_diagonal(axes, colors, [at.min(), at.max()])
+    if len(at) <= 10:
+        axes.set_xticks(at, [f"{value:g}" for value in at])
+    axes.grid(axis="x", visible=False)
+    axes.set_xlabel("rating given")
+    axes.set_ylabel("predicted")
+
+
+def draw_calibration(axes: Axes, colors: Colors, calibration: list[Calibration]) -> None:
+    """The mean rating that was given, for groups of like predictions."""
+    predicted, actual, margins = np.array(calibration).T
+    _draw_diagonal(axes, colors, [predicted.min(), predicted.max()])
+    axes.errorbar(predicted, actual, margins, fmt="o", ms=5, color=colors.first, lw=1.2)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("mean rating given")
+
+
+def draw_residuals(axes: Axes, colors: Colors, test: TestResults) -> None:
+    """Histogram of rating less prediction."""
+    edges, counts = test.residual_edges, test.residual_counts
+    widths = np.diff(edges)
+    shares = counts / counts.sum()
+    axes.bar(edges[:-1], shares, widths, align="edge", color=colors.soft, ec=colors.first, lw=0.6)
+    axes.axvline(0, color=colors.muted, lw=0.8, ls=(0, (3, 3)))
+    axes.axvline(test.residual_mean, color=colors.second, lw=1.5)
+    used = np.flatnonzero(shares > 5e-4)  # the few beyond would squeeze all others
+    axes.set_xlim(edges[used[0]], edges[used[-1] + 1])
+    axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+    axes.grid(axis="x", visible=False)
+    axes.set_xlabel("rating less prediction")
+    axes.set_ylabel("share of test ratings")
+
+
+def draw_groups(axes: Axes, colors: Colors, groups: list[Group], what: str) -> None:
+    """RMSE with intervals by group, the biases' beside it."""
+    at = np.arange(len(groups))
+    rmse = np.array([group.rmse for group in groups])
+    intervals = np.array([group.interval for group in groups])
+    biases = [group.biases_rmse for group in groups]
+    axes.plot(at, biases, "s", ms=5, color=colors.second, mfc=colors.paper, label="biases only")
+    axes.vlines(at, *intervals.T, color=colors.first, lw=2)
+    axes.plot(at, rmse, "o", ms=6, color=colors.first, label="this model")
+    axes.set_xticks(at, [group.label for group in groups], rotation=35, ha="right")
+    axes.margins(x=0.06, y=0.12)
+    axes.grid(axis="x", visible=False)
+    axes.set_xlabel(what)
+    axes.set_ylabel("RMSE")
+    _put_legend(axes)
+
+
+def draw_ratings(axes: Axes, colors: Colors, bars: RatingBars) -> None:
+    """How often each rating occurs."""
+    shares = bars.counts / bars.counts.sum()
+    if bars.values is None:
+        axes.bar(bars.edges[:-1], shares, np.diff(bars.edges), align="edge", color=colors.soft)
+    else:
+        width = 0.75 * (np.diff(bars.values).min() if len(bars.values) > 1 else 1.0)
+        axes.bar(bars.values, shares, width, color=colors.soft, ec=colors.first, lw=1)
+        if len(bars.values) <= 11:
+            axes.set_xticks(bars.values, [f"{value:g}" for value in bars.values])
+    axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+    axes.grid(axis="x", visible=False)
+    axes.set_xlabel("rating")
+    axes.set_ylabel("share of ratings")
+
+
+def draw_spectrum(axes: Axes, colors: Colors, spectrum: Spectrum) -> None:
+    """Energy of each principal factor, and of all up to it."""
+    energy = spectrum.energy[:MAX_BARS]
+    at = np.arange(1, len(energy) + 1)
+    axes.bar(at, energy, 0.8, color=colors.soft, ec=colors.first, lw=0.6, label="of one factor")
+    style = "-" if len(energy) > 1 else "o"
+    axes.plot(at, np.cumsum(energy), style, color=colors.second, lw=2, label="of all up to it")
+    axes.set_ylim(0, 1.04)
+    axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+    axes.locator_params(axis="x", integer=True)
+    axes.grid(axis="x", visible=False)
+    axes.set_xlabel("principal factor")
+    axes.set_ylabel("share of the energy")
+    _put_legend(axes)
+
+
+def draw_map(axes: Axes, colors: Colors, points: list[Point], names: tuple[str, str]) -> None:
+    """Items in two dimensions; `#n` is put as the address of the n-th, so that it can be found."""
+    x, y = np.array([point.x for point in points]), np.array([point.y for point in points])
+    size = _size_classes(points)
+    liking = np.array([point.liking for point in points])
+    axes.axhline(0, color=colors.grid, lw=1)
+    axes.axvline(0, color=colors.grid, lw=1)
+    styles = {-1: ("v", colors.second), 0: ("o", colors.muted), 1: ("^", colors.first)}
+    for kind in range(len(POINT_SIZES)):
+        for side, (marker, color) in styles.items():
+            chosen = np.flatnonzero((size == kind) & (liking == side))
+            if not len(chosen):
+                continue
+            found = axes.scatter(
+                x[chosen],
+                y[chosen],
+                s=POINT_SIZES[kind],
+                marker=marker,
+                color=color,
+                alpha=0.75,
+                ec=colors.paper,
+                lw=0.5,
+            )
+            found.set_urls([f"#{n}" for n in chosen.tolist()])
+    axes.grid(visible=False)
+    axes.margins(0.07)
+    axes.set_xlabel(f"← {names[0]} →")
+    axes.set_ylabel(f"← {names[1]} →")
+    for rank, (n, side) in enumerate(_labelled(x, y, axes, points).items()):
+        axes.annotate(
+            shortened(points[n].label, LABEL_LENGTH),
+            (x[n], y[n]),
+            (0, 5),
+            textcoords="offset points",
+            ha=side,
+            fontsize=LABEL_SIZE,
+            color=colors.ink,
+            parse_math=False,
+            gid=LABEL if rank < N_FIRST_LABELS else f"{LABEL} more",
+        )
+
+
+def _size_classes(points: list[Point]) -> np.ndarray:
+    """From 0, for a quarter of the points each: the more ratings, the larger."""
+    if points[0].n_ratings is None:
+        return np.ones(len(points), dtype=int)
+    counts = np.array([point.n_ratings for point in points])
+    return np.searchsorted(np.quantile(counts, [0.25, 0.5, 0.75]), counts, side="right")
+
+
+def _labelled(x: np.ndarray, y: np.ndarray, axes: Axes, points: list[Point]) -> dict[int, str]:
+    """The points farthest out whose labels overlap no other label, and how these are aligned."""
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    u, v = (x - left) / max(right - left, 1e-30), (y - bottom) / max(top - bottom, 1e-30)
+    spread = [max(float(each.std()), 1e-30) for each in (x, y)]
+    outermost = np.argsort(-np.hypot(x / spread[0], y / spread[1]), kind="stable")
+    length = WIDTH * 72 * 0.86  # of the axes, in units
+    height = 1.3 * LABEL_SIZE / length
+    placed: list[tuple[float, float, float]] = []
+    chosen: dict[int, str] = {}
+    for n in outermost.tolist():
+        half = 0.29 * LABEL_SIZE * len(shortened(points[n].label, LABEL_LENGTH)) / length
+        middle, base, side = float(u[n]), float(v[n]), "center"
+        if middle < half:
+            middle, side = middle + half, "left"
+        elif middle > 1 - half:
+            middle, side = middle - half, "right"
+        if all(
+            abs(middle - other) > half + width or abs(base - level) > height
+            for other, level, width in placed
+        ):
+            placed.append((middle, base, half))
+            chosen[n] = side
+        if len(chosen) == N_LABELS:
+            break
+    return chosen
+
+
+def _draw_diagonal(axes: Axes, colors: Colors, ends: list[float]) -> None:
+    axes.plot(ends, ends, color=colors.muted, lw=0.8, ls=(0, (3, 3)), zorder=0.5)
+
+
+def _put_legend(axes: Axes) -> None:
+    """Above the axes, where it hides nothing."""
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderpad=0, columnspacing=1.5)

@@ -1,0 +1,155 @@
+"""From what a report tells to one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import importlib.util
+import os
+from pathlib import Path
+
+from funksvd.atomic import replacing
+from funksvd.errors import FunkSVDError
+from funksvd.report.content import Content
+from funksvd.report.drawing import to_png, to_svg
+from funksvd.report.figures import pictures_of
+
+MARK = "<!-- Made by funksvd report -->"
+"""What a report's first line ends with."""
+FEW_USERS = 20
+"""From fewer test users than that, intervals are too narrow."""
+
+
+def write_report(content: Content, path: str | os.PathLike) -> None:
+    """Write a report as one self-contained HTML file; the same content gives the same bytes.
+
+    Parameters
+    ----------
+    content : Content
+        As `gather` collects it.
+    path : path
+
+    Raises
+    ------
+    FunkSVDError
+        If Jinja2 or matplotlib is not installed.
+    OSError
+        If the file cannot be written. One that was there before is then untouched.
+    """
+    html = render(content)
+    with replacing(path) as temporary:
+        temporary.write_text(html, encoding="utf-8")
+
+
+def write_pictures(content: Content, folder: str | os.PathLike) -> list[Path]:
+    """Write a report's pictures as PNG files into a folder, which is made if it is not there.
+
+    Raises
+    ------
+    FunkSVDError
+        If matplotlib is not installed.
+    OSError
+        If one cannot be written.
+    """
+    check_installed()
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, picture in pictures_of(content).items():
+        paths.append(folder / f"{name}.png")
+        with replacing(paths[-1]) as temporary:
+            temporary.write_bytes(to_png(picture))
+    return paths
+
+
+def is_report(path: str | os.PathLike) -> bool:
+    """Whether a file looks like a report, to judge by its first line."""
+    with open(path, "rb") as file:
+        return MARK.encode() in file.readline(200)
+
+
+def render(content: Content) -> str:
+    """A report as HTML.
+
+    Raises
+    ------
+    FunkSVDError
+        If Jinja2 or matplotlib is not installed.
+    """
+    check_installed()
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=PackageLoader("funksvd.report"),
+        autoescape=True,  # titles and ids come from files
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["compared"] = compared
+    source = {
+        name: environment.loader.get_source(environment, name)[0]
+        for name in ("style.css", "script.js")
+    }
+    script = source["script.js"]
+    tips = _tips(content)
+    return environment.get_template("page.html").render(
+        content=content,
+        mark=Markup(MARK),
+        pictures={
+            name: Markup(to_svg(picture, name, tips))
+            for name, picture in pictures_of(content).items()
+        },
+        style=Markup(source["style.css"]),
+        script=Markup(script),
+        doubts=_doubts(content),
+        script_hash=_integrity(f"\n{script}"),
+    )
+
+
+def compared(rmse: float, other: float) -> str:
+    """How much less, or more, one RMSE is than another, in words."""
+    change = rmse / other - 1 if other else 0.0
+    if abs(change) < 0.0005:
+        return "the same as"
+    return f"{abs(change):.1%} {'less' if change < 0 else 'more'} than"
+
+
+def _doubts(content: Content) -> list[str]:
+    """What makes the test's figures worth little."""
+    evaluation = content.test.evaluation if content.test else None
+    if evaluation is None:
+        return []
+    found = []
+    if evaluation.rmse >= evaluation.baselines["regularized_biases"].rmse:
+        found.append("The model is no better than the biases alone.")
+    for what, share in (("user", evaluation.unknown_users), ("item", evaluation.unknown_items)):
+        if share >= 0.5:
+            found.append(f"The model does not know the {what} of {share:.0%} of the test ratings.")
+    if evaluation.n_users < FEW_USERS:
+        found.append(f"The test ratings are by {evaluation.n_users} users only.")
+    if evaluation.already_learned:
+        found.append(f"The model was trained on {evaluation.already_learned:.1%} of them.")
+    return found
+
+
+def _integrity(script: str) -> str:
+    """The only script that the page lets run, by its digest."""
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"
+
+
+def _tips(content: Content) -> list[str]:
+    """What the map shows of each item: what it is called, and how often it was rated."""
+    return [
+        point.label if point.n_ratings is None else f"{point.label}\n{point.n_ratings:,} ratings"
+        for point in content.factors.points
+    ]
+
+
+def check_installed() -> None:
+    """Raise `FunkSVDError`, with what to do, if Jinja2 or matplotlib is not installed."""
+    missing = [name for name in ("jinja2", "matplotlib") if not importlib.util.find_spec(name)]
+    if missing:
+        raise FunkSVDError(f"a report needs {' and '.join(missing)}: pip install 'funksvd[report]'")

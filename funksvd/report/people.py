@@ -1,0 +1,151 @@
+"""A few users as examples: what they rated, what they are recommended, how the test went."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from funksvd.ratings import Ratings, find
+from funksvd.recommender import Recommender
+from funksvd.report.labels import Labels
+
+ACTIVITY = {
+    "Among the most active": 0.95,
+    "As active as most": 0.5,
+    "Among the least active": 0.05,
+}
+"""Where the examples stand when users are sorted by how much they have rated."""
+N_LIKED, N_DISLIKED, N_RECOMMENDED, N_TESTED = 6, 3, 8, 5
+
+
+class Rated(NamedTuple):
+    """An item and its rating; the prediction too, if it was set aside for the test."""
+
+    label: str
+    rating: float
+    prediction: float | None = None
+
+
+class Recommended(NamedTuple):
+    """An item and its predicted rating."""
+
+    label: str
+    prediction: float
+
+
+class Person(NamedTuple):
+    """A user as an example.
+
+    Parameters
+    ----------
+    user : int or str
+        Raw id.
+    activity : str
+    n_ratings : int or None
+        Ratings learned from; None where the model does not know.
+    mean : float or None
+        Of the user's ratings.
+    liked, disliked : list of Rated
+        The highest ratings and the lowest; empty where ratings are not known.
+    tested : list of Rated
+        Some of the test part, by item id.
+    n_tested : int
+        All of them.
+    recommended : list of Recommended
+    """
+
+    user: int | str
+    activity: str
+    n_ratings: int | None
+    mean: float | None
+    liked: list[Rated]
+    disliked: list[Rated]
+    tested: list[Rated]
+    n_tested: int
+    recommended: list[Recommended]
+
+
+def choose_people(
+    model: Recommender,
+    labels: Labels,
+    n_ratings: np.ndarray | None,
+    training: Ratings | None,
+    test: Ratings | None,
+) -> list[Person]:
+    """Users of different activity; with test ratings, if there are enough such users.
+
+    Parameters
+    ----------
+    model : Recommender
+    labels : Labels
+    n_ratings : ndarray of shape (n_users,), int, or None
+        Ratings learned from, of each user.
+    training, test : Ratings or None
+        What the model learned from and was tested on, as far as that is known.
+    """
+    counts = np.zeros(len(model.user_ids), dtype=int) if n_ratings is None else n_ratings
+    order = np.argsort(counts, kind="stable")
+    if test is not None:
+        tested = find(model.user_ids, test.compact().user_ids)
+        among = order[np.isin(order, tested)]
+        order = among if len(among) >= len(ACTIVITY) else order
+    chosen: dict[int, str] = {}
+    for activity, share in ACTIVITY.items():
+        row = int(order[round(share * (len(order) - 1))])
+        chosen.setdefault(row, activity if n_ratings is not None else "Of unknown activity")
+    return [
+        _person(model, labels, row, training, test)._replace(
+            activity=activity, n_ratings=None if n_ratings is None else int(n_ratings[row])
+        )
+        for row, activity in chosen.items()
+    ]
+
+
+def _person(
+    model: Recommender, labels: Labels, row: int, training: Ratings | None, test: Ratings | None
+) -> Person:
+    user = model.user_ids[row : row + 1].tolist()[0]
+    best = next(model.recommend_all([user], N_RECOMMENDED, include_seen=model.seen is None))
+    found = zip(find(model.item_ids, best["item"]).tolist(), best["prediction"], strict=True)
+    person = Person(
+        user=user,
+        activity="",
+        n_ratings=None,
+        mean=None,
+        liked=[],
+        disliked=[],
+        tested=[],
+        n_tested=0,
+        recommended=[Recommended(labels[item], float(value)) for item, value in found],
+    )
+    if training is not None:
+        items, values = _ratings_of(user, model, training)
+        order = np.argsort(-values, kind="stable")
+        rated = [Rated(labels[int(items[at])], float(values[at])) for at in order]
+        person = person._replace(
+            mean=float(values.mean()) if len(values) else None,
+            liked=rated[:N_LIKED],
+            disliked=rated[N_LIKED:][-N_DISLIKED:],
+        )
+    if test is not None:
+        items, values = _ratings_of(user, model, test)
+        predictions = model.predict(user, model.item_ids[items[:N_TESTED]])
+        shown = zip(items.tolist(), values.tolist(), predictions.tolist(), strict=False)
+        person = person._replace(
+            tested=[Rated(labels[item], value, guess) for item, value, guess in shown],
+            n_tested=len(items),
+        )
+    return person
+
+
+def _ratings_of(
+    user: int | str, model: Recommender, ratings: Ratings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the items that a user rated, ascending, and the ratings; known items only."""
+    row = np.flatnonzero(ratings.user_ids == user)
+    mine = np.flatnonzero(ratings.user_index == row) if len(row) else row
+    items = find(model.item_ids, ratings.item_ids)[ratings.item_index[mine]]
+    order = np.argsort(items, kind="stable")
+    order = order[items[order] >= 0]
+    return items[order], ratings.values[mine][order]

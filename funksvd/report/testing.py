@@ -1,0 +1,222 @@
+"""How predictions and ratings of the test part differ, and for whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from funksvd.evaluation import (
+    Errors,
+    Evaluation,
+    Interval,
+    bootstrap_intervals,
+    regularized_biases,
+)
+from funksvd.ratings import Ratings
+from funksvd.recommender import Recommender
+from funksvd.scoring import predict_pairs
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+MAX_VALUES = 12
+"""So many different ratings each have a column of their own; more of them share ten."""
+N_RANGES = 10
+N_CALIBRATED = 12
+PER_CALIBRATED = 25
+N_RESIDUALS = 41
+TINY = 1e-6
+"""A histogram is at least so wide, also if all predictions are right."""
+N_GROUPS = 8
+PER_GROUP = 50
+
+
+class Spread(NamedTuple):
+    """How the predictions of equal (or nearly equal) ratings are spread.
+
+    Parameters
+    ----------
+    actual : float
+        The rating, or the middle of a range of ratings.
+    n_ratings : int
+    quantiles : ndarray of shape (5,)
+        Of the predictions, at `QUANTILES`.
+    """
+
+    actual: float
+    n_ratings: int
+    quantiles: np.ndarray
+
+
+class Calibration(NamedTuple):
+    """What ratings with nearly equal predictions were in the mean.
+
+    Parameters
+    ----------
+    predicted, actual : float
+        Means.
+    margin : float
+        1.96 standard errors of `actual`.
+    """
+
+    predicted: float
+    actual: float
+    margin: float
+
+
+class Group(NamedTuple):
+    """Test ratings whose user, or item, has nearly as many training ratings.
+
+    Parameters
+    ----------
+    label : str
+        The numbers of training ratings, such as "10-19" (with a dash).
+    n_ratings : int
+        Test ratings.
+    rmse : float
+        Of the model.
+    interval : Interval
+    biases_rmse : float
+        Of the biases alone.
+    """
+
+    label: str
+    n_ratings: int
+    rmse: float
+    interval: Interval
+    biases_rmse: float
+
+
+@dataclass(frozen=True)
+class TestResults:
+    """What the test part says about a model.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        With baselines.
+    spreads : list of Spread
+    calibration : list of Calibration
+    residual_edges : ndarray of shape (n + 1,)
+    residual_counts : ndarray of shape (n,)
+        Histogram of rating less prediction.
+    residual_mean : float
+    within : dict of float to float
+        Share of the predictions that are off by at most so much.
+    by_activity, by_popularity : list of Group
+        By the number of training ratings of the user, and of the item.
+    """
+
+    evaluation: Evaluation
+    spreads: list[Spread]
+    calibration: list[Calibration]
+    residual_edges: np.ndarray
+    residual_counts: np.ndarray
+    residual_mean: float
+    within: dict[float, float]
+    by_activity: list[Group]
+    by_popularity: list[Group]
+
+
+def look_at_test(model: Recommender, training: Ratings, test: Ratings) -> TestResults:
+    """Predict the test part and look at the errors from several sides."""
+    values = test.values.astype(np.float64)
+    predictions = _predicted(model, test)
+    biases = predict_pairs(
+        regularized_biases(training),
+        *test.index_for(training.user_ids, training.item_ids),
+        limits=model.rating_scale,
+        n_threads=model.thread_count(),
+    )
+    residuals = values - predictions
+    largest = max(float(np.abs(residuals).max()), TINY)
+    counts, edges = np.histogram(residuals, N_RESIDUALS, (-largest, largest))
+    width = model.rating_scale[1] - model.rating_scale[0]
+    users, items = test.index_for(training.user_ids, training.item_ids)
+
+    def groups(index: np.ndarray, of_training: np.ndarray, n: int) -> list[Group]:
+        known = np.bincount(of_training, minlength=n + 1)  # the last one, at -1, is the unknown
+        return _groups(known[index], test, predictions, biases, model.seed)
+
+    return TestResults(
+        evaluation=model.evaluate(test, training=training),
+        spreads=_spreads(values, predictions),
+        calibration=_calibration(values, predictions),
+        residual_edges=edges,
+        residual_counts=counts,
+        residual_mean=float(residuals.mean()),
+        within={
+            share * width: float(np.mean(np.abs(residuals) <= share * width))
+            for share in (0.125, 0.25)
+        },
+        by_activity=groups(users, training.user_index, training.n_users),
+        by_popularity=groups(items, training.item_index, training.n_items),
+    )
+
+
+def _predicted(model: Recommender, test: Ratings) -> np.ndarray:
+    return predict_pairs(
+        model.parameters,
+        *test.index_for(model.user_ids, model.item_ids),
+        limits=model.rating_scale,
+        n_threads=model.thread_count(),
+    )
+
+
+def _spreads(values: np.ndarray, predictions: np.ndarray) -> list[Spread]:
+    different = np.unique(values)
+    if len(different) <= MAX_VALUES:
+        middles, column = different, np.searchsorted(different, values)
+    else:
+        edges = np.linspace(different[0], different[-1], N_RANGES + 1)
+        middles = (edges[:-1] + edges[1:]) / 2
+        column = np.searchsorted(edges[1:-1], values, side="right")
+    order = np.argsort(column, kind="stable")
+    ends = np.cumsum(np.bincount(column, minlength=len(middles)))
+    parts = np.split(predictions[order], ends[:-1])
+    return [
+        Spread(float(middle), len(part), np.quantile(part, QUANTILES))
+        for middle, part in zip(middles, parts, strict=True)
+        if len(part)
+    ]
+
+
+def _calibration(values: np.ndarray, predictions: np.ndarray) -> list[Calibration]:
+    order = np.argsort(predictions, kind="stable")
+    n_parts = min(max(1, len(values) // PER_CALIBRATED), N_CALIBRATED)
+    found = []
+    for part in np.array_split(order, n_parts):
+        error = values[part].std() / np.sqrt(len(part))
+        means = predictions[part].mean(dtype=np.float64), values[part].mean()
+        found.append(Calibration(*map(float, means), float(1.96 * error)))
+    return found
+
+
+def _groups(
+    known: np.ndarray, test: Ratings, predictions: np.ndarray, biases: np.ndarray, seed: int
+) -> list[Group]:
+    """Groups of about the same number of test ratings; those with 0 known ones are apart."""
+    n_groups = min(max(1, len(known) // PER_GROUP), N_GROUPS)
+    positive = known[known > 0]
+    edges = np.zeros(0, dtype=known.dtype)
+    if len(positive):
+        shares = np.linspace(0, 1, n_groups + 1)[:-1]
+        edges = np.unique(np.quantile(positive, shares, method="lower"))
+    starts = np.concatenate([[0], edges]) if len(positive) < len(known) else edges
+    ends = np.append(starts[1:], known.max() + 1)
+    found = []
+    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+        rows = np.flatnonzero((known >= start) & (known < end))
+        last = 0 if start == 0 else end - 1
+        values = test.values[rows]
+        users = test.user_index[rows]
+        found.append(
+            Group(
+                label=f"{start:,}" if last == start else f"{start:,}–{last:,}",
+                n_ratings=len(rows),
+                rmse=Errors.of(values, predictions[rows]).rmse,
+                interval=bootstrap_intervals(values, predictions[rows], users, seed)[0],
+                biases_rmse=Errors.of(values, biases[rows]).rmse,
+            )
+        )
+    return found

@@ -1,0 +1,258 @@
+"""The page is one valid file that holds everything, and nothing that was in a title."""
+
+import base64
+import hashlib
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from funksvd import FunkSVD, FunkSVDError, Ratings, hold_out
+from funksvd.report import gather, is_report, page, write_pictures, write_report
+from funksvd.report.drawing import to_png
+from funksvd.report.figures import pictures_of
+from funksvd.report.labels import Labels, shortened
+
+VOID = {"meta", "link", "input", "br"}
+ALL_PICTURES = {
+    "calibration",
+    "comparison",
+    "item-map",
+    "learning-curves",
+    "predicted-against-actual",
+    "ratings",
+    "residuals",
+    "rmse-by-activity",
+    "rmse-by-popularity",
+    "spectrum",
+}
+NASTY = (
+    '</title></svg><script>alert("1")</script><img src=x onerror=y> & $\\frac{1}$ \x07 %s {{ 1 }}'
+)
+
+
+class Page(HTMLParser):
+    """Elements and text of a page whose tags must all be closed in order."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.open, self.elements, self.text = [], [], []
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+    def values(self, attribute):
+        return [attrs[attribute] for _, attrs in self.elements if attribute in attrs]
+
+    def count(self, tag):
+        return sum(name == tag for name, _ in self.elements)
+
+
+@pytest.fixture(scope="module")
+def html(content):
+    return page.render(content)
+
+
+@pytest.fixture
+def without_pictures(monkeypatch):
+    """Pages are made faster where it is not about the pictures."""
+    monkeypatch.setattr(page, "to_svg", lambda picture, name, labels: "<svg></svg>")
+
+
+def test_all_pictures_are_there_and_all_ids_differ(html, content):
+    found = Page(html)
+    ids = found.values("id")
+    assert len(ids) == len(set(ids))
+    assert set(pictures_of(content)) == ALL_PICTURES
+    assert set(ids) >= ALL_PICTURES
+    assert found.count("svg") == found.count("figure") == len(ALL_PICTURES)
+    assert found.values("class").count("mark") == len(content.factors.points)
+
+
+def test_the_page_needs_nothing_else(html):
+    found = Page(html)
+    for value in found.values("href") + re.findall(r"url\(([^)]*)\)", html):
+        assert value.startswith("#") or value == "data:,"
+        assert value == "data:," or value[1:] in found.values("id")
+    assert not found.values("src")
+    assert "http" not in html.replace("http-equiv", "")
+    assert "@import" not in html
+
+
+def test_colours_are_the_pages(html):
+    drawn = html[html.index("<main>") : html.index("</main>")]
+    assert not re.findall(r"#[0-9a-fA-F]{6}\b", drawn)
+    assert not re.findall(r"font(-family|-size)?:", drawn)
+    used = set(re.findall(r"var\((--\w+)\)", html))
+    assert used <= set(re.findall(r"(--\w+):", html))
+
+
+def test_no_script_runs_but_the_pages_own(html):
+    [script] = re.findall(r"<script>(.*?)</script>", html, flags=re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}';" in html
+    assert "default-src 'none'" in html
+
+
+def test_figures_are_those_of_the_evaluation(html, content):
+    text = " ".join("".join(Page(html).text).split())
+    evaluation = content.test.evaluation
+    for figure in (evaluation.rmse, *evaluation.rmse_interval, evaluation.mae):
+        assert f"{figure:.4f}" in text
+    for errors in evaluation.baselines.values():
+        assert f"{errors.rmse:.4f}" in text
+    assert "On 2,000 test ratings" in text
+    assert "train it" in text
+    for person in content.people:
+        assert f"User {person.user}" in text
+        assert all(best.label in text for best in person.recommended)
+    for factor in content.factors.ends:
+        assert all(label in text for label in (*factor.low, *factor.high))
+
+
+def test_the_same_model_gives_the_same_bytes(content, html, tmp_path):
+    write_report(content, tmp_path / "a.html")
+    assert (tmp_path / "a.html").read_text(encoding="utf-8") == html
+    assert is_report(tmp_path / "a.html")
+
+
+def test_titles_are_text_and_nothing_else(model, holdout, titles, html):
+    nasty = dict.fromkeys(titles, NASTY)
+    content = gather(model, holdout=holdout, titles=nasty, name=NASTY, command=(NASTY, (NASTY,)))
+    found = Page(page.render(content))
+    for tag in ("script", "img", "title", "svg"):
+        assert found.count(tag) == Page(html).count(tag)
+    shown = NASTY.replace("\x07", " ")
+    assert sum(shown in text for text in found.text) > len(content.factors.points)
+    assert "\x07" not in "".join(found.text).replace(NASTY, "")
+
+
+def test_user_ids_are_text_too(without_pictures):
+    users = [f"<b>{n}</b>" for n in range(30)]
+    ratings = Ratings.from_arrays(users * 2, [1] * 30 + [2] * 30, np.arange(60) % 5)
+    model = FunkSVD(n_factors=1, n_epochs=2).fit(ratings)
+    html = page.render(gather(model, holdout=hold_out(ratings, test_fraction=0)))
+    assert "User &lt;b&gt;" in html
+    assert "<b>1" not in html
+
+
+def test_letters_that_matplotlib_lacks_are_no_problem(model, titles):
+    content = gather(model, titles=dict.fromkeys(titles, "映画 🎬 $x"))
+    assert page.render(content).count("映画 🎬 $x") > 300
+
+
+def test_what_is_missing_is_said(model):
+    content = gather(model, missing="The file is <gone>.")
+    html = page.render(content)
+    found = Page(html)
+    assert "There is no test part to judge the model by" in html
+    assert html.count("The file is &lt;gone&gt;.") == 3
+    assert set(found.values("id")) & ALL_PICTURES == {"item-map", "learning-curves", "spectrum"}
+    for target in (value for value in found.values("href") if value.startswith("#")):
+        assert target[1:] in found.values("id")
+    assert "No command is known" in html
+
+
+def test_doubts_are_at_the_top(content, without_pictures):
+    test = content.test
+    evaluation = replace(
+        test.evaluation, rmse=9.0, unknown_users=0.6, n_users=3, already_learned=0.25
+    )
+    html = page.render(replace(content, test=replace(test, evaluation=evaluation)))
+    for doubt in (
+        "no better than the biases alone",
+        "does not know the user of 60% of the test ratings",
+        "by 3 users only",
+        "trained on 25.0% of them",
+    ):
+        assert doubt in html
+    assert "doubt" not in page.render(content)
+
+
+@pytest.mark.parametrize(
+    ("rmse", "other", "expected"),
+    [(0.9, 1.0, "10.0% less than"), (1.1, 1.0, "10.0% more than"), (1, 1.0001, "the same as")],
+)
+def test_comparisons_in_words(rmse, other, expected):
+    assert page.compared(rmse, other) == expected
+
+
+@pytest.mark.parametrize("n_factors", [1, 2])
+def test_small_models(n_factors):
+    ratings = Ratings.from_arrays(["a", "b", "b"], ["x", "x", "y"], [1, 2, 3])
+    model = FunkSVD(n_factors=n_factors, n_epochs=1, validation_fraction=0).fit(ratings)
+    Page(page.render(gather(model, holdout=hold_out(ratings, test_fraction=0))))
+    Page(page.render(gather(model, holdout=hold_out(ratings, test_fraction=0.4))))
+
+
+def test_factors_that_are_zero(made):
+    html = page.render(gather(made(np.zeros((5, 3)), np.zeros((4, 3)))))
+    assert "All factors are zero" in html
+
+
+def test_pictures_as_files(content, tmp_path):
+    paths = write_pictures(content, tmp_path / "new" / "folder")
+    assert {path.stem for path in paths} == ALL_PICTURES
+    for path in paths:
+        assert path.read_bytes().startswith(b"\x89PNG")
+    again = to_png(pictures_of(content)["item-map"])
+    assert again == (tmp_path / "new" / "folder" / "item-map.png").read_bytes()
+
+
+def test_a_report_that_cannot_be_written_leaves_the_old_one(
+    content, tmp_path, monkeypatch, without_pictures
+):
+    (tmp_path / "r.html").write_text("old")
+
+    def fail(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(page.os, "replace", fail, raising=False)
+    with pytest.raises(OSError, match="No space left"):
+        write_report(content, tmp_path / "r.html")
+    assert (tmp_path / "r.html").read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_missing_packages_are_named(content, tmp_path, monkeypatch):
+    monkeypatch.setattr(page.importlib.util, "find_spec", lambda name: None)
+    for call in (write_report, write_pictures):
+        with pytest.raises(FunkSVDError, match=r"needs jinja2 and matplotlib: pip install 'funk"):
+            call(content, tmp_path / "x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_gathering_needs_neither(root):
+    code = (
+        "import sys, funksvd.report; "
+        "print([m for m in ('matplotlib', 'jinja2', 'markupsafe') if m in sys.modules])"
+    )
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_labels():
+    labels = Labels(np.array([1, 2, 3]), {1: "One\ttwo", "2": "Two"})
+    assert labels.of([0, 1, 2]) == ["One two", "Two", "item 3"]
+    assert labels.n_titled == 2
+    assert shortened("abcdef", 6) == "abcdef"
+    assert shortened("abc def", 5) == "abc…"
