@@ -19,6 +19,7 @@ from .groups import InOrder
 from .info import info
 from .predict import predict
 from .recommend import recommend
+from .report import report
 from .serve import serve
 from .similar import similar
 from .train import train
@@ -56,6 +57,7 @@ for command in (
     similar,
     serve,
     info,
+    report,
     data,
     export,
     gradcheck,

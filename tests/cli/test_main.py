@@ -23,8 +23,8 @@ FUNKSVD = [sys.executable, "-m", "funksvd"]
 
 
 def test_the_commands():
-    names = "data evaluate export gradcheck info predict recommend serve similar train tune update"
-    assert [*names.split(), "warmup"] == sorted(group.commands)
+    names = "data evaluate export gradcheck info predict recommend report serve similar train tune"
+    assert [*names.split(), "update", "warmup"] == sorted(group.commands)
     assert [name for name in COMMANDS if " " in name] == [
         f"data {name}" for name in ("convert", "describe", "fetch", "sample", "split")
     ]

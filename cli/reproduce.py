@@ -1,0 +1,144 @@
+"""The command that gives the same model again, from what a model file records."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .options import DEFAULT_MODEL, READING_NAMES
+from .train import train
+
+if TYPE_CHECKING:
+    from funksvd import FunkSVD
+    from funksvd.evaluation import Provenance
+
+RENAMED = {"validation_fraction": "valid_fraction", "biases": "no_biases"}
+
+
+def reproducing_command(model: FunkSVD, path: str) -> tuple[str | None, tuple[str, ...]]:
+    """The `funksvd train` that gives the same model, quoted for a shell, and remarks on it.
+
+    Parameters
+    ----------
+    model : FunkSVD
+    path : str
+        The model file's.
+
+    Returns
+    -------
+    command : str or None
+        None if the model does not record where its ratings came from.
+    remarks : tuple of str
+        What the command cannot say.
+    """
+    from funksvd.training import LEARNERS
+
+    chosen = _chosen(model)
+    words, not_options = _hyperparameters(chosen)
+    remarks = []
+    if not_options:
+        remarks.append(f"No option of the command gives {', '.join(not_options)}; Python does.")
+    if _was_interrupted(model):
+        remarks.append(
+            "Training was interrupted (Ctrl-C), and the best epoch until then was kept; the "
+            "command would go on."
+        )
+    if LEARNERS[model.algorithm].uses_unrated:
+        remarks.append(
+            "If training was given pairs without a rating (--interactions), give them again: "
+            "model files do not record them."
+        )
+    if model.provenance is None:
+        arguments = ", ".join(f"{name}={value!r}" for name, value in chosen.items())
+        return None, (
+            "The model does not record which files its ratings came from: it was trained from "
+            f"Python, by FunkSVD({arguments}).fit(ratings).",
+            *remarks,
+        )
+    files = model.provenance.ratings.files
+    if not files:
+        remarks.insert(0, "The ratings did not come from a file: give the same ones to it again.")
+    parts, gone = _parts(model.provenance)
+    remarks += [
+        f"The {part} part did not come from a file: give it with --{part}." for part in gone
+    ]
+    words = ["funksvd", "train", *(files or ["-"]), *words, *parts]
+    if model.seen is None:
+        words.append("--no-seen")
+    if path != DEFAULT_MODEL:
+        words += ["-o", path]
+    return shlex.join(words), tuple(remarks)
+
+
+def _chosen(model: FunkSVD) -> dict[str, Any]:
+    """The hyperparameters that differ from the defaults."""
+    from funksvd.training import Hyperparameters
+
+    usual = asdict(Hyperparameters(algorithm=model.algorithm).resolved())
+    usual["algorithm"] = Hyperparameters().algorithm
+    given = asdict(model.resolved())
+    del given["n_threads"]  # does not change the model
+    return {name: value for name, value in given.items() if value != usual[name]}
+
+
+def _hyperparameters(chosen: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """Options; and the names of those that no option is there for."""
+    options = {option.name: option for option in train.params}
+    words: list[str] = []
+    without = []
+    for name, value in chosen.items():
+        option = options.get(RENAMED.get(name, name))
+        if option is None:
+            without.append(f"{name}={value!r}")
+        else:
+            words += _given(option, value)
+    return words, without
+
+
+def _parts(origin: Provenance) -> tuple[list[str], list[str]]:
+    """Options for how ratings were read and split; names of parts that were in no file."""
+    from funksvd import ReadOptions
+
+    options = {option.name: option for option in train.params}
+    words: list[str] = []
+    for name in READING_NAMES:
+        value = getattr(origin.options, name)
+        if value != getattr(ReadOptions(), name):
+            words += _given(options[name], value)
+    if origin.test is None and origin.test_fraction != options["test_fraction"].default:
+        words += ["--test-fraction", f"{origin.test_fraction:g}"]
+    gone = []
+    for flag, source in (("test", origin.test), ("valid", origin.validation)):
+        if source is not None and len(source.files) == 1:
+            words += [f"--{flag}", source.files[0]]
+        elif source is not None:
+            gone.append(flag)
+    return words, gone
+
+
+def _given(option: click.Parameter, value: Any) -> list[str]:
+    """An option with its value; the other of the two for a switch that is off."""
+    if isinstance(option, click.Option) and option.is_flag:
+        return option.secondary_opts[:1] or option.opts[:1]
+    flag = max(option.opts, key=len)
+    text = str(value)
+    return [f"{flag}={text}"] if text.startswith("-") else [flag, text]
+
+
+def _was_interrupted(model: FunkSVD) -> bool:
+    """Whether training had neither run all epochs nor stopped of itself, as far as one can tell."""
+    from funksvd.training.stopping import EarlyStopping
+
+    chosen = model.resolved()
+    watched = model.history[0].valid_rmse is not None
+    if watched and model.refit and not model.refitted:
+        return True
+    if model.user_factors.shape[1] < chosen.n_factors * chosen.ensemble:
+        return True
+    stopping = EarlyStopping(chosen.patience)
+    for record in model.history:
+        stopping.is_best(record.epoch, record.valid_rmse)
+    return len(model.history) < chosen.n_epochs and not stopping.is_exhausted
