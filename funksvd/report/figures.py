@@ -171,13 +171,13 @@ def draw_comparison(axes: Axes, colors: Colors, test: TestResults) -> None:
     ]
     for at, (_, rmse, color) in enumerate(rows):
         axes.plot(rmse, at, "o", ms=8, color=color)
-        axes.annotate(
-            f"{rmse:.4f}", (rmse, at), (0, 7), textcoords="offset points", ha="center", va="bottom"
-        )
+        end = evaluation.rmse_interval.high if at == 0 else rmse
+        place = {"textcoords": "offset points", "va": "center"}
+        axes.annotate(f"{rmse:.4f}", (max(rmse, end), at), (8, 0), **place)
     axes.plot(evaluation.rmse_interval, [0, 0], color=colors.first, lw=3, solid_capstyle="round")
     axes.set_yticks(range(len(rows)), [name for name, _, _ in rows])
-    axes.set_ylim(len(rows) - 0.5, -0.9)
-    axes.margins(x=0.1)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.margins(x=0.14)
     axes.grid(axis="y", visible=False)
     axes.spines["left"].set_visible(False)
     axes.set_xlabel("RMSE on the test part (less is better)")

@@ -146,12 +146,18 @@ def look_at_test(model: Recommender, training: Ratings, test: Ratings) -> TestRe
         residual_counts=counts,
         residual_mean=float(residuals.mean()),
         within={
-            share * width: float(np.mean(np.abs(residuals) <= share * width))
-            for share in (0.125, 0.25)
+            limit: float(np.mean(np.abs(residuals) <= limit))
+            for limit in (_rounded(width / 8), _rounded(width / 4))
         },
         by_activity=groups(users, training.user_index, training.n_users),
         by_popularity=groups(items, training.item_index, training.n_items),
     )
+
+
+def _rounded(value: float) -> float:
+    """The largest of 1, 2 and 5 times powers of ten that is not above it."""
+    power = 10.0 ** np.floor(np.log10(max(value, TINY)))
+    return float(max(step * power for step in (1, 2, 5) if step * power <= value * 1.001))
 
 
 def _predicted(model: Recommender, test: Ratings) -> np.ndarray:
