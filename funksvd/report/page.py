@@ -81,7 +81,7 @@ def render(content: Content) -> str:
     from markupsafe import Markup
 
     environment = Environment(
-        loader=PackageLoader("funksvd.report"),
+        loader=PackageLoader("funksvd.report", ""),
         autoescape=True,  # titles and ids come from files
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -137,6 +137,8 @@ def test_a_title_is_found_on_the_map(opened, content):
     found = page.locator(".mark.found")
     assert "7" in [mark.get_attribute("data-n") for mark in found.all()]
     assert page.locator(".tip").inner_text().startswith(point.label)
+    page.locator(".map input").fill("(")  # in all titles: the best-known is named
+    assert page.locator(".tip").inner_text().startswith(content.factors.points[0].label)
     page.locator(".map input").fill("")
     assert found.count() == 0
     assert not page.locator(".tip").is_visible()

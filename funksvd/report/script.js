@@ -10,8 +10,10 @@
     const title = element.querySelector("title");
     const [name, ...more] = title.textContent.split("\n");
     title.remove();
-    return { element, name, more: more.join(" "), low: name.toLowerCase() };
+    const number = Number(element.dataset.n);
+    return { element, number, name, more: more.join(" "), low: name.toLowerCase() };
   });
+  marks.sort((one, other) => one.number - other.number); // the best-known first
   const REACH = 26; // pixels
   let near = null;
 
