@@ -10,7 +10,7 @@ import click
 from .console import Output
 from .options import DEFAULT_MODEL, check_writable, output_options, threads_option
 from .reproduce import reproducing_command
-from .tables import items_option, read_known_titles
+from .tables import items_option, titles_of
 
 if TYPE_CHECKING:
     from funksvd import FunkSVD
@@ -58,7 +58,7 @@ def report(model_path: str, **options: Any) -> None:
     with output.busy("Loading"):
         model = FunkSVD.load(model_path)
     model.n_threads = options["threads"]
-    titles = {} if items is None else read_known_titles(output, items, model.item_ids)
+    titles = {} if items is None else titles_of(output, items, model.item_ids)
     with output.busy("Reading"):
         holdout, missing = _find_ratings(model, model_path)
     if missing:

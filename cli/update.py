@@ -63,6 +63,7 @@ def update(model_path: str, ratings: tuple[str, ...], **options: Any) -> None:
     """
     from funksvd import FunkSVD, FunkSVDError, read_ratings, rebuild
     from funksvd import update as update_model
+    from funksvd.storage import is_model_file
     from funksvd.training import Interrupts
 
     from .progress import TrainingProgress
@@ -70,7 +71,7 @@ def update(model_path: str, ratings: tuple[str, ...], **options: Any) -> None:
     output = Output.of(options)
     read_options = take_read_options(options)
     path = options["output"] or model_path
-    check_writable(path, ratings)
+    check_writable(path, ratings, is_model_file, "a model")
     with output.busy("Loading"):
         model = FunkSVD.load(model_path)
     model.n_threads = options["threads"]
