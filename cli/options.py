@@ -58,6 +58,26 @@ READING_NAMES = (
     "on_bad_rows",
 )
 
+
+class BatchSize(click.ParamType):
+    """A number or "full"."""
+
+    name = "N|full"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | str:
+        """Numbers as such."""
+        if value == "full":
+            return value
+        try:
+            return int(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a whole number nor 'full'.", param, ctx)
+
+
+OPTIMIZERS = ("sgd", "momentum", "adagrad", "adagrad-element", "rmsprop", "adam")
+SCHEDULES = ("exponential", "constant", "inverse-time", "plateau", "cyclic", "cyclic-annealed")
 TRAINING = (
     click.option(
         "--algorithm",
@@ -65,15 +85,37 @@ TRAINING = (
         help="svd++: the items that one has rated speak for one too.  [default: sgd]",
     ),
     click.option(
+        "--optimizer",
+        type=click.Choice(OPTIMIZERS),
+        help="How to step by gradients.  [default: sgd]",
+    ),
+    click.option("--batch-size", type=BatchSize(), help="Ratings of a step, or all.  [default: 1]"),
+    click.option(
         "--n-factors", "-k", type=int, help="Length of the factor vectors.  [default: 64]"
     ),
     click.option("--n-epochs", type=int, help="Passes over the ratings, at most.  [default: 100]"),
     click.option("--learning-rate", type=float, help="Step size at first.  [default: 0.03]"),
     click.option(
+        "--bias-learning-rate",
+        type=float,
+        help="That of the biases.  [default: that of the factors]",
+    ),
+    click.option(
         "--learning-rate-decay",
         type=float,
-        help="What it is multiplied by an epoch.  [default: 0.85]",
+        help="What they are multiplied by an epoch.  [default: 0.85]",
     ),
+    click.option(
+        "--schedule",
+        type=click.Choice(SCHEDULES),
+        help="How the step sizes change.  [default: exponential]",
+    ),
+    click.option(
+        "--plateau-epochs",
+        type=int,
+        help="To a tenth after so many without a better error.  [default: 2]",
+    ),
+    click.option("--cycle-epochs", type=int, help="Length of a cycle.  [default: 4]"),
     click.option(
         "--reg", type=float, help="Regularization of the factors.  [default: by the data]"
     ),

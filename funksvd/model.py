@@ -222,6 +222,7 @@ class FunkSVD(Newcomers):
                 self,
                 n_epochs=n_epochs,
                 rate_factor=search.rate_factor if search else 1.0,
+                followed=search.history if search else (),
                 member=len(members),
                 monitor=monitor,
                 interrupts=interrupts,

@@ -47,6 +47,10 @@ def warm_up(n_factors: Sequence[int] = (64,)) -> list[str]:
             for length, algorithm in itertools.product(n_factors, ALGORITHMS):
                 model = FunkSVD(algorithm, length, n_epochs=1, validation_fraction=0.1)
                 model.fit(ratings)
+        for length in n_factors:
+            for batch_size in (64, "full"):
+                batches = FunkSVD(n_factors=length, n_epochs=1, batch_size=batch_size)
+                batches.fit(_random_ratings(40, 30, 400))
         training = ratings.subset(np.arange(1000))
         model.evaluate(ratings.subset(np.arange(1000, 1100)), training=training)
         rated = model.item_ids[:3]

@@ -80,6 +80,60 @@ def svdpp_visit(mean, parameters, pairs, ratings, n_rated, rates, y_rate, y_reg)
             y[j][f] -= rate * (-pulls[u][f] + y_reg * n_rated[u] / n_known[u] * y[j][f])
 
 
+def batch_gradients(parameters, ratings, reg, bias_reg):
+    """The gradient of the loss of some ratings, for the rows that they are of.
+
+    `parameters` are (mean, user_biases, item_biases, user_factors, item_factors). Returns a list
+    for each row, by (name of the array, index); of one number for a bias.
+    """
+    mean, user_biases, item_biases, user_factors, item_factors = parameters
+    gradients = {}
+
+    def add(row, terms):
+        so_far = gradients.setdefault(row, [0.0] * len(terms))
+        gradients[row] = [a + b for a, b in zip(so_far, terms, strict=True)]
+
+    for u, i, r in ratings:
+        p, q = user_factors[u], item_factors[i]
+        e = r - predict(mean, user_biases[u], item_biases[i], p, q)
+        add(("user_biases", u), [-e + bias_reg * user_biases[u]])
+        add(("item_biases", i), [-e + bias_reg * item_biases[i]])
+        add(("user_factors", u), [-e * b + reg * a for a, b in zip(p, q, strict=True)])
+        add(("item_factors", i), [-e * a + reg * b for a, b in zip(p, q, strict=True)])
+    return gradients
+
+
+def optimizer_step(optimizer, theta, gradient, memory, rate):
+    """Move one row by a textbook's formula. Changes the list `theta` and the dict `memory`."""
+    k = len(theta)
+    if optimizer == "sgd":
+        steps = gradient
+    elif optimizer == "momentum":
+        v = memory.get("v", [0.0] * k)
+        steps = memory["v"] = [0.9 * v[f] + gradient[f] for f in range(k)]
+    elif optimizer == "adagrad":
+        memory["a"] = memory.get("a", 0.0) + sum(g * g for g in gradient) / k
+        steps = [g / (math.sqrt(memory["a"]) + 1e-8) for g in gradient]
+    elif optimizer == "adagrad-element":
+        a = memory.get("a", [0.0] * k)
+        a = memory["a"] = [a[f] + gradient[f] ** 2 for f in range(k)]
+        steps = [gradient[f] / (math.sqrt(a[f]) + 1e-8) for f in range(k)]
+    elif optimizer == "rmsprop":
+        a = memory.get("a", [0.0] * k)
+        a = memory["a"] = [0.9 * a[f] + 0.1 * gradient[f] ** 2 for f in range(k)]
+        steps = [gradient[f] / (math.sqrt(a[f]) + 1e-8) for f in range(k)]
+    elif optimizer == "adam":
+        t = memory["t"] = memory.get("t", 0) + 1
+        m, v = memory.get("m", [0.0] * k), memory.get("v", [0.0] * k)
+        m = memory["m"] = [0.9 * m[f] + 0.1 * gradient[f] for f in range(k)]
+        v = memory["v"] = [0.999 * v[f] + 0.001 * gradient[f] ** 2 for f in range(k)]
+        steps = [
+            (m[f] / (1 - 0.9**t)) / (math.sqrt(v[f] / (1 - 0.999**t)) + 1e-8) for f in range(k)
+        ]
+    for f in range(k):
+        theta[f] -= rate * steps[f]
+
+
 def best_items(scores, n, excluded):
     """Indices of the n highest scores that are not excluded; of equals the lower index first."""
     candidates = [i for i in range(len(scores)) if i not in excluded]

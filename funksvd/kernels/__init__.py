@@ -3,11 +3,13 @@
 Nothing is compiled at import. A change in any of these files makes what was compiled out of date.
 """
 
+from funksvd.kernels.batches import Table, add_gradients, run_batches, update_rows
 from funksvd.kernels.biases import add_residuals, sweep
 from funksvd.kernels.blocks import count_blocks, count_rows, fill_blocks, take_turns
 from funksvd.kernels.compiling import cache_folder, telling_of_compilation
 from funksvd.kernels.folding import fold_rows, weigh_ratings
 from funksvd.kernels.grouping import group_by_row, rows_with_repeats
+from funksvd.kernels.optimizers import RULES
 from funksvd.kernels.scoring import (
     GROUP_USERS,
     TILE_ITEMS,
@@ -24,7 +26,10 @@ from funksvd.kernels.vectors import padded_rows
 
 __all__ = [
     "GROUP_USERS",
+    "RULES",
     "TILE_ITEMS",
+    "Table",
+    "add_gradients",
     "add_residuals",
     "add_rows",
     "cache_folder",
@@ -42,11 +47,13 @@ __all__ = [
     "rank_each_item",
     "rank_items",
     "rows_with_repeats",
+    "run_batches",
     "sgd_block",
     "squared_error_of_block",
     "svdpp_block",
     "sweep",
     "take_turns",
     "telling_of_compilation",
+    "update_rows",
     "weigh_ratings",
 ]

@@ -12,6 +12,8 @@ import numpy as np
 
 from funksvd.errors import FunkSVDError
 from funksvd.processors import available_processors
+from funksvd.training.optimizers import FULL_BATCH, OPTIMIZERS
+from funksvd.training.schedules import SCHEDULES
 
 
 class Algorithm(NamedTuple):
@@ -41,11 +43,24 @@ class Algorithm(NamedTuple):
 ALGORITHMS = {
     "sgd": Algorithm(
         "Funk SVD",
-        {"n_factors": 64, "n_epochs": 100, "learning_rate": 0.03, "learning_rate_decay": 0.85},
+        {
+            "optimizer": "sgd",
+            "n_factors": 64,
+            "n_epochs": 100,
+            "learning_rate": 0.03,
+            "learning_rate_decay": 0.85,
+            "patience": 5,
+        },
     ),
     "svd++": Algorithm(
         "SVD++",
-        {"n_factors": 64, "n_epochs": 100, "learning_rate": 0.021, "learning_rate_decay": 0.85},
+        {
+            "n_factors": 64,
+            "n_epochs": 100,
+            "learning_rate": 0.021,
+            "learning_rate_decay": 0.85,
+            "patience": 5,
+        },
     ),
 }
 
@@ -62,17 +77,34 @@ class Hyperparameters:
     Parameters
     ----------
     algorithm : {"sgd", "svd++"}
-        What is learned, and how: Funk's SVD by stochastic gradient descent on single ratings; or
-        SVD++, in which the items that a user has dealt with speak for the user too.
+        What is learned, and how: Funk's SVD by stochastic gradient descent; or SVD++, in which the
+        items that a user has dealt with speak for the user too.
     n_factors : int, optional
         Length k of the factor vectors p_u and q_i.
     n_epochs : int, optional
         Largest number of passes over the training ratings.
+    optimizer : {"sgd", "momentum", "adagrad", "adagrad-element", "rmsprop", "adam"}, optional
+        How rows move by their gradients: along them; with momentum 0.9; or with a step length that
+        goes by earlier gradients of a row ("adagrad") or of each of its numbers. Each has its own
+        default of learning rate, decay and batch size.
+    batch_size : int or "full", optional
+        Ratings whose gradients are added up for one step: at most so many, or all.
     learning_rate : float, optional
-        Step size of the first epoch: that of the biases, and of the factors of a row with 2,000
-        ratings; a row with n has (2000 / n)**(1/4) times as much.
+        Step size of the first epoch. With plain steps and momentum it is that of the factors of a
+        row with 2,000 ratings; a row with n has (2000 / n)**(1/4) times as much.
+    bias_learning_rate : float, optional
+        Step size of the biases; by default the same as `learning_rate`.
     learning_rate_decay : float, optional
-        Factor by which the step size changes from one epoch to the next; 1 keeps it constant.
+        What the step sizes are multiplied by after the first epoch, for the schedules
+        "exponential" (after each) and "inverse-time" (ever less: 1/t).
+    schedule : {"exponential", "constant", "inverse-time", "plateau", "cyclic", "cyclic-annealed"}
+        How the step sizes change: by `learning_rate_decay`; not at all; to a tenth after
+        `plateau_epochs` without a notably lower error; or in cycles, from a tenth up to the whole
+        and down again within `cycle_epochs`, where "cyclic-annealed" halves the height of each.
+    plateau_epochs : int
+        For the schedule "plateau".
+    cycle_epochs : int
+        Length of a cycle, for the schedules "cyclic" and "cyclic-annealed".
     reg : float, optional
         lambda of eq. (3): L2 regularization of the factors. By default it is chosen by the number
         of ratings of users and items, about 0.07 for a hundred thousand ratings and 0.03 for a
@@ -86,7 +118,7 @@ class Hyperparameters:
     validation_fraction : float
         Part of the ratings given to `fit` that is set aside to decide when to stop, unless `fit`
         is given a validation part; 0 trains for all `n_epochs`.
-    patience : int
+    patience : int, optional
         Epochs without a notably lower validation RMSE (by 0.01 %) after which training stops.
     refit : bool
         Whether to train once more, on training and validation ratings together, for the number
@@ -104,14 +136,20 @@ class Hyperparameters:
     algorithm: str = "sgd"
     n_factors: int | None = None
     n_epochs: int | None = None
+    optimizer: str | None = None
+    batch_size: int | str | None = None
     learning_rate: float | None = None
+    bias_learning_rate: float | None = None
     learning_rate_decay: float | None = None
+    schedule: str = "exponential"
+    plateau_epochs: int = 2
+    cycle_epochs: int = 4
     reg: float | None = None
     bias_reg: float = 0.05
     biases: bool = True
     init_std: float = 0.02
     validation_fraction: float = 0.05
-    patience: int = 5
+    patience: int | None = None
     refit: bool = True
     ensemble: int = 1
     seed: int = 0
@@ -142,9 +180,12 @@ class Hyperparameters:
     def check(self) -> None:
         """Raise `FunkSVDError`, naming the first hyperparameter that is out of its range."""
         _check_choice("algorithm", self.algorithm, ALGORITHMS)
+        _check_choice("schedule", self.schedule, SCHEDULES)
         limits = {
             "n_factors": 1,
             "n_epochs": 1,
+            "plateau_epochs": 1,
+            "cycle_epochs": 1,
             "patience": 1,
             "ensemble": 1,
             "seed": 0,
@@ -154,9 +195,9 @@ class Hyperparameters:
             value = getattr(self, name)
             if value is None and name in MAY_BE_NONE:
                 continue
-            if not isinstance(value, numbers.Integral) or value < low:
+            if not _is_whole(value) or value < low:
                 raise FunkSVDError(f"{name} must be a whole number of at least {low}, not {value}")
-        for name in ("learning_rate", "learning_rate_decay"):
+        for name in ("learning_rate", "bias_learning_rate", "learning_rate_decay"):
             value = getattr(self, name)
             if value is None:
                 continue
@@ -176,14 +217,54 @@ class Hyperparameters:
             raise FunkSVDError(
                 f"validation_fraction must be at least 0 and less than 1, not {fraction!r}"
             )
+        self._check_optimizer()
+        self._check_schedule()
+
+    def _check_optimizer(self) -> None:
+        """Raise `FunkSVDError` if optimizer or batch size are unknown, or of no use."""
+        if self.optimizer is not None:
+            _check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        size = self.batch_size
+        if not (size is None or size == "full" or (_is_whole(size) and size >= 1)):
+            raise FunkSVDError(
+                f"batch_size must be a whole number of at least 1, or 'full', not {size!r}"
+            )
+        for name in ("optimizer", "batch_size"):
+            if getattr(self, name) is not None and self.algorithm != "sgd":
+                raise FunkSVDError(
+                    f"{name} is for algorithm 'sgd' only, not for {self.algorithm!r}"
+                )
+
+    def _check_schedule(self) -> None:
+        """Raise `FunkSVDError` where the schedule and other hyperparameters do not go together."""
+        if self.schedule == "inverse-time" and (self.learning_rate_decay or 0) > 1:
+            raise FunkSVDError(
+                "with schedule 'inverse-time', learning_rate_decay must be at most 1, not "
+                f"{self.learning_rate_decay!r}"
+            )
+        patience = self.resolved().patience
+        if self.schedule == "plateau" and self.plateau_epochs >= patience:
+            raise FunkSVDError(
+                f"plateau_epochs ({self.plateau_epochs}) must be less than patience "
+                f"({patience}), or training stops before the learning rate falls"
+            )
+        if self.schedule.startswith("cyclic") and self.cycle_epochs > patience:
+            raise FunkSVDError(
+                f"patience ({patience}) must be at least cycle_epochs ({self.cycle_epochs}): "
+                "the error rises within a cycle, and training would stop there"
+            )
 
     def resolved(self) -> Hyperparameters:
         """The same, with the algorithm's own defaults in the place of what was not given."""
-        defaults = ALGORITHMS[self.algorithm].defaults
+        defaults = dict(ALGORITHMS[self.algorithm].defaults)
+        if optimizer := self.optimizer or defaults.get("optimizer"):
+            defaults |= OPTIMIZERS[optimizer].defaults
+            if self.batch_size == "full":
+                defaults |= FULL_BATCH | OPTIMIZERS[optimizer].full_batch
         chosen = {field.name: getattr(self, field.name) for field in fields(Hyperparameters)}
-        return Hyperparameters(
-            **{n: defaults.get(n) if value is None else value for n, value in chosen.items()}
-        )
+        for name, value in chosen.items():
+            chosen[name] = defaults.get(name) if value is None else value
+        return Hyperparameters(**chosen)
 
     def thread_count(self) -> int:
         """Number of threads to use."""
@@ -196,6 +277,10 @@ MAY_BE_NONE = {field.name for field in fields(Hyperparameters) if field.default 
 def _check_choice(name: str, value: object, choices: Collection[str]) -> None:
     if value not in choices:
         raise FunkSVDError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, numbers.Integral)
 
 
 def _is_finite(value: object) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -131,8 +131,13 @@ class Learner(ABC):
 
 def sum_in_order(tasks: Iterable[Future]) -> float:
     """Sum of the tasks' results; none of them still runs when this returns or raises."""
+    return sum(in_order(tasks))
+
+
+def in_order(tasks: Iterable[Future]) -> list[Any]:
+    """The tasks' results; none of them still runs when this returns or raises."""
     tasks = list(tasks)
     try:
-        return sum(task.result() for task in tasks)
+        return [task.result() for task in tasks]
     finally:
         wait(tasks)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from funksvd.training.batches import BatchLearner
+from funksvd.training.hyperparameters import Hyperparameters
 from funksvd.training.learner import Learner
 from funksvd.training.sgd import SGDLearner
 from funksvd.training.svdpp import SVDPPLearner
@@ -10,3 +12,10 @@ LEARNERS: dict[str, type[Learner]] = {
     "sgd": SGDLearner,
     "svd++": SVDPPLearner,
 }
+
+
+def choose_learner(hyperparameters: Hyperparameters) -> type[Learner]:
+    """The one for these hyperparameters; they are resolved."""
+    chosen = LEARNERS[hyperparameters.algorithm]
+    one_by_one = (hyperparameters.optimizer, hyperparameters.batch_size) == ("sgd", 1)
+    return BatchLearner if chosen is SGDLearner and not one_by_one else chosen

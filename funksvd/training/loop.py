@@ -1,9 +1,11 @@
-"""The epoch loop: decay, early stopping, divergence, interruption."""
+"""The epoch loop: schedule, early stopping, divergence, interruption."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -14,9 +16,10 @@ from funksvd.streams import Stream, generator
 from funksvd.training.hyperparameters import Hyperparameters
 from funksvd.training.interrupts import Interrupts
 from funksvd.training.learner import Start
-from funksvd.training.learners import LEARNERS
+from funksvd.training.learners import choose_learner
 from funksvd.training.monitor import EpochRecord, Monitor
 from funksvd.training.plan import BlockPlan
+from funksvd.training.schedules import SCHEDULES, Schedule
 from funksvd.training.stopping import EarlyStopping
 
 MAX_RESTARTS = 12
@@ -62,6 +65,7 @@ def train(
     *,
     n_epochs: int | None = None,
     rate_factor: float = 1.0,
+    followed: Sequence[EpochRecord] = (),
     member: int = 0,
     start: Start | None = None,
     monitor: Monitor | None = None,
@@ -81,6 +85,9 @@ def train(
         Instead of `hyperparameters.n_epochs`.
     rate_factor : float
         Multiplies the learning rates (what a run on the same kind of data found necessary).
+    followed : sequence of EpochRecord
+        Of a search: a schedule that goes by errors goes by these, so that the learning rates are
+        those that the search has used.
     member : int
         Of an ensemble: each has random numbers of its own.
     start : Start, optional
@@ -107,12 +114,13 @@ def train(
         monitor.ratings_done(n_ratings)
         interrupts.check()
 
+    schedule = SCHEDULES[hyperparameters.schedule](hyperparameters)
     best_epoch = 0
     history: list[EpochRecord] = []
     stopping = EarlyStopping(hyperparameters.patience)
     n_restarts, interrupted = 0, False
     with ThreadPoolExecutor(hyperparameters.thread_count()) as pool:
-        learner = LEARNERS[hyperparameters.algorithm](plan, hyperparameters, random, pool)
+        learner = choose_learner(hyperparameters)(plan, hyperparameters, random, pool)
         if start is not None:
             learner.start_from(start)
         kept = [[array.copy() for array in learner.state()] for _ in range(2)]
@@ -120,10 +128,16 @@ def train(
         try:
             while len(history) < n_epochs and not stopping.is_exhausted:
                 epoch = len(history) + 1
-                decay = hyperparameters.learning_rate_decay ** (epoch - 1)
-                learning_rate = hyperparameters.learning_rate * rate_factor * decay
+                rates = partial(
+                    _learning_rate,
+                    schedule,
+                    hyperparameters.learning_rate * rate_factor,
+                    epoch,
+                    [_rmse(record) for record in (followed or history)[: epoch - 1]],
+                )
+                learning_rate = rates(0.5)
                 started = time.perf_counter()
-                train_rmse = learner.run_epoch(lambda done, rate=learning_rate: rate, ratings_done)
+                train_rmse = learner.run_epoch(rates, ratings_done)
                 if not train_rmse < DIVERGED * learner.scale.magnitude:  # NaN, infinity included
                     if n_restarts == MAX_RESTARTS:
                         raise DivergenceError(learner.divergence_message(learning_rate))
@@ -159,6 +173,17 @@ def train(
         learner.scale.spread,
         implicit_factors,
     )
+
+
+def _learning_rate(
+    schedule: Schedule, peak: float, epoch: int, rmses: Sequence[float], done: float
+) -> float:
+    """When a part of the epoch is done, from 0 to 1."""
+    return peak * schedule.factor(epoch - 1 + done, rmses)
+
+
+def _rmse(record: EpochRecord) -> float:
+    return record.train_rmse if record.valid_rmse is None else record.valid_rmse
 
 
 def _overwrite(target: list[np.ndarray], source: list[np.ndarray]) -> None:

@@ -13,9 +13,10 @@ class EpochRecord(NamedTuple):
     epoch : int
         Counted from 1.
     learning_rate : float
+        In the middle of the epoch.
     train_rmse : float
-        Root mean squared error over the training ratings, each taken just before its own step;
-        in rating units.
+        Root mean squared error over the training ratings, in rating units: each taken just before
+        its own step, or with batches all of them at the end of the epoch.
     valid_rmse : float or None
         Over the validation part, at the end of the epoch.
     seconds : float

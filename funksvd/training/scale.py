@@ -52,6 +52,13 @@ class Scale(NamedTuple):
         high = max(float(part.max()) for part in parts)
         return cls(mean, center, spread, magnitude, low, high)
 
+    def normalized(self) -> Scale:
+        """Of the same ratings, less `center`, as multiples of their standard deviation."""
+        mean, low, high = (
+            (number - self.center) / self.spread for number in (self.mean, self.low, self.high)
+        )
+        return Scale(mean, 0.0, 1.0, self.magnitude / self.spread, low, high)
+
 
 class Rates(NamedTuple):
     """Learning rates and regularization in the units of the ratings, as `sgd_block` takes them.
@@ -122,6 +129,8 @@ def scaled_rates(
     lambda multiplied by c (put c r, c b, sqrt(c) p and sqrt(c) q into eqs. 4 to 8); the biases'
     stay as they are.
 
+    The biases' learning rate keeps its ratio to the factors'.
+
     Without biases the factors carry the mean as well, and rows as long as that bear smaller steps
     only: c is then at least a tenth of the ratings' magnitude.
 
@@ -129,10 +138,14 @@ def scaled_rates(
     """
     rate = factor_rate(learning_rate, scale)
     users, items = ((rate * shares).astype(np.float32) for shares in row_shares)
+    if (bias_rate := hyperparameters.bias_learning_rate) is None:
+        bias_rate = learning_rate
+    else:
+        bias_rate *= learning_rate / hyperparameters.learning_rate
     return Rates(
         users,
         items,
-        np.float32(learning_rate if hyperparameters.biases else 0.0),
+        np.float32(bias_rate if hyperparameters.biases else 0.0),
         np.float32(reg * scale.spread),
         np.float32(hyperparameters.bias_reg),
     )

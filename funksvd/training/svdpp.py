@@ -45,7 +45,7 @@ from funksvd.training.sgd import SGDLearner
 FULL_RATE_VISITORS = 8
 """A y_j that so many users of a batch pull at moves half as far for each of them."""
 BIAS_RATE_SHARE = 0.57
-"""The biases' learning rate is so many times that of the factors."""
+"""The biases' learning rate is so many times that of the factors, unless it is given."""
 REG_SHARE, IMPLICIT_REG = 0.8, 5.0
 """A lambda chosen by the data is so many times the plain model's; lambda_y so many times lambda."""
 
@@ -174,6 +174,8 @@ class SVDPPLearner(SGDLearner):
 
     def _rates(self, learning_rate: float) -> Rates:
         rates = super()._rates(learning_rate)
+        if self.hyperparameters.bias_learning_rate is not None:
+            return rates
         return rates._replace(biases=rates.biases * np.float32(BIAS_RATE_SHARE))
 
     def validation_rmse(self) -> float | None:

@@ -77,6 +77,8 @@ def test_the_defaults_in_the_help_are_the_real_ones():
     assert stated >= {"n_factors", "n_epochs", "learning_rate", "reg", "bias_reg", "seed"}
     for name in stated:
         default = "by the data" if defaults[name] is None else defaults[name]
+        if name == "bias_learning_rate":
+            default = "that of the factors"
         assert f"[default: {default}]" in options[name].help, name
     assert options["refit"].default == defaults["refit"]
     assert options["valid_fraction"].default == defaults["validation_fraction"]

@@ -195,9 +195,10 @@ def test_without_a_validation_part_all_epochs_are_run(cli, folder, quick):
 
 def test_options_reach_the_model(cli, folder):
     options = {
-        "n_factors": 3, "n_epochs": 2, "learning_rate": 0.02, "learning_rate_decay": 0.9,
+        "n_factors": 3, "n_epochs": 4, "learning_rate": 0.02, "learning_rate_decay": 0.9,
         "reg": 0.2, "bias_reg": 0.3, "init_std": 0.04, "patience": 7, "ensemble": 2, "seed": 5,
-        "algorithm": "sgd",
+        "algorithm": "sgd", "bias_learning_rate": 0.03, "schedule": "cyclic", "cycle_epochs": 2,
+        "plateau_epochs": 3, "optimizer": "adam", "batch_size": 64,
     }  # fmt: skip
     flags = [
         part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", value)
@@ -205,7 +206,8 @@ def test_options_reach_the_model(cli, folder):
     extra = ("--no-biases", "--no-refit", "--valid-fraction", 0.2)
     assert cli("train", "ratings.csv", "-q", *flags, *extra).code == 0
     model = FunkSVD.load("model.funksvd")
-    expected = {**options, "biases": False, "refit": False, "validation_fraction": 0.2}
+    switched = {"biases": False, "refit": False}
+    expected = {**options, **switched, "validation_fraction": 0.2}
     assert model.get_params() == {**expected, "n_threads": None}
     assert model.global_mean == 0
 

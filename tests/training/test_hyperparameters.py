@@ -4,6 +4,7 @@ import pytest
 
 from funksvd import FunkSVDError
 from funksvd.training import ALGORITHMS, Hyperparameters, available_processors
+from funksvd.training.optimizers import FULL_BATCH, OPTIMIZERS
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,18 @@ from funksvd.training import ALGORITHMS, Hyperparameters, available_processors
         ("bias_reg", float("inf"), "bias_reg must be a number of at least 0, not inf"),
         ("init_std", "big", "init_std must be a number of at least 0, not 'big'"),
         ("validation_fraction", 1, "validation_fraction must be at least 0 and less than 1, not 1"),
+        (
+            "optimizer",
+            "sdg",
+            "optimizer must be one of sgd, momentum, adagrad, adagrad-element, "
+            "rmsprop, adam, not 'sdg'",
+        ),
+        ("batch_size", 0, "batch_size must be a whole number of at least 1, or 'full', not 0"),
+        (
+            "batch_size",
+            "all",
+            "batch_size must be a whole number of at least 1, or 'full', not 'all'",
+        ),
         ("n_threads", 0, "n_threads must be a whole number of at least 1, not 0"),
     ],
 )
@@ -44,6 +57,36 @@ def test_what_is_not_given_is_the_algorithms_own():
     resolved = Hyperparameters(n_epochs=7).resolved()
     assert (resolved.n_factors, resolved.n_epochs) == (defaults["n_factors"], 7)
     assert (resolved.reg, resolved.n_threads) == (None, None)  # chosen by the data, the machine
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_optimizer_has_defaults_of_its_own(name):
+    resolved = Hyperparameters(optimizer=name).resolved()
+    own = ALGORITHMS["sgd"].defaults | OPTIMIZERS[name].defaults
+    assert {key: getattr(resolved, key) for key in own} == own | {"optimizer": name}
+    given = Hyperparameters(optimizer=name, learning_rate=0.5, batch_size=7).resolved()
+    assert (given.learning_rate, given.batch_size) == (0.5, 7)
+
+
+def test_a_full_batch_has_defaults_of_its_own():
+    resolved = Hyperparameters(batch_size="full").resolved()
+    assert {key: getattr(resolved, key) for key in FULL_BATCH} == FULL_BATCH
+    adam = Hyperparameters(optimizer="adam", batch_size="full").resolved()
+    assert (adam.learning_rate, adam.n_epochs) == (0.03, 1000)
+    assert Hyperparameters(batch_size="full", n_epochs=9).resolved().n_epochs == 9
+
+
+def test_what_is_resolved_stays_so():
+    for chosen in ({}, {"optimizer": "adam", "batch_size": "full"}, {"learning_rate": 0.1}):
+        resolved = Hyperparameters(**chosen).resolved()
+        assert resolved.resolved().__dict__ == resolved.__dict__
+
+
+@pytest.mark.parametrize("chosen", [{"optimizer": "adam"}, {"batch_size": 8}])
+def test_optimizers_are_for_plain_models(chosen):
+    with pytest.raises(FunkSVDError, match=r"is for algorithm 'sgd' only, not for 'svd\+\+'"):
+        Hyperparameters(algorithm="svd++", **chosen).check()
+    Hyperparameters(algorithm="svd++").resolved().check()
 
 
 def test_an_unknown_algorithm():
