@@ -128,6 +128,11 @@ TRAINING = (
     click.option(
         "--ensemble", type=int, help="Models whose mean is the model; slower, better.  [default: 1]"
     ),
+    click.option(
+        "--ensemble-snapshots",
+        is_flag=True,
+        help="These are the ends of one run's cycles: much faster.",
+    ),
     click.option("--seed", type=int, help="Same seed, same model, bit for bit.  [default: 0]"),
     click.option(
         "--valid-fraction",

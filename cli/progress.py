@@ -103,6 +103,11 @@ class TrainingProgress(Monitor):
             f"{record.learning_rate:13.5f}   {record.seconds:7.2f}{star}"
         )
 
+    def snapshot_taken(self, snapshot: int, n_snapshots: int) -> None:
+        """Say which one it is."""
+        if self.purpose != "refit":
+            self._print(f"Snapshot {snapshot} of {n_snapshots}")
+
     def restarted(self, epoch: int, learning_rate: float) -> None:
         """Say that an epoch diverged; its part of the bar is taken back."""
         text = (

@@ -12,7 +12,6 @@ from funksvd import storage
 from funksvd.errors import FunkSVDError
 from funksvd.evaluation import Errors, Holdout, Provenance, check_disjoint, is_in
 from funksvd.newcomers import Newcomers
-from funksvd.objective import Parameters, side_by_side
 from funksvd.ratings import Ratings, as_interactions, as_ratings, find, random_part
 from funksvd.scoring import UserItems
 from funksvd.streams import Stream
@@ -26,7 +25,7 @@ from funksvd.training import (
     Triples,
     check_learnable,
     plan_blocks,
-    train,
+    train_ensemble,
 )
 
 
@@ -144,7 +143,7 @@ class FunkSVD(Newcomers):
         check_learnable(ratings.values, ratings.source)
         with Interrupts() as interrupts:
             plan = self._plan(ratings, None, interactions, monitor)
-            result = self._train(plan, "fit", monitor, interrupts)
+            result = train_ensemble(plan, self, "fit", monitor=monitor, interrupts=interrupts)
             interrupts.requested |= result.interrupted
             self._install(result, ratings)
 
@@ -159,7 +158,7 @@ class FunkSVD(Newcomers):
         check_learnable(ratings.values[~held_back], ratings.source)
         with Interrupts() as interrupts:
             plan = self._plan(ratings, held_back, interactions, monitor)
-            search = self._train(plan, "search", monitor, interrupts)
+            search = train_ensemble(plan, self, "search", monitor=monitor, interrupts=interrupts)
             interrupts.requested |= search.interrupted
             if not self.refit or interrupts.requested:
                 self._install_search(search, ratings, held_back)
@@ -167,7 +166,7 @@ class FunkSVD(Newcomers):
             return
         try:
             plan = plan.with_all_learned(self.thread_count())
-            refit = self._train(plan, "refit", monitor, None, search)
+            refit = train_ensemble(plan, self, "refit", search=search, monitor=monitor)
             if refit.interrupted:  # half a refit is worse than the whole search
                 raise KeyboardInterrupt
         except BaseException:
@@ -197,46 +196,6 @@ class FunkSVD(Newcomers):
         users, items = unrated.index_for(ratings.user_ids, ratings.item_ids)
         known = (users >= 0) & (items >= 0)
         return plan.with_unrated(users[known], items[known])
-
-    def _train(
-        self,
-        plan: BlockPlan,
-        purpose: str,
-        monitor: Monitor,
-        interrupts: Interrupts | None = None,
-        search: TrainingResult | None = None,
-    ) -> TrainingResult:
-        """Learn; as many epochs, and as fast, as a search has found best.
-
-        A search before a refit needs one member of an ensemble only.
-        """
-        n_epochs = search.best_epoch if search else self.resolved().n_epochs
-        n_members = 1 if purpose == "search" and self.refit else self.ensemble
-        members: list[TrainingResult] = []
-        while len(members) < n_members and not (members and members[-1].interrupted):
-            if n_members > 1:
-                monitor.member_started(len(members) + 1, n_members)
-            monitor.fit_started(purpose, plan.n_learned, plan.n_held_back, n_epochs)
-            result = train(
-                plan,
-                self,
-                n_epochs=n_epochs,
-                rate_factor=search.rate_factor if search else 1.0,
-                followed=search.history if search else (),
-                member=len(members),
-                monitor=monitor,
-                interrupts=interrupts,
-            )
-            members.append(result)
-        interrupted = members[-1].interrupted
-        if interrupted and len(members) > 1:  # half a member would spoil the others
-            members.pop()
-        implicit = [m.implicit_factors for m in members if m.implicit_factors is not None]
-        return members[0]._replace(
-            parameters=Parameters.mean([member.parameters for member in members]),
-            interrupted=interrupted,
-            implicit_factors=side_by_side(implicit) if implicit else None,
-        )
 
     def _install_search(
         self, search: TrainingResult, ratings: Ratings, held_back: np.ndarray

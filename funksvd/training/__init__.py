@@ -1,5 +1,6 @@
 """Learning: the block plan, the epoch loop, what can be chosen and what is reported."""
 
+from funksvd.training.ensemble import train_ensemble
 from funksvd.training.hyperparameters import ALGORITHMS, Hyperparameters, available_processors
 from funksvd.training.interrupts import Interrupts
 from funksvd.training.learner import Start
@@ -26,4 +27,5 @@ __all__ = [
     "check_learnable",
     "plan_blocks",
     "train",
+    "train_ensemble",
 ]

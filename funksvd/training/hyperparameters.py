@@ -126,6 +126,10 @@ class Hyperparameters:
     ensemble : int
         Number of models, from as many seeds, whose mean is the model: one with `ensemble` times
         `n_factors` factors.
+    ensemble_snapshots : bool
+        Whether the models of the ensemble are instead those that one run has come to at the end of
+        each of so many cycles of a cyclic schedule. It then runs for `ensemble` times
+        `cycle_epochs` epochs, and nothing stops it earlier.
     seed : int
         Of every random choice. The same ratings, hyperparameters and seed give the same bits.
     n_threads : int, optional
@@ -152,6 +156,7 @@ class Hyperparameters:
     patience: int | None = None
     refit: bool = True
     ensemble: int = 1
+    ensemble_snapshots: bool = False
     seed: int = 0
     n_threads: int | None = None
 
@@ -209,7 +214,7 @@ class Hyperparameters:
                 continue
             if not (_is_finite(value) and value >= 0):
                 raise FunkSVDError(f"{name} must be a number of at least 0, not {value!r}")
-        for name in ("biases", "refit"):
+        for name in ("biases", "refit", "ensemble_snapshots"):
             if not isinstance(getattr(self, name), (bool, np.bool_)):
                 raise FunkSVDError(f"{name} must be True or False, not {getattr(self, name)!r}")
         fraction = self.validation_fraction
@@ -248,7 +253,20 @@ class Hyperparameters:
                 f"plateau_epochs ({self.plateau_epochs}) must be less than patience "
                 f"({patience}), or training stops before the learning rate falls"
             )
-        if self.schedule.startswith("cyclic") and self.cycle_epochs > patience:
+        is_cyclic = self.schedule.startswith("cyclic")
+        if self.ensemble_snapshots:
+            if not is_cyclic:
+                raise FunkSVDError(
+                    "ensemble_snapshots are taken at the ends of cycles: choose schedule 'cyclic' "
+                    f"or 'cyclic-annealed', not {self.schedule!r}"
+                )
+            n_epochs = self.ensemble * self.cycle_epochs
+            if self.n_epochs not in (None, n_epochs):
+                raise FunkSVDError(
+                    f"with ensemble_snapshots, n_epochs is ensemble x cycle_epochs = {n_epochs}, "
+                    f"not {self.n_epochs}; leave it out"
+                )
+        elif is_cyclic and self.cycle_epochs > patience:
             raise FunkSVDError(
                 f"patience ({patience}) must be at least cycle_epochs ({self.cycle_epochs}): "
                 "the error rises within a cycle, and training would stop there"
@@ -264,6 +282,8 @@ class Hyperparameters:
         chosen = {field.name: getattr(self, field.name) for field in fields(Hyperparameters)}
         for name, value in chosen.items():
             chosen[name] = defaults.get(name) if value is None else value
+        if self.ensemble_snapshots:
+            chosen["n_epochs"] = self.ensemble * self.cycle_epochs
         return Hyperparameters(**chosen)
 
     def thread_count(self) -> int:

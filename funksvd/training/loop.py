@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from funksvd.errors import DivergenceError
-from funksvd.objective import Parameters
+from funksvd.objective import Parameters, side_by_side
 from funksvd.streams import Stream, generator
 from funksvd.training.hyperparameters import Hyperparameters
 from funksvd.training.interrupts import Interrupts
@@ -33,10 +33,11 @@ class TrainingResult(NamedTuple):
     Parameters
     ----------
     parameters : Parameters
-        Those of the best epoch; float32.
+        Those of the best epoch, or the mean of the snapshots; float32.
     history : list of EpochRecord
         All epochs, up to the last one that was completed.
     best_epoch : int
+        That of the last snapshot, where there are any.
     reg : float
         Regularization of the factors that was used.
     rate_factor : float
@@ -115,6 +116,8 @@ def train(
         interrupts.check()
 
     schedule = SCHEDULES[hyperparameters.schedule](hyperparameters)
+    every = hyperparameters.cycle_epochs if hyperparameters.ensemble_snapshots else 0
+    snapshots: list[tuple[Parameters, np.ndarray | None]] = []
     best_epoch = 0
     history: list[EpochRecord] = []
     stopping = EarlyStopping(hyperparameters.patience)
@@ -151,18 +154,24 @@ def train(
                 _overwrite(last_good, learner.state())
                 seconds = time.perf_counter() - started
                 history.append(EpochRecord(epoch, learning_rate, train_rmse, valid_rmse, seconds))
-                is_best = stopping.is_best(epoch, valid_rmse)
+                is_best = stopping.is_best(epoch, None if every else valid_rmse)
                 if is_best:
                     best, best_epoch = last_good, epoch
                     interrupts.armed = True
-                monitor.epoch_done(history[-1], is_best)
+                monitor.epoch_done(history[-1], is_best and not every)
+                if every and epoch % every == 0:
+                    snapshots.append((learner.parameters(), learner.implicit_factors()))
+                    monitor.snapshot_taken(len(snapshots), n_epochs // every)
         except KeyboardInterrupt:
             if best_epoch == 0:
                 raise
             interrupted = True
         monitor.fit_done(best_epoch)
         _overwrite(learner.state(), best)
-        parameters, implicit_factors = learner.parameters(), learner.implicit_factors()
+        latest = (learner.parameters(), learner.implicit_factors())
+    if snapshots:
+        best_epoch = every * len(snapshots)
+    parameters, implicit_factors = fold_together(snapshots or [latest])
     return TrainingResult(
         parameters,
         history,
@@ -173,6 +182,15 @@ def train(
         learner.scale.spread,
         implicit_factors,
     )
+
+
+def fold_together(
+    members: Sequence[tuple[Parameters, np.ndarray | None]],
+) -> tuple[Parameters, np.ndarray | None]:
+    """Parameters, and the y_j of SVD++, of one model that predicts the mean of several."""
+    parameters, implicit_factors = zip(*members, strict=True)
+    without = any(factors is None for factors in implicit_factors)
+    return Parameters.mean(parameters), None if without else side_by_side(implicit_factors)
 
 
 def _learning_rate(

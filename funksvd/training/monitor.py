@@ -53,6 +53,9 @@ class Monitor:
     def epoch_done(self, record: EpochRecord, is_best: bool) -> None:
         """An epoch ended; `is_best` where its parameters are the best so far."""
 
+    def snapshot_taken(self, snapshot: int, n_snapshots: int) -> None:
+        """A cycle ended whose parameters become a part of the model; counted from 1."""
+
     def restarted(self, epoch: int, learning_rate: float) -> None:
         """The epoch diverged and starts again from its beginning, with this learning rate."""
 

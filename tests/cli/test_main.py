@@ -73,7 +73,7 @@ def test_help_lists_whole_sentences(cli):
 def test_the_defaults_in_the_help_are_the_real_ones():
     defaults = asdict(Hyperparameters().resolved())
     options = {parameter.name: parameter for parameter in train.params}
-    stated = defaults.keys() & options.keys() - {"refit"}
+    stated = defaults.keys() & options.keys() - {"refit", "ensemble_snapshots"}
     assert stated >= {"n_factors", "n_epochs", "learning_rate", "reg", "bias_reg", "seed"}
     for name in stated:
         default = "by the data" if defaults[name] is None else defaults[name]

@@ -203,10 +203,10 @@ def test_options_reach_the_model(cli, folder):
     flags = [
         part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", value)
     ]
-    extra = ("--no-biases", "--no-refit", "--valid-fraction", 0.2)
+    extra = ("--no-biases", "--no-refit", "--valid-fraction", 0.2, "--ensemble-snapshots")
     assert cli("train", "ratings.csv", "-q", *flags, *extra).code == 0
     model = FunkSVD.load("model.funksvd")
-    switched = {"biases": False, "refit": False}
+    switched = {"biases": False, "refit": False, "ensemble_snapshots": True}
     expected = {**options, **switched, "validation_fraction": 0.2}
     assert model.get_params() == {**expected, "n_threads": None}
     assert model.global_mean == 0

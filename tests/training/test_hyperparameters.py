@@ -34,6 +34,7 @@ from funksvd.training.optimizers import FULL_BATCH, OPTIMIZERS
             "all",
             "batch_size must be a whole number of at least 1, or 'full', not 'all'",
         ),
+        ("ensemble_snapshots", 1, "ensemble_snapshots must be True or False, not 1"),
         ("n_threads", 0, "n_threads must be a whole number of at least 1, not 0"),
     ],
 )

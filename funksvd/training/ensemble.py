@@ -1,0 +1,74 @@
+"""The mean of several models as one model."""
+
+from __future__ import annotations
+
+from funksvd.training.hyperparameters import Hyperparameters
+from funksvd.training.interrupts import Interrupts
+from funksvd.training.loop import TrainingResult, fold_together, train
+from funksvd.training.monitor import Monitor
+from funksvd.training.plan import BlockPlan
+
+
+def train_ensemble(
+    plan: BlockPlan,
+    hyperparameters: Hyperparameters,
+    purpose: str,
+    *,
+    search: TrainingResult | None = None,
+    monitor: Monitor,
+    interrupts: Interrupts | None = None,
+) -> TrainingResult:
+    """Train as many models as the hyperparameters say, from different seeds; usually one.
+
+    Predictions of the result are the means of theirs. Snapshots of a single run are a matter of
+    that run: `train`.
+
+    Parameters
+    ----------
+    plan : BlockPlan
+    hyperparameters : Hyperparameters
+    purpose : {"search", "refit", "fit"}
+        A search before a refit needs one member only.
+    search : TrainingResult, optional
+        What a search has found: each member takes as many epochs, and the same learning rates.
+    monitor : Monitor
+    interrupts : Interrupts, optional
+
+    Returns
+    -------
+    TrainingResult
+        That of the first member, but for the parameters.
+
+    Raises
+    ------
+    DivergenceError, KeyboardInterrupt
+        As `train` does.
+    """
+    n_epochs = search.best_epoch if search else hyperparameters.resolved().n_epochs
+    one = hyperparameters.ensemble_snapshots or (purpose == "search" and hyperparameters.refit)
+    n_members = 1 if one else hyperparameters.ensemble
+    members: list[TrainingResult] = []
+    while len(members) < n_members and not (members and members[-1].interrupted):
+        if n_members > 1:
+            monitor.member_started(len(members) + 1, n_members)
+        monitor.fit_started(purpose, plan.n_learned, plan.n_held_back, n_epochs)
+        result = train(
+            plan,
+            hyperparameters,
+            n_epochs=n_epochs,
+            rate_factor=search.rate_factor if search else 1.0,
+            followed=search.history if search else (),
+            member=len(members),
+            monitor=monitor,
+            interrupts=interrupts,
+        )
+        members.append(result)
+    interrupted = members[-1].interrupted
+    if interrupted and len(members) > 1:  # half a member would spoil the others
+        members.pop()
+    parameters, implicit_factors = fold_together(
+        [(member.parameters, member.implicit_factors) for member in members]
+    )
+    return members[0]._replace(
+        parameters=parameters, implicit_factors=implicit_factors, interrupted=interrupted
+    )
