@@ -156,7 +156,11 @@ class _Objective:
     def __init__(
         self, model: FunkSVD, given: _Parts, n_repeats: int, interrupts: Interrupts
     ) -> None:
-        self.params = model.get_params() | {"ensemble": 1, "refit": False}
+        self.params = model.get_params() | {
+            "ensemble": 1,
+            "ensemble_snapshots": False,
+            "refit": False,
+        }
         self.given = given
         self.parts, self.parts_of_check = range(n_repeats), range(n_repeats, 2 * n_repeats)
         self.interrupts = interrupts

@@ -28,6 +28,9 @@ def tunable(hyperparameters: Hyperparameters, fixed: Collection[str]) -> list[st
         Names of those that stay as they are.
     """
     unused = {"bias_reg"} if not hyperparameters.biases else set()
+    falls = hyperparameters.schedule in ("exponential", "inverse-time")
+    if not falls or hyperparameters.learning_rate_decay == 1:
+        unused.add("learning_rate_decay")
     return [
         name
         for name in ALGORITHMS[hyperparameters.algorithm].tunable
