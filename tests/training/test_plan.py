@@ -34,7 +34,8 @@ def assert_same(plan, ref):
     for comp_array, ref_array in zip(plan[:4], ref[:4], strict=True):
         assert comp_array.dtype == ref_array.dtype
         np.testing.assert_array_equal(comp_array, ref_array)
-    for comp_rows, ref_rows in zip(plan[4:], ref[4:], strict=True):
+    assert plan.unrated is ref.unrated is None
+    for comp_rows, ref_rows in zip(plan[4:6], ref[4:6], strict=True):
         for comp_array, ref_array in zip(comp_rows, ref_rows, strict=True):
             np.testing.assert_array_equal(comp_array, ref_array)
 
