@@ -11,36 +11,84 @@ def predict(mean, user_bias, item_bias, p, q):
     return mean + user_bias + item_bias + sum(a * b for a, b in zip(p, q, strict=True))
 
 
-def loss(mean, user_biases, item_biases, user_factors, item_factors, ratings, reg, bias_reg):
-    """Half the squared errors plus half the weighted squares, once for each (u, i, r)."""
+def sigmoid(x):
+    """1 / (1 + exp(-x))."""
+    return 1 / (1 + math.exp(-x)) if x > 0 else math.exp(x) / (1 + math.exp(x))
+
+
+def cost(kind, r, s, delta=1.0):
+    """What a rating r costs where s is predicted."""
+    e = r - s
+    if kind == "squared":
+        return 0.5 * e * e
+    if kind == "absolute":
+        return abs(e)
+    if kind == "huber":
+        return 0.5 * e * e if abs(e) <= delta else delta * (abs(e) - 0.5 * delta)
+    p = sigmoid(s if r == 1 else -s)  # logistic: the surprise
+    return -math.log(p) if p < 0.9 else -math.log1p(-sigmoid(-s if r == 1 else s))
+
+
+def residual(kind, r, s, delta=1.0):
+    """The slope of the cost by -s."""
+    e = r - s
+    if kind == "squared":
+        return e
+    if kind == "absolute":
+        return math.copysign(1, e) if e else 0.0
+    if kind == "huber":
+        return e if abs(e) <= delta else math.copysign(delta, e)
+    return r - sigmoid(s)
+
+
+def loss(mean, user_biases, item_biases, user_factors, item_factors, ratings, weights, kind):
+    """The costs plus half the weighted squares, once for each (u, i, r).
+
+    `weights` are those of the factors and of the biases.
+    """
+    reg, bias_reg = weights
     total = 0.0
     for u, i, r in ratings:
-        e = r - predict(mean, user_biases[u], item_biases[i], user_factors[u], item_factors[i])
-        total += 0.5 * e * e
+        s = predict(mean, user_biases[u], item_biases[i], user_factors[u], item_factors[i])
+        total += cost(kind, r, s)
         total += 0.5 * bias_reg * (user_biases[u] ** 2 + item_biases[i] ** 2)
         total += 0.5 * reg * sum(x * x for x in user_factors[u])
         total += 0.5 * reg * sum(x * x for x in item_factors[i])
     return total
 
 
-def sgd_pass(mean, user_biases, item_biases, user_factors, item_factors, ratings, rates):
+def sgd_pass(
+    mean,
+    user_biases,
+    item_biases,
+    user_factors,
+    item_factors,
+    ratings,
+    rates,
+    kind="squared",
+    nonnegative=False,
+):
     """One step a rating, in order; all four rows move from their old values. Changes the lists.
 
     `rates` are those of each user's factors, of each item's, of the biases; reg and bias_reg.
-    Returns the sum of the squared errors, each before its step.
+    Returns the sum of the costs, each before its step.
     """
     user_rates, item_rates, bias_lr, reg, bias_reg = rates
     total = 0.0
     for u, i, r in ratings:
         p, q = list(user_factors[u]), list(item_factors[i])
         b_u, b_i = user_biases[u], item_biases[i]
-        e = r - predict(mean, b_u, b_i, p, q)
-        total += e * e
-        user_biases[u] = b_u - bias_lr * (-e + bias_reg * b_u)
-        item_biases[i] = b_i - bias_lr * (-e + bias_reg * b_i)
+        s = predict(mean, b_u, b_i, p, q)
+        g = residual(kind, r, s)
+        total += cost(kind, r, s)
+        user_biases[u] = b_u - bias_lr * (-g + bias_reg * b_u)
+        item_biases[i] = b_i - bias_lr * (-g + bias_reg * b_i)
         for f in range(len(p)):
-            user_factors[u][f] = p[f] - user_rates[u] * (-e * q[f] + reg * p[f])
-            item_factors[i][f] = q[f] - item_rates[i] * (-e * p[f] + reg * q[f])
+            user_factors[u][f] = p[f] - user_rates[u] * (-g * q[f] + reg * p[f])
+            item_factors[i][f] = q[f] - item_rates[i] * (-g * p[f] + reg * q[f])
+            if nonnegative:
+                user_factors[u][f] = max(user_factors[u][f], 0.0)
+                item_factors[i][f] = max(item_factors[i][f], 0.0)
     return total
 
 

@@ -9,6 +9,13 @@ from funksvd.kernels.blocks import count_blocks, count_rows, fill_blocks, take_t
 from funksvd.kernels.compiling import cache_folder, telling_of_compilation
 from funksvd.kernels.folding import fold_rows, weigh_ratings
 from funksvd.kernels.grouping import group_by_row, rows_with_repeats
+from funksvd.kernels.losses import (
+    Absolute,
+    Huber,
+    Logistic,
+    Squared,
+    turn_into_probabilities,
+)
 from funksvd.kernels.optimizers import RULES
 from funksvd.kernels.scoring import (
     GROUP_USERS,
@@ -20,7 +27,7 @@ from funksvd.kernels.scoring import (
     rank_each_item,
     rank_items,
 )
-from funksvd.kernels.sgd import sgd_block, squared_error_of_block
+from funksvd.kernels.sgd import cost_of_block, sgd_block
 from funksvd.kernels.svdpp import add_rows, hand_back, svdpp_block
 from funksvd.kernels.vectors import padded_rows
 
@@ -28,11 +35,16 @@ __all__ = [
     "GROUP_USERS",
     "RULES",
     "TILE_ITEMS",
+    "Absolute",
+    "Huber",
+    "Logistic",
+    "Squared",
     "Table",
     "add_gradients",
     "add_residuals",
     "add_rows",
     "cache_folder",
+    "cost_of_block",
     "count_blocks",
     "count_rows",
     "exclude_items",
@@ -49,11 +61,11 @@ __all__ = [
     "rows_with_repeats",
     "run_batches",
     "sgd_block",
-    "squared_error_of_block",
     "svdpp_block",
     "sweep",
     "take_turns",
     "telling_of_compilation",
+    "turn_into_probabilities",
     "update_rows",
     "weigh_ratings",
 ]

@@ -1,8 +1,11 @@
-"""One pass of stochastic gradient descent over a block of ratings, eq. (8) of `objective`."""
+"""One pass of stochastic gradient descent over a block of ratings, eq. (8) of `objective`.
+
+What differs from loss to loss is a scalar, chosen when the kernel is compiled: `losses`.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
@@ -10,8 +13,10 @@ from numba import types
 from numba.extending import intrinsic
 
 from funksvd.kernels.compiling import compiled
+from funksvd.kernels.losses import Squared, cost, residual
 from funksvd.kernels.vectors import (
     PREFETCHED,
+    at_least_zero,
     dot_product,
     fused,
     loaded,
@@ -21,10 +26,12 @@ from funksvd.kernels.vectors import (
     vectors_of,
 )
 
+SQUARED = Squared()
+
 
 @intrinsic
 def _dot(context: Any, user_factors: Any, u: Any, item_factors: Any, i: Any, vectors: Any) -> tuple:
-    """p_u . q_i, as `_step` has it."""
+    """p_u . q_i. The rows' indices are unsigned: they are not wrapped around."""
     n_vectors = len(vectors)
     rows = (user_factors, types.uint32, item_factors, types.uint32)
 
@@ -38,20 +45,22 @@ def _dot(context: Any, user_factors: Any, u: Any, item_factors: Any, i: Any, vec
 
 
 @intrinsic
-def _step(
+def _move(
     context: Any,
     user_factors: Any,
     u: Any,
     item_factors: Any,
     i: Any,
-    residual: Any,
+    g: Any,
     steps: Any,
+    nonnegative: Any,
     vectors: Any,
 ) -> tuple:
-    """E = residual - p_u . q_i; moves p_u and q_i, each by the old value of the other; returns e.
+    """Move p_u and q_i, each by the residual g times the old value of the other.
 
     `steps` are four float32: the learning rate lr of p_u and 1 - lr lambda, then the same of q_i.
-    The rows' indices are unsigned: they are not wrapped around.
+    If `nonnegative` is a tuple of any length but 0, no factor becomes negative. After `_dot` of
+    the same rows the compiler does not load them again.
     """
     n_vectors = len(vectors)
     rows = (user_factors, types.uint32, item_factors, types.uint32)
@@ -61,19 +70,20 @@ def _step(
         p_at = row_pointers(target, builder, kinds[0], *arguments[0:2], n_vectors)
         q_at = row_pointers(target, builder, kinds[2], *arguments[2:4], n_vectors)
         p, q = loaded(builder, p_at), loaded(builder, q_at)
-        e = builder.fsub(arguments[4], dot_product(builder, p, q))
         lr_p, keep_p, lr_q, keep_q = (builder.extract_value(arguments[5], at) for at in range(4))
-        pull_p, pull_q = (spread(builder, builder.fmul(lr, e)) for lr in (lr_p, lr_q))
+        pull_p, pull_q = (spread(builder, builder.fmul(lr, arguments[4])) for lr in (lr_p, lr_q))
         keep_p, keep_q = spread(builder, keep_p), spread(builder, keep_q)
         for at in range(n_vectors):
             new_p = fused(builder, pull_p, q[at], builder.fmul(keep_p, p[at]))
             new_q = fused(builder, pull_q, p[at], builder.fmul(keep_q, q[at]))
+            if len(nonnegative):
+                new_p, new_q = (at_least_zero(builder, new) for new in (new_p, new_q))
             builder.store(new_p, p_at[at], align=4)
             builder.store(new_q, q_at[at], align=4)
-        return e
+        return target.get_dummy_value()
 
     steps = types.UniTuple(types.float32, 4)
-    return types.float32(*rows, types.float32, steps, vectors), generate
+    return types.void(*rows, types.float32, steps, nonnegative, vectors), generate
 
 
 @compiled
@@ -87,12 +97,14 @@ def _sgd_block(
     user_factors,
     item_factors,
     rates,
+    loss,
+    nonnegative,
     vectors,
 ):
     user_rates, item_rates, bias_lr, reg, bias_reg = rates
     one = np.float32(1.0)
     bias_keep = one - bias_lr * bias_reg
-    squared_error = 0.0
+    total = 0.0
     for at in range(values.size):
         soon = min(at + PREFETCHED, values.size - 1)
         prefetch(user_factors, np.uint32(user_index[soon]), vectors)
@@ -101,15 +113,17 @@ def _sgd_block(
         i = np.uint32(item_index[at])
         b_u = user_biases[u]
         b_i = item_biases[i]
-        residual = values[at] - (global_mean + b_u + b_i)
+        r = values[at]
         lr_p = user_rates[u]
         lr_q = item_rates[i]
         steps = (lr_p, one - lr_p * reg, lr_q, one - lr_q * reg)
-        e = _step(user_factors, u, item_factors, i, residual, steps, vectors)
-        squared_error += np.float64(e) * np.float64(e)
-        user_biases[u] = bias_keep * b_u + bias_lr * e
-        item_biases[i] = bias_keep * b_i + bias_lr * e
-    return squared_error
+        e = (r - (global_mean + b_u + b_i)) - _dot(user_factors, u, item_factors, i, vectors)
+        g = residual(loss, e, r)
+        _move(user_factors, u, item_factors, i, g, steps, nonnegative, vectors)
+        total += cost(loss, e, r)
+        user_biases[u] = bias_keep * b_u + bias_lr * g
+        item_biases[i] = bias_keep * b_i + bias_lr * g
+    return total
 
 
 def sgd_block(
@@ -122,11 +136,13 @@ def sgd_block(
     user_factors: np.ndarray,
     item_factors: np.ndarray,
     rates: tuple[np.ndarray, np.ndarray, np.float32, np.float32, np.float32],
+    loss: NamedTuple = SQUARED,
+    nonnegative: bool = False,
 ) -> float:
     """Move the parameters along the negative gradient of each rating's term, in order.
 
     Serial, and so deterministic; blocks that share no user and no item may run at the same time.
-    The step is written as theta <- (1 - lr lambda) theta + lr e (the other row), the same as
+    The step is written as theta <- (1 - lr lambda) theta + lr g (the other row), the same as
     eq. (8).
 
     Parameters
@@ -141,14 +157,16 @@ def sgd_block(
     rates : tuple
         Learning rates of each user's factors, ndarray of shape (n_users,), of each item's, and of
         the biases; lambda and lambda_b; float32.
+    loss : Squared, Absolute, Huber or Logistic
+    nonnegative : bool
+        Whether factors that would become negative become 0 instead: a projected step.
 
     Returns
     -------
     float
-        Sum of the squared errors e_ui**2 in float64, each as it was before its own step. Not
-        finite where the descent diverges.
+        Sum of the `losses.cost` of each rating in float64, as it was before its own step: for the
+        squared loss, of e_ui**2. Not finite where the descent diverges.
     """
-    vectors = vectors_of(user_factors)
     return _sgd_block(
         user_index,
         item_index,
@@ -159,12 +177,14 @@ def sgd_block(
         user_factors,
         item_factors,
         rates,
-        vectors,
+        loss,
+        (0,) * nonnegative,
+        vectors_of(user_factors),
     )
 
 
 @compiled
-def _squared_error_of_block(
+def _cost_of_block(
     user_index,
     item_index,
     values,
@@ -174,21 +194,21 @@ def _squared_error_of_block(
     user_factors,
     item_factors,
     limits,
+    loss,
     vectors,
 ):
     low, high = limits
-    squared_error = 0.0
+    total = 0.0
     for at in range(values.size):
         u = np.uint32(user_index[at])
         i = np.uint32(item_index[at])
-        prediction = global_mean + user_biases[u] + item_biases[i]
-        prediction += _dot(user_factors, u, item_factors, i, vectors)
-        e = np.float64(values[at] - min(max(prediction, low), high))
-        squared_error += e * e
-    return squared_error
+        score = global_mean + user_biases[u] + item_biases[i]
+        score += _dot(user_factors, u, item_factors, i, vectors)
+        total += cost(loss, values[at] - min(max(score, low), high), values[at])
+    return total
 
 
-def squared_error_of_block(
+def cost_of_block(
     user_index: np.ndarray,
     item_index: np.ndarray,
     values: np.ndarray,
@@ -198,8 +218,9 @@ def squared_error_of_block(
     user_factors: np.ndarray,
     item_factors: np.ndarray,
     limits: tuple[np.float32, np.float32],
+    loss: NamedTuple = SQUARED,
 ) -> float:
-    """Sum of the squared errors of predictions held within limits; nothing is learned.
+    """Sum of the `losses.cost` of ratings, their scores held within limits; nothing is learned.
 
     Parameters
     ----------
@@ -207,14 +228,14 @@ def squared_error_of_block(
 item_factors
         As for `sgd_block`.
     limits : (low, high), float32
+    loss : Squared, Absolute, Huber or Logistic
 
     Returns
     -------
     float
         In float64.
     """
-    vectors = vectors_of(user_factors)
-    return _squared_error_of_block(
+    return _cost_of_block(
         user_index,
         item_index,
         values,
@@ -224,5 +245,6 @@ item_factors
         user_factors,
         item_factors,
         limits,
-        vectors,
+        loss,
+        vectors_of(user_factors),
     )

@@ -71,6 +71,12 @@ def fused(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Va
     return builder.call(function, [a, b, c])
 
 
+def at_least_zero(builder: ir.IRBuilder, vector: ir.Value) -> ir.Value:
+    """Zero in the place of what is negative; NaN stays NaN."""
+    zeros = ir.Constant(_VECTOR, [0.0] * LANES)
+    return builder.select(builder.fcmp_ordered("<", vector, zeros), zeros, vector)
+
+
 def row_pointers(
     target: Any, builder: ir.IRBuilder, kind: Any, array: ir.Value, row: ir.Value, n_vectors: int
 ) -> list[ir.Value]:

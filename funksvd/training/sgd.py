@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from funksvd.kernels import sgd_block, squared_error_of_block
+from funksvd.kernels import cost_of_block, sgd_block
 from funksvd.objective import Parameters
 from funksvd.training.hyperparameters import Hyperparameters
 from funksvd.training.learner import Learner, Start, sum_in_order
@@ -63,9 +63,7 @@ class SGDLearner(Learner):
             return None
         limits = (np.float32(self.scale.low), np.float32(self.scale.high))
         squared_error = sum_in_order(
-            self.pool.submit(
-                squared_error_of_block, *self._operands(block, block.held_back), limits
-            )
+            self.pool.submit(cost_of_block, *self._operands(block, block.held_back), limits)
             for block in self.plan.blocks
         )
         return float(np.sqrt(squared_error / self.plan.n_held_back))

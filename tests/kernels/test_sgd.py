@@ -10,7 +10,7 @@ import pytest
 
 import naive
 from funksvd import objective
-from funksvd.kernels import padded_rows, sgd_block
+from funksvd.kernels import Absolute, Huber, Logistic, Squared, padded_rows, sgd_block
 from funksvd.objective import Parameters, Regularization
 
 N_USERS, N_ITEMS = 5, 4
@@ -42,6 +42,14 @@ def parameters(n_factors, seed=1):
     return Parameters(3.5, *biases, *factors)
 
 
+LOSSES = {
+    "squared": Squared(),
+    "absolute": Absolute(),
+    "huber": Huber(np.float32(1)),
+    "logistic": Logistic(),
+}
+
+
 def values(seed=2):
     return np.random.default_rng(seed).uniform(1, 5, len(USERS)).astype(np.float32)
 
@@ -51,13 +59,39 @@ def test_a_pass_equals_the_naive_one(n_factors):
     comp = parameters(n_factors)
     ref = [array.astype(float).tolist() for array in comp[1:]]
     ratings = list(zip(USERS.tolist(), ITEMS.tolist(), values().astype(float), strict=True))
-    ref_error = naive.sgd_pass(3.5, *ref, ratings, [array.tolist() for array in RATES])
+    ref_error = 2 * naive.sgd_pass(3.5, *ref, ratings, [array.tolist() for array in RATES])
     comp_error = sgd_block(USERS, ITEMS, values(), np.float32(3.5), *comp[1:], RATES)
     assert comp_error == pytest.approx(ref_error, rel=1e-5)
     for comp_array, ref_array in zip(comp[1:], ref, strict=True):
         np.testing.assert_allclose(comp_array, np.array(ref_array), rtol=2e-5, atol=2e-6)
     for rows in comp[3:]:
         assert not rows[:, n_factors:].any()  # the padding stays zero
+
+
+@pytest.mark.parametrize("n_factors", [1, 15, 16, 17, 64])
+@pytest.mark.parametrize("nonnegative", [False, True])
+@pytest.mark.parametrize("kind", LOSSES)
+def test_a_pass_of_any_loss_equals_the_naive_one(kind, nonnegative, n_factors):
+    loss, mean = LOSSES[kind], 0.25 if kind == "logistic" else 3.5
+    comp = parameters(n_factors)
+    comp[3][0, 0] = comp[4][0, 0] = 0.001  # so that a step leads below zero
+    ref = [array.astype(float).tolist() for array in comp[1:]]
+    r = (values() > 3).astype(np.float32) if kind == "logistic" else values()
+    ratings = list(zip(USERS.tolist(), ITEMS.tolist(), r.astype(float), strict=True))
+    ref_rates = [array.tolist() for array in RATES]
+    ref_cost = naive.sgd_pass(mean, *ref, ratings, ref_rates, kind, nonnegative)
+    comp_cost = sgd_block(
+        USERS, ITEMS, r, np.float32(mean), *comp[1:], RATES, loss=loss, nonnegative=nonnegative
+    )
+    is_half_square = kind in ("squared", "huber")
+    assert comp_cost == pytest.approx((1 + is_half_square) * ref_cost, rel=1e-5)
+    for comp_array, ref_array in zip(comp[1:], ref, strict=True):
+        np.testing.assert_allclose(comp_array, np.array(ref_array), rtol=2e-5, atol=2e-6)
+    moved = np.unique(USERS), np.unique(ITEMS)
+    for rows, index in zip(comp[3:], moved, strict=True):
+        assert not rows[:, n_factors:].any()
+        assert (rows[index] >= 0).all() == nonnegative
+        assert not nonnegative or (rows[index, :n_factors] == 0).any()
 
 
 @pytest.mark.parametrize("n_factors", [1, 7, 33, 64])
@@ -108,7 +142,8 @@ def test_padded_rows(n_factors):
 PASS = """
 import sys
 import numpy as np
-from funksvd.kernels import padded_rows, sgd_block
+from funksvd.kernels import Huber, Logistic, Squared, padded_rows, sgd_block
+from funksvd.kernels import turn_into_probabilities
 generator = np.random.default_rng(0)
 n, n_factors = 4000, 40
 biases = [generator.normal(0, 0.1, size).astype(np.float32) for size in (50, 60)]
@@ -120,9 +155,18 @@ users, items = (generator.integers(0, size, n).astype(np.int32) for size in (50,
 values = generator.uniform(1, 5, n).astype(np.float32)
 rates = [generator.uniform(0.01, 0.03, size).astype(np.float32) for size in (50, 60)]
 rates = (*rates, *(np.float32(x) for x in (0.03, 0.06, 0.05)))
-for _ in range(3):
-    error = sgd_block(users, items, values, np.float32(3), *biases, *factors, rates)
-sys.stdout.buffer.write(b"".join(a.tobytes() for a in (*biases, *factors, np.float64(error))))
+ones = np.round(values / 5)
+kinds = (Squared(), False), (Huber(np.float32(1)), True), (Logistic(), False)
+for loss, nonnegative in kinds:
+    r = ones if isinstance(loss, Logistic) else values
+    rows = (*biases, *factors)
+    for _ in range(3):
+        error = sgd_block(users, items, r, np.float32(3), *rows, rates, loss, nonnegative)
+    for result in (*rows, np.float64(error)):
+        sys.stdout.buffer.write(result.tobytes())
+scores = generator.normal(0, 5, 10_000).astype(np.float32)
+turn_into_probabilities(scores)
+sys.stdout.buffer.write(scores.tobytes())
 """
 
 

@@ -66,7 +66,7 @@ def test_one_epoch_equals_a_naive_pass_over_the_blocks(ratings):
     per_user, per_item = np.empty(60), np.empty(50)
     per_user[plan.users.order], per_item[plan.items.order] = rates[:2]
     rates = [per_user.tolist(), per_item.tolist(), *map(float, rates[2:])]
-    squared_error = 0.0
+    half_squares = 0.0
     for shift in random.permutation(plan.n_groups):
         for block in plan.stratum(shift):
             block_ratings = zip(
@@ -75,10 +75,10 @@ def test_one_epoch_equals_a_naive_pass_over_the_blocks(ratings):
                 plan.values[block.learned].astype(float),
                 strict=True,
             )
-            squared_error += naive.sgd_pass(start.global_mean, *ref, block_ratings, rates)
+            half_squares += naive.sgd_pass(start.global_mean, *ref, block_ratings, rates)
     for comp_array, ref_array in zip(comp.parameters[1:], ref, strict=True):
         np.testing.assert_allclose(comp_array, np.array(ref_array), rtol=1e-4, atol=1e-6)
-    ref_rmse = np.sqrt(squared_error / len(ratings))
+    ref_rmse = np.sqrt(2 * half_squares / len(ratings))
     assert comp.history[0].train_rmse == pytest.approx(ref_rmse, rel=1e-5)
 
 
