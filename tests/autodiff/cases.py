@@ -222,6 +222,7 @@ CASES = {
     np.divide: binary(np.divide),
     np.power: binary(np.power, (positive, any_sign)),
     np.maximum: maxima,
+    np.logaddexp: binary(np.logaddexp),
     np.negative: unary(np.negative),
     np.absolute: unary(np.absolute),
     np.sqrt: unary(np.sqrt, positive),
