@@ -17,6 +17,19 @@ from the old values of the others::
 
     (8)  theta <- theta - lr * d(term)/d(theta)
 
+Other losses put another cost l in the place of 1/2 e_ui^2, and in eqs. (4) to (7), in the place of
+e_ui, its residual g_ui: the negative derivative of l by the score s_ui, which is r^_ui of eq. (1)::
+
+                        cost l(r, s)                                    residual g
+    (9)   squared       1/2 e^2                                         e = r - s
+    (10)  absolute      |e|                                             sign e
+    (11)  Huber         1/2 e^2 if |e| <= delta,                        e held within
+                        else delta (|e| - delta / 2)                    -delta and delta
+    (12)  logistic      log(1 + exp s) - r s, where r is 0 or 1         r - 1 / (1 + exp(-s))
+
+Where the loss is logistic, scores are log-odds: the prediction is 1 / (1 + exp(-s)), the
+probability that r is 1, and mu is the log-odds of the mean.
+
 Without biases (mu = b = 0) and with lambda = 0, J is half the squared Frobenius error on the
 known entries, 1/2 |W o (A - P Q^T)|^2: the original Funk SVD. On a fully observed matrix its
 minimum is the truncated SVD (Eckart and Young, 1936).
@@ -27,15 +40,17 @@ The functions here are the reference: any floating type, no parallelism. The ker
 References
 ----------
 S. Funk, "Netflix Update: Try This at Home", 2006.
+P. Huber, "Robust Estimation of a Location Parameter", 1964.
 Y. Koren, R. Bell, C. Volinsky, "Matrix Factorization Techniques for Recommender Systems", 2009.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import scipy.special
 
 
 class Parameters(NamedTuple):
@@ -104,8 +119,51 @@ class Regularization(NamedTuple):
     biases: float
 
 
+class Loss(NamedTuple):
+    """What ratings cost by their scores, and how hard they pull.
+
+    Parameters
+    ----------
+    cost : callable
+        l: (values, scores), of the same shape -> ndarray of that shape.
+    residual : callable
+        g = -dl/ds, of the same arguments.
+    """
+
+    cost: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    residual: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+SQUARED = Loss(
+    cost=lambda values, scores: 0.5 * (values - scores) ** 2,
+    residual=lambda values, scores: values - scores,
+)
+ABSOLUTE = Loss(
+    cost=lambda values, scores: np.abs(values - scores),
+    residual=lambda values, scores: np.sign(values - scores),
+)
+LOGISTIC = Loss(
+    cost=lambda values, scores: np.logaddexp(0.0, scores) - values * scores,
+    residual=lambda values, scores: values - scipy.special.expit(scores),
+)
+
+
+def huber(delta: float) -> Loss:
+    """Eq. (11), for errors of which those up to delta are ordinary."""
+
+    def cost(values: np.ndarray, scores: np.ndarray) -> np.ndarray:
+        sizes = np.abs(values - scores)
+        bounded = np.minimum(sizes, delta)
+        return bounded * (sizes - 0.5 * bounded)
+
+    def residual(values: np.ndarray, scores: np.ndarray) -> np.ndarray:
+        return np.clip(values - scores, -delta, delta)
+
+    return Loss(cost, residual)
+
+
 def predict(parameters: Parameters, user_index: np.ndarray, item_index: np.ndarray) -> np.ndarray:
-    """Predicted ratings, eq. (1).
+    """Predicted ratings, eq. (1); for the logistic loss, their log-odds.
 
     Parameters
     ----------
@@ -127,8 +185,9 @@ def loss(
     item_index: np.ndarray,
     values: np.ndarray,
     regularization: Regularization,
+    rating_loss: Loss = SQUARED,
 ) -> float:
-    """The objective J, eq. (3).
+    """The objective J, eq. (3) with one of the costs (9) to (12).
 
     Parameters
     ----------
@@ -136,17 +195,18 @@ def loss(
     user_index, item_index : ndarray of shape (n_ratings,), int
     values : ndarray of shape (n_ratings,)
     regularization : Regularization
+    rating_loss : Loss
 
     Returns
     -------
     float
     """
     _, user_biases, item_biases, user_factors, item_factors = parameters
-    errors = values - predict(parameters, user_index, item_index)
+    costs = rating_loss.cost(values, predict(parameters, user_index, item_index))
     bias_norms = user_biases[user_index] ** 2 + item_biases[item_index] ** 2
     factor_norms = user_factors[user_index] ** 2 + item_factors[item_index] ** 2
     return (
-        0.5 * (errors**2).sum()
+        costs.sum()
         + 0.5 * regularization.biases * bias_norms.sum()
         + 0.5 * regularization.factors * factor_norms.sum()
     )
@@ -158,26 +218,27 @@ def gradients(
     item_index: np.ndarray,
     values: np.ndarray,
     regularization: Regularization,
+    rating_loss: Loss = SQUARED,
 ) -> Parameters:
-    """The derivative of `loss` by each parameter, eqs. (4) to (7), derived by hand.
+    """The derivative of `loss` by each parameter, eqs. (4) to (7) and (9) to (12), by hand.
 
     The arguments are those of `loss`.
 
     Returns
     -------
     gradient : Parameters
-        Of the same shapes. Its `global_mean` is dJ/dmu = -sum of e_ui, which training does not
+        Of the same shapes. Its `global_mean` is dJ/dmu = -sum of g_ui, which training does not
         use: mu is fixed.
     """
     _, user_biases, item_biases, user_factors, item_factors = parameters
-    errors = values - predict(parameters, user_index, item_index)
+    residuals = rating_loss.residual(values, predict(parameters, user_index, item_index))
     p, q = user_factors[user_index], item_factors[item_index]
     by_rating = Parameters(
-        -errors,
-        -errors + regularization.biases * user_biases[user_index],
-        -errors + regularization.biases * item_biases[item_index],
-        -errors[:, None] * q + regularization.factors * p,
-        -errors[:, None] * p + regularization.factors * q,
+        -residuals,
+        -residuals + regularization.biases * user_biases[user_index],
+        -residuals + regularization.biases * item_biases[item_index],
+        -residuals[:, None] * q + regularization.factors * p,
+        -residuals[:, None] * p + regularization.factors * q,
     )
     return Parameters(
         by_rating.global_mean.sum(),

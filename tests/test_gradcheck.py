@@ -1,5 +1,7 @@
 """The checker agrees with right gradients, and fails on each kind of wrong one."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -14,14 +16,18 @@ from funksvd.gradcheck import (
     sampled_problem,
     study_steps,
 )
+from funksvd.kernels import Squared
 from funksvd.objective import Parameters
+from funksvd.training import LOSSES, Hyperparameters, Scale
+from funksvd.training.losses import TrainingLoss
 
 BIASED = OBJECTIVES["biased"]
+SCALE = Scale(mean=0.5, center=0.5, spread=0.5, magnitude=0.5, low=0, high=1)
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("n_factors", [1, 4, 7])
+@pytest.mark.parametrize("n_factors", [1, 4])
 def test_all_witnesses_agree_on_the_objectives_in_use(name, seed, n_factors):
     checked = OBJECTIVES[name]
     comparisons = compare(checked, random_problem(checked, seed=seed, n_factors=n_factors))
@@ -37,6 +43,25 @@ def test_they_agree_on_real_ratings_too(sample, name):
     assert max(np.bincount(problem.user_index)) > 1
     assert max(np.bincount(problem.item_index)) > 1
     assert all(c.agrees for c in compare(OBJECTIVES[name], problem))
+
+
+@pytest.mark.parametrize("name", ["absolute", "Huber", "logistic"])
+def test_a_residual_off_by_a_thousandth_is_found_by_every_witness(name):
+    right = OBJECTIVES[name].gradients.keywords["rating_loss"]
+    wrong = right._replace(residual=lambda *given: 1.001 * right.residual(*given))
+    checked = OBJECTIVES[name]._replace(gradients=partial(objective.gradients, rating_loss=wrong))
+    compared = compare(checked, random_problem(checked, n_factors=1))
+    assert len(compared) == len(checked.blocks) * len(available_witnesses())
+    assert [c for c in compared if c.agrees] == []
+
+
+def test_no_error_is_near_a_kink():
+    for name in ("absolute", "Huber"):
+        checked = OBJECTIVES[name]
+        for seed in range(20):
+            problem = random_problem(checked, n_users=20, n_items=20, n_ratings=300, seed=seed)
+            errors = problem.values - objective.predict(problem.parameters, *problem.data[:2])
+            assert min(np.abs(errors - kink).min() for kink in checked.kinks) > 0.1
 
 
 def disagreeing(checked):
@@ -135,14 +160,25 @@ def test_every_kernel_that_descends_and_every_loss_is_registered():
     kernels = funksvd.kernels
     descending = {getattr(kernels, name) for name in kernels.__all__ if name.endswith("_block")}
     descending -= {kernels.predict_block, kernels.cost_of_block}
-    assert descending == {checked.kernel for checked in OBJECTIVES.values()}
+    checked_kernels, checked_losses, gradients = (
+        [getattr(checked, name) for checked in OBJECTIVES.values()]
+        for name in ("kernel", "loss", "gradients")
+    )
+    assert descending == {getattr(kernel, "func", kernel) for kernel in checked_kernels}
     losses = {
         f
         for module in (objective, svdpp)
         for name, f in vars(module).items()
         if name.split("_")[-1] == "loss"
     }
-    assert losses == {checked.loss for checked in OBJECTIVES.values()}
+    assert losses == {getattr(loss, "func", loss) for loss in checked_losses}
+    # and with each cost of a rating that can be chosen; the squared one is that by default
+    chosen = [loss.keywords["rating_loss"] for loss in checked_losses if isinstance(loss, partial)]
+    assert chosen == [g.keywords["rating_loss"] for g in gradients if isinstance(g, partial)]
+    in_kernels = {type(k.keywords["loss"]) for k in checked_kernels if isinstance(k, partial)}
+    assert in_kernels | {Squared} == {
+        type(TrainingLoss.of(Hyperparameters(loss=name), SCALE).for_kernels) for name in LOSSES
+    }
 
 
 def test_the_step_study_shows_truncation_and_round_off():

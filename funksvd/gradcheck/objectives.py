@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from funksvd import objective, svdpp
-from funksvd.kernels import add_rows, hand_back, sgd_block, svdpp_block
-from funksvd.objective import Parameters, Regularization
+from funksvd.kernels import (
+    Absolute,
+    Huber,
+    Logistic,
+    add_rows,
+    hand_back,
+    sgd_block,
+    svdpp_block,
+)
+from funksvd.objective import ABSOLUTE, LOGISTIC, Loss, Parameters, Regularization, huber
 
 if TYPE_CHECKING:
     from funksvd.gradcheck.problems import Problem
 
 REGULARIZATION = Regularization(factors=0.06, biases=0.05)
+DELTA = 1.0
+"""Of the Huber loss that is checked."""
 
 
 def descend_plain(checked: Objective, problem: Problem, at: int, arrays: list[np.ndarray]) -> None:
@@ -78,6 +89,10 @@ class Objective(NamedTuple):
         factors as `padded_rows`, which it changes.
     parameters : type
         The named tuple that `loss` takes first.
+    kinks : tuple of float
+        Errors e_ui at which the loss, or its derivative, has a kink.
+    is_binary : bool
+        Whether ratings must be 0 or 1.
     """
 
     name: str
@@ -89,6 +104,8 @@ class Objective(NamedTuple):
     regularization: tuple = REGULARIZATION
     descend: Callable = descend_plain
     parameters: type = Parameters
+    kinks: tuple[float, ...] = ()
+    is_binary: bool = False
 
 
 OBJECTIVES: dict[str, Objective] = {}
@@ -132,3 +149,22 @@ register(
         svdpp.SVDPPParameters,
     )
 )
+
+
+def _register_loss(title: str, loss: Loss, for_kernel: NamedTuple, **facts: Any) -> None:
+    register(
+        Objective(
+            title,
+            f"Funk SVD, {title} loss",
+            partial(objective.loss, rating_loss=loss),
+            partial(objective.gradients, rating_loss=loss),
+            partial(sgd_block, loss=for_kernel),
+            Parameters._fields[1:],
+            **facts,
+        )
+    )
+
+
+_register_loss("absolute", ABSOLUTE, Absolute(), kinks=(0.0,))
+_register_loss("Huber", huber(DELTA), Huber(np.float32(DELTA)), kinks=(-DELTA, DELTA))
+_register_loss("logistic", LOGISTIC, Logistic(), is_binary=True)

@@ -6,10 +6,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from funksvd import objective
 from funksvd.errors import FunkSVDError
 from funksvd.gradcheck.objectives import Objective
 from funksvd.ratings import Ratings
 from funksvd.streams import Stream, generator
+
+
+NEAR_KINK = 0.125
+"""No error is as near to a kink of its loss: there, a difference is not a derivative."""
 
 
 class Problem(NamedTuple):
@@ -111,6 +116,8 @@ def _at_random_point(
         "implicit_factors": (ratings.n_items, n_factors),
     }
     values = ratings.values.astype(np.float64)
+    if checked.is_binary:
+        values = (values > np.median(values)) * 1.0
     # The point is exact in float32, so that the kernel starts from the very same one.
     arrays = {
         name: random.normal(0, 0.5, shape).astype(np.float32).astype(np.float64)
@@ -120,10 +127,9 @@ def _at_random_point(
         if name in checked.parameters._fields
     }
     mean = float(np.float32(values.mean())) if "user_biases" in checked.blocks else 0.0
-    return Problem(
-        ratings.user_index,
-        ratings.item_index,
-        values,
-        checked.parameters(mean, **arrays),
-        checked.regularization,
-    )
+    parameters = checked.parameters(mean, **arrays)
+    pairs = (ratings.user_index, ratings.item_index)
+    for kink in checked.kinks:
+        errors = values - objective.predict(parameters, *pairs)
+        values = values + 2 * NEAR_KINK * (np.abs(errors - kink) < NEAR_KINK)
+    return Problem(*pairs, values, parameters, checked.regularization)
