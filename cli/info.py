@@ -38,10 +38,13 @@ def info(model_path: str, quiet: bool, as_json: bool) -> None:
 
 
 def _facts(model: FunkSVD, path: str) -> dict[str, Any]:
+    from funksvd.training import of_error
+
     provenance = model.provenance
-    history = [record._asdict() for record in model.history]
+    history = [record.to_dict(model.loss) for record in model.history]
     for record in history:
         del record["seconds"]  # not kept in the file
+    valid_error = of_error("valid_error", model.loss)
     hyperparameters = asdict(model.resolved())
     del hyperparameters["n_threads"]
     return {
@@ -54,7 +57,7 @@ def _facts(model: FunkSVD, path: str) -> dict[str, Any]:
         "rating_scale": list(model.rating_scale),
         "global_mean": model.global_mean,
         "best_epoch": model.best_epoch,
-        "valid_rmse": history[model.best_epoch - 1]["valid_rmse"],
+        valid_error: history[model.best_epoch - 1][valid_error],
         "refitted": model.refitted,
         "knows_seen_pairs": model.seen is not None,
         "trained_on": provenance.ratings.files if provenance else [],

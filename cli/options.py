@@ -91,6 +91,19 @@ TRAINING = (
     ),
     click.option("--batch-size", type=BatchSize(), help="Ratings of a step, or all.  [default: 1]"),
     click.option(
+        "--loss",
+        type=click.Choice(["squared", "absolute", "huber", "logistic"]),
+        help="What errors cost; logistic is for ratings 0 and 1.  [default: squared]",
+    ),
+    click.option(
+        "--huber-delta",
+        type=float,
+        help="Errors up to so many standard deviations are squared.  [default: 1.0]",
+    ),
+    click.option(
+        "--nonnegative", is_flag=True, default=False, help="Keep all factors at 0 or above."
+    ),
+    click.option(
         "--n-factors", "-k", type=int, help="Length of the factor vectors.  [default: 64]"
     ),
     click.option("--n-epochs", type=int, help="Passes over the ratings, at most.  [default: 100]"),
@@ -123,7 +136,7 @@ TRAINING = (
     click.option("--no-biases", is_flag=True, help="Leave out mean and biases: Funk's original."),
     click.option("--init-std", type=float, help="Spread of the initial factors.  [default: 0.02]"),
     click.option(
-        "--patience", type=int, help="Epochs to wait for a better validation RMSE.  [default: 5]"
+        "--patience", type=int, help="Epochs to wait for a better validation error.  [default: 5]"
     ),
     click.option(
         "--ensemble", type=int, help="Models whose mean is the model; slower, better.  [default: 1]"

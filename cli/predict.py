@@ -41,7 +41,6 @@ def predict(pairs: str | None, user: str | None, item: str | None, **options: An
     """
     from funksvd import FunkSVD
     from funksvd.ratings import find, read_coded_pairs
-    from funksvd.scoring import predict_pairs
 
     output = Output.of(options)
     read_options = take_read_options(options)
@@ -62,13 +61,7 @@ def predict(pairs: str | None, user: str | None, item: str | None, **options: An
     _warn_of_unknown(output, "user", users, known_users, model.user_ids)
     _warn_of_unknown(output, "item", items, known_items, model.item_ids)
     with output.busy("Predicting"):
-        predictions = predict_pairs(
-            model.parameters,
-            known_users,
-            known_items,
-            limits=model.rating_scale,
-            n_threads=model.thread_count(),
-        )
+        predictions = model.predict_index(known_users, known_items)
     n_rows = len(predictions)
     parts = (slice(at, at + ROWS_PER_BATCH) for at in range(0, n_rows, ROWS_PER_BATCH))
     batches = (

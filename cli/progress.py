@@ -21,10 +21,13 @@ class TrainingProgress(Monitor):
     ----------
     output : Output
         Nothing is shown where it does not want notes.
+    error_name : str
+        What the errors of the epochs are.
     """
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, error_name: str = "RMSE") -> None:
         self.output = output
+        self.columns = [f"{part} {error_name}".rjust(10) for part in ("train", "valid")]
         self.bar: Any = None
         self.task: Any = None
 
@@ -79,7 +82,8 @@ class TrainingProgress(Monitor):
             stopping = f", {n_validation:,} to decide when to stop" if n_validation else ""
             self._print(f"Learning from {n_ratings:,} ratings{stopping}\n")
             best = "   * best so far" if n_validation else ""
-            self._print(f"epoch   train RMSE   valid RMSE   learning rate   seconds{best}")
+            errors = "   ".join(self.columns)
+            self._print(f"epoch   {errors}   learning rate   seconds{best}")
         if self.bar is not None:
             if self.task is not None:
                 self.bar.remove_task(self.task)
@@ -96,11 +100,13 @@ class TrainingProgress(Monitor):
         """Add a line to the table; a star marks the best epoch so far."""
         if self.purpose == "refit":
             return
-        valid = "         -" if record.valid_rmse is None else f"{record.valid_rmse:10.4f}"
-        star = " *" if is_best and record.valid_rmse is not None else ""
+        errors = (record.train_error, record.valid_error)
+        cells = ("-" if error is None else f"{error:.4f}" for error in errors)
+        cells = "   ".join(c.rjust(len(t)) for c, t in zip(cells, self.columns, strict=True))
+        star = " *" if is_best and record.valid_error is not None else ""
         self._print(
-            f"{record.epoch:5d}   {record.train_rmse:10.4f}   {valid}   "
-            f"{record.learning_rate:13.5f}   {record.seconds:7.2f}{star}"
+            f"{record.epoch:5d}   {cells}   {record.learning_rate:13.5f}   "
+            f"{record.seconds:7.2f}{star}"
         )
 
     def snapshot_taken(self, snapshot: int, n_snapshots: int) -> None:

@@ -133,12 +133,12 @@ def _was_interrupted(model: FunkSVD) -> bool:
     from funksvd.training.stopping import EarlyStopping
 
     chosen = model.resolved()
-    watched = model.history[0].valid_rmse is not None
+    watched = model.history[0].valid_error is not None
     if watched and model.refit and not model.refitted:
         return True
     if model.user_factors.shape[1] < chosen.n_factors * chosen.ensemble:
         return True
     stopping = EarlyStopping(chosen.patience)
     for record in model.history:
-        stopping.is_best(record.epoch, record.valid_rmse)
+        stopping.is_best(record.epoch, record.valid_error)
     return len(model.history) < chosen.n_epochs and not stopping.is_exhausted

@@ -60,7 +60,7 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
     Ctrl-C stops training, and keeps and saves the best epoch so far.
     """
     from funksvd.storage import is_model_file
-    from funksvd.training import Interrupts
+    from funksvd.training import LOSSES, Interrupts
 
     from .progress import TrainingProgress
 
@@ -74,7 +74,7 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
 
     interrupted = False
     try:
-        with TrainingProgress(output) as progress:
+        with TrainingProgress(output, LOSSES[model.loss]) as progress:
             model.fit(
                 holdout.training,
                 validation=holdout.validation,
@@ -120,7 +120,7 @@ def _summary(model: FunkSVD, path: str, interrupted: bool, evaluation: Any) -> d
         "refitted": model.refitted,
         "reg_used": model.reg_used,
         "interrupted": interrupted,
-        "history": [record._asdict() for record in model.history],
+        "history": [record.to_dict(model.loss) for record in model.history],
         "test": evaluation.to_dict() if evaluation else None,
     }
 

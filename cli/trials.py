@@ -24,12 +24,15 @@ class TuningProgress(TuningMonitor):
     ----------
     output : Output
     n_trials : int
+    error_name : str
+        What the errors of the trials are.
     """
 
-    def __init__(self, output: Output, n_trials: int) -> None:
-        self.output, self.n_trials = output, n_trials
+    def __init__(self, output: Output, n_trials: int, error_name: str) -> None:
+        self.output, self.n_trials, self.error_name = output, n_trials, error_name
         self.best = math.inf
         self.widths: list[int] = []
+        self.error_width = 0
         self.busy = contextlib.ExitStack()
 
     def __enter__(self) -> TuningProgress:
@@ -54,7 +57,9 @@ class TuningProgress(TuningMonitor):
             self.output.note("Trial 0 is that of the defaults; * the best one so far\n")
             labels = _labels(trial)
             self.widths = [max(len(label), VALUE_WIDTHS.get(label, 7)) for label in labels]
-            self.output.note(self._row("trial", "valid RMSE", labels, "epochs", "seconds"))
+            error_label = f"valid {self.error_name}"
+            self.error_width = max(10, len(error_label))
+            self.output.note(self._row("trial", error_label, labels, "epochs", "seconds"))
         is_best = trial.rmse is not None and trial.rmse < self.best
         self.best = min(self.best, trial.rmse if is_best else math.inf)
         row = self._row(
@@ -68,11 +73,11 @@ class TuningProgress(TuningMonitor):
 
     def _row(self, number: str, rmse: str, values: list[str], epochs: str, seconds: str) -> str:
         cells = [value.rjust(width) for value, width in zip(values, self.widths, strict=True)]
-        cells = [number.rjust(5), rmse.rjust(10), *cells, epochs.rjust(6), seconds.rjust(7)]
-        return "  ".join(cells)
+        cells = [number.rjust(5), rmse.rjust(self.error_width), *cells]
+        return "  ".join([*cells, epochs.rjust(6), seconds.rjust(7)])
 
 
-def show_tuning(output: Output, tuning: Tuning, command: list[str]) -> None:
+def show_tuning(output: Output, tuning: Tuning, command: list[str], error_name: str) -> None:
     """The best trials and that of the defaults, and how to train with the best one."""
     defaults, best = tuning.defaults, tuning.best
     shown = tuning.ranking[:N_BEST]
@@ -88,7 +93,7 @@ def show_tuning(output: Output, tuning: Tuning, command: list[str]) -> None:
     ]
     names = _labels(defaults)
     output.note()
-    output.table(("trial", "valid RMSE", "change", *names), rows)
+    output.table(("trial", f"valid {error_name}", "change", *names), rows)
     output.note(f"Of {len(tuning.trials):,} trials, on {_parts(tuning.n_repeats, 'validation')}\n")
     if best is defaults:
         output.note("The defaults are best")

@@ -69,7 +69,7 @@ def tune(ratings: tuple[str, ...], **options: Any) -> int:
 
     RATINGS are read and the test part is set aside just as `funksvd train` does; the test part is
     not looked at. Each trial learns from the rest without a validation part, and is judged by the
-    RMSE on it; on several parts in turn where they are small. The first trial is that of the
+    error on it; on several parts in turn where they are small. The first trial is that of the
     defaults. Hyperparameters that are given stay as they are, the others are searched.
 
     The last line is the command that trains with the best ones.
@@ -78,6 +78,7 @@ def tune(ratings: tuple[str, ...], **options: Any) -> int:
     there, and finds what it would have found without the break.
     """
     from funksvd import tune as search
+    from funksvd.training import LOSSES
     from funksvd.tuning import require_optuna
 
     from .trials import TuningProgress, show_tuning
@@ -90,7 +91,8 @@ def tune(ratings: tuple[str, ...], **options: Any) -> int:
 
     model = new_model(options)
     holdout, interactions = read_parts(output, ratings, options, read_options, model.seed)
-    with TuningProgress(output, options["n_trials"]) as progress:
+    error_name = LOSSES[model.loss]
+    with TuningProgress(output, options["n_trials"], error_name) as progress:
         tuning = search(
             model,
             holdout.training,
@@ -108,7 +110,7 @@ def tune(ratings: tuple[str, ...], **options: Any) -> int:
     if output.as_json:
         output.json({**tuning.to_dict(), "command": shlex.join(command)})
     else:
-        show_tuning(output, tuning, command)
+        show_tuning(output, tuning, command, error_name)
     if tuning.interrupted:
         output.warn(_how_to_go_on(tuning, options["study"]))
     return INTERRUPTED if tuning.interrupted else 0

@@ -31,7 +31,8 @@ def warmup(n_factors: tuple[int, ...], quiet: bool, as_json: bool) -> None:
     """Compile all kernels now, not at their first use.
 
     For instance while a container is built. Compiled code is kept in a folder of the user's
-    (NUMBA_CACHE_DIR names another one), and is found there by later processes.
+    (NUMBA_CACHE_DIR names another one), and is found there by later processes. Training is compiled
+    for the default loss; for another one, at its first use.
     """
     from funksvd.kernels import cache_folder
     from funksvd.warming import warm_up

@@ -24,6 +24,7 @@ from funksvd.training import (
     TrainingResult,
     Triples,
     check_learnable,
+    check_ratings,
     plan_blocks,
     train_ensemble,
 )
@@ -107,7 +108,7 @@ class FunkSVD(Newcomers):
             If a hyperparameter is out of range, or there are interactions that the algorithm has
             no use for.
         RatingsError
-            If there are no ratings, or all have the same value.
+            If there are no ratings, or all have the same value, or the loss is not for them.
         DivergenceError
             If no learning rate is small enough.
         KeyboardInterrupt
@@ -132,6 +133,7 @@ class FunkSVD(Newcomers):
             held_back = random_part(
                 len(ratings), self.validation_fraction, self.seed, Stream.VALIDATION
             )
+        check_ratings(self, ratings.values, ratings.source)
         ratings = ratings.compact()
         if held_back is None or not held_back.any():
             self._fit(ratings, interactions, monitor)
@@ -279,7 +281,7 @@ class FunkSVD(Newcomers):
         """
         hyperparameters = asdict(self.resolved())
         del hyperparameters["n_threads"]  # not a property of the model
-        history = [record._asdict() for record in self.history]
+        history = [record.to_dict(self.loss) for record in self.history]
         for record in history:
             del record["seconds"]  # would make each file different
         info = {
@@ -333,7 +335,7 @@ class FunkSVD(Newcomers):
         if not -np.inf < low <= high < np.inf:
             raise ValueError(f"rating_scale is {low} to {high}")
         model.rating_scale = (low, high)
-        model.history = [_read_record(**record) for record in info["history"]]
+        model.history = [EpochRecord.from_dict(each, model.loss) for each in info["history"]]
         model.best_epoch, model.n_ratings = info["best_epoch"], info["n_ratings"]
         model.refitted, model.reg_used = bool(info["refitted"]), float(info["reg_used"])
         model.rating_spread = float(info["rating_spread"])
@@ -346,10 +348,3 @@ class FunkSVD(Newcomers):
         provenance = info["provenance"]
         model.provenance = Provenance.from_dict(provenance) if provenance else None
         return model
-
-
-def _read_record(
-    epoch: int, learning_rate: float, train_rmse: float, valid_rmse: float | None
-) -> EpochRecord:
-    valid_rmse = None if valid_rmse is None else float(valid_rmse)
-    return EpochRecord(int(epoch), float(learning_rate), float(train_rmse), valid_rmse, np.nan)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from funksvd.errors import RatingsError, UnknownIdError
+from funksvd.errors import FunkSVDError, RatingsError, UnknownIdError
 from funksvd.folding import PRIOR_RATINGS, OtherSide, RatingsByRow
 from funksvd.objective import Regularization
 from funksvd.ratings import Ratings, as_labels, find
@@ -84,7 +84,8 @@ class Newcomers(Recommender):
 
         They minimize the objective, eq. (3), with everything else as it is: a closed form, so that
         no training is needed. The fewer the ratings, the closer they stay to zero
-        (`funksvd.folding`). An SVD++ model also counts which items these are.
+        (`funksvd.folding`). An SVD++ model also counts which items these are. Errors are squared
+        here whatever the model's loss, and factors may be negative.
 
         Parameters
         ----------
@@ -100,6 +101,8 @@ class Newcomers(Recommender):
         ------
         RatingsError
             If there are no ratings, or they are not finite numbers.
+        FunkSVDError
+            If the model's loss is logistic.
         UnknownIdError
             If the model knows none of the items.
         """
@@ -265,7 +268,12 @@ class Newcomers(Recommender):
         self, biases: np.ndarray, factors: np.ndarray, implicit_factors: np.ndarray | None
     ) -> OtherSide:
         chosen = self.resolved()
-        unexplained = (self.history[self.best_epoch - 1].train_rmse / self.rating_spread) ** 2
+        unexplained = (self.history[self.best_epoch - 1].train_error / self.rating_spread) ** 2
+        if chosen.loss == "logistic":
+            raise FunkSVDError(
+                "with the logistic loss there is no closed form for new users and items, nor for "
+                "explanations; train again with their ratings"
+            )
         return OtherSide(
             self.global_mean,
             biases,

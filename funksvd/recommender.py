@@ -21,6 +21,7 @@ from funksvd.evaluation import (
     global_mean,
     regularized_biases,
 )
+from funksvd.kernels import turn_into_probabilities
 from funksvd.objective import Parameters
 from funksvd.ratings import Ratings, as_labels, as_pairs, as_ratings, find
 from funksvd.scoring import UserItems, best_items, cosine_similarities, predict_pairs
@@ -56,7 +57,7 @@ class Recommender(Hyperparameters):
     ----------
     parameters : Parameters
         The learned arrays; also as `global_mean`, `user_biases`, `item_biases`, `user_factors`
-        and `item_factors`.
+        and `item_factors`. For the logistic loss they make log-odds.
     user_ids, item_ids : ndarray of shape (n_users,) and (n_items,), int64 or object (str)
         Raw ids of the rows, ascending: those with at least one rating learned from.
     rating_scale : (float, float)
@@ -118,7 +119,7 @@ class Recommender(Hyperparameters):
         return f"{ALGORITHMS[chosen.algorithm].title}, {chosen.n_factors} factors"
 
     def predict(self, users: Any, items: Any = None) -> np.ndarray | float:
-        """Predicted ratings, held within the rating scale.
+        """Predicted ratings, held within the rating scale; for the logistic loss, probabilities.
 
         Parameters
         ----------
@@ -150,7 +151,7 @@ class Recommender(Hyperparameters):
                 f"{len(user_index):,} users and {len(item_index):,} items do not make pairs; "
                 "give as many of one as of the other"
             )
-        predictions = self._predict_index(user_index, item_index)
+        predictions = self.predict_index(user_index, item_index)
         return float(predictions[0]) if single else predictions
 
     def recommend(
@@ -229,7 +230,7 @@ class Recommender(Hyperparameters):
                 "user": np.repeat(self.user_ids[best.users], found.sum(axis=1)),
                 "rank": ranks[found],
                 "item": self.item_ids[best.items[found]],
-                "prediction": np.clip(best.predictions[found], *self.rating_scale),
+                "prediction": self._as_ratings(best.predictions[found]),
             }
 
     def similar(self, item: int | str, n: int = 10) -> list[SimilarItem]:
@@ -293,7 +294,7 @@ class Recommender(Hyperparameters):
         if not ratings:
             raise RatingsError(f"{ratings.source}: there are no ratings to evaluate on")
         user_index, item_index = ratings.index_for(self.user_ids, self.item_ids)
-        predictions = self._predict_index(user_index, item_index)
+        predictions = self.predict_index(user_index, item_index)
         values = ratings.values
         intervals = bootstrap_intervals(values, predictions, ratings.user_index, self.seed)
         n_threads = self.thread_count()
@@ -327,16 +328,28 @@ class Recommender(Hyperparameters):
         )
 
     def _predict_ratings(self, ratings: Ratings) -> np.ndarray:
-        return self._predict_index(*ratings.index_for(self.user_ids, self.item_ids))
+        return self.predict_index(*ratings.index_for(self.user_ids, self.item_ids))
 
-    def _predict_index(self, user_index: np.ndarray, item_index: np.ndarray) -> np.ndarray:
-        return predict_pairs(
-            self.parameters,
-            user_index,
-            item_index,
-            limits=self.rating_scale,
-            n_threads=self.thread_count(),
-        )
+    def predict_index(self, user_index: np.ndarray, item_index: np.ndarray) -> np.ndarray:
+        """The same as `predict`, by the rows of users and items; -1 stands for unknown.
+
+        Parameters
+        ----------
+        user_index, item_index : ndarray of shape (n,), int32
+
+        Returns
+        -------
+        ndarray of shape (n,), float32
+        """
+        n_threads = self.thread_count()
+        scores = predict_pairs(self.parameters, user_index, item_index, n_threads=n_threads)
+        return self._as_ratings(scores)
+
+    def _as_ratings(self, scores: np.ndarray) -> np.ndarray:
+        """Scores, float32, as predicted ratings, in their place."""
+        if self.loss == "logistic":
+            turn_into_probabilities(scores)
+        return np.clip(scores, *self.rating_scale, out=scores)
 
     @staticmethod
     def _unknown(what: str, label: int | str, ids: np.ndarray) -> UnknownIdError:

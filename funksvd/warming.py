@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from funksvd import gradcheck
-from funksvd.kernels import rows_with_repeats, telling_of_compilation
+from funksvd.gradcheck import OBJECTIVES, random_problem
+from funksvd.gradcheck.witnesses import by_kernel
+from funksvd.kernels import rows_with_repeats, telling_of_compilation, turn_into_probabilities
 from funksvd.model import FunkSVD
 from funksvd.ratings import Ratings
 from funksvd.training import ALGORITHMS
@@ -21,7 +22,8 @@ def warm_up(n_factors: Sequence[int] = (64,)) -> list[str]:
     """Compile every kernel, so that no later process has to.
 
     Everything that needs a kernel is done once, with little data. What was compiled before is
-    found in the cache.
+    found in the cache. Training is compiled for the squared loss; for the others, and for
+    non-negative factors, at its first use.
 
     Parameters
     ----------
@@ -45,7 +47,8 @@ def warm_up(n_factors: Sequence[int] = (64,)) -> list[str]:
             FunkSVD(n_factors=length).check()
         for ratings in (_random_ratings(40, 30, 400), _random_ratings(MANY_USERS, 10, MANY_USERS)):
             for length, algorithm in itertools.product(n_factors, ALGORITHMS):
-                model = FunkSVD(algorithm, length, n_epochs=1, validation_fraction=0.1)
+                chosen = {"algorithm": algorithm, "n_factors": length}
+                model = FunkSVD(**chosen, n_epochs=1, validation_fraction=0.1)
                 model.fit(ratings)
         for length in n_factors:
             for batch_size in (64, "full"):
@@ -59,8 +62,9 @@ def warm_up(n_factors: Sequence[int] = (64,)) -> list[str]:
         for users in (ratings.user_ids[:1], ratings.user_ids[:100]):
             list(model.recommend_all(users, 3))
         rows_with_repeats(model.seen.indptr, model.seen.items)
-        for objective in gradcheck.OBJECTIVES.values():
-            gradcheck.compare(objective, gradcheck.random_problem(objective))
+        turn_into_probabilities(np.zeros(1, np.float32))
+        for objective in OBJECTIVES.values():
+            by_kernel(objective, random_problem(objective))
     return compiled
 
 

@@ -61,15 +61,15 @@ def follow(plan: BlockPlan, run: Run, fixed: dict[str, Any]) -> list[EpochRecord
 
 def summary(run: Run, history: list[EpochRecord]) -> dict[str, Any]:
     """A line of the table."""
-    best = int(np.argmin([record.valid_rmse for record in history]))
+    best = int(np.argmin([record.valid_error for record in history]))
     seconds = list(accumulate(record.seconds for record in history))
     return {
         "kind": run.kind,
         "name": run.name,
         "epochs": len(history),
         "best": best + 1,
-        "train": history[best].train_rmse,
-        "valid": history[best].valid_rmse,
+        "train": history[best].train_error,
+        "valid": history[best].valid_error,
         "epoch": float(np.median([record.seconds for record in history])),
         "to_best": seconds[best],
     }
@@ -98,8 +98,8 @@ def plot(histories: list[tuple[Run, list[EpochRecord]]], title: str, path: Path)
     figure, axes = pyplot.subplots(
         len(kinds), 3, figsize=(15, 4.5 * len(kinds)), layout="constrained", squeeze=False
     )
-    panels = (("epoch", "train_rmse"), ("epoch", "valid_rmse"), ("seconds", "valid_rmse"))
-    lowest = min(record.valid_rmse for _, history in histories for record in history)
+    panels = (("epoch", "train_error"), ("epoch", "valid_error"), ("seconds", "valid_error"))
+    lowest = min(record.valid_error for _, history in histories for record in history)
     for row, kind in zip(axes, kinds, strict=True):
         for axis, (by, shown) in zip(row, panels, strict=True):
             shown_here = [each for each in histories if each[0].kind == kind]
@@ -110,9 +110,9 @@ def plot(histories: list[tuple[Run, list[EpochRecord]]], title: str, path: Path)
                 y = [getattr(record, shown) for record in history]
                 style = "--" if number >= 10 else "-"  # the colours begin again
                 axis.plot(x, y, style, label=run.name, linewidth=1.3)
-            what = {"train_rmse": "training RMSE", "valid_rmse": "validation RMSE"}[shown]
+            what = {"train_error": "training RMSE", "valid_error": "validation RMSE"}[shown]
             axis.set(xscale="log", xlabel=by, ylabel=what)
-            if shown == "valid_rmse":
+            if shown == "valid_error":
                 axis.set_ylim(lowest * 0.995, lowest * 1.1)
             axis.grid(alpha=0.3)
         row[-1].legend(title=kind, fontsize="small", loc="upper right")

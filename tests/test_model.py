@@ -60,7 +60,7 @@ class TestFit:
         fitted = FunkSVD(**QUICK, refit=False).fit(ratings)
         assert not fitted.refitted
         assert fitted.n_ratings == len(ratings) - round(0.05 * len(ratings))
-        assert fitted.history[fitted.best_epoch - 1].valid_rmse is not None
+        assert fitted.history[fitted.best_epoch - 1].valid_error is not None
 
     def test_the_validation_part_is_not_learned_from_before_the_refit(self, ratings):
         class Sizes(Monitor):
@@ -296,4 +296,10 @@ class TestScikitLearn:
 
 def test_history_is_easily_a_table(model):
     table = pd.DataFrame(model.history)
-    assert list(table.columns) == ["epoch", "learning_rate", "train_rmse", "valid_rmse", "seconds"]
+    assert list(table.columns) == [
+        "epoch",
+        "learning_rate",
+        "train_error",
+        "valid_error",
+        "seconds",
+    ]

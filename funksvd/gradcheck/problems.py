@@ -12,7 +12,6 @@ from funksvd.gradcheck.objectives import Objective
 from funksvd.ratings import Ratings
 from funksvd.streams import Stream, generator
 
-
 NEAR_KINK = 0.125
 """No error is as near to a kink of its loss: there, a difference is not a derivative."""
 

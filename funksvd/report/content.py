@@ -271,8 +271,8 @@ def _training_facts(model: Recommender) -> dict[str, str]:
     n_epochs = len(model.history)
     facts = {"epochs watched": f"{n_epochs:,} of at most {chosen.n_epochs:,}"}
     record = model.history[model.best_epoch - 1]
-    if record.valid_rmse is not None:
-        facts["best epoch"] = f"{model.best_epoch:,}, validation RMSE {record.valid_rmse:.4f}"
+    if record.valid_error is not None:
+        facts["best epoch"] = f"{model.best_epoch:,}, validation RMSE {record.valid_error:.4f}"
     if model.refitted:
         facts["trained again"] = (
             f"with the validation ratings too, for {model.best_epoch:,} epochs; that is the model"

@@ -146,8 +146,8 @@ def draw_history(axes: Axes, colors: Colors, history: list[EpochRecord], best_ep
     """RMSE of training and validation ratings, epoch by epoch."""
     epochs = [record.epoch for record in history]
     marker = "o" if len(epochs) < 3 else ""
-    curves = [("training", [record.train_rmse for record in history], colors.second)]
-    validation = [record.valid_rmse for record in history if record.valid_rmse is not None]
+    curves = [("training", [record.train_error for record in history], colors.second)]
+    validation = [record.valid_error for record in history if record.valid_error is not None]
     if validation:
         curves.append(("validation", validation, colors.first))
         best = validation[best_epoch - 1]

@@ -1,12 +1,18 @@
 """Learning: the block plan, the epoch loop, what can be chosen and what is reported."""
 
 from funksvd.training.ensemble import train_ensemble
-from funksvd.training.hyperparameters import ALGORITHMS, Hyperparameters, available_processors
+from funksvd.training.hyperparameters import (
+    ALGORITHMS,
+    LOSSES,
+    Hyperparameters,
+    available_processors,
+)
 from funksvd.training.interrupts import Interrupts
 from funksvd.training.learner import Start
 from funksvd.training.learners import LEARNERS
 from funksvd.training.loop import TrainingResult, train
-from funksvd.training.monitor import EpochRecord, Monitor
+from funksvd.training.losses import check_ratings
+from funksvd.training.monitor import EpochRecord, Monitor, of_error
 from funksvd.training.plan import BlockPlan, Triples
 from funksvd.training.planning import plan_blocks
 from funksvd.training.scale import Scale, check_learnable
@@ -14,6 +20,7 @@ from funksvd.training.scale import Scale, check_learnable
 __all__ = [
     "ALGORITHMS",
     "LEARNERS",
+    "LOSSES",
     "BlockPlan",
     "EpochRecord",
     "Hyperparameters",
@@ -25,6 +32,8 @@ __all__ = [
     "Triples",
     "available_processors",
     "check_learnable",
+    "check_ratings",
+    "of_error",
     "plan_blocks",
     "train",
     "train_ensemble",

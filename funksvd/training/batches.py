@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from funksvd.kernels import (
+    Squared,
     Table,
     add_gradients,
+    cost_of_block,
     run_batches,
-    squared_error_of_block,
     update_rows,
 )
 from funksvd.objective import Parameters
@@ -101,7 +102,7 @@ class BatchLearner(SGDLearner):
         squared_error = self._squared_error("learned", -np.inf, np.inf)
         return float(np.sqrt(squared_error / plan.n_learned)) * self.scale.spread
 
-    def validation_rmse(self) -> float | None:
+    def validation_error(self) -> float | None:
         """Root mean squared error of the predictions, held within the ratings learned from."""
         n_ratings = self.plan.n_held_back
         if not n_ratings:
@@ -190,7 +191,7 @@ class BatchLearner(SGDLearner):
         limits = (np.float32(low), np.float32(high))
         return sum_in_order(
             self.pool.submit(
-                squared_error_of_block, *self._operands(block, getattr(block, part)), limits
+                cost_of_block, *self._operands(block, getattr(block, part)), limits, Squared()
             )
             for block in self.plan.blocks
         )

@@ -27,6 +27,8 @@ class Algorithm(NamedTuple):
         Of the hyperparameters that are None unless they are given.
     tunable : tuple of str
         What is worth searching for better values: what `funksvd.tuning` varies.
+    options : tuple of str
+        What else it can do: hyperparameters that other algorithms leave as they are by default.
     """
 
     title: str
@@ -38,6 +40,7 @@ class Algorithm(NamedTuple):
         "reg",
         "bias_reg",
     )
+    options: tuple[str, ...] = ()
 
 
 ALGORITHMS = {
@@ -51,6 +54,7 @@ ALGORITHMS = {
             "learning_rate_decay": 0.85,
             "patience": 5,
         },
+        options=("loss", "nonnegative"),
     ),
     "svd++": Algorithm(
         "SVD++",
@@ -63,6 +67,8 @@ ALGORITHMS = {
         },
     ),
 }
+LOSSES = {"squared": "RMSE", "absolute": "MAE", "huber": "Huber", "logistic": "log loss"}
+"""The losses, and what the errors are called that are watched with them."""
 
 
 @dataclass(eq=False)
@@ -79,6 +85,17 @@ class Hyperparameters:
     algorithm : {"sgd", "svd++"}
         What is learned, and how: Funk's SVD by stochastic gradient descent; or SVD++, in which the
         items that a user has dealt with speak for the user too.
+    loss : {"squared", "absolute", "huber", "logistic"}
+        What an error costs, eqs. (9) to (12). The absolute and the Huber loss are for ratings of
+        which some are far off; the logistic one is for ratings that are 0 or 1: what is predicted
+        is then the probability of 1.
+    huber_delta : float
+        Up to which size errors are squared by the Huber loss, for ratings of unit standard
+        deviation.
+    nonnegative : bool
+        Whether factors are held at 0 or above by projected steps, so that each adds to what is
+        predicted. Biases may be negative; without them, this is non-negative matrix factorization.
+        With biases, an `init_std` of 0.1 does a little better than the default.
     n_factors : int, optional
         Length k of the factor vectors p_u and q_i.
     n_epochs : int, optional
@@ -119,7 +136,10 @@ class Hyperparameters:
         Part of the ratings given to `fit` that is set aside to decide when to stop, unless `fit`
         is given a validation part; 0 trains for all `n_epochs`.
     patience : int, optional
-        Epochs without a notably lower validation RMSE (by 0.01 %) after which training stops.
+        Epochs without a notably lower validation error (by 0.01 %) after which training stops.
+        It is the RMSE for the squared loss; the mean absolute error for the absolute one; for the
+        Huber loss the root of twice the mean cost, which is the RMSE if no error is larger than
+        delta; the mean cost for the logistic one.
     refit : bool
         Whether to train once more, on training and validation ratings together, for the number
         of epochs that did best.
@@ -138,6 +158,9 @@ class Hyperparameters:
     """
 
     algorithm: str = "sgd"
+    loss: str = "squared"
+    huber_delta: float = 1.0
+    nonnegative: bool = False
     n_factors: int | None = None
     n_epochs: int | None = None
     optimizer: str | None = None
@@ -186,6 +209,7 @@ class Hyperparameters:
         """Raise `FunkSVDError`, naming the first hyperparameter that is out of its range."""
         _check_choice("algorithm", self.algorithm, ALGORITHMS)
         _check_choice("schedule", self.schedule, SCHEDULES)
+        _check_choice("loss", self.loss, LOSSES)
         limits = {
             "n_factors": 1,
             "n_epochs": 1,
@@ -202,7 +226,7 @@ class Hyperparameters:
                 continue
             if not _is_whole(value) or value < low:
                 raise FunkSVDError(f"{name} must be a whole number of at least {low}, not {value}")
-        for name in ("learning_rate", "bias_learning_rate", "learning_rate_decay"):
+        for name in ("learning_rate", "bias_learning_rate", "learning_rate_decay", "huber_delta"):
             value = getattr(self, name)
             if value is None:
                 continue
@@ -214,9 +238,10 @@ class Hyperparameters:
                 continue
             if not (_is_finite(value) and value >= 0):
                 raise FunkSVDError(f"{name} must be a number of at least 0, not {value!r}")
-        for name in ("biases", "refit", "ensemble_snapshots"):
+        for name in ("biases", "refit", "ensemble_snapshots", "nonnegative"):
             if not isinstance(getattr(self, name), (bool, np.bool_)):
                 raise FunkSVDError(f"{name} must be True or False, not {getattr(self, name)!r}")
+        self._check_options()
         fraction = self.validation_fraction
         if not (_is_finite(fraction) and 0 <= fraction < 1):
             raise FunkSVDError(
@@ -271,6 +296,24 @@ class Hyperparameters:
                 f"patience ({patience}) must be at least cycle_epochs ({self.cycle_epochs}): "
                 "the error rises within a cycle, and training would stop there"
             )
+
+    def _check_options(self) -> None:
+        """Raise `FunkSVDError` if the algorithm cannot do what was chosen."""
+        for algorithm in ALGORITHMS.values():
+            for name in set(algorithm.options) - set(ALGORITHMS[self.algorithm].options):
+                chosen = getattr(self, name)
+                if chosen != getattr(Hyperparameters, name):
+                    raise FunkSVDError(
+                        f"{name} {chosen} is for the algorithm {algorithm.title}, not for "
+                        f"{ALGORITHMS[self.algorithm].title}"
+                    )
+        plain = (self.optimizer in (None, "sgd"), self.batch_size in (None, 1))
+        for name in ("loss", "nonnegative"):
+            if getattr(self, name) != getattr(Hyperparameters, name) and not all(plain):
+                raise FunkSVDError(
+                    f"{name} {getattr(self, name)} is for steps of single ratings: leave optimizer "
+                    "and batch_size out"
+                )
 
     def resolved(self) -> Hyperparameters:
         """The same, with the algorithm's own defaults in the place of what was not given."""

@@ -12,6 +12,7 @@ import numpy as np
 from funksvd.errors import FunkSVDError
 from funksvd.objective import Parameters
 from funksvd.training.hyperparameters import Hyperparameters
+from funksvd.training.losses import TrainingLoss
 from funksvd.training.plan import BlockPlan
 from funksvd.training.scale import Scale, choose_reg
 
@@ -45,8 +46,11 @@ class Learner(ABC):
 
     Attributes
     ----------
+    loss : TrainingLoss
     scale : Scale
-        Of the ratings learned from.
+        Of the ratings learned from, or of their scores.
+    error_without_model : float
+        Training error of the mean alone; without biases, of zero.
     reg : float
         Regularization of the factors: the one given, or the one chosen by the data.
     n_batches : int
@@ -68,7 +72,9 @@ class Learner(ABC):
         self.plan, self.hyperparameters = plan, hyperparameters
         self.random, self.pool = random, pool
         parts = [plan.values[block.learned] for block in plan.blocks]
-        self.scale = Scale.of(parts, hyperparameters.biases)
+        self.loss = TrainingLoss.of(hyperparameters, Scale.of(parts, hyperparameters.biases))
+        self.scale = self.loss.scale
+        self.error_without_model = self.loss.error_without_model(parts)
         self.reg = choose_reg(plan) if hyperparameters.reg is None else hyperparameters.reg
 
     @abstractmethod
@@ -88,12 +94,12 @@ class Learner(ABC):
         Returns
         -------
         float
-            Training RMSE; not finite where the descent diverges.
+            Training error; not finite where the descent diverges.
         """
 
     @abstractmethod
-    def validation_rmse(self) -> float | None:
-        """Root mean squared error on what the plan holds back; None if that is nothing."""
+    def validation_error(self) -> float | None:
+        """The loss's error on what the plan holds back; None if that is nothing."""
 
     @abstractmethod
     def state(self) -> list[np.ndarray]:

@@ -24,7 +24,7 @@ from funksvd.training.stopping import EarlyStopping
 
 MAX_RESTARTS = 12
 DIVERGED = 1.5
-"""An epoch has diverged when its RMSE is so many times `Scale.magnitude`: worse than no model."""
+"""An epoch has diverged when its error is so many times that of no model."""
 
 
 class TrainingResult(NamedTuple):
@@ -136,12 +136,13 @@ def train(
                     schedule,
                     hyperparameters.learning_rate * rate_factor,
                     epoch,
-                    [_rmse(record) for record in (followed or history)[: epoch - 1]],
+                    [_error(record) for record in (followed or history)[: epoch - 1]],
                 )
                 learning_rate = rates(0.5)
                 started = time.perf_counter()
-                train_rmse = learner.run_epoch(rates, ratings_done)
-                if not train_rmse < DIVERGED * learner.scale.magnitude:  # NaN, infinity included
+                train_error = learner.run_epoch(rates, ratings_done)
+                limit = DIVERGED * learner.error_without_model
+                if not train_error < limit:  # NaN, infinity included
                     if n_restarts == MAX_RESTARTS:
                         raise DivergenceError(learner.divergence_message(learning_rate))
                     n_restarts += 1
@@ -149,12 +150,12 @@ def train(
                     _overwrite(learner.state(), last_good)
                     monitor.restarted(epoch, learning_rate / 2)
                     continue
-                valid_rmse = learner.validation_rmse()
+                valid_error = learner.validation_error()
                 last_good = kept[1] if best is kept[0] else kept[0]
                 _overwrite(last_good, learner.state())
                 seconds = time.perf_counter() - started
-                history.append(EpochRecord(epoch, learning_rate, train_rmse, valid_rmse, seconds))
-                is_best = stopping.is_best(epoch, None if every else valid_rmse)
+                history.append(EpochRecord(epoch, learning_rate, train_error, valid_error, seconds))
+                is_best = stopping.is_best(epoch, None if every else valid_error)
                 if is_best:
                     best, best_epoch = last_good, epoch
                     interrupts.armed = True
@@ -200,8 +201,8 @@ def _learning_rate(
     return peak * schedule.factor(epoch - 1 + done, rmses)
 
 
-def _rmse(record: EpochRecord) -> float:
-    return record.train_rmse if record.valid_rmse is None else record.valid_rmse
+def _error(record: EpochRecord) -> float:
+    return record.train_error if record.valid_error is None else record.valid_error
 
 
 def _overwrite(target: list[np.ndarray], source: list[np.ndarray]) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from typing import Any, NamedTuple
+
+from funksvd.training.hyperparameters import LOSSES
 
 
 class EpochRecord(NamedTuple):
     """What one epoch came to.
+
+    Errors are those that the loss is watched by: the RMSE, in rating units, for the squared loss;
+    `Hyperparameters` tells of the others.
 
     Parameters
     ----------
@@ -14,19 +20,35 @@ class EpochRecord(NamedTuple):
         Counted from 1.
     learning_rate : float
         In the middle of the epoch.
-    train_rmse : float
-        Root mean squared error over the training ratings, in rating units: each taken just before
-        its own step, or with batches all of them at the end of the epoch.
-    valid_rmse : float or None
+    train_error : float
+        Over the training ratings: each taken just before its own step, or with batches all of them
+        at the end of the epoch.
+    valid_error : float or None
         Over the validation part, at the end of the epoch.
     seconds : float
     """
 
     epoch: int
     learning_rate: float
-    train_rmse: float
-    valid_rmse: float | None
+    train_error: float
+    valid_error: float | None
     seconds: float
+
+    def to_dict(self, loss: str) -> dict[str, Any]:
+        """Plain data, with the name of the loss's error: `train_rmse` for the squared one."""
+        return {of_error(name, loss): value for name, value in self._asdict().items()}
+
+    @classmethod
+    def from_dict(cls, plain: dict[str, Any], loss: str) -> EpochRecord:
+        """The opposite, without seconds."""
+        epoch, rate, train, valid = (plain[of_error(name, loss)] for name in cls._fields[:-1])
+        valid = None if valid is None else float(valid)
+        return cls(int(epoch), float(rate), float(train), valid, math.nan)
+
+
+def of_error(name: str, loss: str) -> str:
+    """The name of a figure, with that of the loss's error in it: "valid_error" is "valid_mae"."""
+    return name.replace("error", LOSSES[loss].lower().replace(" ", "_"))
 
 
 class Monitor:

@@ -16,7 +16,7 @@ REFERENCE_COUNT = 2000
 
 
 class Scale(NamedTuple):
-    """How large the training ratings are, in their own units.
+    """How large the training ratings are, in their own units; or their scores, where they differ.
 
     Parameters
     ----------
@@ -29,6 +29,8 @@ class Scale(NamedTuple):
         Root mean square of the ratings less `center`.
     low, high : float
         Smallest and largest rating.
+    slope : float
+        How much the loss's residual grows with an error: 1 if it is the error itself.
     """
 
     mean: float
@@ -37,6 +39,7 @@ class Scale(NamedTuple):
     magnitude: float
     low: float
     high: float
+    slope: float = 1.0
 
     @classmethod
     def of(cls, parts: Sequence[np.ndarray], biases: bool) -> Scale:
@@ -112,7 +115,7 @@ def row_shares(plan: BlockPlan) -> tuple[np.ndarray, np.ndarray]:
 
 def factor_rate(learning_rate: float, scale: Scale) -> float:
     """The factors' learning rate in the units of the ratings; `scaled_rates` tells why."""
-    return learning_rate / max(scale.spread, scale.magnitude / 10)
+    return learning_rate / (scale.slope * max(scale.spread, scale.magnitude / 10))
 
 
 def scaled_rates(
@@ -127,7 +130,8 @@ def scaled_rates(
     Ratings that are c times as large have biases c times and factors sqrt(c) times as large. For
     the descent to follow the same path, the factors' learning rate must be divided by c and their
     lambda multiplied by c (put c r, c b, sqrt(c) p and sqrt(c) q into eqs. 4 to 8); the biases'
-    stay as they are.
+    stay as they are. A loss whose residual is h times as large for the same error needs all
+    learning rates divided by h and both lambdas multiplied by it.
 
     The biases' learning rate keeps its ratio to the factors'.
 
@@ -145,9 +149,9 @@ def scaled_rates(
     return Rates(
         users,
         items,
-        np.float32(bias_rate if hyperparameters.biases else 0.0),
-        np.float32(reg * scale.spread),
-        np.float32(hyperparameters.bias_reg),
+        np.float32(bias_rate / scale.slope if hyperparameters.biases else 0.0),
+        np.float32(reg * scale.spread * scale.slope),
+        np.float32(hyperparameters.bias_reg * scale.slope),
     )
 
 

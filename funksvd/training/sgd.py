@@ -16,7 +16,7 @@ from funksvd.training.scale import Rates, Scale, row_shares, scaled_rates
 
 
 class SGDLearner(Learner):
-    """Moves the rows of each rating along its negative gradient, eqs. (3) and (8)."""
+    """Moves the rows of each rating along its negative gradient, eqs. (3) and (8) to (12)."""
 
     def __init__(
         self,
@@ -42,31 +42,33 @@ class SGDLearner(Learner):
         Each error is taken as it was before its own step.
         """
         plan = self.plan
-        squared_error, n_done = 0.0, 0
+        total, n_done = 0.0, 0
+        kind = (self.loss.for_kernels, bool(self.hyperparameters.nonnegative))
         for shift in self.random.permutation(plan.n_groups):
             blocks = plan.stratum(int(shift))
             rates = self._rates(learning_rate(n_done / plan.n_learned))
-            squared_error += sum_in_order(
+            total += sum_in_order(
                 self.pool.submit(
-                    sgd_block, *self._operands(block, block.learned), tuple(rates.of(block))
+                    sgd_block, *self._operands(block, block.learned), tuple(rates.of(block)), *kind
                 )
                 for block in blocks
             )
             n_ratings = sum(block.learned.stop - block.learned.start for block in blocks)
             n_done += n_ratings
             on_ratings_done(n_ratings)
-        return float(np.sqrt(squared_error / plan.n_learned))
+        return self.loss.error(total, plan.n_learned)
 
-    def validation_rmse(self) -> float | None:
-        """Root mean squared error of the predictions, held within the ratings learned from."""
+    def validation_error(self) -> float | None:
+        """The error of the predictions, held within the ratings learned from."""
         if not self.plan.n_held_back:
             return None
         limits = (np.float32(self.scale.low), np.float32(self.scale.high))
-        squared_error = sum_in_order(
-            self.pool.submit(cost_of_block, *self._operands(block, block.held_back), limits)
+        loss = self.loss.for_kernels
+        total = sum_in_order(
+            self.pool.submit(cost_of_block, *self._operands(block, block.held_back), limits, loss)
             for block in self.plan.blocks
         )
-        return float(np.sqrt(squared_error / self.plan.n_held_back))
+        return self.loss.error(total, self.plan.n_held_back)
 
     def state(self) -> list[np.ndarray]:
         """Biases and factors."""
@@ -118,7 +120,7 @@ def initial_parameters(
     """Zero biases and small normal factors; without biases their products start at the mean.
 
     A user or an item without a rating to learn from gets zeros, so that it is predicted from what
-    is known.
+    is known. Where factors must not be negative, their absolute values are taken.
     """
     k = hyperparameters.n_factors
     std = hyperparameters.init_std * np.sqrt(scale.spread)
@@ -131,6 +133,8 @@ def initial_parameters(
         level = np.sqrt(abs(scale.mean) / k)
         factors[0] += np.float32(level)
         factors[1] += np.float32(np.copysign(level, scale.mean))
+    if hyperparameters.nonnegative:
+        factors = [np.abs(rows) for rows in factors]
     for rows, counts in zip(factors, learned, strict=True):
         rows[counts == 0] = 0
     biases = (np.zeros(len(rows), np.float32) for rows in factors)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 NOTABLE_IMPROVEMENT = 1e-4
-"""An epoch whose validation RMSE is not lower by this share counts against the patience."""
+"""An epoch whose validation error is not lower by this share counts against the patience."""
 
 
 class EarlyStopping:
-    """Follows the validation RMSE; without one, the latest epoch is always the best.
+    """Follows the validation error; without one, the latest epoch is always the best.
 
     Parameters
     ----------
@@ -23,14 +23,14 @@ class EarlyStopping:
         self._best = self._notable = math.inf
         self._notable_epoch = 0
 
-    def is_best(self, epoch: int, valid_rmse: float | None) -> bool:
+    def is_best(self, epoch: int, valid_error: float | None) -> bool:
         """Take note of an epoch; whether it is the best so far."""
-        if valid_rmse is None:
+        if valid_error is None:
             return True
-        if valid_rmse < self._notable * (1 - NOTABLE_IMPROVEMENT):
-            self._notable, self._notable_epoch = valid_rmse, epoch
+        if valid_error < self._notable * (1 - NOTABLE_IMPROVEMENT):
+            self._notable, self._notable_epoch = valid_error, epoch
         self.is_exhausted = epoch - self._notable_epoch >= self.patience
-        if not valid_rmse < self._best:  # NaN is never best
+        if not valid_error < self._best:  # NaN is never best
             return False
-        self._best = valid_rmse
+        self._best = valid_error
         return True

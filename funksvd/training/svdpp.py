@@ -178,11 +178,11 @@ class SVDPPLearner(SGDLearner):
             return rates
         return rates._replace(biases=rates.biases * np.float32(BIAS_RATE_SHARE))
 
-    def validation_rmse(self) -> float | None:
-        """Root mean squared error of the predictions, held within the ratings learned from."""
+    def validation_error(self) -> float | None:
+        """The error of the predictions, held within the ratings learned from."""
         if self.plan.n_held_back:
             self._fold()
-        return super().validation_rmse()
+        return super().validation_error()
 
     def state(self) -> list[np.ndarray]:
         """Biases, factors and the y_j."""

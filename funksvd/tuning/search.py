@@ -213,7 +213,7 @@ class _Objective:
             first = first or model
             best.append(model.history[model.best_epoch - 1])
         outcome = {
-            "rmses": [record.valid_rmse for record in best],
+            "rmses": [record.valid_error for record in best],
             "epochs": [record.epoch for record in best],
         }
         return first, outcome
@@ -267,7 +267,7 @@ class _Search:
         curve: dict[int, float] = {}
 
         def report(record: EpochRecord) -> None:
-            curve[record.epoch] = record.valid_rmse
+            curve[record.epoch] = record.valid_error
 
         started = time.perf_counter()
         model, outcome = self.objective.run({}, self.objective.parts, report)
@@ -303,7 +303,7 @@ class _Search:
 
         def report(record: EpochRecord) -> None:
             epochs[0] = record.epoch
-            trial.report(record.valid_rmse, record.epoch)
+            trial.report(record.valid_error, record.epoch)
             if trial.should_prune():
                 raise TrialPruned
 

@@ -73,14 +73,15 @@ def test_help_lists_whole_sentences(cli):
 def test_the_defaults_in_the_help_are_the_real_ones():
     defaults = asdict(Hyperparameters().resolved())
     options = {parameter.name: parameter for parameter in train.params}
-    stated = defaults.keys() & options.keys() - {"refit", "ensemble_snapshots"}
+    stated = defaults.keys() & options.keys() - {"refit", "ensemble_snapshots", "nonnegative"}
     assert stated >= {"n_factors", "n_epochs", "learning_rate", "reg", "bias_reg", "seed"}
     for name in stated:
         default = "by the data" if defaults[name] is None else defaults[name]
         if name == "bias_learning_rate":
             default = "that of the factors"
         assert f"[default: {default}]" in options[name].help, name
-    assert options["refit"].default == defaults["refit"]
+    for flag in ("refit", "nonnegative"):
+        assert options[flag].default == defaults[flag]
     assert options["valid_fraction"].default == defaults["validation_fraction"]
     test_fraction = inspect.signature(hold_out).parameters["test_fraction"]
     assert options["test_fraction"].default == test_fraction.default

@@ -198,7 +198,8 @@ def test_options_reach_the_model(cli, folder):
         "n_factors": 3, "n_epochs": 4, "learning_rate": 0.02, "learning_rate_decay": 0.9,
         "reg": 0.2, "bias_reg": 0.3, "init_std": 0.04, "patience": 7, "ensemble": 2, "seed": 5,
         "algorithm": "sgd", "bias_learning_rate": 0.03, "schedule": "cyclic", "cycle_epochs": 2,
-        "plateau_epochs": 3, "optimizer": "adam", "batch_size": 64,
+        "plateau_epochs": 3, "optimizer": "adam", "batch_size": 64, "loss": "squared",
+        "huber_delta": 0.7,
     }  # fmt: skip
     flags = [
         part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", value)
@@ -206,7 +207,7 @@ def test_options_reach_the_model(cli, folder):
     extra = ("--no-biases", "--no-refit", "--valid-fraction", 0.2, "--ensemble-snapshots")
     assert cli("train", "ratings.csv", "-q", *flags, *extra).code == 0
     model = FunkSVD.load("model.funksvd")
-    switched = {"biases": False, "refit": False, "ensemble_snapshots": True}
+    switched = {"biases": False, "refit": False, "ensemble_snapshots": True, "nonnegative": False}
     expected = {**options, **switched, "validation_fraction": 0.2}
     assert model.get_params() == {**expected, "n_threads": None}
     assert model.global_mean == 0

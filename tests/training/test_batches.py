@@ -177,7 +177,7 @@ def test_a_full_batch_without_regularization_lowers_the_loss_every_epoch(sample,
     )
     result = train(plan_of(sample), hyperparameters)
     assert result.rate_factor == 1
-    rmses = [record.train_rmse for record in result.history]  # J = n RMSE² / 2
+    rmses = [record.train_error for record in result.history]  # J = n RMSE² / 2
     assert all(after < before for before, after in pairwise(rmses))
     assert rmses[-1] < 0.9 * rmses[0]
 
@@ -246,7 +246,7 @@ def test_a_rate_that_is_much_too_large_is_halved_until_it_is_not(
     )  # fmt: skip
     result = train(plan_of(ratings), hyperparameters)
     assert result.rate_factor < 1
-    assert result.history[-1].train_rmse < Scale.of([ratings.values], True).spread
+    assert result.history[-1].train_error < Scale.of([ratings.values], True).spread
     assert all(np.isfinite(array).all() for array in result.parameters[1:])
 
 
@@ -271,7 +271,7 @@ def test_the_unit_of_the_ratings_does_not_change_a_bit(ratings, optimizer, biase
         np.testing.assert_array_equal(
             getattr(comp.parameters, name), unit * np.asarray(getattr(ref.parameters, name))
         )
-    assert [r.valid_rmse for r in comp.history] == [64 * r.valid_rmse for r in ref.history]
+    assert [r.valid_error for r in comp.history] == [64 * r.valid_error for r in ref.history]
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -292,7 +292,7 @@ def test_the_validation_error_is_that_of_the_predictions(ratings):
     predictions = predict_pairs(result.parameters, *validation[:2], limits=limits)
     ref = naive.rmse(validation.values.tolist(), predictions.tolist())
     best = result.history[result.best_epoch - 1]
-    assert best.valid_rmse == pytest.approx(ref, rel=1e-5)
+    assert best.valid_error == pytest.approx(ref, rel=1e-5)
 
 
 def test_rows_without_training_ratings_are_zero(ratings):

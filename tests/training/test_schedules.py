@@ -95,7 +95,7 @@ def asked(monkeypatch):
 def test_every_schedule_learns(ratings, name):
     hyperparameters = Hyperparameters(n_factors=4, n_epochs=12, schedule=name)
     history = train(plan_of(ratings), hyperparameters).history
-    assert history[-1].train_rmse < 0.9 * history[0].train_rmse
+    assert history[-1].train_error < 0.9 * history[0].train_error
 
 
 def test_cyclic_rates_change_within_the_epoch(sample, asked):
@@ -135,13 +135,15 @@ def test_plateau_goes_by_the_validation_error(ratings):
     )  # fmt: skip
     history = train(plan_of(ratings, held_back), hyperparameters).history
     rates = np.array([record.learning_rate for record in history])
-    rmses = [record.valid_rmse for record in history]
+    rmses = [record.valid_error for record in history]
     schedule = Plateau(3)
     np.testing.assert_allclose(
         rates, [0.1 * schedule.factor(n, rmses[:n]) for n in range(len(history))]
     )
     assert rates[-1] < 0.02  # it has fallen
-    assert [r.train_rmse for r in history] == sorted((r.train_rmse for r in history), reverse=True)
+    assert [r.train_error for r in history] == sorted(
+        (r.train_error for r in history), reverse=True
+    )
 
 
 def test_a_refit_has_the_rates_of_its_search(ratings):
@@ -170,7 +172,7 @@ def test_divergence_halves_all_that_a_schedule_does(ratings, name):
     result = train(plan_of(ratings), Hyperparameters(**fast))
     assert result.rate_factor < 1
     schedule = SCHEDULES[name](Hyperparameters(**fast).resolved())
-    rmses = [record.train_rmse for record in result.history]
+    rmses = [record.train_error for record in result.history]
     ref = [3 * result.rate_factor * schedule.factor(n + 0.5, rmses[:n]) for n in range(8)]
     assert [record.learning_rate for record in result.history][-3:] == pytest.approx(ref[-3:])
     assert np.isfinite(rmses).all()

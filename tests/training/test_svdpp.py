@@ -132,7 +132,7 @@ def test_threads_do_not_change_a_bit(sample, n_threads):
     for threads in (1, n_threads):
         run = Run(plan_of(sample, held_back, n_groups=3, n_batches=5), threads)
         rmse = run.epochs(3)
-        results.append([rmse, run.learner.validation_rmse(), *run.learner.state()])
+        results.append([rmse, run.learner.validation_error(), *run.learner.state()])
     for comp, ref in zip(*results, strict=True):
         np.testing.assert_array_equal(comp, ref)
 
@@ -151,7 +151,7 @@ def test_what_is_learned_predicts_as_the_model_is_defined(ratings, held_back):
     np.testing.assert_allclose(comp, ref, rtol=1e-5)
     limits = learned.values.min(), learned.values.max()
     ref_rmse = np.sqrt(np.mean((np.clip(ref, *limits) - test.values) ** 2))
-    assert run.learner.validation_rmse() == pytest.approx(ref_rmse, rel=1e-5)
+    assert run.learner.validation_error() == pytest.approx(ref_rmse, rel=1e-5)
 
 
 def test_learning_ends_where_the_gradient_nearly_vanishes(ratings):
@@ -190,7 +190,7 @@ def test_ratings_held_back_do_not_change_what_is_learned(ratings, held_back):
     )
     comp, ref = (Run(plan_of(each, held_back)) for each in (changed, ratings))
     assert comp.epochs(5) == ref.epochs(5)
-    assert comp.learner.validation_rmse() != ref.learner.validation_rmse()
+    assert comp.learner.validation_error() != ref.learner.validation_error()
 
 
 class TestFit:

@@ -78,7 +78,7 @@ def test_each_figure_is_what_learning_with_these_hyperparameters_comes_to(search
     for trial in tuning.ranking:
         chosen = trial.hyperparameters if trial.number else {}  # the first is that of the defaults
         ref = [with_params(model, **chosen, seed=seed, refit=False).fit(ratings) for seed in (0, 1)]
-        ref_rmses = [min(record.valid_rmse for record in each.history) for each in ref]
+        ref_rmses = [min(record.valid_error for record in each.history) for each in ref]
         assert trial.rmses == ref_rmses
         assert trial.epochs == [each.best_epoch for each in ref]
         assert trial.rmse == pytest.approx(np.mean(ref_rmses), rel=1e-15)
@@ -108,7 +108,7 @@ def test_the_best_is_compared_with_the_defaults_on_other_parts(search, model, ra
     for name, chosen in (("defaults", {}), ("best", tuning.hyperparameters)):
         ref = [
             min(
-                record.valid_rmse
+                record.valid_error
                 for record in with_params(model, **chosen, seed=seed).fit(ratings).history
             )
             for seed in (2, 3)
@@ -169,7 +169,7 @@ def test_given_validation_ratings(model, ratings):
     tuning = tune(model, training, validation=validation, n_trials=2, fixed=["n_factors"])
     fitted = with_params(model, seed=1).fit(training, validation=validation)
     assert len(tuning.defaults.rmses) == 3
-    assert tuning.defaults.rmses[1] == min(record.valid_rmse for record in fitted.history)
+    assert tuning.defaults.rmses[1] == min(record.valid_error for record in fitted.history)
     assert tuning.check is None
 
 
@@ -179,7 +179,7 @@ def test_svd_with_interactions(model, ratings):
     options = {"n_trials": 2, "fixed": ["n_factors"], "n_repeats": 1}
     tuning = tune(model, ratings, interactions=pairs, **options)
     fitted = with_params(model).fit(ratings, interactions=pairs)
-    assert tuning.defaults.rmse == min(record.valid_rmse for record in fitted.history)
+    assert tuning.defaults.rmse == min(record.valid_error for record in fitted.history)
     assert tuning.defaults.rmse != tune(model, ratings, **options).defaults.rmse
 
 
@@ -207,7 +207,7 @@ def test_a_trial_is_stopped_where_it_is_worse_than_half_of_the_complete_ones(
     for trial in tuning.trials:
         chosen = trial.hyperparameters if trial.number else {}
         fitted = with_params(model, **chosen, refit=False).fit(ratings)
-        curve = [record.valid_rmse for record in fitted.history]
+        curve = [record.valid_error for record in fitted.history]
         stop = None
         if len(complete) >= 5:
             for epoch in range(study.EPOCHS_FIRST, len(curve) + 1):

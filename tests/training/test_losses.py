@@ -1,0 +1,304 @@
+"""What is learned with each loss, and with non-negative factors."""
+
+import numpy as np
+import pytest
+import scipy.special
+
+from funksvd import FunkSVD, FunkSVDError, Ratings, RatingsError, objective
+from funksvd.objective import Parameters, Regularization
+from funksvd.training import ALGORITHMS, LOSSES, Hyperparameters, Scale, plan_blocks, train
+from funksvd.training.hyperparameters import Algorithm
+from funksvd.training.losses import TrainingLoss
+from funksvd.training.plan import Triples
+from funksvd.training.scale import row_shares, scaled_rates
+
+OTHERS = [name for name in LOSSES if name != "squared"]
+
+
+def plan_of(ratings, values=None, held_back=None):
+    values = ratings.values if values is None else values
+    triples = Triples(ratings.user_index, ratings.item_index, values)
+    return plan_blocks(triples, (ratings.n_users, ratings.n_items), held_back=held_back)
+
+
+def scores(parameters, ratings):
+    return objective.predict(parameters, ratings.user_index, ratings.item_index)
+
+
+def as_binary(ratings, seed=0):
+    """Ratings 0 and 1 whose log-odds are the ratings less 3; and the probabilities."""
+    probabilities = scipy.special.expit(ratings.values - 3.0)
+    drawn = np.random.default_rng(seed).random(len(ratings)) < probabilities
+    users, items = ratings.user_ids[ratings.user_index], ratings.item_ids[ratings.item_index]
+    return Ratings.from_arrays(users, items, drawn * 1.0), probabilities
+
+
+@pytest.fixture
+def ratings(planted):
+    return planted(60, 50, 2, 1500, 0.3)
+
+
+@pytest.fixture
+def binary(ratings):
+    return as_binary(ratings)[0]
+
+
+def test_a_huber_loss_with_a_large_delta_is_the_squared_loss_bit_for_bit(ratings):
+    held_back = np.arange(len(ratings)) % 5 == 0
+    ref, comp = (
+        train(plan_of(ratings, held_back=held_back), Hyperparameters(n_factors=5, **chosen))
+        for chosen in ({}, {"loss": "huber", "huber_delta": 1e6})
+    )
+    for ref_array, comp_array in zip(ref.parameters[1:], comp.parameters[1:], strict=True):
+        np.testing.assert_array_equal(comp_array, ref_array)
+    assert [record[:4] for record in comp.history] == [record[:4] for record in ref.history]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_the_loss_falls_to_where_its_gradient_nearly_vanishes(ratings, binary, name):
+    ratings = binary if name == "logistic" else ratings
+    chosen = Hyperparameters(
+        loss=name, n_factors=2, n_epochs=400, learning_rate_decay=0.98, reg=0.1, bias_reg=0.05
+    ).resolved()
+    result = train(plan_of(ratings), chosen)
+    loss = TrainingLoss.of(chosen, Scale.of([ratings.values], True))
+    rates = scaled_rates(chosen, 0.03, 0.1, loss.scale, row_shares(plan_of(ratings)))
+    data = (ratings.user_index, ratings.item_index, ratings.values)
+    data = (*data, Regularization(float(rates.reg), float(rates.bias_reg)), loss.formula)
+    end = Parameters(loss.scale.center, *(a.astype(np.float64) for a in result.parameters[1:]))
+    start = Parameters(end.global_mean, *(np.zeros_like(array) for array in end[1:]))
+    assert objective.loss(end, *data) < 0.8 * objective.loss(start, *data)
+    # no step in any direction leads further down by much
+    for seed in range(10):
+        random = np.random.default_rng(seed)
+        moved = (a + random.normal(0, 0.02, a.shape) for a in end[1:])
+        moved = Parameters(end.global_mean, *moved)
+        assert objective.loss(moved, *data) > objective.loss(end, *data)
+
+
+@pytest.mark.parametrize("name", ["absolute", "huber"])
+def test_ratings_far_off_do_little_harm(planted, name):
+    ratings = planted(150, 100, 2, 6000, 0.1)
+    random = np.random.default_rng(0)
+    spoilt = ratings.values.copy()
+    far_off = random.random(len(ratings)) < 0.05
+    spoilt[far_off] += random.choice([-30, 30], far_off.sum()).astype(np.float32)
+    errors = {}
+    for loss in ("squared", name):
+        chosen = {"huber_delta": 0.1} if loss == "huber" else {}
+        result = train(plan_of(ratings, spoilt), Hyperparameters(loss=loss, n_factors=2, **chosen))
+        clean = ~far_off
+        errors[loss] = np.sqrt(
+            np.mean((scores(result.parameters, ratings) - ratings.values)[clean] ** 2)
+        )
+    assert errors[name] < 0.5 * errors["squared"]
+
+
+@pytest.mark.parametrize("name", ["absolute", "huber"])
+@pytest.mark.parametrize("factor", [0.01, 20.0])
+def test_the_unit_of_the_ratings_does_not_matter(ratings, name, factor):
+    ref, comp = (
+        train(
+            plan_of(ratings, ratings.values * np.float32(c)), Hyperparameters(loss=name, n_epochs=5)
+        )
+        for c in (1, factor)
+    )
+    np.testing.assert_allclose(
+        scores(comp.parameters, ratings) / factor, scores(ref.parameters, ratings), rtol=2e-3
+    )
+
+
+def test_probabilities_are_calibrated(planted):
+    """Of the pairs that are given a probability near p, about a share p is 1."""
+    ratings, probabilities = as_binary(planted(300, 200, 2, 30_000, 0))
+    test = np.arange(len(ratings)) % 5 == 0
+    model = FunkSVD(loss="logistic", n_factors=4).fit(ratings.subset(~test))
+    held_out = ratings.subset(test)
+    comp = model.predict(
+        held_out.user_ids[held_out.user_index], held_out.item_ids[held_out.item_index]
+    )
+    assert comp.dtype == np.float32
+    assert 0 <= comp.min() < 0.1
+    assert 0.9 < comp.max() <= 1
+    for low in np.arange(0, 1, 0.2):
+        near = (comp >= low) & (comp < low + 0.2)
+        assert near.sum() > 300
+        assert comp[near].mean() == pytest.approx(held_out.values[near].mean(), abs=0.05)
+    planted_ones = probabilities[test]
+    assert np.sqrt(np.mean((comp - planted_ones) ** 2)) < 0.6 * planted_ones.std()
+
+
+def test_what_a_logistic_model_predicts(binary, tmp_path):
+    model = FunkSVD(loss="logistic", n_factors=3, n_epochs=10).fit(binary)
+    log_odds = np.log(binary.values.mean() / (1 - binary.values.mean()))
+    assert model.global_mean == pytest.approx(log_odds, rel=1e-5)
+    assert model.predict("nobody", "nothing") == pytest.approx(binary.values.mean(), rel=1e-5)
+    user = binary.user_ids[0]
+    best = model.recommend(user, n=5)
+    assert [r.prediction for r in best] == [model.predict(user, r.item) for r in best]
+    assert [r.prediction for r in best] == sorted((r.prediction for r in best), reverse=True)
+    evaluation = model.evaluate(binary)
+    values, comp = binary.values, model.predict_index(binary.user_index, binary.item_index)
+    assert evaluation.rmse == pytest.approx(np.sqrt(np.mean((values - comp) ** 2)), rel=1e-5)
+    model.save(tmp_path / "model.funksvd")
+    again = FunkSVD.load(tmp_path / "model.funksvd")
+    assert again.loss == "logistic"
+    np.testing.assert_array_equal(again.predict_index(binary.user_index, binary.item_index), comp)
+
+
+@pytest.mark.parametrize(("name", "field"), [("absolute", "MAE"), ("logistic", "log loss")])
+def test_what_is_watched(ratings, binary, name, field):
+    ratings = binary if name == "logistic" else ratings
+    held_back = np.arange(len(ratings)) % 4 == 0
+    result = train(
+        plan_of(ratings, held_back=held_back), Hyperparameters(loss=name, n_factors=3, n_epochs=20)
+    )
+    watched = ratings.subset(held_back)
+    comp = scores(result.parameters, watched)
+    if name == "absolute":
+        low, high = ratings.values[~held_back].min(), ratings.values[~held_back].max()
+        ref = np.abs(watched.values - np.clip(comp, low, high)).mean()
+    else:
+        p = scipy.special.expit(comp.astype(np.float64))
+        ref = -np.log(np.where(watched.values == 1, p, 1 - p)).mean()
+    errors = [record.valid_error for record in result.history]
+    assert min(errors) == errors[result.best_epoch - 1] == pytest.approx(ref, rel=1e-5)
+    assert LOSSES[name] == field
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_divergence_is_caught_whatever_the_loss(ratings, binary, name):
+    ratings = binary if name == "logistic" else ratings
+    chosen = Hyperparameters(loss=name, n_factors=8, n_epochs=12, learning_rate=50)
+    result = train(plan_of(ratings), chosen)
+    assert result.rate_factor < 1
+    loss = TrainingLoss.of(chosen, Scale.of([ratings.values], True))
+    assert result.history[-1].train_error < 1.5 * loss.error_without_model([ratings.values])
+
+
+def test_the_error_without_a_model():
+    values = np.array([1, 1, 2, 5, 6], dtype=np.float32)
+    scale = Scale.of([values], True)
+
+    def comp(name, values=values, biases=True):
+        chosen = Hyperparameters(loss=name, biases=biases, huber_delta=1.0)
+        parts = [values[:2], values[2:]]
+        return TrainingLoss.of(chosen, Scale.of(parts, biases)).error_without_model(parts)
+
+    assert comp("squared") == pytest.approx(values.std())
+    assert comp("squared", biases=False) == pytest.approx(np.sqrt((values**2).mean()))
+    assert comp("absolute") == pytest.approx(np.abs(values - 3).mean())
+    sizes, delta = np.abs(values - 3), scale.spread
+    costs = np.where(sizes <= delta, sizes**2, delta * (2 * sizes - delta))
+    assert comp("huber") == pytest.approx(np.sqrt(costs.mean()))
+    ones = np.array([0, 1, 0, 0], dtype=np.float32)
+    entropy = -(0.25 * np.log(0.25) + 0.75 * np.log(0.75))
+    assert comp("logistic", ones) == pytest.approx(entropy)
+    assert comp("logistic", ones, biases=False) == pytest.approx(np.log(2))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("nonnegative", [False, True])
+def test_threads_do_not_change_a_bit(sample, name, nonnegative):
+    values = (sample.values > 3).astype(np.float32) if name == "logistic" else sample.values
+    one, several = (
+        train(
+            plan_of(sample, values, np.arange(len(sample)) % 5 == 0),
+            Hyperparameters(
+                loss=name, nonnegative=nonnegative, n_factors=3, n_epochs=3, n_threads=n_threads
+            ),
+        )
+        for n_threads in (1, 4)
+    )
+    for ref, comp in zip(one.parameters[1:], several.parameters[1:], strict=True):
+        np.testing.assert_array_equal(comp, ref)
+    assert [r[:4] for r in one.history] == [r[:4] for r in several.history]
+
+
+@pytest.mark.parametrize("biases", [True, False])
+@pytest.mark.parametrize("name", ["squared", "absolute"])
+def test_nonnegative_factors(planted, name, biases):
+    ratings = planted(60, 50, 2, 1500, 0.1)
+    shifted = ratings.values - ratings.values.min()
+    result = train(
+        plan_of(ratings, shifted),
+        Hyperparameters(loss=name, n_factors=6, biases=biases, nonnegative=True),
+    )
+    factors = result.parameters[3:]
+    assert all((rows >= 0).all() for rows in factors)
+    assert any((rows == 0).any() for rows in factors)
+    assert result.history[-1].train_error < 0.8 * shifted.std()
+
+
+def test_nonnegative_factors_do_as_well_where_such_were_planted():
+    random = np.random.default_rng(0)
+    p, q = (random.exponential(1, (n, 3)) * (random.random((n, 3)) < 0.6) for n in (80, 70))
+    chosen = random.random((80, 70)) < 0.6
+    users, items = np.nonzero(chosen)
+    noise = 0.05
+    values = (p @ q.T + noise * random.normal(size=(80, 70)))[chosen]
+    ratings = Ratings.from_arrays(users, items, np.maximum(values, 0))
+    common = {"n_factors": 3, "biases": False, "reg": 0.001, "n_epochs": 300}
+    common |= {"learning_rate": 0.05, "learning_rate_decay": 0.99}
+    errors = [
+        train(plan_of(ratings), Hyperparameters(nonnegative=each, **common)).history[-1].train_error
+        for each in (False, True)
+    ]
+    assert errors[1] < 1.2 * errors[0]
+    assert errors[1] < 3 * noise
+
+
+def test_ratings_that_the_logistic_loss_is_not_for(ratings):
+    whole = Ratings.from_arrays([1, 1, 2, 2, 3], [1, 2, 1, 3, 4], [0, 1, 2, 0.5, 1])
+    with pytest.raises(
+        RatingsError, match=r"0 or 1, but 4 values were found: 0, 0\.5, 1, 2\. Make"
+    ):
+        FunkSVD(loss="logistic").fit(whole)
+    with pytest.raises(RatingsError, match=r"but 1,\d+ values were found: (.*, ){5}…\. Make"):
+        FunkSVD(loss="logistic").fit(ratings)
+    zeros_and_ones = Ratings.from_arrays([1, 1, 2, 2], [1, 2, 1, 3], [0, 1, 1, 0])
+    with pytest.raises(RatingsError, match="but 3 values were found: 0, 1, 2"):
+        FunkSVD(loss="logistic").fit(
+            zeros_and_ones, validation=Ratings.from_arrays([3], [3], [2.0])
+        )
+
+
+def test_nonnegative_factors_alone_cannot_make_what_is_below_zero(ratings, binary):
+    chosen = {"nonnegative": True, "biases": False}
+    with pytest.raises(RatingsError, match=r"never below 0, but the lowest rating is -"):
+        FunkSVD(**chosen).fit(ratings)
+    with pytest.raises(RatingsError, match="never below 0, but log-odds can be"):
+        FunkSVD(loss="logistic", **chosen).fit(binary)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        ({"loss": "cubed"}, "loss must be one of squared, absolute, huber, logistic, not 'cubed'"),
+        ({"huber_delta": 0}, "huber_delta must be a number greater than 0, not 0"),
+        ({"nonnegative": "yes"}, "nonnegative must be True or False, not 'yes'"),
+    ],
+)
+def test_what_cannot_be_chosen(chosen, message):
+    with pytest.raises(FunkSVDError, match=message):
+        Hyperparameters(**chosen).check()
+
+
+@pytest.mark.parametrize("chosen", [{"loss": "huber"}, {"nonnegative": True}])
+def test_an_algorithm_without_the_option(monkeypatch, chosen):
+    monkeypatch.setitem(ALGORITHMS, "other", Algorithm("Another one", {}))
+    Hyperparameters(algorithm="other").check()
+    with pytest.raises(FunkSVDError, match="is for the algorithm Funk SVD, not for Another one"):
+        Hyperparameters(algorithm="other", **chosen).check()
+
+
+def test_a_logistic_model_has_no_closed_form(binary):
+    model = FunkSVD(loss="logistic", n_factors=2, n_epochs=2).fit(binary)
+    items = binary.item_ids[:2]
+    for ask in (
+        lambda: model.fold_in(items, [1, 0]),
+        lambda: model.for_new_users(binary),
+        lambda: model.explain(items, [1, 0], items),
+    ):
+        with pytest.raises(FunkSVDError, match="no closed form for new users and items"):
+            ask()
