@@ -318,6 +318,9 @@ def trained(tmp_path_factory, sample):
         {"history": []},
         {"best_epoch": 99},
         {"best_epoch": "1"},
+        {"rating_spread": 0},
+        {"rating_spread": float("inf")},
+        {"reg_used": -1},
         {"provenance": {"ratings": None}},
         {"provenance": 3},
     ],
@@ -333,7 +336,16 @@ def test_crafted_information_is_refused(trained, tmp_path, info):
 
 
 @pytest.mark.parametrize(
-    "name", ["hyperparameters", "rating_scale", "history", "best_epoch", "n_ratings", "provenance"]
+    "name",
+    [
+        "hyperparameters",
+        "rating_scale",
+        "rating_spread",
+        "history",
+        "best_epoch",
+        "n_ratings",
+        "provenance",
+    ],
 )
 def test_missing_information_is_refused(trained, tmp_path, name):
     path = tmp_path / "model.funksvd"
@@ -341,6 +353,22 @@ def test_missing_information_is_refused(trained, tmp_path, name):
     write_altered(path, drop=[name])
     with pytest.raises(ModelFileError, match=f"{name}.* is missing"):
         FunkSVD.load(path)
+
+
+@pytest.mark.parametrize(
+    ("implicit_factors", "message"),
+    [
+        (np.zeros((3, 2), np.float32), r"implicit_factors has the shape \(3, 2\), not \(4, 2\)"),
+        (np.zeros((4, 2)), "implicit_factors is not an aligned array of float32"),
+        (np.full((4, 2), np.nan, np.float32), "implicit_factors holds values that are not finite"),
+    ],
+)
+def test_implicit_factors_that_do_not_fit_are_refused(tmp_path, implicit_factors, message):
+    model = small_model()
+    model.implicit_factors = implicit_factors
+    write_model(tmp_path / "m", model)
+    with pytest.raises(ModelFileError, match=message):
+        read_model(tmp_path / "m")
 
 
 # -- writing ---------------------------------------------------------------------------------------
