@@ -30,6 +30,7 @@ from funksvd.objective import Parameters, side_by_side
 from funksvd.ratings import Ratings, as_ratings, find
 from funksvd.training import (
     LEARNERS,
+    Hyperparameters,
     Monitor,
     Start,
     TrainingResult,
@@ -85,7 +86,9 @@ def update(
     hyperparameters = replace(
         model.resolved(),
         n_epochs=n_epochs,
-        learning_rate=model.resolved().learning_rate * RATE_SHARE,
+        schedule="exponential",
+        ensemble_snapshots=False,
+        **_small_rates(model.resolved()),
         n_threads=model.n_threads,
     )
     hyperparameters.check()
@@ -119,6 +122,12 @@ def update(
     )
     updated.refitted = True
     return updated
+
+
+def _small_rates(hyperparameters: Hyperparameters) -> dict[str, float | None]:
+    names = ("learning_rate", "bias_learning_rate")
+    rates = {name: getattr(hyperparameters, name) for name in names}
+    return {name: rate and rate * RATE_SHARE for name, rate in rates.items()}
 
 
 def _with_ids_of(model: FunkSVD, ratings: Ratings) -> Ratings:

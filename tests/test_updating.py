@@ -10,6 +10,13 @@ KINDS = {
     "svd++": {"algorithm": "svd++"},
     "ensemble": {"ensemble": 2},
     "no biases": {"biases": False},
+    "snapshots": {
+        "schedule": "cyclic",
+        "cycle_epochs": 5,
+        "ensemble": 2,
+        "ensemble_snapshots": True,
+    },
+    "rates": {"optimizer": "rmsprop", "bias_learning_rate": 0.003, "schedule": "plateau"},
 }
 
 

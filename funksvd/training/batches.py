@@ -17,7 +17,7 @@ from funksvd.kernels import (
 )
 from funksvd.objective import Parameters
 from funksvd.training.hyperparameters import Hyperparameters
-from funksvd.training.learner import in_order, sum_in_order
+from funksvd.training.learner import Start, in_order, sum_in_order
 from funksvd.training.plan import Block, BlockPlan
 from funksvd.training.scale import scaled_rates
 from funksvd.training.sgd import SGDLearner
@@ -53,17 +53,16 @@ class BatchLearner(SGDLearner):
     ) -> None:
         super().__init__(plan, hyperparameters, random, pool)
         self.unit = self.scale.normalized()
-        root = np.float32(np.sqrt(self.scale.spread))
         n_users, n_items = (len(rows.order) for rows in (plan.users, plan.items))
+        start = self.arranged
         self.table = Table.of(
             n_users + n_items, hyperparameters.n_factors, hyperparameters.optimizer
         )
         biases, factors = self.table.biases.reshape(-1), self.table.factors
-        factors[:n_users] = self.arranged.user_factors / root
-        factors[n_users:] = self.arranged.item_factors / root
         self.arranged = Parameters(
             0.0, biases[:n_users], biases[n_users:], factors[:n_users], factors[n_users:]
         )
+        self._take(start)
         values = (plan.values - self.scale.center) / self.scale.spread
         self.plan = plan._replace(values=values.astype(np.float32))
 
@@ -75,6 +74,24 @@ class BatchLearner(SGDLearner):
         if not self.strata_per_batch:
             self._deal(size)
         self._set_shares(size)
+
+    def start_from(self, start: Start) -> None:
+        """Take parameters that were learned before in the place of random ones."""
+        self._take(self.plan.arranged(start.parameters))
+        self.ratings[2][:] -= self.arranged.global_mean
+
+    def _take(self, arranged: Parameters) -> None:
+        """Take parameters in the ratings' own unit."""
+        self.mean = arranged.global_mean
+        shift = (self.mean - self.scale.center) / self.scale.spread
+        self.arranged = self.arranged._replace(global_mean=np.float32(shift))
+        for mine, theirs, unit in zip(self.state()[:4], arranged[1:], self._units(), strict=True):
+            np.divide(theirs, unit, out=mine)
+
+    def _units(self) -> np.ndarray:
+        """Of the parameters but the mean."""
+        spread = self.scale.spread
+        return np.array([spread, spread, np.sqrt(spread), np.sqrt(spread)], np.float32)
 
     def run_epoch(
         self, learning_rate: Callable[[float], float], on_ratings_done: Callable[[int], None]
@@ -114,15 +131,13 @@ class BatchLearner(SGDLearner):
         """Biases and factors, and what the optimizer remembers."""
         table = self.table
         memories = (table.bias_first, table.first, table.bias_second, table.second, table.powers)
-        return [table.biases, table.factors, *memories]
+        return [*self.arranged[1:], *memories]
 
     def parameters(self) -> Parameters:
         """In the ratings' own unit and numbering, without the padding."""
         _, *arrays = super().parameters()
-        spread = self.scale.spread
-        units = np.array([spread, spread, np.sqrt(spread), np.sqrt(spread)], np.float32)
-        scaled = (array * unit for array, unit in zip(arrays, units, strict=True))
-        return Parameters(self.scale.center, *scaled)
+        scaled = (array * unit for array, unit in zip(arrays, self._units(), strict=True))
+        return Parameters(self.mean, *scaled)
 
     def _ratings_by_row(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The plan's, with the rows of the table in the place of those of blocks."""

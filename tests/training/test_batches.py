@@ -11,7 +11,7 @@ import naive
 from funksvd import DivergenceError, FunkSVD, objective
 from funksvd.objective import Parameters, Regularization
 from funksvd.scoring import predict_pairs
-from funksvd.training import Hyperparameters, Triples, plan_blocks, train
+from funksvd.training import Hyperparameters, Start, Triples, plan_blocks, train
 from funksvd.training.batches import BatchLearner
 from funksvd.training.learners import choose_learner
 from funksvd.training.optimizers import OPTIMIZERS
@@ -293,6 +293,27 @@ def test_the_validation_error_is_that_of_the_predictions(ratings):
     ref = naive.rmse(validation.values.tolist(), predictions.tolist())
     best = result.history[result.best_epoch - 1]
     assert best.valid_error == pytest.approx(ref, rel=1e-5)
+
+
+@pytest.mark.parametrize("batch_size", [70, "full"])
+def test_it_goes_on_from_where_a_model_was(ratings, pool, batch_size):
+    """The model's mean may be another one than that of the ratings."""
+    old = train(plan_of(ratings), Hyperparameters(n_factors=5, n_epochs=9)).parameters
+    old = old._replace(global_mean=old.global_mean - 0.5, user_biases=old.user_biases + 0.5)
+    held_back = np.random.default_rng(5).random(len(ratings)) < 0.2
+    plan = plan_of(ratings, held_back)
+    learner = learner_of(plan, pool, optimizer="momentum", batch_size=batch_size)
+    learner.start_from(Start(old, None))
+    comp = learner.parameters()
+    assert comp.global_mean == old.global_mean
+    for ref_array, comp_array in zip(old[1:], comp[1:], strict=True):
+        np.testing.assert_allclose(comp_array, ref_array, rtol=1e-6)
+    ref_errors = ratings.values - predict_pairs(old, *as_triples(ratings)[:2])
+    still = learner.run_epoch(lambda done: 1e-12, lambda n: None)
+    assert still == pytest.approx(np.sqrt(np.mean(ref_errors[~held_back] ** 2)), rel=1e-4)
+    for _ in range(5):
+        better = learner.run_epoch(lambda done: 0.001, lambda n: None)
+    assert 0.5 * still < better < still
 
 
 def test_rows_without_training_ratings_are_zero(ratings):
