@@ -81,8 +81,9 @@ SCHEDULES = ("exponential", "constant", "inverse-time", "plateau", "cyclic", "cy
 TRAINING = (
     click.option(
         "--algorithm",
-        type=click.Choice(["sgd", "svd++"]),
-        help="svd++: the items that one has rated speak for one too.  [default: sgd]",
+        type=click.Choice(["sgd", "svd++", "bayes", "bayes++"]),
+        help="++: the items that one has rated speak for one too; bayes: a mean of samples, "
+        "slower and better.  [default: sgd]",
     ),
     click.option(
         "--optimizer",
@@ -104,9 +105,16 @@ TRAINING = (
         "--nonnegative", is_flag=True, default=False, help="Keep all factors at 0 or above."
     ),
     click.option(
-        "--n-factors", "-k", type=int, help="Length of the factor vectors.  [default: 64]"
+        "--n-factors",
+        "-k",
+        type=int,
+        help="Length of the factor vectors (bayes: 12).  [default: 64]",
     ),
-    click.option("--n-epochs", type=int, help="Passes over the ratings, at most.  [default: 100]"),
+    click.option(
+        "--n-epochs",
+        type=int,
+        help="Passes over the ratings, at most (bayes: 540).  [default: 100]",
+    ),
     click.option("--learning-rate", type=float, help="Step size at first.  [default: 0.03]"),
     click.option(
         "--bias-learning-rate",
@@ -136,7 +144,9 @@ TRAINING = (
     click.option("--no-biases", is_flag=True, help="Leave out mean and biases: Funk's original."),
     click.option("--init-std", type=float, help="Spread of the initial factors.  [default: 0.02]"),
     click.option(
-        "--patience", type=int, help="Epochs to wait for a better validation error.  [default: 5]"
+        "--patience",
+        type=int,
+        help="Epochs to wait for a better validation error (bayes: 100).  [default: 5]",
     ),
     click.option(
         "--ensemble", type=int, help="Models whose mean is the model; slower, better.  [default: 1]"
@@ -150,9 +160,7 @@ TRAINING = (
     click.option(
         "--valid-fraction",
         type=click.FloatRange(0, 1, max_open=True),
-        default=0.05,
-        show_default=True,
-        help="Part that decides when to stop; 0: run all epochs.",
+        help="Part that decides when to stop; 0: run all epochs (bayes: 0).  [default: 0.05]",
     ),
     click.option(
         "--refit/--no-refit",

@@ -29,7 +29,7 @@ PARTS = (
         "--interactions",
         "interactions_file",
         metavar="FILE",
-        help="Pairs of user and item that need no rating, for svd++.",
+        help="Pairs of user and item that need no rating, for svd++ and bayes++.",
     ),
 )
 

@@ -23,11 +23,17 @@ ROWS_PER_BATCH = 1 << 17
     epilog="""\b
 Examples:
   funksvd predict --user 42 --item 318
-  funksvd predict pairs.csv -o predictions.csv"""
+  funksvd predict pairs.csv -o predictions.csv
+  funksvd predict pairs.csv --with-uncertainty --model bayes.funksvd"""
 )
 @click.argument("pairs", required=False)
 @click.option("--user", help="One user, with --item.")
 @click.option("--item", help="One item, with --user.")
+@click.option(
+    "--with-uncertainty",
+    is_flag=True,
+    help="Add a standard deviation to each prediction (algorithms bayes and bayes++).",
+)
 @table_options
 @model_option
 @threads_option
@@ -38,6 +44,9 @@ def predict(pairs: str | None, user: str | None, item: str | None, **options: An
 
     PAIRS is a file with a user and an item column. A pair with an id that the model does not know
     is predicted from what is known: the mean and the bias of the other one.
+
+    The standard deviation, column std, is that of the rating without its noise, given all ratings
+    that were learned from: nine times out of ten it is within 1.645 of them of the prediction.
     """
     from funksvd import FunkSVD
     from funksvd.ratings import find, read_coded_pairs
@@ -61,14 +70,16 @@ def predict(pairs: str | None, user: str | None, item: str | None, **options: An
     _warn_of_unknown(output, "user", users, known_users, model.user_ids)
     _warn_of_unknown(output, "item", items, known_items, model.item_ids)
     with output.busy("Predicting"):
-        predictions = model.predict_index(known_users, known_items)
-    n_rows = len(predictions)
+        columns = {"prediction": model.predict_index(known_users, known_items)}
+        if options["with_uncertainty"]:
+            columns["std"] = model.predict_std_index(known_users, known_items)
+    n_rows = len(known_users)
     parts = (slice(at, at + ROWS_PER_BATCH) for at in range(0, n_rows, ROWS_PER_BATCH))
     batches = (
         {
             "user": users[user_index[part]],
             "item": items[item_index[part]],
-            "prediction": predictions[part],
+            **{name: column[part] for name, column in columns.items()},
         }
         for part in parts
     )

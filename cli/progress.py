@@ -11,6 +11,8 @@ from funksvd import EpochRecord, Monitor
 
 from .console import Output, is_terminal
 
+MANY_EPOCHS = 200
+"""Of more than these, every tenth has a line."""
 TITLE = {"search": "learning", "refit": "refit", "fit": "learning", "update": "learning"}
 
 
@@ -73,6 +75,7 @@ class TrainingProgress(Monitor):
     def fit_started(self, purpose: str, n_ratings: int, n_validation: int, n_epochs: int) -> None:
         """Open a table (the search) or announce the refit in a line."""
         self.purpose, self.n_ratings, self.n_epochs = purpose, n_ratings, n_epochs
+        self.lines_apart = 1 if n_epochs <= MANY_EPOCHS else 10
         self.started = time.perf_counter()
         self.n_done = 0
         if purpose == "refit":
@@ -100,14 +103,14 @@ class TrainingProgress(Monitor):
         """Add a line to the table; a star marks the best epoch so far."""
         if self.purpose == "refit":
             return
+        if record.epoch % self.lines_apart:
+            return
         errors = (record.train_error, record.valid_error)
         cells = ("-" if error is None else f"{error:.4f}" for error in errors)
         cells = "   ".join(c.rjust(len(t)) for c, t in zip(cells, self.columns, strict=True))
+        rate = "-" if record.learning_rate is None else f"{record.learning_rate:.5f}"
         star = " *" if is_best and record.valid_error is not None else ""
-        self._print(
-            f"{record.epoch:5d}   {cells}   {record.learning_rate:13.5f}   "
-            f"{record.seconds:7.2f}{star}"
-        )
+        self._print(f"{record.epoch:5d}   {cells}   {rate:>13}   {record.seconds:7.2f}{star}")
 
     def snapshot_taken(self, snapshot: int, n_snapshots: int) -> None:
         """Say which one it is."""

@@ -92,8 +92,8 @@ class FunkSVD(Newcomers):
         validation : Ratings or table, optional
             By default `validation_fraction` of the ratings, at random.
         interactions : Ratings, or a table or an array of shape (n_pairs, 2), optional
-            User ids, item ids: what users have dealt with without rating it, for SVD++. Pairs
-            that are rated, and ids that have no rating, are passed over.
+            User ids, item ids: what users have dealt with without rating it, for svd++ and
+            bayes++. Pairs that are rated, and ids that have no rating, are passed over.
         monitor : Monitor, optional
             Told of each epoch.
 
@@ -129,10 +129,8 @@ class FunkSVD(Newcomers):
             n_training = len(ratings)
             ratings = ratings.joined_with(validation)
             held_back = np.arange(len(ratings)) >= n_training
-        elif self.validation_fraction:
-            held_back = random_part(
-                len(ratings), self.validation_fraction, self.seed, Stream.VALIDATION
-            )
+        elif fraction := self.resolved().validation_fraction:
+            held_back = random_part(len(ratings), fraction, self.seed, Stream.VALIDATION)
         check_ratings(self, ratings.values, ratings.source)
         ratings = ratings.compact()
         if held_back is None or not held_back.any():
@@ -217,7 +215,12 @@ class FunkSVD(Newcomers):
         )
         parameters = search.parameters.rows(users, items)
         implicit = None if search.implicit_factors is None else search.implicit_factors[items]
-        self._install(search._replace(parameters=parameters, implicit_factors=implicit), known)
+        found = {
+            "parameters": parameters,
+            "implicit_factors": implicit,
+            "draws": search.draws and search.draws.rows(users, items),
+        }
+        self._install(search._replace(**found), known)
         index = ratings.subset(held_back).index_for(known.user_ids, known.item_ids)
         self.held_out = UserItems.of(*index, known.n_users)
 
@@ -227,6 +230,7 @@ class FunkSVD(Newcomers):
         """Make what was learned from the ratings the model's own: all of it at once, or nothing."""
         learned = {
             "parameters": result.parameters,
+            "draws": result.draws,
             "user_ids": ratings.user_ids,
             "item_ids": ratings.item_ids,
             "rating_scale": (float(ratings.values.min()), float(ratings.values.max())),
@@ -296,11 +300,10 @@ class FunkSVD(Newcomers):
             "provenance": self.provenance.to_dict() if self.provenance else None,
         }
         pairs = (self.seen, self.held_out) if with_seen else (None, None)
+        more = (info, self.implicit_factors, self.draws)
         storage.write_model(
             path,
-            storage.SavedModel(
-                self.parameters, self.user_ids, self.item_ids, *pairs, info, self.implicit_factors
-            ),
+            storage.SavedModel(self.parameters, self.user_ids, self.item_ids, *pairs, *more),
         )
 
     @classmethod
@@ -326,9 +329,12 @@ class FunkSVD(Newcomers):
         n_factors = saved.parameters.user_factors.shape[1]
         of_each = model.resolved().n_factors
         n_members, rest = divmod(n_factors, of_each)
-        if rest or not 1 <= n_members <= model.ensemble:
+        n_draws = n_members if saved.draws is None else len(saved.draws.global_means)
+        most = np.inf if LEARNERS[model.algorithm].is_sampler else model.ensemble
+        if rest or n_members != n_draws or not 1 <= n_members <= most:
             raise ValueError(f"n_factors is {of_each}, but there are {n_factors}")
         model.parameters, model.seen, model.held_out = saved.parameters, saved.seen, saved.held_out
+        model.draws = saved.draws
         model.user_ids, model.item_ids = saved.user_ids, saved.item_ids
         model.implicit_factors = saved.implicit_factors
         low, high = map(float, info["rating_scale"])

@@ -15,8 +15,8 @@ from funksvd.errors import FunkSVDError, RatingsError, UnknownIdError
 from funksvd.folding import PRIOR_RATINGS, OtherSide, RatingsByRow
 from funksvd.objective import Regularization
 from funksvd.ratings import Ratings, as_labels, find
-from funksvd.recommender import Recommender
 from funksvd.scoring import UserItems, predict_pairs
+from funksvd.uncertainty import Uncertain
 
 
 class FoldedIn(NamedTuple):
@@ -76,7 +76,7 @@ class Explanation(NamedTuple):
         return order[self.contributions[order] < 0][:n]
 
 
-class Newcomers(Recommender):
+class Newcomers(Uncertain):
     """What can be asked for users and items that the model was not trained on; and why."""
 
     def fold_in(self, item_ids: Any, ratings: Any) -> FoldedIn:
@@ -162,7 +162,7 @@ class Newcomers(Recommender):
         model.parameters = self.parameters._replace(user_biases=biases, user_factors=factors)
         model.n_ratings = len(by_user.values)
         model.seen = UserItems(by_user.indptr, by_user.columns)
-        model.held_out = model.provenance = None
+        model.held_out = model.provenance = model.draws = None
         return model
 
     def explain(

@@ -24,7 +24,13 @@ from funksvd.evaluation import (
 from funksvd.kernels import turn_into_probabilities
 from funksvd.objective import Parameters
 from funksvd.ratings import Ratings, as_labels, as_pairs, as_ratings, find
-from funksvd.scoring import UserItems, best_items, cosine_similarities, predict_pairs
+from funksvd.scoring import (
+    Draws,
+    UserItems,
+    best_items,
+    cosine_similarities,
+    predict_pairs,
+)
 from funksvd.svd import SVD, svd_of_product
 from funksvd.training import ALGORITHMS, EpochRecord, Hyperparameters
 
@@ -69,7 +75,8 @@ class Recommender(Hyperparameters):
     refitted : bool
         Whether the parameters come from training and validation ratings together.
     reg_used : float
-        Regularization of the factors: the one given, or the one chosen by the data.
+        Regularization of the factors: the one given, or the one chosen by the data. A sampler
+        learns its own, and this is for new users and items.
     rating_spread : float
         Standard deviation of the ratings learned from; lambda of eq. (3) is so many times
         `reg_used`.
@@ -81,6 +88,8 @@ class Recommender(Hyperparameters):
         The (user, item) pairs learned from; left out of recommendations.
     held_out : UserItems or None
         Pairs that the person has rated too but that were set aside; left out likewise.
+    draws : Draws or None
+        What tells how sure predictions are; None where the algorithm does not know.
     provenance : Provenance or None
         Where the ratings came from; set by whoever read them.
     """
@@ -98,6 +107,7 @@ class Recommender(Hyperparameters):
     n_ratings: int
     seen: UserItems | None
     held_out: UserItems | None
+    draws: Draws | None
     provenance: Provenance | None
 
     def __getattr__(self, name: str) -> Any:  # asked only for what is not there
@@ -133,6 +143,12 @@ class Recommender(Hyperparameters):
         ndarray of shape (n,), float32; or float
             A float for one user and one item.
         """
+        user_index, item_index, single = self._find_pairs(users, items)
+        predictions = self.predict_index(user_index, item_index)
+        return float(predictions[0]) if single else predictions
+
+    def _find_pairs(self, users: Any, items: Any) -> tuple[np.ndarray, np.ndarray, bool]:
+        """Rows of the pairs that are meant, -1 for unknown; and whether it is a single one."""
         if items is None:
             users, items = as_pairs(users)
         single = np.ndim(users) == 0 and np.ndim(items) == 0
@@ -151,8 +167,7 @@ class Recommender(Hyperparameters):
                 f"{len(user_index):,} users and {len(item_index):,} items do not make pairs; "
                 "give as many of one as of the other"
             )
-        predictions = self.predict_index(user_index, item_index)
-        return float(predictions[0]) if single else predictions
+        return user_index, item_index, single
 
     def recommend(
         self, user: int | str, n: int = 10, *, include_seen: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from funksvd.kernels import (
     GROUP_USERS,
     TILE_ITEMS,
+    deviate_block,
     exclude_items,
     find_pairs,
     group_by_row,
@@ -65,6 +66,76 @@ class UserItems(NamedTuple):
 
         _in_parts(find, len(found), n_threads)
         return found
+
+
+class Draws(NamedTuple):
+    """What several draws of parameters have besides factors: with these, how sure the mean is.
+
+    `Parameters.mean` of the draws has their factors side by side, in the same order.
+
+    Parameters
+    ----------
+    global_means : ndarray of shape (n_draws,), float64
+    user_biases : ndarray of shape (n_users, n_draws), float32
+    item_biases : ndarray of shape (n_items, n_draws), float32
+    """
+
+    global_means: np.ndarray
+    user_biases: np.ndarray
+    item_biases: np.ndarray
+
+    @classmethod
+    def of(cls, draws: Sequence[Parameters]) -> Draws:
+        """Of draws, each in the form of parameters."""
+        means, *biases = list(zip(*draws, strict=True))[:3]
+        stacked = (np.ascontiguousarray(np.transpose(columns)) for columns in biases)
+        return cls(np.array(means), *stacked)
+
+    @classmethod
+    def joined(cls, members: Sequence[Draws]) -> Draws:
+        """Those of all members of an ensemble."""
+        return cls(*(np.concatenate(arrays, axis=-1) for arrays in zip(*members, strict=True)))
+
+    def rows(self, users: np.ndarray, items: np.ndarray) -> Draws:
+        """Those of some users and items, by index."""
+        return Draws(self.global_means, self.user_biases[users], self.item_biases[items])
+
+
+def predict_deviations(
+    parameters: Parameters,
+    draws: Draws,
+    user_index: np.ndarray,
+    item_index: np.ndarray,
+    *,
+    n_threads: int = 1,
+) -> np.ndarray:
+    """Standard deviations of the noise-free ratings, eq. (1) of `objective`, over the draws.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        The mean of the draws.
+    draws : Draws
+        At least two.
+    user_index, item_index : ndarray of shape (n,), int32
+        -1 stands for unknown: any of the known ones.
+    n_threads : int
+        Does not change the result.
+
+    Returns
+    -------
+    ndarray of shape (n,), float32
+        In rating units.
+    """
+    deviations = np.empty(len(user_index), dtype=np.float32)
+
+    def deviate(part: slice) -> None:
+        deviate_block(
+            user_index[part], item_index[part], parameters[3:], tuple(draws), deviations[part]
+        )
+
+    _in_parts(deviate, len(deviations), n_threads)
+    return deviations
 
 
 def predict_pairs(

@@ -5,7 +5,8 @@ Tensors
     (1,)); user_ids and item_ids (int64) or, for text, user_ids.utf8 (uint8) with
     user_ids.offsets (int64), likewise for items; seen.indptr, seen.items: the pairs learned from;
     held_out.indptr, held_out.items: the pairs that were rated but set aside for the test;
-    implicit_factors (float32): the y_j of SVD++.
+    implicit_factors (float32): the y_j of SVD++; draws.global_means (float64), draws.user_biases
+    and draws.item_biases (float32): what `Draws` has, for models that know how sure they are.
 Metadata
     One entry, `funksvd`: JSON with the format version, the hyperparameters, the rating scale, the
     history, where the ratings came from, and a SHA-256 digest of all of it.
@@ -25,7 +26,7 @@ import numpy as np
 from funksvd.atomic import replacing
 from funksvd.errors import ModelFileError, ModelWriteError
 from funksvd.objective import Parameters
-from funksvd.scoring import UserItems
+from funksvd.scoring import Draws, UserItems
 
 FORMAT_VERSION = 1
 METADATA_KEY = "funksvd"
@@ -46,6 +47,7 @@ class SavedModel:
     info : dict
         The JSON part, without format version and digest.
     implicit_factors : ndarray of shape (n_items, n_factors), float32, or None
+    draws : Draws or None
     """
 
     parameters: Parameters
@@ -55,6 +57,7 @@ class SavedModel:
     held_out: UserItems | None = None
     info: dict = field(default_factory=dict)
     implicit_factors: np.ndarray | None = None
+    draws: Draws | None = None
 
 
 def write_model(path: str | os.PathLike, model: SavedModel) -> None:
@@ -169,6 +172,8 @@ def _to_tensors(model: SavedModel) -> dict[str, np.ndarray]:
             tensors[f"{name}.indptr"], tensors[f"{name}.items"] = user_items
     if model.implicit_factors is not None:
         tensors["implicit_factors"] = model.implicit_factors
+    if model.draws is not None:
+        tensors |= {f"draws.{name}": array for name, array in model.draws._asdict().items()}
     return {name: np.ascontiguousarray(array) for name, array in tensors.items()}
 
 
@@ -192,6 +197,7 @@ def _from_tensors(tensors: dict[str, np.ndarray], info: dict) -> SavedModel:
         _read_user_items(tensors, "held_out", n_users, n_items),
         info,
         implicit_factors,
+        _read_draws(tensors, n_users, n_items, n_factors),
     )
 
 
@@ -214,6 +220,23 @@ def _expect_finite(
     if not np.isfinite(array).all():
         raise ValueError(f"{name} holds values that are not finite")
     return array
+
+
+def _read_draws(
+    tensors: dict[str, np.ndarray], n_users: int, n_items: int, n_factors: int
+) -> Draws | None:
+    if "draws.global_means" not in tensors:
+        return None
+    means = _expect_finite(tensors, "draws.global_means", np.float64)
+    n_draws = len(means)
+    if n_draws < 2 or n_factors % n_draws:
+        raise ValueError(f"{n_factors} factors are not those of {n_draws} draws")
+    shapes = {"user_biases": (n_users, n_draws), "item_biases": (n_items, n_draws)}
+    biases = (
+        _expect_finite(tensors, f"draws.{name}", np.float32, shape)
+        for name, shape in shapes.items()
+    )
+    return Draws(means, *biases)
 
 
 def _read_ids(tensors: dict[str, np.ndarray], name: str) -> np.ndarray:

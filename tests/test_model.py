@@ -1,6 +1,7 @@
 """`FunkSVD`: learning from what people have, refit, interruption, saving."""
 
 from dataclasses import asdict
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -155,6 +156,64 @@ class TestEnsemble:
         with pytest.raises(KeyboardInterrupt):
             fitted.fit(ratings, monitor=AtThird())
         assert same(fitted, FunkSVD(**QUICK, ensemble=2, validation_fraction=0).fit(ratings))
+
+
+class TestSampler:
+    OPTIONS: ClassVar = {"algorithm": "bayes++", "n_factors": 3, "n_epochs": 12}
+
+    def test_it_learns_from_all_ratings_at_once(self, ratings):
+        fitted = FunkSVD(**self.OPTIONS).fit(ratings)
+        assert not fitted.refitted
+        assert fitted.n_ratings == len(ratings)
+        assert fitted.history[-1].valid_error is None
+        assert fitted.title == "Bayesian SVD++, 3 factors"
+
+    def test_predictions_and_deviations_are_saved(self, ratings, tmp_path):
+        fitted = FunkSVD(**self.OPTIONS).fit(ratings)
+        fitted.save(tmp_path / "m")
+        loaded = FunkSVD.load(tmp_path / "m")
+        pairs = ratings.user_ids[ratings.user_index], ratings.item_ids[ratings.item_index]
+        np.testing.assert_array_equal(loaded.predict(*pairs), fitted.predict(*pairs))
+        deviations = fitted.predict_std(*pairs)
+        np.testing.assert_array_equal(loaded.predict_std(*pairs), deviations)
+        assert loaded.predict_std(pairs[0][0], pairs[1][0]) == deviations[0]
+        assert [record.learning_rate for record in loaded.history] == [None] * 12
+
+    def test_a_validation_part_with_ids_of_its_own(self, ratings):
+        held_back = np.random.default_rng(0).random(len(ratings)) < 0.3
+        held_back |= ratings.user_index == 7
+        parts = ratings.subset(~held_back), ratings.subset(held_back)
+        fitted = FunkSVD(**self.OPTIONS, refit=False).fit(parts[0], validation=parts[1])
+        assert 7 not in fitted.user_ids
+        assert len(fitted.draws.user_biases) == len(fitted.user_ids) == 59
+        values = [parts[1].values, fitted.predict(*parts[1].to_pandas()[["user", "item"]].T.values)]
+        assert np.corrcoef(*values)[0, 1] > 0.3
+        again = FunkSVD(**self.OPTIONS).fit(parts[0], validation=parts[1])
+        assert same(again, FunkSVD(**self.OPTIONS).fit(ratings))  # the refit
+
+    def test_an_ensemble_has_the_draws_of_all_members(self, ratings, tmp_path):
+        fitted = FunkSVD(**self.OPTIONS, ensemble=2).fit(ratings)
+        one = FunkSVD(**self.OPTIONS).fit(ratings)
+        n_draws = len(one.draws.global_means)
+        assert fitted.draws.item_biases.shape == (50, 2 * n_draws)
+        np.testing.assert_array_equal(fitted.draws.global_means[:n_draws], one.draws.global_means)
+        fitted.save(tmp_path / "m")
+        assert same(FunkSVD.load(tmp_path / "m"), fitted)
+
+    def test_new_users_are_folded_into_each_draw(self, ratings, tmp_path):
+        fitted = FunkSVD(**self.OPTIONS | {"n_epochs": 60}).fit(ratings)
+        again = fitted.for_new_users(ratings)
+        pairs = ratings.user_ids[ratings.user_index], ratings.item_ids[ratings.item_index]
+        assert np.corrcoef(again.predict(*pairs), fitted.predict(*pairs))[0, 1] > 0.95
+        assert again.evaluate(ratings).rmse < 1.3 * fitted.evaluate(ratings).rmse
+        with pytest.raises(FunkSVDError, match="does not know how sure"):  # of these users
+            again.predict_std(*pairs)
+        again.save(tmp_path / "m")
+        assert same(FunkSVD.load(tmp_path / "m"), again)
+
+    def test_others_do_not_know_how_sure_they_are(self, model):
+        with pytest.raises(FunkSVDError, match=r"\(Funk SVD, 5 factors\) does not know how sure"):
+            model.predict_std(1, 1)
 
 
 class InterruptAfter(Monitor):

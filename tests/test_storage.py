@@ -208,6 +208,22 @@ def test_the_checksum_of_these_tests_is_right(path):
     read_model(path)
 
 
+DRAWS = {
+    "draws.global_means": np.array([3.5, 3.6]),
+    "draws.user_biases": np.zeros((3, 2), np.float32),
+    "draws.item_biases": np.zeros((4, 2), np.float32),
+}
+
+
+def test_draws_come_back_as_they_were(path):
+    write_altered(path, DRAWS)
+    draws = read_model(path).draws
+    for ref, comp in zip(DRAWS.values(), draws, strict=True):
+        assert comp.dtype == ref.dtype
+        np.testing.assert_array_equal(comp, ref)
+    assert read_model(path).parameters.user_factors.shape == (3, 2)  # a factor for each draw
+
+
 INT64_MAX = 2**63 - 1
 MALICIOUS = {
     "indptr beyond the items": {"seen.indptr": np.array([0, 10**6, 10**6, 3])},
@@ -247,6 +263,13 @@ MALICIOUS = {
     "no mean": {"global_mean": np.array([])},
     "a mean without dimension": {"global_mean": np.array(3.0)},
     "a mean of integers": {"global_mean": np.array([3])},
+    "more draws than factors": DRAWS | {"draws.global_means": np.zeros(3)},
+    "a single draw": DRAWS | {"draws.global_means": np.zeros(1)},
+    "no draws": DRAWS | {"draws.global_means": np.zeros(0)},
+    "draws of too few users": DRAWS | {"draws.user_biases": np.zeros((2, 2), np.float32)},
+    "draws in float64": DRAWS | {"draws.item_biases": np.zeros((4, 2))},
+    "NaN among the draws": DRAWS | {"draws.user_biases": np.full((3, 2), np.nan, np.float32)},
+    "draws without biases": {"draws.global_means": np.array([np.inf, 0.0])},
 }
 
 

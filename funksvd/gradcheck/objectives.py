@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from funksvd import objective, svdpp
+from funksvd import bayes, objective, svdpp
+from funksvd.folding import RatingsByRow
 from funksvd.kernels import (
     Absolute,
     Huber,
     Logistic,
     add_rows,
+    draw_rows,
     hand_back,
     sgd_block,
     svdpp_block,
 )
 from funksvd.objective import ABSOLUTE, LOGISTIC, Loss, Parameters, Regularization, huber
+from funksvd.training.gibbs import features_of
 
 if TYPE_CHECKING:
     from funksvd.gradcheck.problems import Problem
@@ -48,6 +51,58 @@ def descend_svdpp(checked: Objective, problem: Problem, at: int, arrays: list[np
     descents = (descents + sums) * weight
     regs = np.full(len(p), checked.regularization.implicit / of_user.sum(), np.float32)
     hand_back(*pairs, descents, regs, np.ones(len(y), np.float32), y)
+
+
+def energy(parameters: Parameters, *data: Any) -> float:
+    """`bayes.energy_loss` with some noise and some priors."""
+    return bayes.energy_loss(parameters, *data[:3], _given(parameters))
+
+
+def energy_gradients(parameters: Parameters, *data: Any) -> Parameters:
+    """`bayes.energy_gradients`, likewise."""
+    return bayes.energy_gradients(parameters, *data[:3], _given(parameters))
+
+
+def _given(parameters: Parameters) -> bayes.Given:
+    """Another number for each row and each column."""
+    n_users, n_factors = np.shape(parameters.user_factors)
+    n_items, k = len(parameters.item_biases), n_factors + 1
+    noise = np.linspace(0.5, 2, n_users), np.linspace(3, 1, n_items)
+    means = (np.linspace(-1, 1, n * k).reshape(n, k) for n in (n_users, n_items))
+    return bayes.Given(*noise, *means, np.linspace(1, 5, k), np.linspace(3, 2, k))
+
+
+def sample_rows(checked: Objective, problem: Problem, at: int, arrays: list[np.ndarray]) -> None:
+    """What draws tell of the gradient, of all ratings at once.
+
+    With zeros for random numbers the kernel's draw is the mean m of a row's distribution, with the
+    f-th unit vector a step d_f from it, and A = (sum of d_f d_f^T)^-1 is the precision. The energy
+    is quadratic in the row w: its gradient is A (w - m).
+    """
+    if at:
+        return
+    mean, *biases = problem.parameters[:3]
+    rows = [np.column_stack(pair) for pair in zip(problem.parameters[3:], biases, strict=True)]
+    given = _given(problem.parameters)
+    values = (problem.values - mean).astype(np.float32)
+    index = problem.user_index, problem.item_index
+    k = rows[0].shape[1]
+    for mine, other in ((0, 1), (1, 0)):
+        n = len(rows[mine])
+        ratings = tuple(RatingsByRow.of(index[mine], index[other], values, n))
+        scales = np.sqrt(given[other]).astype(np.float32)
+        prior = (given[4 + mine], given[2 + mine])
+        draws = []
+        for normals in np.vstack([np.zeros(k), np.eye(k)]):
+            drawn = np.empty((n, k))
+            known = (features_of(rows[other], scales), scales, given[mine], prior)
+            checked.kernel((0, n), ratings, *known, np.tile(normals, (n, 1)), drawn, np.empty(n))
+            draws.append(drawn)
+        steps = np.stack(draws[1:], axis=-1) - draws[0][..., None]
+        precisions = np.linalg.inv(steps @ steps.transpose(0, 2, 1))
+        gradient = (precisions @ (rows[mine] - draws[0])[..., None])[..., 0]
+        arrays[2 + mine][:, : k - 1] -= gradient[:, :-1]
+        arrays[mine] -= gradient[:, -1]
 
 
 def _rating(problem: Problem, at: int) -> tuple:
@@ -168,3 +223,14 @@ def _register_loss(title: str, loss: Loss, for_kernel: NamedTuple, **facts: Any)
 _register_loss("absolute", ABSOLUTE, Absolute(), kinks=(0.0,))
 _register_loss("Huber", huber(DELTA), Huber(np.float32(DELTA)), kinks=(-DELTA, DELTA))
 _register_loss("logistic", LOGISTIC, Logistic(), is_binary=True)
+register(
+    Objective(
+        "bayes",
+        "Bayesian Funk SVD: energy of the rows",
+        energy,
+        energy_gradients,
+        draw_rows,
+        Parameters._fields[1:],
+        descend=sample_rows,
+    )
+)

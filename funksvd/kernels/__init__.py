@@ -8,6 +8,7 @@ from funksvd.kernels.biases import add_residuals, sweep
 from funksvd.kernels.blocks import count_blocks, count_rows, fill_blocks, take_turns
 from funksvd.kernels.compiling import cache_folder, telling_of_compilation
 from funksvd.kernels.folding import fold_rows, weigh_ratings
+from funksvd.kernels.gibbs import draw_rows, draw_weights
 from funksvd.kernels.grouping import group_by_row, rows_with_repeats
 from funksvd.kernels.losses import (
     Absolute,
@@ -20,6 +21,7 @@ from funksvd.kernels.optimizers import RULES
 from funksvd.kernels.scoring import (
     GROUP_USERS,
     TILE_ITEMS,
+    deviate_block,
     exclude_items,
     find_pairs,
     pack_items,
@@ -29,10 +31,11 @@ from funksvd.kernels.scoring import (
 )
 from funksvd.kernels.sgd import cost_of_block, sgd_block
 from funksvd.kernels.svdpp import add_rows, hand_back, svdpp_block
-from funksvd.kernels.vectors import padded_rows
+from funksvd.kernels.vectors import LANES, padded_rows
 
 __all__ = [
     "GROUP_USERS",
+    "LANES",
     "RULES",
     "TILE_ITEMS",
     "Absolute",
@@ -47,6 +50,9 @@ __all__ = [
     "cost_of_block",
     "count_blocks",
     "count_rows",
+    "deviate_block",
+    "draw_rows",
+    "draw_weights",
     "exclude_items",
     "fill_blocks",
     "find_pairs",

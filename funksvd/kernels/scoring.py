@@ -52,6 +52,43 @@ def predict_block(user_index, item_index, parameters, predictions):
 
 
 @compiled
+def deviate_block(user_index, item_index, factors, draws, deviations):
+    """Standard deviations of the predictions of several draws, as `scoring.Draws` has them.
+
+    Parameters
+    ----------
+    user_index, item_index : ndarray of shape (n,), int32
+        -1 stands for unknown: it is then another one of the known in each draw.
+    factors : (ndarray, ndarray) of shape (n_users or n_items, n_draws * n_factors), float32
+    draws : tuple of float64 and float32 ndarray
+        As in `scoring.Draws`.
+    deviations : ndarray of shape (n,), float32
+        Written.
+    """
+    user_factors, item_factors = factors
+    means, user_biases, item_biases = draws
+    n_draws = means.size
+    n_users, n_items = len(user_biases), len(item_biases)
+    n_factors = user_factors.shape[1] // n_draws
+    predictions = np.empty(n_draws)
+    for at in range(deviations.size):
+        total = 0.0
+        for draw in range(n_draws):
+            u = user_index[at] if user_index[at] >= 0 else draw * n_users // n_draws
+            i = item_index[at] if item_index[at] >= 0 else draw * n_items // n_draws
+            product = 0.0
+            for f in range(draw * n_factors, (draw + 1) * n_factors):
+                product += np.float64(user_factors[u, f]) * np.float64(item_factors[i, f])
+            biases = np.float64(user_biases[u, draw]) + np.float64(item_biases[i, draw])
+            predictions[draw] = means[draw] + biases + n_draws * product
+            total += predictions[draw]
+        squares = 0.0
+        for prediction in predictions:
+            squares += (prediction - total / n_draws) ** 2
+        deviations[at] = np.sqrt(squares / (n_draws - 1))
+
+
+@compiled
 def find_pairs(user_index, item_index, indptr, items, found):
     """Which pairs are among each user's listed items.
 

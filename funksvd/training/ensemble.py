@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from funksvd.scoring import Draws
 from funksvd.training.hyperparameters import Hyperparameters
 from funksvd.training.interrupts import Interrupts
 from funksvd.training.loop import TrainingResult, fold_together, train
@@ -69,6 +70,10 @@ def train_ensemble(
     parameters, implicit_factors = fold_together(
         [(member.parameters, member.implicit_factors) for member in members]
     )
+    draws = [member.draws for member in members if member.draws is not None]
     return members[0]._replace(
-        parameters=parameters, implicit_factors=implicit_factors, interrupted=interrupted
+        parameters=parameters,
+        implicit_factors=implicit_factors,
+        interrupted=interrupted,
+        draws=Draws.joined(draws) if draws else None,
     )

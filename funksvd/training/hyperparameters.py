@@ -29,6 +29,8 @@ class Algorithm(NamedTuple):
         What is worth searching for better values: what `funksvd.tuning` varies.
     options : tuple of str
         What else it can do: hyperparameters that other algorithms leave as they are by default.
+    without : tuple of str
+        Hyperparameters that mean nothing to it.
     """
 
     title: str
@@ -41,6 +43,14 @@ class Algorithm(NamedTuple):
         "bias_reg",
     )
     options: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+
+
+SAMPLING = {
+    "defaults": {"n_factors": 12, "n_epochs": 540, "validation_fraction": 0.0, "patience": 100},
+    "tunable": ("n_factors",),
+    "without": ("learning_rate", "bias_learning_rate", "learning_rate_decay", "reg"),
+}
 
 
 ALGORITHMS = {
@@ -52,6 +62,7 @@ ALGORITHMS = {
             "n_epochs": 100,
             "learning_rate": 0.03,
             "learning_rate_decay": 0.85,
+            "validation_fraction": 0.05,
             "patience": 5,
         },
         options=("loss", "nonnegative"),
@@ -63,9 +74,12 @@ ALGORITHMS = {
             "n_epochs": 100,
             "learning_rate": 0.021,
             "learning_rate_decay": 0.85,
+            "validation_fraction": 0.05,
             "patience": 5,
         },
     ),
+    "bayes": Algorithm("Bayesian Funk SVD", **SAMPLING),
+    "bayes++": Algorithm("Bayesian SVD++", **SAMPLING),
 }
 LOSSES = {"squared": "RMSE", "absolute": "MAE", "huber": "Huber", "logistic": "log loss"}
 """The losses, and what the errors are called that are watched with them."""
@@ -82,9 +96,10 @@ class Hyperparameters:
 
     Parameters
     ----------
-    algorithm : {"sgd", "svd++"}
-        What is learned, and how: Funk's SVD by stochastic gradient descent; or SVD++, in which the
-        items that a user has dealt with speak for the user too.
+    algorithm : {"sgd", "svd++", "bayes", "bayes++"}
+        What is learned, and how: Funk's SVD by stochastic gradient descent; SVD++, in which the
+        items that a user has dealt with speak for the user too; or either of them by sampling
+        from the distribution of the parameters given the ratings.
     loss : {"squared", "absolute", "huber", "logistic"}
         What an error costs, eqs. (9) to (12). The absolute and the Huber loss are for ratings of
         which some are far off; the logistic one is for ratings that are 0 or 1: what is predicted
@@ -132,7 +147,7 @@ class Hyperparameters:
         Whether to learn biases. Without them mu is 0 too: the original Funk SVD.
     init_std : float
         Standard deviation of the initial factors, for ratings of unit standard deviation.
-    validation_fraction : float
+    validation_fraction : float, optional
         Part of the ratings given to `fit` that is set aside to decide when to stop, unless `fit`
         is given a validation part; 0 trains for all `n_epochs`.
     patience : int, optional
@@ -175,7 +190,7 @@ class Hyperparameters:
     bias_reg: float = 0.05
     biases: bool = True
     init_std: float = 0.02
-    validation_fraction: float = 0.05
+    validation_fraction: float | None = None
     patience: int | None = None
     refit: bool = True
     ensemble: int = 1
@@ -243,12 +258,24 @@ class Hyperparameters:
                 raise FunkSVDError(f"{name} must be True or False, not {getattr(self, name)!r}")
         self._check_options()
         fraction = self.validation_fraction
-        if not (_is_finite(fraction) and 0 <= fraction < 1):
+        if fraction is not None and not (_is_finite(fraction) and 0 <= fraction < 1):
             raise FunkSVDError(
                 f"validation_fraction must be at least 0 and less than 1, not {fraction!r}"
             )
+        self._check_sampling()
         self._check_optimizer()
         self._check_schedule()
+
+    def _check_sampling(self) -> None:
+        """Raise `FunkSVDError` where something is given that means nothing to a sampler."""
+        without = ALGORITHMS[self.algorithm].without
+        for name in without:
+            if getattr(self, name) is not None:
+                raise FunkSVDError(f"algorithm {self.algorithm!r} has no {name}; leave it out")
+        if without and self.schedule != "exponential":
+            raise FunkSVDError(f"algorithm {self.algorithm!r} has no schedule; leave it out")
+        if without and not self.biases:
+            raise FunkSVDError(f"algorithm {self.algorithm!r} always learns biases")
 
     def _check_optimizer(self) -> None:
         """Raise `FunkSVDError` if optimizer or batch size are unknown, or of no use."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from funksvd.errors import FunkSVDError
 from funksvd.objective import Parameters
+from funksvd.scoring import Draws
 from funksvd.training.hyperparameters import Hyperparameters
 from funksvd.training.losses import TrainingLoss
 from funksvd.training.plan import BlockPlan
@@ -52,15 +53,20 @@ class Learner(ABC):
     error_without_model : float
         Training error of the mean alone; without biases, of zero.
     reg : float
-        Regularization of the factors: the one given, or the one chosen by the data.
+        Regularization of the factors: the one given, or the one chosen by the data. A sampler
+        learns its own, and this is for rows that are new.
     n_batches : int
         Of users, that the plan must have.
     uses_unrated : bool
         Whether it learns from pairs that are known without a rating.
+    is_sampler : bool
+        Whether epochs are draws, whose mean is the result: then the latest epoch is always the
+        best, and none is taken back.
     """
 
     n_batches: ClassVar[int] = 1
     uses_unrated: ClassVar[bool] = False
+    is_sampler: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -124,6 +130,10 @@ class Learner(ABC):
 
     def implicit_factors(self) -> np.ndarray | None:
         """The y_j of SVD++, float32, in that numbering; None for learners without."""
+        return None
+
+    def draws(self) -> Draws | None:
+        """What tells how sure the predictions are; None where the algorithm does not know."""
         return None
 
     def divergence_message(self, learning_rate: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from funksvd.training.batches import BatchLearner
+from funksvd.training.gibbs import GibbsLearner, ImplicitGibbsLearner
 from funksvd.training.hyperparameters import Hyperparameters
 from funksvd.training.learner import Learner
 from funksvd.training.sgd import SGDLearner
@@ -11,6 +12,8 @@ from funksvd.training.svdpp import SVDPPLearner
 LEARNERS: dict[str, type[Learner]] = {
     "sgd": SGDLearner,
     "svd++": SVDPPLearner,
+    "bayes": GibbsLearner,
+    "bayes++": ImplicitGibbsLearner,
 }
 
 

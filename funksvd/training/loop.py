@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from funksvd.errors import DivergenceError
 from funksvd.objective import Parameters, side_by_side
+from funksvd.scoring import Draws
 from funksvd.streams import Stream, generator
 from funksvd.training.hyperparameters import Hyperparameters
 from funksvd.training.interrupts import Interrupts
@@ -39,7 +41,7 @@ class TrainingResult(NamedTuple):
     best_epoch : int
         That of the last snapshot, where there are any.
     reg : float
-        Regularization of the factors that was used.
+        Regularization of the factors that was used; of a sampler, for rows that are new.
     rate_factor : float
         What the learning rates were multiplied by because of divergence; 1 where there was none.
     interrupted : bool
@@ -48,6 +50,8 @@ class TrainingResult(NamedTuple):
         Standard deviation of the ratings learned from.
     implicit_factors : ndarray of shape (n_items, n_factors), float32, or None
         The y_j of SVD++.
+    draws : Draws or None
+        Of a sampler: what tells how sure the predictions are.
     """
 
     parameters: Parameters
@@ -58,6 +62,7 @@ class TrainingResult(NamedTuple):
     interrupted: bool
     spread: float
     implicit_factors: np.ndarray | None = None
+    draws: Draws | None = None
 
 
 def train(
@@ -72,7 +77,7 @@ def train(
     monitor: Monitor | None = None,
     interrupts: Interrupts | None = None,
 ) -> TrainingResult:
-    """Learn parameters by stochastic gradient descent on the objective, eqs. (3) and (8).
+    """Learn parameters, epoch by epoch, by the algorithm that the hyperparameters name.
 
     Deterministic: the result depends on the ratings, the hyperparameters and the seed, not on
     `n_threads`.
@@ -108,6 +113,8 @@ def train(
     hyperparameters = hyperparameters.resolved()
     monitor = monitor or Monitor()
     n_epochs = n_epochs or hyperparameters.n_epochs
+    hyperparameters = replace(hyperparameters, n_epochs=n_epochs)
+    first_rate = hyperparameters.learning_rate or 0.0
     interrupts = interrupts or Interrupts()
     random = generator(hyperparameters.seed, Stream.TRAINING, member)
 
@@ -115,7 +122,7 @@ def train(
         monitor.ratings_done(n_ratings)
         interrupts.check()
 
-    schedule = SCHEDULES[hyperparameters.schedule](hyperparameters)
+    schedule = SCHEDULES[hyperparameters.schedule if first_rate else "constant"](hyperparameters)
     every = hyperparameters.cycle_epochs if hyperparameters.ensemble_snapshots else 0
     snapshots: list[tuple[Parameters, np.ndarray | None]] = []
     best_epoch = 0
@@ -134,7 +141,7 @@ def train(
                 rates = partial(
                     _learning_rate,
                     schedule,
-                    hyperparameters.learning_rate * rate_factor,
+                    first_rate * rate_factor,
                     epoch,
                     [_error(record) for record in (followed or history)[: epoch - 1]],
                 )
@@ -154,8 +161,10 @@ def train(
                 last_good = kept[1] if best is kept[0] else kept[0]
                 _overwrite(last_good, learner.state())
                 seconds = time.perf_counter() - started
-                history.append(EpochRecord(epoch, learning_rate, train_error, valid_error, seconds))
+                rate = learning_rate if first_rate else None
+                history.append(EpochRecord(epoch, rate, train_error, valid_error, seconds))
                 is_best = stopping.is_best(epoch, None if every else valid_error)
+                is_best |= learner.is_sampler
                 if is_best:
                     best, best_epoch = last_good, epoch
                     interrupts.armed = True
@@ -170,6 +179,7 @@ def train(
         monitor.fit_done(best_epoch)
         _overwrite(learner.state(), best)
         latest = (learner.parameters(), learner.implicit_factors())
+        draws = learner.draws()
     if snapshots:
         best_epoch = every * len(snapshots)
     parameters, implicit_factors = fold_together(snapshots or [latest])
@@ -182,6 +192,7 @@ def train(
         interrupted,
         learner.scale.spread,
         implicit_factors,
+        draws,
     )
 
 

@@ -18,8 +18,8 @@ class EpochRecord(NamedTuple):
     ----------
     epoch : int
         Counted from 1.
-    learning_rate : float
-        In the middle of the epoch.
+    learning_rate : float or None
+        In the middle of the epoch; None where the algorithm has none.
     train_error : float
         Over the training ratings: each taken just before its own step, or with batches all of them
         at the end of the epoch.
@@ -29,7 +29,7 @@ class EpochRecord(NamedTuple):
     """
 
     epoch: int
-    learning_rate: float
+    learning_rate: float | None
     train_error: float
     valid_error: float | None
     seconds: float
@@ -42,8 +42,8 @@ class EpochRecord(NamedTuple):
     def from_dict(cls, plain: dict[str, Any], loss: str) -> EpochRecord:
         """The opposite, without seconds."""
         epoch, rate, train, valid = (plain[of_error(name, loss)] for name in cls._fields[:-1])
-        valid = None if valid is None else float(valid)
-        return cls(int(epoch), float(rate), float(train), valid, math.nan)
+        rate, valid = (None if number is None else float(number) for number in (rate, valid))
+        return cls(int(epoch), rate, float(train), valid, math.nan)
 
 
 def of_error(name: str, loss: str) -> str:

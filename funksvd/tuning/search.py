@@ -96,7 +96,9 @@ def tune(
     validation = None if validation is None else as_ratings(validation)
     interactions = None if interactions is None else as_interactions(interactions)
     n_validation = (
-        round(model.validation_fraction * len(ratings)) if validation is None else len(validation)
+        round(model.resolved().validation_fraction * len(ratings))
+        if validation is None
+        else len(validation)
     )
     if not n_validation:
         raise FunkSVDError("there are no validation ratings, by which trials are judged")

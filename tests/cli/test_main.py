@@ -14,7 +14,7 @@ from commands import COMMANDS
 
 import funksvd
 from funksvd.evaluation import hold_out
-from funksvd.training import Hyperparameters
+from funksvd.training import ALGORITHMS, Hyperparameters
 from funksvd_cli.main import cli as group
 from funksvd_cli.options import READING, READING_NAMES
 from funksvd_cli.train import train
@@ -73,6 +73,7 @@ def test_help_lists_whole_sentences(cli):
 def test_the_defaults_in_the_help_are_the_real_ones():
     defaults = asdict(Hyperparameters().resolved())
     options = {parameter.name: parameter for parameter in train.params}
+    options["validation_fraction"] = options["valid_fraction"]
     stated = defaults.keys() & options.keys() - {"refit", "ensemble_snapshots", "nonnegative"}
     assert stated >= {"n_factors", "n_epochs", "learning_rate", "reg", "bias_reg", "seed"}
     for name in stated:
@@ -80,9 +81,10 @@ def test_the_defaults_in_the_help_are_the_real_ones():
         if name == "bias_learning_rate":
             default = "that of the factors"
         assert f"[default: {default}]" in options[name].help, name
+    for name, default in ALGORITHMS["bayes"].defaults.items():
+        assert f"(bayes: {default:g})" in options[name].help, name
     for flag in ("refit", "nonnegative"):
         assert options[flag].default == defaults[flag]
-    assert options["valid_fraction"].default == defaults["validation_fraction"]
     test_fraction = inspect.signature(hold_out).parameters["test_fraction"]
     assert options["test_fraction"].default == test_fraction.default
 

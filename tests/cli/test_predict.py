@@ -129,3 +129,39 @@ def test_bad_rows_can_be_skipped(cli, here):
 
 def test_an_empty_id_is_an_error(error_of, here):
     error_of("predict", "--user", "", "--item", "1")
+
+
+@pytest.fixture
+def sampled(cli, pairs):
+    """A model that knows how sure it is."""
+    options = ("--algorithm", "bayes", "-k", 2, "--n-epochs", 20, "-o", "bayes.funksvd")
+    assert cli("train", "ratings.csv", *options, "--quiet").code == 0
+    return "bayes.funksvd"
+
+
+def test_uncertainty_is_one_more_column(cli, sampled):
+    result = cli("predict", "pairs.csv", "--with-uncertainty", "-m", sampled, "--json")
+    model = FunkSVD.load(sampled)
+    rows = json.loads(result.out)
+    assert list(rows[0]) == ["user", "item", "prediction", "std"]
+    ref = model.predict_std([1, 2, 3], [7, 8, 299])
+    np.testing.assert_allclose([row["std"] for row in rows], ref, rtol=1e-6)
+    assert all(0.05 < row["std"] < 2 for row in rows)
+    plain = json.loads(cli("predict", "pairs.csv", "-m", sampled, "--json").out)
+    assert [row["prediction"] for row in plain] == [row["prediction"] for row in rows]
+
+
+def test_of_unknown_ids_there_is_a_larger_uncertainty(cli, sampled):
+    stds = [
+        json.loads(cli("predict", *ids, "-m", sampled, "--with-uncertainty", "--json", "-q").out)[
+            0
+        ]["std"]
+        for ids in (("--user", 1, "--item", 7), ("--user", "nobody", "--item", "nothing"))
+    ]
+    assert stds[0] < stds[1]
+
+
+def test_a_model_without_uncertainty_says_so(error_of, pairs):
+    message = error_of("predict", "pairs.csv", "--with-uncertainty")
+    assert "the model (Funk SVD, 4 factors) does not know how sure its predictions are" in message
+    assert "--algorithm bayes" in message

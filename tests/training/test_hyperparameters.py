@@ -90,6 +90,20 @@ def test_optimizers_are_for_plain_models(chosen):
     Hyperparameters(algorithm="svd++").resolved().check()
 
 
+@pytest.mark.parametrize("name", ["learning_rate", "learning_rate_decay", "reg"])
+def test_what_means_nothing_to_an_algorithm_is_refused(name):
+    Hyperparameters(algorithm="bayes").check()
+    with pytest.raises(FunkSVDError, match=f"algorithm 'bayes' has no {name}; leave it out"):
+        Hyperparameters(algorithm="bayes", **{name: 0.1}).check()
+    with pytest.raises(FunkSVDError, match="algorithm 'bayes' has no schedule; leave it out"):
+        Hyperparameters(algorithm="bayes", schedule="cyclic").check()
+
+
+def test_sampling_always_learns_biases():
+    with pytest.raises(FunkSVDError, match=r"algorithm 'bayes\+\+' always learns biases"):
+        Hyperparameters(algorithm="bayes++", biases=False).check()
+
+
 def test_an_unknown_algorithm():
     with pytest.raises(FunkSVDError, match=r"algorithm must be one of sgd.*, not 'sdg'"):
         Hyperparameters(algorithm="sdg").check()
