@@ -18,6 +18,8 @@ from funksvd.kernels.compiling import compiled
 
 _LOG2_E = 1 / math.log(2)
 _LOG_2 = math.log(2)
+_OF_EXP = tuple(1 / math.factorial(n) for n in range(11))
+_OF_ARTANH = tuple(1 / (2 * n + 1) for n in range(10))
 _LOWEST = -700.0
 """The exponential of less than this is that of this: 1e-304."""
 
@@ -44,17 +46,19 @@ class Logistic(NamedTuple):
 def _exp_of_negative(x):
     """Exp x for x <= 0, to 3e-12; float64.
 
-    x = n log 2 + t with |t| <= log(2) / 2, and the exponential of t by Taylor's series.
+    x = n log 2 + t with |t| <= log(2) / 2, and the exponential of t by Taylor's series: its even
+    and its odd terms, which do not wait for each other.
     """
     if x < _LOWEST:  # not NaN: that stays visible
         x = _LOWEST
     n = np.int64(x * _LOG2_E - 0.5)
     t = x - n * _LOG_2
-    series = 1 + t / 10
-    for order in range(9, 0, -1):
-        series = 1 + t * (1 / order) * series
+    t2 = t * t
+    c = _OF_EXP
+    even = c[0] + t2 * (c[2] + t2 * (c[4] + t2 * (c[6] + t2 * (c[8] + t2 * c[10]))))
+    odd = c[1] + t2 * (c[3] + t2 * (c[5] + t2 * (c[7] + t2 * c[9])))
     power = np.int64((n + 1023) << 52).view(np.float64)  # 2**n, by its bits
-    return series * power
+    return (even + t * odd) * power
 
 
 @register_jitable
@@ -64,11 +68,12 @@ def _log_of_one_plus(x):
     2 artanh z, where z = x / (2 + x) <= 1/3, by its series.
     """
     z = x / (2 + x)
-    square = z * z
-    series = 1 / 19
-    for order in range(17, 0, -2):
-        series = 1 / order + square * series
-    return 2 * z * series
+    z2 = z * z
+    z4 = z2 * z2
+    c = _OF_ARTANH
+    even = c[0] + z4 * (c[2] + z4 * (c[4] + z4 * (c[6] + z4 * c[8])))
+    odd = c[1] + z4 * (c[3] + z4 * (c[5] + z4 * (c[7] + z4 * c[9])))
+    return 2 * z * (even + z2 * odd)
 
 
 @register_jitable
