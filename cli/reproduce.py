@@ -1,4 +1,4 @@
-"""The command that gives the same model again, from what a model file records."""
+"""The commands that give the same model again, from what a model file records."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .options import DEFAULT_MODEL, READING_NAMES
 from .train import train
 
 if TYPE_CHECKING:
-    from funksvd import FunkSVD
+    from funksvd import FunkSVD, ReadOptions
     from funksvd.evaluation import Provenance
 
 RENAMED = {"validation_fraction": "valid_fraction", "biases": "no_biases"}
 
 
 def reproducing_command(model: FunkSVD, path: str) -> tuple[str | None, tuple[str, ...]]:
-    """The `funksvd train` that gives the same model, quoted for a shell, and remarks on it.
+    """`funksvd train`, and updates, that give the same model, and remarks on them.
 
     Parameters
     ----------
@@ -30,9 +30,10 @@ def reproducing_command(model: FunkSVD, path: str) -> tuple[str | None, tuple[st
     Returns
     -------
     command : str or None
-        None if the model does not record where its ratings came from.
+        Quoted for a shell, one a line; None if the model does not record where its ratings came
+        from.
     remarks : tuple of str
-        What the command cannot say.
+        What they cannot say.
     """
     from funksvd.training import LEARNERS
 
@@ -65,23 +66,35 @@ def reproducing_command(model: FunkSVD, path: str) -> tuple[str | None, tuple[st
     remarks += [
         f"The {part} part did not come from a file: give it with --{part}." for part in gone
     ]
-    words = ["funksvd", "train", *(files or ["-"]), *words, *parts]
+    reading = _reading(model.provenance.options)
+    words = ["funksvd", "train", *(files or ["-"]), *words, *reading, *parts]
     if model.seen is None:
         words.append("--no-seen")
     if path != DEFAULT_MODEL:
         words += ["-o", path]
-    return shlex.join(words), tuple(remarks)
+    commands = [words]
+    for update in model.provenance.updates:
+        added = update.ratings.files or ["-"]
+        commands.append(["funksvd", "update", path, *added, *_reading(update.options)])
+    if len(commands) > 1:
+        remarks.append(
+            "Model files do not record how many passes an update made: if they were others than "
+            "usual, give them again with --n-epochs."
+        )
+    return "\n".join(map(shlex.join, commands)), tuple(remarks)
 
 
 def _chosen(model: FunkSVD) -> dict[str, Any]:
-    """The hyperparameters that differ from the defaults."""
+    """The hyperparameters that must be given; what one is by default depends on those before it."""
     from funksvd.training import Hyperparameters
 
-    usual = asdict(Hyperparameters(algorithm=model.algorithm).resolved())
-    usual["algorithm"] = Hyperparameters().algorithm
     given = asdict(model.resolved())
     del given["n_threads"]  # does not change the model
-    return {name: value for name, value in given.items() if value != usual[name]}
+    chosen: dict[str, Any] = {}
+    for name, value in given.items():
+        if value != getattr(Hyperparameters(**chosen).resolved(), name):
+            chosen[name] = value
+    return chosen
 
 
 def _hyperparameters(chosen: dict[str, Any]) -> tuple[list[str], list[str]]:
@@ -98,16 +111,23 @@ def _hyperparameters(chosen: dict[str, Any]) -> tuple[list[str], list[str]]:
     return words, without
 
 
-def _parts(origin: Provenance) -> tuple[list[str], list[str]]:
-    """Options for how ratings were read and split; names of parts that were in no file."""
+def _reading(chosen: ReadOptions) -> list[str]:
+    """Options for how ratings were read."""
     from funksvd import ReadOptions
 
     options = {option.name: option for option in train.params}
     words: list[str] = []
     for name in READING_NAMES:
-        value = getattr(origin.options, name)
+        value = getattr(chosen, name)
         if value != getattr(ReadOptions(), name):
             words += _given(options[name], value)
+    return words
+
+
+def _parts(origin: Provenance) -> tuple[list[str], list[str]]:
+    """Options for how ratings were split; names of parts that were in no file."""
+    options = {option.name: option for option in train.params}
+    words: list[str] = []
     if origin.test is None and origin.test_fraction != options["test_fraction"].default:
         words += ["--test-fraction", f"{origin.test_fraction:g}"]
     gone = []
@@ -140,5 +160,5 @@ def _was_interrupted(model: FunkSVD) -> bool:
         return True
     stopping = EarlyStopping(chosen.patience)
     for record in model.history:
-        stopping.is_best(record.epoch, record.valid_error)
+        stopping.is_best(record.epoch, None if chosen.ensemble_snapshots else record.valid_error)
     return len(model.history) < chosen.n_epochs and not stopping.is_exhausted

@@ -118,6 +118,12 @@ class Content:
     remarks: tuple[str, ...] = ()
     version: str = ""
 
+    @property
+    def keeps_lowest(self) -> bool:
+        """Whether the epoch that was kept is that of the lowest validation RMSE."""
+        found = [record.valid_error for record in self.history if record.valid_error is not None]
+        return bool(found) and found[self.best_epoch - 1] == min(found)
+
 
 def gather(
     model: Recommender,
@@ -243,6 +249,9 @@ def _data_facts(
         if origin.validation is not None:
             facts["validation part"] = ", ".join(origin.validation.files) or "given"
         facts["test part"] = f"{origin.test_fraction:.0%} of them, at random, set aside first"
+        if origin.updates:
+            files = [name for update in origin.updates for name in update.ratings.files or ["-"]]
+            facts["added later"] = ", ".join(files)
         if origin.test is not None:
             facts["test part"] = ", ".join(origin.test.files) or "given"
         elif not origin.test_fraction:
@@ -271,9 +280,14 @@ def _training_facts(model: Recommender) -> dict[str, str]:
     n_epochs = len(model.history)
     facts = {"epochs watched": f"{n_epochs:,} of at most {chosen.n_epochs:,}"}
     record = model.history[model.best_epoch - 1]
+    n_updates = len(model.provenance.updates) if model.provenance else 0
     if record.valid_error is not None:
-        facts["best epoch"] = f"{model.best_epoch:,}, validation RMSE {record.valid_error:.4f}"
-    if model.refitted:
+        facts["epoch kept"] = f"{model.best_epoch:,}, validation RMSE {record.valid_error:.4f}"
+    if n_updates:
+        facts["updated"] = (
+            f"{n_updates:,} times since, with new ratings; the curves end before that"
+        )
+    elif model.refitted:
         facts["trained again"] = (
             f"with the validation ratings too, for {model.best_epoch:,} epochs; that is the model"
         )

@@ -116,6 +116,9 @@ def test_titles_of_other_items_are_warned_of(cli, here, without_pictures):
         ["a.csv", "--test", "my 'b'.csv", "--no-biases", "--no-refit", "--reg", "0.1"],
         ["a.csv", "--valid", "b.csv", "--algorithm", "svd++", "--ensemble", "2", "--no-seen"],
         ["ratings.csv", "--timestamp-col", "none", "--sep", ",", "--duplicates", "mean"],
+        ["ratings.csv", "--optimizer", "adam", "--reg", "0.01"],
+        ["ratings.csv", "--batch-size", "full", "--schedule", "plateau"],
+        ["ratings.csv", "--schedule", "cyclic", "--ensemble", "2", "--cycle-epochs", "2"],
         ["ratings.csv", "--test-fraction", "0.123", "--patience", "2", "--bias-reg", "0.01"],
     ],
     ids=" ".join,
@@ -131,6 +134,32 @@ def test_the_command_gives_the_same_model(cli, here, quick, options):
     assert words[-2:] == ["-o", "first"]
     assert cli(*words[1:-1], "second", "-q").code == 0
     assert (here / "first").read_bytes() == (here / "second").read_bytes()
+
+
+def test_the_commands_give_the_same_updated_model(cli, here):
+    header, *lines = (here / "ratings.csv").read_text().splitlines()
+    for name, part in (("new 1", lines[:50]), ("new2", lines[50:90])):
+        text = "\n".join([header, *part]) + "\n"
+        (here / f"{name}.csv").write_text(text.replace(",", ";" if name == "new2" else ","))
+    assert cli("update", "model.funksvd", "new 1.csv", "-q").code == 0
+    assert cli("update", "model.funksvd", "new2.csv", "--sep", ";", "-q").code == 0
+    ref = (here / "model.funksvd").read_bytes()
+    command, remarks = reproducing_command(FunkSVD.load("model.funksvd"), "model.funksvd")
+    assert "--n-epochs" in remarks[0]
+    for line in command.splitlines():
+        assert cli(*shlex.split(line)[1:], "-q").code == 0
+    assert (here / "model.funksvd").read_bytes() == ref
+    assert cli("report", "-q").code == 0
+    text = (here / "report.html").read_text()
+    assert "These commands give" in text
+    assert "2 times since, with new ratings" in text
+    assert "new 1.csv, new2.csv" in text
+
+
+def test_what_must_be_given_depends_on_the_optimizer(cli, here, quick):
+    cli("train", "ratings.csv", "-q", "--optimizer", "adam", "-k", 2, "--n-epochs", 2)
+    command, _ = reproducing_command(FunkSVD.load("model.funksvd"), "model.funksvd")
+    assert command == "funksvd train ratings.csv --n-factors 2 --n-epochs 2 --optimizer adam"
 
 
 def test_each_hyperparameter_has_an_option():

@@ -243,6 +243,17 @@ def test_seconds_are_told_where_they_are_known(content, model, tmp_path):
     assert again.training["seconds"].startswith("not kept in model files")
 
 
+def test_snapshots_need_not_end_at_the_lowest_error(holdout, content):
+    assert content.keeps_lowest
+    model = FunkSVD(
+        n_factors=2, ensemble=2, cycle_epochs=2, schedule="cyclic", ensemble_snapshots=True
+    ).fit(holdout.training)
+    told = gather(model, holdout=holdout)
+    valid = [record.valid_rmse for record in told.history]
+    assert told.keeps_lowest == (valid[-1] == min(valid))
+    assert told.training["models"].startswith("2, ")
+
+
 def test_what_is_told_of_an_ensemble(holdout):
     model = FunkSVD(n_factors=2, n_epochs=2, ensemble=3).fit(holdout.training)
     content = gather(model, holdout=holdout)
