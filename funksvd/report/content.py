@@ -15,11 +15,13 @@ from funksvd.report.factors import Factors, look_at_factors
 from funksvd.report.labels import Labels
 from funksvd.report.people import Person, choose_people
 from funksvd.report.testing import TestResults, look_at_test
-from funksvd.training import EpochRecord
+from funksvd.training import LOSSES, EpochRecord
 
 MAX_BARS = 20
 """So many different ratings each have a bar of their own; more of them share `N_BARS`."""
 N_BARS = 30
+MEANS = ("mean rating", "log-odds of a 1")
+"""What the model's constant is: of ratings, or with the logistic loss."""
 QUANTILES = {"least": 0.0, "a quarter have at most": 0.25, "half at most": 0.5, "most": 1.0}
 
 
@@ -70,6 +72,10 @@ class Content:
     title : str
         What the model is.
     rating_scale : (float, float)
+    error_name : str
+        Of the errors that were watched in training: "RMSE".
+    unit : str
+        What the factors add up to: rating units or log-odds.
     n_users, n_items, n_ratings : int
     data : Data
     history : list of EpochRecord
@@ -99,6 +105,8 @@ class Content:
     name: str
     title: str
     rating_scale: tuple[float, float]
+    error_name: str
+    unit: str
     n_users: int
     n_items: int
     n_ratings: int
@@ -120,7 +128,7 @@ class Content:
 
     @property
     def keeps_lowest(self) -> bool:
-        """Whether the epoch that was kept is that of the lowest validation RMSE."""
+        """Whether the epoch that was kept is that of the lowest validation error."""
         found = [record.valid_error for record in self.history if record.valid_error is not None]
         return bool(found) and found[self.best_epoch - 1] == min(found)
 
@@ -168,6 +176,8 @@ def gather(
         name=name,
         title=model.title,
         rating_scale=model.rating_scale,
+        error_name=LOSSES[model.loss],
+        unit="log-odds" if model.loss == "logistic" else "rating units",
         n_users=len(model.user_ids),
         n_items=len(model.item_ids),
         n_ratings=model.n_ratings,
@@ -241,7 +251,9 @@ def _data_facts(
         "items": f"{n_items:,}",
         "of the matrix known": f"{model.n_ratings / (n_users * n_items):.2%}",
         "rating scale": f"{low:g} to {high:g}",
-        "mean rating": f"{model.global_mean:.3f}" if model.biases else "not part of the model",
+        MEANS[model.loss == "logistic"]: f"{model.global_mean:.3f}"
+        if model.biases
+        else "not part of the model",
     }
     origin = model.provenance
     if origin is not None:
@@ -282,7 +294,9 @@ def _training_facts(model: Recommender) -> dict[str, str]:
     record = model.history[model.best_epoch - 1]
     n_updates = len(model.provenance.updates) if model.provenance else 0
     if record.valid_error is not None:
-        facts["epoch kept"] = f"{model.best_epoch:,}, validation RMSE {record.valid_error:.4f}"
+        facts["epoch kept"] = (
+            f"{model.best_epoch:,}, validation {LOSSES[model.loss]} {record.valid_error:.4f}"
+        )
     if n_updates:
         facts["updated"] = (
             f"{n_updates:,} times since, with new ratings; the curves end before that"

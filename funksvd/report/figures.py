@@ -11,7 +11,6 @@ from funksvd.report.content import Content, RatingBars
 from funksvd.report.factors import Point, Spectrum
 from funksvd.report.labels import shortened
 from funksvd.report.testing import Calibration, Group, Spread, TestResults
-from funksvd.training import EpochRecord
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,8 +74,8 @@ def pictures_of(content: Content) -> dict[str, Picture]:
     found = {
         "learning-curves": Picture(
             2.9,
-            "RMSE by epoch of training",
-            lambda axes, colors: draw_history(axes, colors, content.history, content.best_epoch),
+            f"{content.error_name} by epoch of training",
+            lambda axes, colors: draw_history(axes, colors, content),
         ),
         "spectrum": Picture(
             2.9,
@@ -142,8 +141,9 @@ def _pictures_of_test(test: TestResults) -> dict[str, Picture]:
     }
 
 
-def draw_history(axes: Axes, colors: Colors, history: list[EpochRecord], best_epoch: int) -> None:
-    """RMSE of training and validation ratings, epoch by epoch."""
+def draw_history(axes: Axes, colors: Colors, content: Content) -> None:
+    """The errors of training and validation ratings, epoch by epoch."""
+    history, best_epoch = content.history, content.best_epoch
     epochs = [record.epoch for record in history]
     marker = "o" if len(epochs) < 3 else ""
     curves = [("training", [record.train_error for record in history], colors.second)]
@@ -157,7 +157,7 @@ def draw_history(axes: Axes, colors: Colors, history: list[EpochRecord], best_ep
         axes.plot(epochs, values, color=color, lw=2, marker=marker, ms=4, label=name)
     axes.locator_params(axis="x", integer=True)
     axes.set_xlabel("epoch")
-    axes.set_ylabel("RMSE")
+    axes.set_ylabel(content.error_name)
     _put_legend(axes)
 
 

@@ -121,7 +121,7 @@ class TestResults:
 def look_at_test(model: Recommender, training: Ratings, test: Ratings) -> TestResults:
     """Predict the test part and look at the errors from several sides."""
     values = test.values.astype(np.float64)
-    predictions = _predicted(model, test)
+    predictions = model.predict_index(*test.index_for(model.user_ids, model.item_ids))
     biases = predict_pairs(
         regularized_biases(training),
         *test.index_for(training.user_ids, training.item_ids),
@@ -158,15 +158,6 @@ def _rounded(value: float) -> float:
     """The largest of 1, 2 and 5 times powers of ten that is not above it."""
     power = 10.0 ** np.floor(np.log10(max(value, TINY)))
     return float(max(step * power for step in (1, 2, 5) if step * power <= value * 1.001))
-
-
-def _predicted(model: Recommender, test: Ratings) -> np.ndarray:
-    return predict_pairs(
-        model.parameters,
-        *test.index_for(model.user_ids, model.item_ids),
-        limits=model.rating_scale,
-        n_threads=model.thread_count(),
-    )
 
 
 def _spreads(values: np.ndarray, predictions: np.ndarray) -> list[Spread]:

@@ -116,6 +116,7 @@ def test_titles_of_other_items_are_warned_of(cli, here, without_pictures):
         ["a.csv", "--test", "my 'b'.csv", "--no-biases", "--no-refit", "--reg", "0.1"],
         ["a.csv", "--valid", "b.csv", "--algorithm", "svd++", "--ensemble", "2", "--no-seen"],
         ["ratings.csv", "--timestamp-col", "none", "--sep", ",", "--duplicates", "mean"],
+        ["ratings.csv", "--loss", "huber", "--huber-delta", "0.5", "--nonnegative"],
         ["ratings.csv", "--optimizer", "adam", "--reg", "0.01"],
         ["ratings.csv", "--batch-size", "full", "--schedule", "plateau"],
         ["ratings.csv", "--schedule", "cyclic", "--ensemble", "2", "--cycle-epochs", "2"],

@@ -249,9 +249,27 @@ def test_snapshots_need_not_end_at_the_lowest_error(holdout, content):
         n_factors=2, ensemble=2, cycle_epochs=2, schedule="cyclic", ensemble_snapshots=True
     ).fit(holdout.training)
     told = gather(model, holdout=holdout)
-    valid = [record.valid_rmse for record in told.history]
+    valid = [record.valid_error for record in told.history]
     assert told.keeps_lowest == (valid[-1] == min(valid))
     assert told.training["models"].startswith("2, ")
+
+
+def test_other_losses(sample):
+    generator = np.random.default_rng(4)
+    users, items = np.divmod(generator.permutation(40 * 30)[:900], 30)
+    likes = Ratings.from_arrays(users, items, (users + items) % 3 // 2)
+    holdout = hold_out(likes, test_fraction=0.2)
+    model = FunkSVD(n_factors=2, loss="logistic", n_epochs=5).fit(holdout.training)
+    content = gather(model, holdout=holdout)
+    assert (content.error_name, content.unit) == ("log loss", "log-odds")
+    assert all(
+        0 <= spread.quantiles[0] <= spread.quantiles[-1] <= 1 for spread in content.test.spreads
+    )
+    predictions = [model.predict(u, i) for u, i, _ in triples(holdout.test)]
+    ref = np.mean([r for _, _, r in triples(holdout.test)]) - np.mean(predictions)
+    assert content.test.residual_mean == pytest.approx(ref, abs=1e-6)
+    assert "log loss" in content.training["epoch kept"]
+    assert "mean rating" not in content.data.facts
 
 
 def test_what_is_told_of_an_ensemble(holdout):
