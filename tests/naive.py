@@ -182,6 +182,27 @@ def optimizer_step(optimizer, theta, gradient, memory, rate):
         theta[f] -= rate * steps[f]
 
 
+def feature_pass(user_biases, item_biases, user_feature, item_feature, ratings, rates):
+    """One step a rating, in order, for biases and one feature. Changes the lists.
+
+    `ratings` are (u, i, what the mean and the other features leave of the rating). `rates` are
+    those of the feature and of the biases, reg and bias_reg, and by how much each user and each
+    item multiplies them. Returns the sum of the squared errors, each before its step.
+    """
+    lr, bias_lr, reg, bias_reg, user_weights, item_weights = rates
+    total = 0.0
+    for u, i, residual in ratings:
+        b_u, b_i, p, q = user_biases[u], item_biases[i], user_feature[u], item_feature[i]
+        w_u, w_i = user_weights[u], item_weights[i]
+        e = residual - b_u - b_i - p * q
+        total += e * e
+        user_biases[u] = b_u - bias_lr * (-e + bias_reg * w_u * b_u)
+        item_biases[i] = b_i - bias_lr * (-e + bias_reg * w_i * b_i)
+        user_feature[u] = p - lr * (-e * q + reg * w_u * p)
+        item_feature[i] = q - lr * (-e * p + reg * w_i * q)
+    return total
+
+
 def best_items(scores, n, excluded):
     """Indices of the n highest scores that are not excluded; of equals the lower index first."""
     candidates = [i for i in range(len(scores)) if i not in excluded]

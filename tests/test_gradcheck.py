@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import funksvd.kernels
-from funksvd import FunkSVDError, gradcheck, objective, svdpp
+from funksvd import FunkSVDError, gradcheck, incremental, objective, svdpp
 from funksvd.gradcheck import (
     OBJECTIVES,
     TOLERANCES,
@@ -169,7 +169,7 @@ def test_every_kernel_that_descends_and_every_loss_is_registered():
     assert descending == {getattr(kernel, "func", kernel) for kernel in checked_kernels}
     losses = {
         f
-        for module in (objective, svdpp)
+        for module in (incremental, objective, svdpp)
         for name, f in vars(module).items()
         if name.split("_")[-1] == "loss"
     }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from funksvd import bayes, objective, svdpp
+from funksvd import bayes, incremental, objective, svdpp
 from funksvd.folding import RatingsByRow
 from funksvd.kernels import (
     Absolute,
@@ -16,6 +16,7 @@ from funksvd.kernels import (
     Logistic,
     add_rows,
     draw_rows,
+    feature_block,
     hand_back,
     sgd_block,
     svdpp_block,
@@ -103,6 +104,26 @@ def sample_rows(checked: Objective, problem: Problem, at: int, arrays: list[np.n
         gradient = (precisions @ (rows[mine] - draws[0])[..., None])[..., 0]
         arrays[2 + mine][:, : k - 1] -= gradient[:, :-1]
         arrays[mine] -= gradient[:, -1]
+
+
+def descend_features(
+    checked: Objective, problem: Problem, at: int, arrays: list[np.ndarray]
+) -> None:
+    """One step of biases and of every feature, all from the same point."""
+    *index, values, _ = _rating(problem, at)
+    weights = [
+        incremental.row_weights(np.bincount(rows, minlength=len(array))).astype(np.float32)
+        for rows, array in zip(problem[:2], arrays[:2], strict=True)
+    ]
+    regs = tuple(map(np.float32, checked.regularization))
+    last = problem.parameters.user_factors.shape[1] - 1
+    for f in range(last + 1):
+        residuals = incremental.residuals_without(problem.parameters, f, *index, values)
+        feature = [factors[:, f].copy() for factors in arrays[2:]]
+        rates = (np.float32(1), np.float32(f == last), *regs, *weights)
+        checked.kernel(*index, residuals.astype(np.float32), *arrays[:2], *feature, rates)
+        for factors, moved in zip(arrays[2:], feature, strict=True):
+            factors[:, f] = moved
 
 
 def _rating(problem: Problem, at: int) -> tuple:
@@ -202,6 +223,17 @@ register(
         svdpp.SVDPPRegularization(factors=0.06, biases=0.05, implicit=0.3),
         descend_svdpp,
         svdpp.SVDPPParameters,
+    )
+)
+register(
+    Objective(
+        "incremental",
+        "Funk SVD, a feature at a time",
+        incremental.loss,
+        incremental.gradients,
+        feature_block,
+        Parameters._fields[1:],
+        descend=descend_features,
     )
 )
 

@@ -10,6 +10,11 @@ from funksvd.kernels.compiling import cache_folder, telling_of_compilation
 from funksvd.kernels.folding import fold_rows, weigh_ratings
 from funksvd.kernels.gibbs import draw_rows, draw_weights
 from funksvd.kernels.grouping import group_by_row, rows_with_repeats
+from funksvd.kernels.incremental import (
+    feature_block,
+    squared_error_of_feature,
+    subtract_feature,
+)
 from funksvd.kernels.losses import (
     Absolute,
     Huber,
@@ -54,6 +59,7 @@ __all__ = [
     "draw_rows",
     "draw_weights",
     "exclude_items",
+    "feature_block",
     "fill_blocks",
     "find_pairs",
     "fold_rows",
@@ -67,6 +73,8 @@ __all__ = [
     "rows_with_repeats",
     "run_batches",
     "sgd_block",
+    "squared_error_of_feature",
+    "subtract_feature",
     "svdpp_block",
     "sweep",
     "take_turns",
