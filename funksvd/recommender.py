@@ -125,8 +125,10 @@ class Recommender(Hyperparameters):
     @property
     def title(self) -> str:
         """What it is, in a few words."""
-        chosen = self.resolved()
-        return f"{ALGORITHMS[chosen.algorithm].title}, {chosen.n_factors} factors"
+        algorithm = ALGORITHMS[self.algorithm]
+        counts_features = algorithm.by_feature and self.is_fitted
+        n_factors = self.best_epoch if counts_features else self.resolved().n_factors
+        return f"{algorithm.title}, {n_factors} factors"
 
     def predict(self, users: Any, items: Any = None) -> np.ndarray | float:
         """Predicted ratings, held within the rating scale; for the logistic loss, probabilities.

@@ -13,11 +13,9 @@ import sys
 from funksvd import FunkSVD, read_ratings
 source, path, n_threads, seed = sys.argv[1:]
 ratings = read_ratings(source)
-for algorithm in ("sgd", "bayes++"):
-    model = FunkSVD(
-        algorithm=algorithm, n_factors=20, n_epochs=8, n_threads=int(n_threads), seed=int(seed)
-    ).fit(ratings)
-    model.save(f"{path}.{algorithm}")
+for algorithm, n_factors in (("sgd", 20), ("bayes++", 20), ("incremental", 3)):
+    model = FunkSVD(algorithm, n_factors=n_factors, n_epochs=8, n_threads=int(n_threads))
+    model.set_params(seed=int(seed)).fit(ratings).save(f"{path}.{algorithm}")
     if algorithm == "sgd":
         model.for_new_users(ratings).save(path + ".new-users")
 """
@@ -34,9 +32,9 @@ def train_elsewhere(root, tmp_path_factory):
         if processor == "x86-64-v2":  # NumPy chooses at run time among all of these
             environment["NPY_DISABLE_CPU_FEATURES"] = " ".join(__cpu_dispatch__)
         path = tmp_path_factory.mktemp("model") / "model.funksvd"
-        arguments = [str(root / "data" / "ratings.csv"), str(path), str(n_threads), str(seed)]
+        arguments = [root / "data" / "ratings.csv", path, n_threads, seed]
         subprocess.run(
-            [sys.executable, "-c", TRAIN, *arguments],
+            [sys.executable, "-c", TRAIN, *map(str, arguments)],
             check=True,
             cwd=path.parent,
             env=environment,

@@ -29,6 +29,7 @@ print(told)
 """
 COMMANDS = (
     "train ratings.csv -q -k 20 --n-epochs 2 --json",
+    "train ratings.csv -q -k 3 --algorithm incremental --n-epochs 2 --json",
     "train ratings.parquet -q -k 20 --n-epochs 2 --json",
     "evaluate -q",
     "evaluate model.funksvd ratings.csv -q",

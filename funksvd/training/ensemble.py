@@ -45,7 +45,7 @@ def train_ensemble(
     DivergenceError, KeyboardInterrupt
         As `train` does.
     """
-    n_epochs = search.best_epoch if search else hyperparameters.resolved().n_epochs
+    n_epochs = search.best_epoch if search else hyperparameters.epoch_limit()
     one = hyperparameters.ensemble_snapshots or (purpose == "search" and hyperparameters.refit)
     n_members = 1 if one else hyperparameters.ensemble
     members: list[TrainingResult] = []
@@ -59,6 +59,7 @@ def train_ensemble(
             n_epochs=n_epochs,
             rate_factor=search.rate_factor if search else 1.0,
             followed=search.history if search else (),
+            passes=search.passes if search else None,
             member=len(members),
             monitor=monitor,
             interrupts=interrupts,

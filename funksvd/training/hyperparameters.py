@@ -31,6 +31,9 @@ class Algorithm(NamedTuple):
         What else it can do: hyperparameters that other algorithms leave as they are by default.
     without : tuple of str
         Hyperparameters that mean nothing to it.
+    by_feature : bool
+        Whether an epoch learns one feature, in passes over the ratings of its own: then
+        `n_factors` limits the epochs, and `n_epochs` the passes.
     """
 
     title: str
@@ -44,6 +47,12 @@ class Algorithm(NamedTuple):
     )
     options: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    by_feature: bool = False
+
+    @property
+    def epoch(self) -> str:
+        """What an epoch is called."""
+        return "feature" if self.by_feature else "epoch"
 
 
 SAMPLING = {
@@ -64,8 +73,23 @@ ALGORITHMS = {
             "learning_rate_decay": 0.85,
             "validation_fraction": 0.05,
             "patience": 5,
+            "init_std": 0.02,
         },
-        options=("loss", "nonnegative"),
+        options=("loss", "nonnegative", "ensemble_snapshots"),
+    ),
+    "incremental": Algorithm(
+        "Funk SVD, a feature at a time",
+        {
+            "n_factors": 64,
+            "n_epochs": 100,
+            "learning_rate": 0.03,
+            "learning_rate_decay": 1.0,
+            "patience": 5,
+            "validation_fraction": 0.05,
+            "init_std": 0.1,
+        },
+        tunable=("n_factors", "learning_rate", "reg", "bias_reg"),
+        by_feature=True,
     ),
     "svd++": Algorithm(
         "SVD++",
@@ -76,7 +100,9 @@ ALGORITHMS = {
             "learning_rate_decay": 0.85,
             "validation_fraction": 0.05,
             "patience": 5,
+            "init_std": 0.02,
         },
+        options=("ensemble_snapshots",),
     ),
     "bayes": Algorithm("Bayesian Funk SVD", **SAMPLING),
     "bayes++": Algorithm("Bayesian SVD++", **SAMPLING),
@@ -96,9 +122,10 @@ class Hyperparameters:
 
     Parameters
     ----------
-    algorithm : {"sgd", "svd++", "bayes", "bayes++"}
-        What is learned, and how: Funk's SVD by stochastic gradient descent; SVD++, in which the
-        items that a user has dealt with speak for the user too; or either of them by sampling
+    algorithm : {"sgd", "incremental", "svd++", "bayes", "bayes++"}
+        What is learned, and how: Funk's SVD by stochastic gradient descent; the same in Funk's own
+        way, one feature (factor) after the other: then an epoch is a feature; SVD++, in which the
+        items that a user has dealt with speak for the user too; or Funk's SVD or SVD++ by sampling
         from the distribution of the parameters given the ratings.
     loss : {"squared", "absolute", "huber", "logistic"}
         What an error costs, eqs. (9) to (12). The absolute and the Huber loss are for ratings of
@@ -112,9 +139,10 @@ class Hyperparameters:
         predicted. Biases may be negative; without them, this is non-negative matrix factorization.
         With biases, an `init_std` of 0.1 does a little better than the default.
     n_factors : int, optional
-        Length k of the factor vectors p_u and q_i.
+        Length k of the factor vectors p_u and q_i. With "incremental", the largest number of
+        features.
     n_epochs : int, optional
-        Largest number of passes over the training ratings.
+        Largest number of passes over the training ratings. With "incremental", for each feature.
     optimizer : {"sgd", "momentum", "adagrad", "adagrad-element", "rmsprop", "adam"}, optional
         How rows move by their gradients: along them; with momentum 0.9; or with a step length that
         goes by earlier gradients of a row ("adagrad") or of each of its numbers. Each has its own
@@ -145,7 +173,7 @@ class Hyperparameters:
         lambda_b of eq. (3): L2 regularization of the biases.
     biases : bool
         Whether to learn biases. Without them mu is 0 too: the original Funk SVD.
-    init_std : float
+    init_std : float, optional
         Standard deviation of the initial factors, for ratings of unit standard deviation.
     validation_fraction : float, optional
         Part of the ratings given to `fit` that is set aside to decide when to stop, unless `fit`
@@ -189,7 +217,7 @@ class Hyperparameters:
     reg: float | None = None
     bias_reg: float = 0.05
     biases: bool = True
-    init_std: float = 0.02
+    init_std: float | None = None
     validation_fraction: float | None = None
     patience: int | None = None
     refit: bool = True
@@ -355,6 +383,11 @@ class Hyperparameters:
         if self.ensemble_snapshots:
             chosen["n_epochs"] = self.ensemble * self.cycle_epochs
         return Hyperparameters(**chosen)
+
+    def epoch_limit(self) -> int:
+        """How many epochs there are at most."""
+        chosen = self.resolved()
+        return chosen.n_factors if ALGORITHMS[self.algorithm].by_feature else chosen.n_epochs
 
     def thread_count(self) -> int:
         """Number of threads to use."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, ClassVar, NamedTuple
 
@@ -55,6 +55,8 @@ class Learner(ABC):
     reg : float
         Regularization of the factors: the one given, or the one chosen by the data. A sampler
         learns its own, and this is for rows that are new.
+    planned_passes : sequence of int or None
+        What `passes` of another run on the same kind of data were; None to find them.
     n_batches : int
         Of users, that the plan must have.
     uses_unrated : bool
@@ -81,6 +83,7 @@ class Learner(ABC):
         self.loss = TrainingLoss.of(hyperparameters, Scale.of(parts, hyperparameters.biases))
         self.scale = self.loss.scale
         self.error_without_model = self.loss.error_without_model(parts)
+        self.planned_passes: Sequence[int] | None = None
         self.reg = choose_reg(plan) if hyperparameters.reg is None else hyperparameters.reg
 
     @abstractmethod
@@ -134,6 +137,13 @@ class Learner(ABC):
 
     def draws(self) -> Draws | None:
         """What tells how sure the predictions are; None where the algorithm does not know."""
+        return None
+
+    def passes(self) -> list[int] | None:
+        """How many passes over the ratings each part of the work took; None where none is chosen.
+
+        A refit takes as many.
+        """
         return None
 
     def divergence_message(self, learning_rate: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from funksvd.training.batches import BatchLearner
 from funksvd.training.gibbs import GibbsLearner, ImplicitGibbsLearner
 from funksvd.training.hyperparameters import Hyperparameters
+from funksvd.training.incremental import IncrementalLearner
 from funksvd.training.learner import Learner
 from funksvd.training.sgd import SGDLearner
 from funksvd.training.svdpp import SVDPPLearner
@@ -14,6 +15,7 @@ LEARNERS: dict[str, type[Learner]] = {
     "svd++": SVDPPLearner,
     "bayes": GibbsLearner,
     "bayes++": ImplicitGibbsLearner,
+    "incremental": IncrementalLearner,
 }
 
 

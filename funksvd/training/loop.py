@@ -15,7 +15,7 @@ from funksvd.errors import DivergenceError
 from funksvd.objective import Parameters, side_by_side
 from funksvd.scoring import Draws
 from funksvd.streams import Stream, generator
-from funksvd.training.hyperparameters import Hyperparameters
+from funksvd.training.hyperparameters import ALGORITHMS, Hyperparameters
 from funksvd.training.interrupts import Interrupts
 from funksvd.training.learner import Start
 from funksvd.training.learners import choose_learner
@@ -44,6 +44,8 @@ class TrainingResult(NamedTuple):
         Regularization of the factors that was used; of a sampler, for rows that are new.
     rate_factor : float
         What the learning rates were multiplied by because of divergence; 1 where there was none.
+    passes : list of int or None
+        `Learner.passes`.
     interrupted : bool
         Whether Ctrl-C ended it.
     spread : float
@@ -59,6 +61,7 @@ class TrainingResult(NamedTuple):
     best_epoch: int
     reg: float
     rate_factor: float
+    passes: list[int] | None
     interrupted: bool
     spread: float
     implicit_factors: np.ndarray | None = None
@@ -72,6 +75,7 @@ def train(
     n_epochs: int | None = None,
     rate_factor: float = 1.0,
     followed: Sequence[EpochRecord] = (),
+    passes: Sequence[int] | None = None,
     member: int = 0,
     start: Start | None = None,
     monitor: Monitor | None = None,
@@ -88,12 +92,14 @@ def train(
         The ratings. Those that it holds back decide which epoch is best, and when to stop.
     hyperparameters : Hyperparameters
     n_epochs : int, optional
-        Instead of `hyperparameters.n_epochs`.
+        Instead of `hyperparameters.epoch_limit()`.
     rate_factor : float
         Multiplies the learning rates (what a run on the same kind of data found necessary).
     followed : sequence of EpochRecord
         Of a search: a schedule that goes by errors goes by these, so that the learning rates are
         those that the search has used.
+    passes : sequence of int, optional
+        Those that a run on the same kind of data took, where an algorithm decides about them.
     member : int
         Of an ensemble: each has random numbers of its own.
     start : Start, optional
@@ -112,8 +118,9 @@ def train(
     """
     hyperparameters = hyperparameters.resolved()
     monitor = monitor or Monitor()
-    n_epochs = n_epochs or hyperparameters.n_epochs
-    hyperparameters = replace(hyperparameters, n_epochs=n_epochs)
+    n_epochs = n_epochs or hyperparameters.epoch_limit()
+    if not ALGORITHMS[hyperparameters.algorithm].by_feature:
+        hyperparameters = replace(hyperparameters, n_epochs=n_epochs)
     first_rate = hyperparameters.learning_rate or 0.0
     interrupts = interrupts or Interrupts()
     random = generator(hyperparameters.seed, Stream.TRAINING, member)
@@ -131,6 +138,7 @@ def train(
     n_restarts, interrupted = 0, False
     with ThreadPoolExecutor(hyperparameters.thread_count()) as pool:
         learner = choose_learner(hyperparameters)(plan, hyperparameters, random, pool)
+        learner.planned_passes = passes
         if start is not None:
             learner.start_from(start)
         kept = [[array.copy() for array in learner.state()] for _ in range(2)]
@@ -189,6 +197,7 @@ def train(
         best_epoch,
         learner.reg,
         rate_factor,
+        learner.passes(),
         interrupted,
         learner.scale.spread,
         implicit_factors,

@@ -60,7 +60,7 @@ def test_one_epoch_equals_a_naive_pass_over_the_blocks(ratings):
 
     random = generator(3, Stream.TRAINING)
     scale = Scale.of([ratings.values], biases=True)
-    start = initial_parameters(plan, hyperparameters, scale, random)
+    start = initial_parameters(plan, hyperparameters.resolved(), scale, random)
     ref = [array.astype(float).tolist() for array in start[1:]]
     rates = scaled_rates(hyperparameters, 0.03, comp.reg, scale, row_shares(plan))
     per_user, per_item = np.empty(60), np.empty(50)
@@ -94,7 +94,7 @@ def test_the_loss_falls_and_ends_where_its_gradient_nearly_vanishes(ratings):
         result.parameters.global_mean, *(a.astype(np.float64) for a in result.parameters[1:])
     )
     gradient = objective.gradients(point, *as_triples(ratings), regularization)
-    start = initial_parameters(plan, hyperparameters, scale, np.random.default_rng(0))
+    start = initial_parameters(plan, hyperparameters.resolved(), scale, np.random.default_rng(0))
     at_start = objective.gradients(start, *as_triples(ratings), regularization)
     for name in Parameters._fields[1:3]:
         assert np.linalg.norm(getattr(gradient, name)) < 0.01 * np.linalg.norm(
