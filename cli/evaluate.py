@@ -252,6 +252,7 @@ def _cross_validate(
     output: Output, paths: tuple[str, ...], read_options: ReadOptions, options: dict[str, Any]
 ) -> None:
     from funksvd import Fold, cross_validate, read_ratings
+    from funksvd.training import ALGORITHMS
 
     def read(source: Any) -> Ratings:
         with output.busy("Reading"):
@@ -306,7 +307,8 @@ def _cross_validate(
     else:
         (fold,) = result.folds
         output.note(
-            f"Learned from {fold.n_training:,} ratings, {fold.best_epoch} epochs, "
+            f"Learned from {fold.n_training:,} ratings, {fold.best_epoch} "
+            f"{ALGORITHMS[model.algorithm].epoch}s, "
             f"in {fold.training_seconds:.1f} s\n"
         )
         show_evaluation(output, fold.evaluation, model.title)

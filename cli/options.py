@@ -81,9 +81,9 @@ SCHEDULES = ("exponential", "constant", "inverse-time", "plateau", "cyclic", "cy
 TRAINING = (
     click.option(
         "--algorithm",
-        type=click.Choice(["sgd", "svd++", "bayes", "bayes++"]),
-        help="++: the items that one has rated speak for one too; bayes: a mean of samples, "
-        "slower and better.  [default: sgd]",
+        type=click.Choice(["sgd", "incremental", "svd++", "bayes", "bayes++"]),
+        help="++: rated items speak for one too; bayes: a mean of samples, slower and better; "
+        "incremental: Funk's own, a factor at a time.  [default: sgd]",
     ),
     click.option(
         "--optimizer",

@@ -25,10 +25,12 @@ class TrainingProgress(Monitor):
         Nothing is shown where it does not want notes.
     error_name : str
         What the errors of the epochs are.
+    epoch : str
+        What an epoch is called.
     """
 
-    def __init__(self, output: Output, error_name: str = "RMSE") -> None:
-        self.output = output
+    def __init__(self, output: Output, error_name: str = "RMSE", epoch: str = "epoch") -> None:
+        self.output, self.epoch = output, epoch
         self.columns = [f"{part} {error_name}".rjust(10) for part in ("train", "valid")]
         self.bar: Any = None
         self.task: Any = None
@@ -79,14 +81,14 @@ class TrainingProgress(Monitor):
         self.started = time.perf_counter()
         self.n_done = 0
         if purpose == "refit":
-            epochs = "1 epoch" if n_epochs == 1 else f"{n_epochs} epochs"
+            epochs = f"1 {self.epoch}" if n_epochs == 1 else f"{n_epochs} {self.epoch}s"
             self._print(f"Training again on all {n_ratings:,} ratings for {epochs}")
         else:
             stopping = f", {n_validation:,} to decide when to stop" if n_validation else ""
             self._print(f"Learning from {n_ratings:,} ratings{stopping}\n")
             best = "   * best so far" if n_validation else ""
             errors = "   ".join(self.columns)
-            self._print(f"epoch   {errors}   learning rate   seconds{best}")
+            self._print(f"{self.epoch}   {errors}   learning rate   seconds{best}")
         if self.bar is not None:
             if self.task is not None:
                 self.bar.remove_task(self.task)
@@ -110,7 +112,9 @@ class TrainingProgress(Monitor):
         cells = "   ".join(c.rjust(len(t)) for c, t in zip(cells, self.columns, strict=True))
         rate = "-" if record.learning_rate is None else f"{record.learning_rate:.5f}"
         star = " *" if is_best and record.valid_error is not None else ""
-        self._print(f"{record.epoch:5d}   {cells}   {rate:>13}   {record.seconds:7.2f}{star}")
+        self._print(
+            f"{record.epoch:{len(self.epoch)}d}   {cells}   {rate:>13}   {record.seconds:7.2f}{star}"
+        )
 
     def snapshot_taken(self, snapshot: int, n_snapshots: int) -> None:
         """Say which one it is."""
@@ -120,7 +124,8 @@ class TrainingProgress(Monitor):
     def restarted(self, epoch: int, learning_rate: float) -> None:
         """Say that an epoch diverged; its part of the bar is taken back."""
         text = (
-            f"epoch {epoch} diverged; starting it again with a learning rate of {learning_rate:.3g}"
+            f"{self.epoch} {epoch} diverged; starting it again with a learning rate of "
+            f"{learning_rate:.3g}"
         )
         if self.bar is not None and sys.stderr.isatty():
             self.bar.console.print(f"[bold yellow]Warning:[/] {text}")  # above the bar
@@ -134,7 +139,8 @@ class TrainingProgress(Monitor):
         """Say which epoch was best."""
         seconds = time.perf_counter() - self.started
         if self.purpose == "search":
-            self._print(f"\nBest epoch: {best_epoch} ({seconds:.1f} s)")
+            best = "Best epoch" if self.epoch == "epoch" else f"Best number of {self.epoch}s"
+            self._print(f"\n{best}: {best_epoch} ({seconds:.1f} s)")
 
     def _print(self, line: str) -> None:
         if self.bar is not None:

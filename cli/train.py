@@ -60,7 +60,7 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
     Ctrl-C stops training, and keeps and saves the best epoch so far.
     """
     from funksvd.storage import is_model_file
-    from funksvd.training import LOSSES, Interrupts
+    from funksvd.training import ALGORITHMS, LOSSES, Interrupts
 
     from .progress import TrainingProgress
 
@@ -73,8 +73,9 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
     holdout, interactions = read_parts(output, ratings, options, read_options, model.seed)
 
     interrupted = False
+    epoch = ALGORITHMS[model.algorithm].epoch
     try:
-        with TrainingProgress(output, LOSSES[model.loss]) as progress:
+        with TrainingProgress(output, LOSSES[model.loss], epoch) as progress:
             model.fit(
                 holdout.training,
                 validation=holdout.validation,
@@ -85,7 +86,7 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
         if not model.is_fitted:
             raise
         interrupted = True
-        output.warn(f"interrupted; keeping epoch {model.best_epoch}, the best so far")
+        output.warn(f"interrupted; keeping {epoch} {model.best_epoch}, the best so far")
     with Interrupts(armed=True) as interrupts:  # Ctrl-C now would lose what was learned
         model.remember_origin(holdout)
         model.save(model_path, with_seen=with_seen)

@@ -67,6 +67,20 @@ def test_the_best_epoch_has_a_star(cli, folder):
     assert min(valid) == valid[best - 1]
 
 
+def test_feature_by_feature(cli, folder):
+    result = cli("train", "ratings.csv", "--algorithm", "incremental", "-k", 4, "--n-epochs", 30)
+    assert (result.code, result.err) == (0, "")
+    head = "feature   train RMSE   valid RMSE   learning rate   seconds   * best so far"
+    lines = result.out.splitlines()
+    start = lines.index(head) + 1
+    assert all(EPOCH_LINE.fullmatch(line) for line in lines[start : start + 4])
+    best = int(re.search(r"^Best number of features: (\d) \(", result.out, re.MULTILINE)[1])
+    assert f"Training again on all 18,000 ratings for {best} feature" in result.out
+    assert f"Funk SVD, a feature at a time, {best} factors" in result.out
+    assert f"Funk SVD, a feature at a time, {best} factors" in cli("evaluate").out
+    assert FunkSVD.load("model.funksvd").user_factors.any(axis=0).sum() == best
+
+
 def test_json_is_one_object_and_nothing_else(cli, folder, quick):
     result = cli("train", "ratings.csv", "--json", "-o", "m.funksvd", *quick)
     assert (result.code, result.err) == (0, "")
