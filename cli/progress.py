@@ -112,9 +112,8 @@ class TrainingProgress(Monitor):
         cells = "   ".join(c.rjust(len(t)) for c, t in zip(cells, self.columns, strict=True))
         rate = "-" if record.learning_rate is None else f"{record.learning_rate:.5f}"
         star = " *" if is_best and record.valid_error is not None else ""
-        self._print(
-            f"{record.epoch:{len(self.epoch)}d}   {cells}   {rate:>13}   {record.seconds:7.2f}{star}"
-        )
+        number = f"{record.epoch:{len(self.epoch)}d}"
+        self._print(f"{number}   {cells}   {rate:>13}   {record.seconds:7.2f}{star}")
 
     def snapshot_taken(self, snapshot: int, n_snapshots: int) -> None:
         """Say which one it is."""

@@ -1,12 +1,8 @@
 """Learning: the block plan, the epoch loop, what can be chosen and what is reported."""
 
+from funksvd.training.algorithms import ALGORITHMS
 from funksvd.training.ensemble import train_ensemble
-from funksvd.training.hyperparameters import (
-    ALGORITHMS,
-    LOSSES,
-    Hyperparameters,
-    available_processors,
-)
+from funksvd.training.hyperparameters import LOSSES, Hyperparameters, available_processors
 from funksvd.training.interrupts import Interrupts
 from funksvd.training.learner import Start
 from funksvd.training.learners import LEARNERS

@@ -15,7 +15,8 @@ from funksvd.errors import DivergenceError
 from funksvd.objective import Parameters, side_by_side
 from funksvd.scoring import Draws
 from funksvd.streams import Stream, generator
-from funksvd.training.hyperparameters import ALGORITHMS, Hyperparameters
+from funksvd.training.algorithms import ALGORITHMS
+from funksvd.training.hyperparameters import Hyperparameters
 from funksvd.training.interrupts import Interrupts
 from funksvd.training.learner import Start
 from funksvd.training.learners import choose_learner

@@ -7,7 +7,7 @@ import scipy.special
 from funksvd import FunkSVD, FunkSVDError, Ratings, RatingsError, objective
 from funksvd.objective import Parameters, Regularization
 from funksvd.training import ALGORITHMS, LOSSES, Hyperparameters, Scale, plan_blocks, train
-from funksvd.training.hyperparameters import Algorithm
+from funksvd.training.algorithms import Algorithm
 from funksvd.training.losses import TrainingLoss
 from funksvd.training.plan import Triples
 from funksvd.training.scale import row_shares, scaled_rates
