@@ -36,6 +36,7 @@ from funksvd.training import (
     TrainingResult,
     Triples,
     check_learnable,
+    check_ratings,
     plan_blocks,
     train,
 )
@@ -82,6 +83,7 @@ def update(
     monitor = monitor or Monitor()
     ratings = as_ratings(ratings).compact()
     check_learnable(ratings.values, ratings.source)
+    check_ratings(model, ratings.values, ratings.source)
     ratings = _with_ids_of(model, ratings)
     hyperparameters = replace(
         model.resolved(),

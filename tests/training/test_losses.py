@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.special
 
-from funksvd import FunkSVD, FunkSVDError, Ratings, RatingsError, objective
+from funksvd import FunkSVD, FunkSVDError, Ratings, RatingsError, objective, update
 from funksvd.objective import Parameters, Regularization
 from funksvd.training import ALGORITHMS, LOSSES, Hyperparameters, Scale, plan_blocks, train
 from funksvd.training.algorithms import Algorithm
@@ -302,3 +302,21 @@ def test_a_logistic_model_has_no_closed_form(binary):
     ):
         with pytest.raises(FunkSVDError, match="no closed form for new users and items"):
             ask()
+
+
+@pytest.mark.parametrize("chosen", [{"loss": "huber"}, {"nonnegative": True}])
+@pytest.mark.parametrize("other", [{"optimizer": "adam"}, {"batch_size": 8}])
+def test_what_is_for_steps_on_single_ratings_only(chosen, other):
+    Hyperparameters(**other).check()
+    Hyperparameters(**chosen, optimizer="sgd", batch_size=1).check()
+    with pytest.raises(FunkSVDError, match="is for steps of single ratings"):
+        Hyperparameters(**chosen, **other).check()
+
+
+def test_an_update_keeps_to_what_was_chosen(ratings, binary):
+    model = FunkSVD(nonnegative=True, loss="absolute", n_factors=3, n_epochs=4).fit(ratings)
+    updated = update(model, ratings)
+    assert min(updated.user_factors.min(), updated.item_factors.min()) >= 0
+    logistic = FunkSVD(loss="logistic", n_factors=2, n_epochs=2).fit(binary)
+    with pytest.raises(RatingsError, match="is for ratings that are 0 or 1"):
+        update(logistic, ratings)
