@@ -18,7 +18,7 @@ from funksvd.streams import Stream, generator
 from funksvd.training.algorithms import ALGORITHMS
 from funksvd.training.hyperparameters import Hyperparameters
 from funksvd.training.interrupts import Interrupts
-from funksvd.training.learner import Start
+from funksvd.training.learner import Learner, Start
 from funksvd.training.learners import choose_learner
 from funksvd.training.monitor import EpochRecord, Monitor
 from funksvd.training.plan import BlockPlan
@@ -26,6 +26,8 @@ from funksvd.training.schedules import SCHEDULES, Schedule
 from funksvd.training.stopping import EarlyStopping
 
 MAX_RESTARTS = 12
+HOPELESS = 6
+"""An epoch that diverges so many times, ever more slowly, had nowhere good to start from."""
 DIVERGED = 1.5
 """An epoch has diverged when its error is so many times that of no model."""
 
@@ -136,12 +138,18 @@ def train(
     best_epoch = 0
     history: list[EpochRecord] = []
     stopping = EarlyStopping(hyperparameters.patience)
-    n_restarts, interrupted = 0, False
+    n_restarts, n_failures, interrupted = 0, 0, False
+    last_factor = rate_factor  # of the last epoch that did not diverge
     with ThreadPoolExecutor(hyperparameters.thread_count()) as pool:
-        learner = choose_learner(hyperparameters)(plan, hyperparameters, random, pool)
-        learner.planned_passes = passes
-        if start is not None:
-            learner.start_from(start)
+
+        def new_learner() -> Learner:
+            learner = choose_learner(hyperparameters)(plan, hyperparameters, random, pool)
+            learner.planned_passes = passes
+            if start is not None:
+                learner.start_from(start)
+            return learner
+
+        learner = new_learner()
         kept = [[array.copy() for array in learner.state()] for _ in range(2)]
         best = last_good = kept[0]
         try:
@@ -162,10 +170,21 @@ def train(
                     if n_restarts == MAX_RESTARTS:
                         raise DivergenceError(learner.divergence_message(learning_rate))
                     n_restarts += 1
+                    n_failures += 1
                     rate_factor /= 2
+                    if n_failures == HOPELESS and history:
+                        # Errors are taken before each step: the epoch before had ended badly, and
+                        # no rate is small enough to go on from there.
+                        learner, stopping = new_learner(), EarlyStopping(hyperparameters.patience)
+                        history.clear()
+                        snapshots.clear()
+                        best = last_good = kept[0]
+                        _overwrite(best, learner.state())
+                        best_epoch, n_failures, rate_factor = 0, 0, last_factor / 2
                     _overwrite(learner.state(), last_good)
                     monitor.restarted(epoch, learning_rate / 2)
                     continue
+                n_failures, last_factor = 0, rate_factor
                 valid_error = learner.validation_error()
                 last_good = kept[1] if best is kept[0] else kept[0]
                 _overwrite(last_good, learner.state())

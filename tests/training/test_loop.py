@@ -12,7 +12,7 @@ from funksvd.scoring import predict_pairs
 from funksvd.streams import Stream, generator
 from funksvd.training import Hyperparameters, Interrupts, Scale, Triples, plan_blocks, train
 from funksvd.training.scale import choose_reg, row_shares, scaled_rates
-from funksvd.training.sgd import initial_parameters
+from funksvd.training.sgd import SGDLearner, initial_parameters
 
 
 def as_triples(ratings):
@@ -327,3 +327,27 @@ def test_regularization_is_chosen_by_how_much_is_known(ratings):
     assert choose_reg(plan) == pytest.approx(0.18 / (users * items) ** 0.1)
     assert train(plan, Hyperparameters(n_epochs=1)).reg == choose_reg(plan)
     assert train(plan, Hyperparameters(n_epochs=1, reg=0.5)).reg == 0.5
+
+
+def test_an_epoch_that_ended_badly_is_not_where_training_goes_on_from(ratings, monkeypatch):
+    """Errors are taken before each step, so that an explosion may show in the next epoch only."""
+    run_epoch = SGDLearner.run_epoch
+    n_calls = 0
+
+    def explode_at_the_end_of_the_second(learner, *arguments):
+        nonlocal n_calls
+        n_calls += 1
+        error = run_epoch(learner, *arguments)
+        if n_calls == 2:
+            learner.arranged.user_factors[:] = 1e20
+        return error
+
+    monkeypatch.setattr(SGDLearner, "run_epoch", explode_at_the_end_of_the_second)
+    recorder = Recorder()
+    result = train(plan_of(ratings), Hyperparameters(n_factors=4, n_epochs=5), monitor=recorder)
+    assert [epoch for epoch, _ in recorder.restarts] == [3] * 6
+    assert [record.epoch for record in recorder.records] == [1, 2, 1, 2, 3, 4, 5]
+    assert [record.epoch for record in result.history] == [1, 2, 3, 4, 5]
+    assert result.rate_factor == 0.5
+    assert np.isfinite(result.parameters.user_factors).all()
+    assert result.history[-1].train_error < result.history[0].train_error
