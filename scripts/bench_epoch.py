@@ -82,7 +82,7 @@ class OurEpochs:
     """Epochs of this package on one data set."""
 
     def __init__(self, plan: BlockPlan, n_factors: int, n_threads: int):
-        hyperparameters = Hyperparameters(n_factors=n_factors)
+        hyperparameters = Hyperparameters(n_factors=n_factors).resolved()
         random = generator(0, Stream.TRAINING)
         self.learner = SGDLearner(plan, hyperparameters, random, ThreadPoolExecutor(n_threads))
         self.seconds()  # compiles
@@ -90,7 +90,7 @@ class OurEpochs:
     def seconds(self) -> float:
         """Run one epoch; how long it took."""
         started = time.perf_counter()
-        self.learner.run_epoch(0.005, lambda n: None)
+        self.learner.run_epoch(lambda done: 0.005, lambda n: None)
         return time.perf_counter() - started
 
 
