@@ -111,7 +111,7 @@ def test_ctrl_c_saves_the_best_epoch_and_exits_with_130(here):
         text=True,
     )
     for line in process.stdout:
-        if re.match(r" +3 ", line):
+        if re.match(r" +30 ", line):
             break
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
