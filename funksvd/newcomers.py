@@ -107,7 +107,7 @@ class Newcomers(Uncertain):
             If the model knows none of the items.
         """
         rated, values = self._rated("item", item_ids, ratings)
-        return self._fold_one(self._items_side(), rated, values)
+        return self._fold_one(self.items_side(), rated, values)
 
     def fold_in_item(self, user_ids: Any, ratings: Any) -> FoldedIn:
         """Bias and factors of a new item, from its ratings; as `fold_in`.
@@ -156,7 +156,7 @@ class Newcomers(Uncertain):
         items = find(self.item_ids, ratings.item_ids)[ratings.item_index]
         self._check_some_known("item", items, ratings.item_ids)
         by_user = RatingsByRow.of(ratings.user_index, items, ratings.values, ratings.n_users)
-        biases, factors = self._items_side().fold(by_user, self.thread_count())
+        biases, factors = self.items_side().fold(by_user, self.thread_count())
         model = copy.copy(self)
         model.user_ids = ratings.user_ids
         model.parameters = self.parameters._replace(user_biases=biases, user_factors=factors)
@@ -200,7 +200,7 @@ class Newcomers(Uncertain):
         index = find(self.item_ids, items)
         if (index < 0).any():
             raise self._unknown("item", items[np.argmax(index < 0)], self.item_ids)
-        contributions = self._items_side().contributions(rated, values, index)
+        contributions = self.items_side().contributions(rated, values, index)
         levels = self.item_biases[index].astype(np.float64)
         predictions = self.global_mean + levels + contributions.sum(axis=1)
         rest = np.zeros(len(items))
@@ -258,7 +258,14 @@ class Newcomers(Uncertain):
         biases, factors = side.fold(RatingsByRow(np.array([0, len(columns)]), columns, values))
         return FoldedIn(float(biases[0]), factors[0])
 
-    def _items_side(self) -> OtherSide:
+    def items_side(self) -> OtherSide:
+        """What new users are folded into; in indices, not in raw ids.
+
+        Raises
+        ------
+        FunkSVDError
+            If the model's loss is logistic.
+        """
         return self._side(self.item_biases, self.item_factors, self.implicit_factors)
 
     def _users_side(self) -> OtherSide:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -200,6 +201,7 @@ def best_items(
     n_best: int,
     *,
     exclude: tuple[UserItems, ...] = (),
+    item_norms: np.ndarray | None = None,
     n_threads: int = 1,
 ) -> Iterator[Best]:
     """The items with the highest predictions for each user, batch by batch.
@@ -213,6 +215,9 @@ def best_items(
     n_best : int
     exclude : tuple of UserItems
         Items left out, by user.
+    item_norms : ndarray of shape (n_items,), float32, optional
+        Lengths of the items' factors. Whoever asks for few users again and again should know them:
+        most items then need not be looked at. They do not change the result.
     n_threads : int
         Does not change the result.
 
@@ -223,7 +228,11 @@ def best_items(
     """
     n_items = len(parameters.item_factors)
     n_best = min(n_best, n_items)
-    rank = rank_each_item if len(users) <= FEW_USERS else _ranking_of_many(parameters)
+    if len(users) <= FEW_USERS:
+        norms = np.empty(0, dtype=np.float32) if item_norms is None else item_norms
+        rank = partial(rank_each_item, norms)
+    else:
+        rank = _ranking_of_many(parameters)
     arguments = _for_kernels(parameters)
 
     def best_of(batch: np.ndarray) -> Best:

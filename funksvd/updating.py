@@ -210,7 +210,7 @@ def _fold(
 ) -> None:
     """Fold in some users, from the items that are known, or some items from users; in place."""
     rows, columns = ratings.user_index, ratings.item_index
-    side, n_rows = model._items_side(), ratings.n_users
+    side, n_rows = model.items_side(), ratings.n_users
     if not from_items:
         rows, columns = columns, rows
         side, n_rows = model._users_side(), ratings.n_items

@@ -64,6 +64,23 @@ def test_the_best_are_exact_where_predictions_differ_in_their_last_bits_only():
     np.testing.assert_array_equal(best.items, np.argsort(-ref, axis=1, kind="stable")[:, :20])
 
 
+def test_lengths_of_factors_change_nothing_even_where_their_bound_is_reached():
+    """All factors point the same way, so that p . q = |p| |q| but for rounding."""
+    random = np.random.default_rng(0)
+    n_users, n_items, n_factors = 12, 3000, 67
+    direction = random.normal(0, 1, n_factors)
+    lengths = 1 + random.uniform(-1e-7, 1e-7, (n_items, n_factors))
+    q = (direction * lengths).astype(np.float32)
+    p = (direction * random.uniform(-2, 2, (n_users, 1))).astype(np.float32)
+    biases = random.normal(0, 1, n_users).astype(np.float32), np.zeros(n_items, np.float32)
+    parameters = Parameters(3.5, *biases, p, q)
+    users = np.arange(n_users, dtype=np.int32)
+    (ref,) = best_items(parameters, users, 20)
+    (comp,) = best_items(parameters, users, 20, item_norms=np.linalg.norm(q, axis=1))
+    np.testing.assert_array_equal(comp.items, ref.items)
+    np.testing.assert_array_equal(comp.predictions, ref.predictions)
+
+
 pairs_of = st.lists(st.tuples(st.integers(-1, 4), st.integers(-1, 5)), max_size=20)
 
 

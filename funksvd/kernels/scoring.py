@@ -12,6 +12,7 @@ TILES_PER_GROUP = 8
 GROUP_USERS = TILES_PER_GROUP * TILE_USERS
 
 _LOWEST = np.finfo(np.float32).min
+_ROUNDOFF = np.finfo(np.float32).eps
 """Reached by any item, but not by a place in a panel without one."""
 
 
@@ -179,11 +180,16 @@ def _sort_best_first(items, predictions):
 
 
 @compiled
-def rank_each_item(users, excluded, parameters, best_items, best_predictions):
+def rank_each_item(item_norms, users, excluded, parameters, best_items, best_predictions):
     """The items with the highest predictions for each user: by looking at each of them.
+
+    Where the lengths of their factors are known, only at those that can be among the best: by the
+    Cauchy-Schwarz inequality, p . q is at most |p| |q|, to which rounding can add so much
+    (Higham, "Accuracy and Stability of Numerical Algorithms", eq. 3.5).
 
     Parameters
     ----------
+    item_norms : ndarray of shape (n_items or 0,), float32
     users : ndarray of shape (n,), int32
     excluded : ndarray of shape (n, at least n_items / 8), uint8
         From `exclude_items`.
@@ -199,15 +205,25 @@ def rank_each_item(users, excluded, parameters, best_items, best_predictions):
     n_best = best_items.shape[1]
     best_items[:] = -1
     best_predictions[:] = -np.inf
+    rounding = np.float32(4 * (item_factors.shape[1] + 4) * _ROUNDOFF)
     for row in range(users.size):
+        u = users[row]
+        length = np.sqrt(dot(user_factors, u, user_factors, u))
+        base = abs(global_mean) + abs(user_biases[u])
+        threshold = _LOWEST
         for i in range(item_biases.size):
+            if item_norms.size > 0:
+                bias, most = item_biases[i], length * item_norms[i]
+                if bias + most + rounding * (base + abs(bias) + most) < threshold:
+                    continue
             if excluded[row, i >> 3] >> (i & 7) & 1:
                 continue
             prediction = _predict(
-                users[row], i, global_mean, user_biases, item_biases, user_factors, item_factors
+                u, i, global_mean, user_biases, item_biases, user_factors, item_factors
             )
             if _is_worse(best_items[row, 0], best_predictions[row, 0], i, prediction):
                 _sift(best_items, best_predictions, row, n_best, i, prediction)
+                threshold = max(best_predictions[row, 0] - (global_mean + user_biases[u]), _LOWEST)
     _sort_best_first(best_items, best_predictions)
 
 

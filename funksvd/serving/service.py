@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from rapidfuzz import fuzz, process
 
 from funksvd.errors import UnknownIdError
+from funksvd.folding import OtherSide, RatingsByRow
 from funksvd.model import FunkSVD
 from funksvd.newcomers import Explanation
-from funksvd.ratings import Ratings
+from funksvd.scoring import UserItems, best_items
 
 REASONS = 3
 """How many ratings for and against an item an explanation names."""
 SIMILAR_ENOUGH = 70
 """Titles that contain no word of a search are found from this score of rapidfuzz on, of 100."""
+
+ONE_USER = np.zeros(1, dtype=np.int32)
 
 
 class Service:
@@ -32,17 +36,16 @@ class Service:
     def __init__(self, model: FunkSVD, titles: dict | None = None) -> None:
         self.model = model
         by_text = {str(item): title for item, title in (titles or {}).items()}
-        self._items = {str(item): item for item in model.item_ids.tolist()}
+        counts = np.zeros(len(model.item_ids), dtype=np.int64)
+        if model.seen is not None:
+            counts = np.bincount(model.seen.items, minlength=len(counts))
+        self._items = [
+            {"item": item, "title": by_text.get(str(item)) or str(item), "n_ratings": n_ratings}
+            for item, n_ratings in zip(model.item_ids.tolist(), counts.tolist(), strict=True)
+        ]
+        self._rows = {str(each["item"]): row for row, each in enumerate(self._items)}
+        self._folded = [each["title"].casefold() for each in self._items]
         self._users = {str(user): user for user in model.user_ids.tolist()}
-        self._titles = {item: by_text.get(item) or item for item in self._items}
-        self._folded = {item: title.casefold() for item, title in self._titles.items()}
-        seen = model.seen
-        counts = (
-            np.zeros(len(self._items), dtype=np.int64)
-            if seen is None
-            else np.bincount(seen.items, minlength=len(self._items))
-        )
-        self._n_ratings = dict(zip(self._items, counts.tolist(), strict=True))
 
     def describe(self) -> dict[str, Any]:
         """What the model is."""
@@ -63,14 +66,10 @@ class Service:
         UnknownIdError
             If the model does not know it.
         """
-        key = str(item)
-        if key not in self._items:
+        row = self._rows.get(str(item))
+        if row is None:
             raise UnknownIdError(f"the model does not know item {item}")
-        return {
-            "item": self._items[key],
-            "title": self._titles[key],
-            "n_ratings": self._n_ratings[key],
-        }
+        return self._items[row]
 
     def find_items(self, text: str, n: int) -> list[dict[str, Any]]:
         """Items by a part of their titles, or by a title that looks like it; popular ones first.
@@ -84,22 +83,23 @@ class Service:
         wanted = text.casefold().strip()
         words = wanted.split()
         found = [
-            (not title.startswith(wanted), -self._n_ratings[item], item)
-            for item, title in self._folded.items()
+            (not title.startswith(wanted), -self._items[row]["n_ratings"], row)
+            for row, title in enumerate(self._folded)
             if all(word in title for word in words)
         ]
-        keys = [item for *_, item in sorted(found)[:n]]
-        if not keys:
+        rows = [row for *_, row in sorted(found)[:n]]
+        if not rows:
             alike = process.extract(
                 wanted, self._folded, scorer=fuzz.WRatio, limit=n, score_cutoff=SIMILAR_ENOUGH
             )
-            keys = [item for _, _, item in alike]
-        return [self.item(key) for key in keys]
+            rows = [row for *_, row in alike]
+        return [self._items[row] for row in rows]
 
     def predict(self, user: int | str, item: int | str) -> float:
         """The predicted rating of an item by a user, from what is known of either."""
-        user, item = self._users.get(str(user), user), self._items.get(str(item), item)
-        return round(float(self.model.predict(user, item)), 4)
+        row = self._rows.get(str(item))
+        known = item if row is None else self._items[row]["item"]
+        return round(float(self.model.predict(self._users.get(str(user), user), known)), 4)
 
     def recommend(self, user: int | str, n: int) -> list[dict[str, Any]]:
         """The best unseen items of a user of the model.
@@ -112,7 +112,9 @@ class Service:
         if str(user) not in self._users:
             raise UnknownIdError(f"the model does not know user {user}")
         found = self.model.recommend(self._users[str(user)], n)
-        return [self._predicted(item, prediction) for item, prediction in found]
+        return [
+            {**self.item(item), "prediction": round(prediction, 4)} for item, prediction in found
+        ]
 
     def similar(self, item: int | str, n: int) -> list[dict[str, Any]]:
         """Items like another.
@@ -144,34 +146,57 @@ class Service:
         UnknownIdError
             If the model knows none of the items.
         """
-        known = {key: value for key, value in ratings.items() if key in self._items}
+        known = {self._rows[key]: value for key, value in ratings.items() if key in self._rows}
         if not known:
             raise UnknownIdError(
                 "the model knows none of these items; it knows, for instance, "
-                f"{', '.join(list(self._items)[:3])}"
+                f"{', '.join(list(self._rows)[:3])}"
             )
-        items = [self._items[key] for key in known]
-        values = np.array(list(known.values()), dtype=np.float32)
-        guest = self.model.for_new_users(Ratings.from_arrays([0] * len(items), items, values))
-        found = guest.recommend(0, n)
-        answer = [self._predicted(item, prediction) for item, prediction in found]
-        if explain and found:
-            reasons = self.model.explain(items, values, [item for item, _ in found])
+        columns = np.array(sorted(known), dtype=np.int32)
+        values = np.array([known[row] for row in columns.tolist()], dtype=np.float32)
+        best, predictions = self._best(columns, values, n)
+        answer = [
+            {**self._items[row], "prediction": round(prediction, 4)}
+            for row, prediction in zip(best.tolist(), predictions.tolist(), strict=True)
+        ]
+        if explain and answer:
+            ids = self.model.item_ids
+            reasons = self.model.explain(ids[columns], values, ids[best])
             for each, reason in zip(answer, reasons, strict=True):
                 at_most = (*reason.speaking_for(REASONS), *reason.speaking_against(REASONS))
                 each["because"] = [self._reason(reason, at) for at in at_most]
                 each["without_your_ratings"] = round(reason.global_mean + reason.item_bias, 4)
-        unknown = [key for key in ratings if key not in known]
+        unknown = [key for key in ratings if key not in self._rows]
         return {"recommendations": answer, "unknown_items": unknown}
 
+    @cached_property
+    def _side(self) -> OtherSide:
+        return self.model.items_side()
+
+    @cached_property
+    def _item_norms(self) -> np.ndarray:
+        return np.linalg.norm(self.model.item_factors, axis=1)
+
+    def _best(self, columns: np.ndarray, values: np.ndarray, n: int) -> tuple[np.ndarray, ...]:
+        """Rows of the best items of someone who has rated these, ascending, and predictions.
+
+        The same as `FunkSVD.for_new_users` and its `recommend`, without ids.
+        """
+        by_user = RatingsByRow(np.array([0, len(columns)]), columns, values)
+        biases, factors = self._side.fold(by_user)
+        parameters = self.model.parameters._replace(user_biases=biases, user_factors=factors)
+        rated = UserItems(by_user.indptr, columns)
+        batches = best_items(parameters, ONE_USER, n, exclude=(rated,), item_norms=self._item_norms)
+        best = next(batches)
+        found = best.items[0] >= 0
+        predictions = np.clip(best.predictions[0, found], *self.model.rating_scale)
+        return best.items[0, found], predictions
+
     def _reason(self, reason: Explanation, at: int) -> dict[str, Any]:
-        key = str(reason.rated[at])
+        item = self.item(reason.rated[at])
         return {
-            "item": self._items[key],
-            "title": self._titles[key],
+            "item": item["item"],
+            "title": item["title"],
             "rating": float(str(reason.ratings[at])),  # as short as it reads
             "contribution": round(float(reason.contributions[at]), 4),
         }
-
-    def _predicted(self, item: int | str, prediction: float) -> dict[str, Any]:
-        return {**self.item(item), "prediction": round(float(prediction), 4)}

@@ -55,18 +55,19 @@ def model_of(scores):
     return np.float32(0), *zeros, np.eye(n_users, dtype=np.float32), scores.T.copy()
 
 
-def ranked(parameters, users, n_best, excluded, order=None, tolerance=0.0):
+def ranked(parameters, users, n_best, excluded, order=None, tolerance=0.0, norms=()):
     """By `rank_each_item`; or, with an order of the items, by `rank_items`."""
     n_items, n_factors = parameters[4].shape
     items = np.empty((len(users), n_best), dtype=np.int32)
     predictions = np.empty((len(users), n_best), dtype=np.float32)
+    tolerances = np.full(len(users), tolerance, dtype=np.float32)
     if order is None:
-        rank_each_item(users, excluded, parameters, items, predictions)
+        norms = np.array(norms, dtype=np.float32)
+        rank_each_item(norms, users, excluded, parameters, items, predictions)
         return items, predictions
     panels = np.empty((-(-n_items // TILE_ITEMS), n_factors + 1, TILE_ITEMS), dtype=np.float32)
     order = np.asarray(order, dtype=np.int32)
     pack_items(order, parameters[2], parameters[4], panels)
-    tolerances = np.full(len(users), tolerance, dtype=np.float32)
     rank_items(users, tolerances, excluded, order, panels, parameters, items, predictions)
     return items, predictions
 
@@ -139,6 +140,15 @@ def test_rough_scores_do_no_harm_as_long_as_the_tolerance_says_so():
     ref = np.argsort(-scores, axis=1, kind="stable")[:, :20]
     np.testing.assert_array_equal(found[0.5], ref)
     assert (found[0.0] != ref).any()
+
+
+def test_items_too_short_to_be_among_the_best_are_not_looked_at():
+    scores = np.array([[1.0, 3.0, 2.0, 5.0, 4.0]], dtype=np.float32)
+    users, excluded = np.zeros(1, dtype=np.int32), marks_of([()], 5)
+    items, _ = ranked(model_of(scores), users, 2, excluded, norms=scores[0])
+    assert items.tolist() == [[3, 4]]
+    items, _ = ranked(model_of(scores), users, 2, excluded, norms=[1, 3, 2, 0.5, 4])  # not true
+    assert items.tolist() == [[4, 1]]
 
 
 @pytest.mark.parametrize("order", [None, range(4)], ids=["each", "tiles"])
