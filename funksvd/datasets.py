@@ -18,6 +18,8 @@ from funksvd.errors import DownloadError, RatingsError
 
 FOLDER_VARIABLE = "FUNKSVD_DATA"
 CHUNK_BYTES = 1 << 16
+TIMEOUTS = 10.0, 30.0
+"""Seconds: to connect, and between two parts of an answer."""
 
 
 @dataclass(frozen=True)
@@ -281,7 +283,9 @@ def _download(dataset: Dataset, kept: Path, progress: Any) -> None:
     import pooch
     import requests
 
-    download = pooch.HTTPDownloader(progressbar=progress or False, chunk_size=CHUNK_BYTES)
+    download = pooch.HTTPDownloader(
+        progressbar=progress or False, chunk_size=CHUNK_BYTES, timeout=TIMEOUTS
+    )
     failures = []
     for url in dataset.urls:
         host = urlsplit(url).netloc
