@@ -134,6 +134,13 @@ class TrainingProgress(Monitor):
             self.n_done -= self.n_ratings
             self.bar.update(self.task, advance=-self.n_ratings)
 
+    def reg_lowered(self, tried: float, reg: float, unexplained: float) -> None:
+        """Say why the search is repeated."""
+        self._print(
+            f"Only {unexplained:.0%} of the variance is left: again with regularization "
+            f"{reg:.2g}, not {tried:.2g}\n"
+        )
+
     def fit_done(self, best_epoch: int) -> None:
         """Say which epoch was best."""
         seconds = time.perf_counter() - self.started

@@ -26,6 +26,7 @@ from funksvd.training import (
     check_learnable,
     check_ratings,
     plan_blocks,
+    search_best,
     train_ensemble,
 )
 
@@ -158,7 +159,7 @@ class FunkSVD(Newcomers):
         check_learnable(ratings.values[~held_back], ratings.source)
         with Interrupts() as interrupts:
             plan = self._plan(ratings, held_back, interactions, monitor)
-            search = train_ensemble(plan, self, "search", monitor=monitor, interrupts=interrupts)
+            search = search_best(plan, self, monitor=monitor, interrupts=interrupts)
             interrupts.requested |= search.interrupted
             if not self.refit or interrupts.requested:
                 self._install_search(search, ratings, held_back)

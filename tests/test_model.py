@@ -54,8 +54,8 @@ class TestFit:
     def test_refit_learns_from_all_ratings_for_the_best_number_of_epochs(self, ratings, model):
         assert model.refitted
         assert model.n_ratings == len(ratings)
-        again = FunkSVD(**QUICK | {"n_epochs": model.best_epoch}, validation_fraction=0)
-        assert same(again.fit(ratings), model)
+        chosen = {"n_epochs": model.best_epoch, "reg": model.reg_used, "validation_fraction": 0}
+        assert same(FunkSVD(**QUICK | chosen).fit(ratings), model)
 
     def test_no_refit_keeps_the_model_of_the_search(self, ratings):
         fitted = FunkSVD(**QUICK, refit=False).fit(ratings)

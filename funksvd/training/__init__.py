@@ -12,6 +12,7 @@ from funksvd.training.monitor import EpochRecord, Monitor, of_error
 from funksvd.training.plan import BlockPlan, Triples
 from funksvd.training.planning import plan_blocks
 from funksvd.training.scale import Scale, check_learnable
+from funksvd.training.search import search_best
 
 __all__ = [
     "ALGORITHMS",
@@ -31,6 +32,7 @@ __all__ = [
     "check_ratings",
     "of_error",
     "plan_blocks",
+    "search_best",
     "train",
     "train_ensemble",
 ]

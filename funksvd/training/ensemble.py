@@ -16,6 +16,7 @@ def train_ensemble(
     purpose: str,
     *,
     search: TrainingResult | None = None,
+    reg_factor: float = 1.0,
     monitor: Monitor,
     interrupts: Interrupts | None = None,
 ) -> TrainingResult:
@@ -31,7 +32,10 @@ def train_ensemble(
     purpose : {"search", "refit", "fit"}
         A search before a refit needs one member only.
     search : TrainingResult, optional
-        What a search has found: each member takes as many epochs, and the same learning rates.
+        What a search has found: each member takes as many epochs, the same learning rates, and
+        the same `reg_factor`.
+    reg_factor : float
+        As for `train`.
     monitor : Monitor
     interrupts : Interrupts, optional
 
@@ -58,6 +62,7 @@ def train_ensemble(
             hyperparameters,
             n_epochs=n_epochs,
             rate_factor=search.rate_factor if search else 1.0,
+            reg_factor=search.reg_factor if search else reg_factor,
             followed=search.history if search else (),
             passes=search.passes if search else None,
             member=len(members),

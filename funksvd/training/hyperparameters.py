@@ -77,7 +77,7 @@ class Hyperparameters:
     reg : float, optional
         lambda of eq. (3): L2 regularization of the factors. By default it is chosen by the number
         of ratings of users and items, about 0.07 for a hundred thousand ratings and 0.03 for a
-        hundred million.
+        hundred million; less where validation shows that the signal is clear (`search_best`).
     bias_reg : float
         lambda_b of eq. (3): L2 regularization of the biases.
     biases : bool

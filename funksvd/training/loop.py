@@ -47,6 +47,8 @@ class TrainingResult(NamedTuple):
         Regularization of the factors that was used; of a sampler, for rows that are new.
     rate_factor : float
         What the learning rates were multiplied by because of divergence; 1 where there was none.
+    reg_factor : float
+        What a regularization that the data chose was multiplied by.
     passes : list of int or None
         `Learner.passes`.
     interrupted : bool
@@ -64,6 +66,7 @@ class TrainingResult(NamedTuple):
     best_epoch: int
     reg: float
     rate_factor: float
+    reg_factor: float
     passes: list[int] | None
     interrupted: bool
     spread: float
@@ -77,6 +80,7 @@ def train(
     *,
     n_epochs: int | None = None,
     rate_factor: float = 1.0,
+    reg_factor: float = 1.0,
     followed: Sequence[EpochRecord] = (),
     passes: Sequence[int] | None = None,
     member: int = 0,
@@ -98,6 +102,8 @@ def train(
         Instead of `hyperparameters.epoch_limit()`.
     rate_factor : float
         Multiplies the learning rates (what a run on the same kind of data found necessary).
+    reg_factor : float
+        Likewise the regularization of the factors, if none is given.
     followed : sequence of EpochRecord
         Of a search: a schedule that goes by errors goes by these, so that the learning rates are
         those that the search has used.
@@ -145,6 +151,8 @@ def train(
         def new_learner() -> Learner:
             learner = choose_learner(hyperparameters)(plan, hyperparameters, random, pool)
             learner.planned_passes = passes
+            if hyperparameters.reg is None:
+                learner.reg *= reg_factor
             if start is not None:
                 learner.start_from(start)
             return learner
@@ -217,6 +225,7 @@ def train(
         best_epoch,
         learner.reg,
         rate_factor,
+        reg_factor,
         learner.passes(),
         interrupted,
         learner.scale.spread,

@@ -81,5 +81,11 @@ class Monitor:
     def restarted(self, epoch: int, learning_rate: float) -> None:
         """The epoch diverged and starts again from its beginning, with this learning rate."""
 
+    def reg_lowered(self, tried: float, reg: float, unexplained: float) -> None:
+        """The search starts again with less regularization than it has tried.
+
+        For so large a share of the variance, `unexplained`, it was too much.
+        """
+
     def fit_done(self, best_epoch: int) -> None:
         """Training ended; the parameters of this epoch are kept."""

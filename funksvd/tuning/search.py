@@ -232,6 +232,9 @@ class _Watch(Monitor):
     def ratings_done(self, n_ratings: int) -> None:
         self.interrupts.check()
 
+    def reg_lowered(self, tried: float, reg: float, unexplained: float) -> None:
+        self.report = None  # epochs are counted anew
+
     def epoch_done(self, record: EpochRecord, is_best: bool) -> None:
         if self.report is not None:
             self.report(record)

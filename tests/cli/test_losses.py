@@ -24,7 +24,8 @@ def binary(here):
 )
 def test_the_error_has_its_name(cli, binary, quick, loss, name):
     source = binary if loss == "logistic" else "ratings.csv"
-    result = cli("train", source, "--loss", loss, *quick)
+    options = ("--loss", loss, "--reg", 0.05, *quick)
+    result = cli("train", source, *options)
     assert result.code == 0
     header = next(line for line in result.out.splitlines() if line.startswith("epoch"))
     assert f"train {name}   " in header
@@ -39,7 +40,7 @@ def test_the_error_has_its_name(cli, binary, quick, loss, name):
     model = FunkSVD.load("model.funksvd")
     assert facts[key] == model.history[model.best_epoch - 1].valid_error
     assert facts["history"][0][key] == model.history[0].valid_error
-    summary = json.loads(cli("train", source, "--loss", loss, "--json", *quick).out)
+    summary = json.loads(cli("train", source, "--json", *options).out)
     assert [each[key] for each in summary["history"]] == [e.valid_error for e in model.history]
 
 

@@ -31,7 +31,7 @@ def split_by_hand(folder):
 
 
 def test_what_a_person_sees(cli, folder, quick):
-    result = cli("train", "ratings.csv", *quick)
+    result = cli("train", "ratings.csv", "--reg", 0.05, *quick)
     assert (result.code, result.err) == (0, "")
     lines = result.out.splitlines()
     assert lines[0].startswith("Read ratings.csv: comma-separated, header, columns user item")
@@ -55,6 +55,20 @@ def test_what_a_person_sees(cli, folder, quick):
     assert sorted(os.listdir(folder)) == ["model.funksvd", "ratings.csv"]
 
 
+def test_less_regularization_is_tried_aloud(cli, folder, quick):
+    lines = cli("train", "ratings.csv", *quick).out.splitlines()
+    starts = [at for at, line in enumerate(lines) if line.startswith("Learning from")]
+    assert len(starts) > 1
+    why = lines[starts[1] - 2]
+    pattern = (
+        r"Only (\d\d)% of the variance is left: again with regularization (0\.\d+), not (0\.\d+)"
+    )
+    share, reg, tried = map(float, re.fullmatch(pattern, why).groups())
+    assert 20 < share < 65
+    assert reg < 0.85 * tried
+    assert sum(line.startswith("Training again on all") for line in lines) == 1
+
+
 def test_the_best_epoch_has_a_star(cli, folder):
     options = ("-k", 64, "--reg", 0, "--learning-rate", 0.1, "--n-epochs", 30)
     lines = cli("train", "ratings.csv", *options).out.splitlines()
@@ -74,7 +88,7 @@ def test_feature_by_feature(cli, folder):
     lines = result.out.splitlines()
     start = lines.index(head) + 1
     assert all(EPOCH_LINE.fullmatch(line) for line in lines[start : start + 4])
-    best = int(re.search(r"^Best number of features: (\d) \(", result.out, re.MULTILINE)[1])
+    best = int(re.findall(r"^Best number of features: (\d) \(", result.out, re.MULTILINE)[-1])
     assert f"Training again on all 18,000 ratings for {best} feature" in result.out
     assert f"Funk SVD, a feature at a time, {best} factors" in result.out
     assert f"Funk SVD, a feature at a time, {best} factors" in cli("evaluate").out

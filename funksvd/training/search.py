@@ -1,0 +1,88 @@
+"""The search, on the ratings that are held back: how many epochs, and how much regularization."""
+
+from __future__ import annotations
+
+from funksvd.errors import DivergenceError
+from funksvd.training.algorithms import ALGORITHMS
+from funksvd.training.ensemble import train_ensemble
+from funksvd.training.hyperparameters import Hyperparameters
+from funksvd.training.interrupts import Interrupts
+from funksvd.training.loop import TrainingResult
+from funksvd.training.monitor import Monitor
+from funksvd.training.plan import BlockPlan
+from funksvd.training.scale import reg_factor
+
+MAX_SEARCHES = 6
+WORTH_TRYING = 0.85
+"""Less regularization is tried where it is at most so many times what was tried last."""
+MUCH_BETTER = 0.99
+"""Where it has made the error at most so many times what it was, still less is tried:"""
+STILL_LESS = 0.6
+"""at most so many times that."""
+
+
+def search_best(
+    plan: BlockPlan,
+    hyperparameters: Hyperparameters,
+    *,
+    monitor: Monitor,
+    interrupts: Interrupts,
+) -> TrainingResult:
+    """Train on the ratings to learn from; those held back decide which epoch is best.
+
+    How much regularization is right depends on how clear the signal is, and that is known only
+    once something has been learned. Where it has turned out to be clear, and no regularization was
+    given, training is therefore repeated with less, for as long as this does better.
+
+    Parameters
+    ----------
+    plan : BlockPlan
+        It holds back some ratings.
+    hyperparameters : Hyperparameters
+    monitor : Monitor
+    interrupts : Interrupts
+
+    Returns
+    -------
+    TrainingResult
+        The best one's.
+
+    Raises
+    ------
+    DivergenceError, KeyboardInterrupt
+        As `train` does; but not once there is a result.
+    """
+
+    def search(factor: float) -> TrainingResult:
+        return train_ensemble(
+            plan, chosen, "search", reg_factor=factor, monitor=monitor, interrupts=interrupts
+        )
+
+    chosen = hyperparameters.resolved()
+    best = search(1.0)
+    algorithm = ALGORITHMS[chosen.algorithm]
+    if chosen.reg is not None or chosen.loss != "squared" or "reg" in algorithm.without:
+        return best
+    most = 1.0
+    for _ in range(1, MAX_SEARCHES):
+        unexplained = (_valid_error(best) / best.spread) ** 2
+        factor = min(reg_factor(unexplained), most * best.reg_factor)
+        if best.interrupted or factor > WORTH_TRYING * best.reg_factor:
+            break
+        monitor.reg_lowered(best.reg, factor / best.reg_factor * best.reg, unexplained)
+        try:
+            found = search(factor)
+        except DivergenceError:
+            break
+        except KeyboardInterrupt:
+            return best._replace(interrupted=True)
+        gain = _valid_error(found) / _valid_error(best)
+        if not gain < 1:
+            best = best._replace(interrupted=found.interrupted)
+            break
+        best, most = found, STILL_LESS if gain < MUCH_BETTER else 1.0
+    return best
+
+
+def _valid_error(result: TrainingResult) -> float:
+    return result.history[result.best_epoch - 1].valid_error

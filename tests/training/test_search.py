@@ -1,0 +1,112 @@
+"""Less regularization where the signal turns out to be clear."""
+
+import numpy as np
+import pytest
+
+from funksvd import FunkSVD, Monitor, Ratings, random_split
+from funksvd.training.scale import reg_factor
+
+NOISE = {"clear": 0.3, "weak": 1.2}
+
+
+def planted(noise, seed=0):
+    """Ratings like films': some popular, biases and six factors."""
+    random = np.random.default_rng(seed)
+    n_users, n_items, n_each = 400, 300, 60
+    popularity = 1 / (np.arange(n_items) + 50.0)
+    items = random.choice(n_items, n_users * n_each, p=popularity / popularity.sum())
+    users = np.repeat(np.arange(n_users), n_each)
+    factors = (random.normal(0, 0.45, (n, 6)) for n in (n_users, n_items))
+    scores = np.einsum("rf,rf->r", *(f[i] for f, i in zip(factors, (users, items), strict=True)))
+    scores += random.normal(0, 0.4, n_users)[users] + random.normal(0, 0.4, n_items)[items]
+    values = 3.6 + scores + random.normal(0, noise, len(scores))
+    return Ratings.from_arrays(users, items, values, duplicates="first")
+
+
+@pytest.fixture(params=NOISE)
+def signal(request):
+    return request.param
+
+
+class Searches(Monitor):
+    """What was tried; and Ctrl-C in an epoch of the second search, or before it has one."""
+
+    def __init__(self, interrupt_at=None):
+        self.n, self.lowered, self.interrupt_at = 0, [], interrupt_at
+
+    def fit_started(self, purpose, n_ratings, n_validation, n_epochs):
+        self.n += purpose == "search"
+
+    def ratings_done(self, n_ratings):
+        if self.n == 2 and self.interrupt_at == 0:
+            raise KeyboardInterrupt
+
+    def epoch_done(self, record, is_best):
+        if self.n == 2 and record.epoch == self.interrupt_at:
+            raise KeyboardInterrupt
+
+    def reg_lowered(self, tried, reg, unexplained):
+        self.lowered.append((tried, reg, unexplained))
+
+
+def test_factor_by_the_share_of_noise():
+    assert reg_factor(0.2) == pytest.approx(0.2 / 0.8**0.5 * 0.35**0.5 / 0.65)
+    assert reg_factor(0.65) == reg_factor(0.9) == reg_factor(1.7) == 1
+    shares = np.linspace(0.01, 0.65, 50)
+    assert (np.diff([reg_factor(share) for share in shares]) > 0).all()
+
+
+@pytest.mark.parametrize("algorithm", ["sgd", "svd++", "incremental"])
+def test_the_default_is_near_the_best_of_many_however_clear_the_signal(algorithm, signal):
+    training, test, *_ = random_split(planted(NOISE[signal]), 0.1, 0)
+    monitor = Searches()
+    model = FunkSVD(algorithm=algorithm, n_factors=12).fit(training, monitor=monitor)
+    others = [
+        FunkSVD(algorithm=algorithm, n_factors=12, reg=reg).fit(training)
+        for reg in 0.12 * 0.6 ** np.arange(8)
+    ]
+    assert (monitor.n > 1) == (signal == "clear")
+    best = min(-other.score(test) for other in others)
+    assert -model.score(test) < 1.015 * best
+    if signal == "clear":
+        tried, reg, unexplained = monitor.lowered[0]
+        assert reg < 0.8 * tried
+        assert 0 < unexplained < 0.65
+        unsuited = FunkSVD(algorithm=algorithm, n_factors=12, reg=tried).fit(training)
+        assert -unsuited.score(test) > 1.05 * -model.score(test)
+
+
+@pytest.mark.parametrize(
+    "chosen", [{"reg": 0.1}, {"loss": "absolute"}, {"validation_fraction": 0}], ids=str
+)
+def test_searched_once_where_there_is_nothing_to_choose_or_to_go_by(chosen):
+    monitor = Searches()
+    FunkSVD(n_epochs=20, **chosen).fit(planted(0.3), monitor=monitor)
+    assert monitor.n == ("validation_fraction" not in chosen)
+    assert not monitor.lowered
+
+
+def test_the_first_search_stays_where_less_is_no_better(monkeypatch):
+    ratings = planted(1.2)
+    ref = FunkSVD(n_epochs=20).fit(ratings)
+    monkeypatch.setattr("funksvd.training.search.reg_factor", lambda unexplained: 0.01)
+    monitor = Searches()
+    comp = FunkSVD(n_epochs=20).fit(ratings, monitor=monitor)
+    assert monitor.n == 2
+    assert comp.reg_used == ref.reg_used
+    assert comp.history[-1].valid_error == ref.history[-1].valid_error
+    np.testing.assert_array_equal(comp.item_factors, ref.item_factors)
+
+
+@pytest.mark.parametrize("interrupt_at", [0, 1])
+def test_interrupted_in_the_second_search_the_first_is_kept(interrupt_at):
+    ratings = planted(0.3)
+    model = FunkSVD(n_epochs=20)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(ratings, monitor=Searches(interrupt_at))
+    only = Searches()
+    ref = FunkSVD(n_epochs=20, refit=False).fit(ratings, monitor=only)
+    ref = FunkSVD(n_epochs=20, refit=False, reg=only.lowered[0][0]).fit(ratings)
+    assert not model.refitted
+    assert model.reg_used == ref.reg_used
+    np.testing.assert_array_equal(model.item_factors, ref.item_factors)
