@@ -53,6 +53,8 @@ class Output:
         from funksvd.kernels import telling_of_compilation
 
         output = cls(options.pop("quiet"), options.pop("as_json"))
+        if options.get("file_format", "table") not in (None, "table"):
+            output.notes &= options["output"] not in (None, "-")  # they would be in the file
         click.get_current_context().with_resource(telling_of_compilation(output._tell_once))
         return output
 

@@ -67,8 +67,6 @@ def recommend(**options: Any) -> None:
     output = Output.of(options)
     read_options = take_read_options(options)
     _check_together(options, read_options)
-    if options["output"] is None and options["file_format"] not in (None, "table"):
-        output.notes = False  # they would be in the middle of the file
     with output.busy("Loading"):
         model = FunkSVD.load(options["model_path"])
     model.n_threads = options["threads"]

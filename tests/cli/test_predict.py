@@ -59,6 +59,13 @@ def test_a_file_is_written(cli, pairs, suffix):
     np.testing.assert_allclose(predictions, ref, rtol=1e-6)
 
 
+@pytest.mark.parametrize("to", [(), ("-o", "-")], ids=["default", "dash"])
+def test_nothing_but_the_file_where_the_file_goes_to_standard_output(cli, pairs, to):
+    lines = cli("predict", "pairs.csv", "--format", "csv", *to).out.splitlines()
+    assert lines[0] == "user,item,prediction"
+    assert len(lines) == 4
+
+
 def test_unknown_ids_are_predicted_from_what_is_known(cli, here):
     result = cli("predict", "--user", "nobody", "--item", 7, "--json")
     model = FunkSVD.load("model.funksvd")
