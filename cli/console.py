@@ -53,8 +53,9 @@ class Output:
         from funksvd.kernels import telling_of_compilation
 
         output = cls(options.pop("quiet"), options.pop("as_json"))
-        if options.get("file_format", "table") not in (None, "table"):
-            output.notes &= options["output"] not in (None, "-")  # they would be in the file
+        to_standard_output = options.get("output", "a file") in (None, "-")
+        if to_standard_output and options.get("file_format") not in (None, "table"):
+            output.notes = False  # they would be in the middle of the file
         click.get_current_context().with_resource(telling_of_compilation(output._tell_once))
         return output
 
@@ -197,6 +198,11 @@ def is_terminal(stream: TextIO | None = None) -> bool:
     return (stream or sys.stdout).isatty() and os.environ.get("TERM") != "dumb"
 
 
+def counted(n: int, noun: str) -> str:
+    """So many of them: "1 user", "2,000 users"."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
 def printable(text: str, keep: str = "\n") -> str:
     """Text from a file, without what would steer the terminal."""
     if text.isprintable():
@@ -224,8 +230,9 @@ def describe_ratings(ratings: Ratings) -> str:
     share = len(ratings) / max(1, ratings.n_users * ratings.n_items)
     low, high = ratings.values.min(), ratings.values.max()
     return (
-        f"{len(ratings):,} ratings from {low:g} to {high:g}; {ratings.n_users:,} users, "
-        f"{ratings.n_items:,} items, {share:.2%} of the matrix known"
+        f"{counted(len(ratings), 'rating')} from {low:g} to {high:g}; "
+        f"{counted(ratings.n_users, 'user')}, {counted(ratings.n_items, 'item')}, "
+        f"{share:.2%} of the matrix known"
     )
 
 

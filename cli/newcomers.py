@@ -144,24 +144,24 @@ def _find(model: FunkSVD, text: str, titles: dict[str, str] | None) -> int | str
 def _known(output: Output, model: FunkSVD, ratings: Ratings) -> Ratings:
     """The ratings of items that the model knows; loud about the others."""
     from funksvd import RatingsError
-    from funksvd.ratings import find
+    from funksvd.ratings import find, first_few
 
     is_known = find(model.item_ids, ratings.item_ids)[ratings.item_index] >= 0
     unknown = 1 - is_known.mean()
-    examples = ", ".join(map(str, model.item_ids[:3]))
+    examples = first_few(model.item_ids)
     if unknown == 1:
         raise RatingsError(
             f"{ratings.source}: the model knows none of these {ratings.n_items:,} items "
-            f"({', '.join(map(str, ratings.item_ids[:3]))}, …); are the item ids the same as in "
-            f"its training data? The ids it knows look like {examples}"
+            f"({first_few(ratings.item_ids)}); are the item ids the same as in its training data? "
+            f"The ids it knows look like {examples}"
         )
-    first = ratings.item_ids[ratings.item_index[is_known.argmin()]]
+    others = ratings.subset(~is_known).compact().item_ids
     text = (
-        f"the model does not know the items of {unknown:.0%} of these ratings ({first}, …); they "
-        "are left out"
+        f"the model does not know the items of {unknown:.0%} of these ratings "
+        f"({first_few(others)}); they are left out"
     )
     if unknown >= MANY_UNKNOWN:
-        output.warn(f"{text}. Are the item ids the same as in its training data ({examples}, …)?")
+        output.warn(f"{text}. Are the item ids the same as in its training data ({examples})?")
     elif unknown:
         output.note(f"{text[:1].upper()}{text[1:]}")
     nobody = ratings.n_users - ratings.subset(is_known).compact().n_users

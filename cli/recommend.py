@@ -150,19 +150,18 @@ def _without_user(batches: Iterator[dict]) -> Iterator[dict]:
 
 def _known_users(output: Output, model: FunkSVD, path: str) -> Any:
     from funksvd import RatingsError, read_ids
-    from funksvd.ratings import find
+    from funksvd.ratings import find, first_few
 
     users, _ = read_ids(path)
     known = find(model.user_ids, users) >= 0
     if not known.any():
-        examples = ", ".join(str(label) for label in model.user_ids[:3])
         raise RatingsError(
             f"{path}: the model knows none of these {len(users):,} users; the ids it knows look "
-            f"like {examples}"
+            f"like {first_few(model.user_ids)}"
         )
     if not known.all():
         output.warn(
             f"the model does not know {(~known).sum():,} of {len(users):,} users "
-            f"({users[~known][0]}, …); they are left out"
+            f"({first_few(users[~known])}); they are left out"
         )
     return users[known]

@@ -9,6 +9,7 @@ import click
 
 from .console import (
     Output,
+    counted,
     describe_ratings,
     report_reading,
     show_evaluation,
@@ -140,8 +141,8 @@ def _count(model: FunkSVD, old: Holdout, new: Holdout) -> dict[str, int]:
 def _tell(output: Output, new: Ratings, counts: dict[str, int]) -> None:
     n_kept, n_left_out = counts["n_new_ratings"], len(new) - counts["n_new_ratings"]
     output.note(
-        f"New: {n_kept - counts['n_repeated']:,} ratings, {counts['n_new_users']:,} users, "
-        f"{counts['n_new_items']:,} items"
+        f"New: {counted(n_kept - counts['n_repeated'], 'rating')}, "
+        f"{counted(counts['n_new_users'], 'user')}, {counted(counts['n_new_items'], 'item')}"
     )
     if counts["n_repeated"]:
         output.note(f"{counts['n_repeated']:,} ratings take the place of older ones")

@@ -14,7 +14,7 @@ import numpy as np
 from funksvd.errors import FunkSVDError, RatingsError, UnknownIdError
 from funksvd.folding import PRIOR_RATINGS, OtherSide, RatingsByRow
 from funksvd.objective import Regularization
-from funksvd.ratings import Ratings, as_labels, find
+from funksvd.ratings import Ratings, as_labels, find, first_few
 from funksvd.scoring import UserItems, predict_pairs
 from funksvd.uncertainty import Uncertain
 
@@ -247,10 +247,9 @@ class Newcomers(Uncertain):
         if (rows >= 0).any():
             return
         known = self.item_ids if what == "item" else self.user_ids
-        examples = ", ".join(map(str, known[:3]))
         raise UnknownIdError(
-            f"the model knows none of these {len(labels):,} {what}s "
-            f"({', '.join(map(str, labels[:3]))}, …); the ids it knows look like {examples}"
+            f"the model knows none of these {len(labels):,} {what}s ({first_few(labels)}); the ids "
+            f"it knows look like {first_few(known)}"
         )
 
     @staticmethod

@@ -23,7 +23,7 @@ from funksvd.evaluation import (
 )
 from funksvd.kernels import turn_into_probabilities
 from funksvd.objective import Parameters
-from funksvd.ratings import Ratings, as_labels, as_pairs, as_ratings, find
+from funksvd.ratings import Ratings, as_labels, as_pairs, as_ratings, find, first_few
 from funksvd.scoring import (
     Draws,
     UserItems,
@@ -370,10 +370,9 @@ class Recommender(Hyperparameters):
 
     @staticmethod
     def _unknown(what: str, label: int | str, ids: np.ndarray) -> UnknownIdError:
-        examples = ", ".join(str(known) for known in ids[:3])
         return UnknownIdError(
             f"the model does not know {what} {label}; it knows {len(ids):,} {what}s, "
-            f"for instance {examples}"
+            f"for instance {first_few(ids)}"
         )
 
 

@@ -82,7 +82,7 @@ class TestFoldIn:
                 [77777, 88888],
                 [1, 2],
                 UnknownIdError,
-                "the model knows none of these 2 items .77777, 88888, ….; the ids it knows look "
+                "the model knows none of these 2 items .77777, 88888.; the ids it knows look "
                 "like 1, 2, 3",
             ),
         ],

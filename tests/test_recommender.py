@@ -148,7 +148,7 @@ class TestRecommend:
         with pytest.raises(UnknownIdError) as error:
             model.recommend("nobody")
         assert str(error.value) == (
-            "the model does not know user nobody; it knows 500 users, for instance 1, 2, 3"
+            "the model does not know user nobody; it knows 500 users, for instance 1, 2, 3, …"
         )
 
     def test_n_must_be_positive(self, model):

@@ -2,7 +2,7 @@
 
 from funksvd.ratings.adapt import as_interactions, as_pairs, as_ratings
 from funksvd.ratings.description import Bar, Description, describe
-from funksvd.ratings.labels import as_labels, find
+from funksvd.ratings.labels import as_labels, find, first_few
 from funksvd.ratings.matching import TitleSearch
 from funksvd.ratings.options import ReadOptions
 from funksvd.ratings.output import write_table
@@ -34,6 +34,7 @@ __all__ = [
     "as_ratings",
     "describe",
     "find",
+    "first_few",
     "random_part",
     "random_split",
     "read_coded_pairs",

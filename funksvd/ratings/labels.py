@@ -160,6 +160,11 @@ def find(ids: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return _bisect(ids, labels)
 
 
+def first_few(labels: np.ndarray, n: int = 3) -> str:
+    """The first labels, for a message; "…" stands for the rest."""
+    return ", ".join(map(str, labels[:n])) + (", …" if len(labels) > n else "")
+
+
 def _bisect(ids: np.ndarray, labels: np.ndarray) -> np.ndarray:
     rows = np.searchsorted(ids, labels)
     rows[rows == ids.size] = 0

@@ -57,7 +57,7 @@ class TestRatings:
         [
             ("", "mine.csv: this file is empty"),
             ("item,rating\n", "mine.csv: there is a header but no row below it"),
-            ("a,5\nb,4\n", "mine.csv: the model knows none of these 2 items (a, b, …)"),
+            ("a,5\nb,4\n", "mine.csv: the model knows none of these 2 items (a, b)"),
         ],
     )
     def test_nothing_to_go_by_is_an_error(self, error_of, here, content, message):
@@ -70,7 +70,8 @@ class TestRatings:
         (here / "mine.csv").write_text("\n".join(["item,rating", "1,5", "2,1", *rows]))
         result = cli("recommend", "--ratings", "mine.csv", "-n", 1)
         share = f"{n_unknown / (2 + n_unknown):.0%}"
-        text = f"he model does not know the items of {share} of these ratings (9000, …)"
+        unknown = ", ".join(str(9000 + at) for at in range(n_unknown))
+        text = f"he model does not know the items of {share} of these ratings ({unknown})"
         assert text in (result.err if warned else result.out)
         assert ("Warning" in result.err) == warned
 

@@ -85,7 +85,7 @@ def test_users_the_model_does_not_know_are_left_out_and_counted(cli, here):
     (here / "users.txt").write_text("1\n77777\n88888\n")
     result = cli("recommend", "--users", "users.txt", "-n", 1, "--format", "csv")
     assert [row["user"] for row in rows_of(result.out)] == ["1"]
-    assert "Warning: the model does not know 2 of 3 users (77777, …)" in result.err
+    assert "Warning: the model does not know 2 of 3 users (77777, 88888)" in result.err
 
 
 def test_users_none_of_whom_the_model_knows_are_an_error(error_of, here):

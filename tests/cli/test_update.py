@@ -80,7 +80,7 @@ def test_pairs_of_the_test_part_and_repeated_ones(cli, two_files):
         rows += [f"{user},{item},1" for user, item in zip(users, items, strict=True)]
     (two_files / "again.csv").write_text("\n".join([*rows, "1,99999,2"]))
     result = cli("update", "model.funksvd", "again.csv")
-    assert "New: 1 ratings, 0 users, 1 items\n" in result.out
+    assert "New: 1 rating, 0 users, 1 item\n" in result.out
     assert "2 ratings take the place of older ones\n" in result.out
     assert "3 ratings are of pairs of the test part, and left out\n" in result.out
 
