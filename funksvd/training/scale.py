@@ -187,7 +187,7 @@ def reg_factor(unexplained: float) -> float:
     Returns
     -------
     float
-        Above 0, at most 1.
+        From 0 to 1.
 
     References
     ----------

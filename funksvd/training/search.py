@@ -13,6 +13,8 @@ from funksvd.training.plan import BlockPlan
 from funksvd.training.scale import reg_factor
 
 MAX_SEARCHES = 6
+ENOUGH_HELD_BACK = 50
+"""From fewer ratings it cannot be told how clear the signal is."""
 WORTH_TRYING = 0.85
 """Less regularization is tried where it is at most so many times what was tried last."""
 MUCH_BETTER = 0.99
@@ -61,7 +63,8 @@ def search_best(
     chosen = hyperparameters.resolved()
     best = search(1.0)
     algorithm = ALGORITHMS[chosen.algorithm]
-    if chosen.reg is not None or chosen.loss != "squared" or "reg" in algorithm.without:
+    is_given = chosen.reg is not None or "reg" in algorithm.without
+    if is_given or chosen.loss != "squared" or plan.n_held_back < ENOUGH_HELD_BACK:
         return best
     most = 1.0
     for _ in range(1, MAX_SEARCHES):
