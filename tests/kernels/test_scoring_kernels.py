@@ -1,10 +1,5 @@
 """Prediction and choice of the best, against the naive reference."""
 
-import os
-import platform
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -172,18 +167,7 @@ for best in best_items(Parameters(3.6, *arrays), np.arange(40, dtype=np.int32), 
 """
 
 
-def test_the_same_bits_on_every_processor():
-    """With and without AVX-512, AVX2 and fused multiply-add."""
-    if platform.machine() != "x86_64":
-        pytest.skip("the processors' names are those of x86-64")
-    written = []
-    for processor in ("x86-64-v2", "haswell", None):
-        environment = dict(os.environ)
-        if processor:
-            environment |= {"NUMBA_CPU_NAME": processor, "NUMBA_CPU_FEATURES": ""}
-        result = subprocess.run(
-            [sys.executable, "-c", RANK], capture_output=True, check=True, env=environment
-        )
-        written.append(result.stdout)
+def test_the_same_bits_on_every_processor(written_on_each_processor):
+    written = written_on_each_processor(RANK)
     assert len(written[0]) == 40 * 12 * 8
     assert written[0] == written[1] == written[2]

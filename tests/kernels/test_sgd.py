@@ -1,10 +1,5 @@
 """The compiled step against the naive one, and against the objective's gradient."""
 
-import os
-import platform
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
@@ -170,18 +165,7 @@ sys.stdout.buffer.write(scores.tobytes())
 """
 
 
-def test_the_same_bits_on_every_processor():
-    """With and without AVX-512, AVX2 and fused multiply-add."""
-    if platform.machine() != "x86_64":
-        pytest.skip("the processors' names are those of x86-64")
-    written = []
-    for processor in ("x86-64-v2", "haswell", None):
-        environment = dict(os.environ)
-        if processor:
-            environment |= {"NUMBA_CPU_NAME": processor, "NUMBA_CPU_FEATURES": ""}
-        result = subprocess.run(
-            [sys.executable, "-c", PASS], capture_output=True, check=True, env=environment
-        )
-        written.append(result.stdout)
+def test_the_same_bits_on_every_processor(written_on_each_processor):
+    written = written_on_each_processor(PASS)
     assert len(written[0]) > 10_000
     assert written[0] == written[1] == written[2]
