@@ -10,6 +10,7 @@ import numpy as np
 
 from funksvd.kernels import (
     GROUP_USERS,
+    LOST_IN_SQUARES,
     TILE_ITEMS,
     deviate_block,
     exclude_items,
@@ -265,13 +266,13 @@ def _ranking_of_many(parameters: Parameters) -> Callable[..., None]:
     n_panels = max(1, -(-n_items // TILE_ITEMS))
     panels = np.empty((n_panels, n_factors + 1, TILE_ITEMS), dtype=np.float32)
     pack_items(order, item_biases, item_factors, panels)
-    longest = np.linalg.norm(item_factors, axis=1).max(initial=0)
+    longest = np.linalg.norm(item_factors, axis=1).max(initial=0) + LOST_IN_SQUARES
     largest_bias = np.abs(item_biases).max(initial=0) + abs(mean)
 
     def rank(users: np.ndarray, excluded: np.ndarray, *arguments: Any) -> None:
         # How far scores and predictions can be apart: n + 4 roundings, of sums and products of
         # at most this size (Higham, "Accuracy and Stability of Numerical Algorithms", eq. 3.5).
-        sizes = np.linalg.norm(user_factors[users], axis=1) * longest
+        sizes = (np.linalg.norm(user_factors[users], axis=1) + LOST_IN_SQUARES) * longest
         sizes += np.abs(user_biases[users]) + largest_bias
         tolerances = 4 * (n_factors + 4) * np.finfo(np.float32).eps * sizes
         rank_items(users, tolerances.astype(np.float32), excluded, order, panels, *arguments)

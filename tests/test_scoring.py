@@ -81,6 +81,22 @@ def test_lengths_of_factors_change_nothing_even_where_their_bound_is_reached():
     np.testing.assert_array_equal(comp.predictions, ref.predictions)
 
 
+@pytest.mark.parametrize(("n_users", "size"), [(1, 1e-23), (40, 1e-24)], ids=["each", "tiles"])
+def test_the_best_are_exact_where_the_squares_of_factors_underflow(n_users, size):
+    random = np.random.default_rng(0)
+    q = random.normal(0, 1, 67) * (1 + random.uniform(-1e-7, 1e-7, (3000, 67))) * size
+    p = random.normal(0, 1, 67) * random.uniform(0.5, 2, (n_users, 1))
+    biases = np.zeros(n_users, np.float32), np.zeros(3000, np.float32)
+    parameters = Parameters(0.0, *biases, p.astype(np.float32), q.astype(np.float32))
+    norms = np.linalg.norm(parameters.item_factors, axis=1)
+    users = np.arange(n_users, dtype=np.int32)
+    (best,) = best_items(parameters, users, 20, item_norms=norms)
+    pairs = np.repeat(users, 3000), np.tile(np.arange(3000, dtype=np.int32), n_users)
+    ref = predict_pairs(parameters, *pairs).reshape(n_users, 3000)
+    order = np.argsort(-ref, axis=1, kind="stable")[:, :20]
+    np.testing.assert_array_equal(best.items, order)
+
+
 pairs_of = st.lists(st.tuples(st.integers(-1, 4), st.integers(-1, 5)), max_size=20)
 
 

@@ -25,6 +25,7 @@ from funksvd.kernels.losses import (
 from funksvd.kernels.optimizers import RULES
 from funksvd.kernels.scoring import (
     GROUP_USERS,
+    LOST_IN_SQUARES,
     TILE_ITEMS,
     deviate_block,
     exclude_items,
@@ -41,6 +42,7 @@ from funksvd.kernels.vectors import LANES, padded_rows
 __all__ = [
     "GROUP_USERS",
     "LANES",
+    "LOST_IN_SQUARES",
     "RULES",
     "TILE_ITEMS",
     "Absolute",

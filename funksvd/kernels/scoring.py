@@ -11,9 +11,11 @@ TILES_PER_GROUP = 8
 """So many tiles' users share a panel of items while it is in the first-level cache."""
 GROUP_USERS = TILES_PER_GROUP * TILE_USERS
 
+LOST_IN_SQUARES = np.float32(2.0**-60)
+"""A computed length may be short by less than this, because squares of small numbers underflow."""
 _LOWEST = np.finfo(np.float32).min
-_ROUNDOFF = np.finfo(np.float32).eps
 """Reached by any item, but not by a place in a panel without one."""
+_ROUNDOFF = np.finfo(np.float32).eps
 
 
 @compiled
@@ -208,12 +210,12 @@ def rank_each_item(item_norms, users, excluded, parameters, best_items, best_pre
     rounding = np.float32(4 * (item_factors.shape[1] + 4) * _ROUNDOFF)
     for row in range(users.size):
         u = users[row]
-        length = np.sqrt(dot(user_factors, u, user_factors, u))
+        length = np.sqrt(dot(user_factors, u, user_factors, u)) + LOST_IN_SQUARES
         base = abs(global_mean) + abs(user_biases[u])
         threshold = _LOWEST
         for i in range(item_biases.size):
             if item_norms.size > 0:
-                bias, most = item_biases[i], length * item_norms[i]
+                bias, most = item_biases[i], length * (item_norms[i] + LOST_IN_SQUARES)
                 if bias + most + rounding * (base + abs(bias) + most) < threshold:
                     continue
             if excluded[row, i >> 3] >> (i & 7) & 1:
