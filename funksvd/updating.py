@@ -91,7 +91,7 @@ def update(
         schedule="exponential",
         ensemble_snapshots=False,
         **_small_rates(model.resolved()),
-        reg=model.reg_used,
+        reg=None if LEARNERS[model.algorithm].is_sampler else model.reg_used,
         n_threads=model.n_threads,
     )
     hyperparameters.check()

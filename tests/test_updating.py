@@ -1,5 +1,7 @@
 """Going on from a model with new ratings."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -150,6 +152,14 @@ def test_ratings_that_nothing_can_be_learned_from(old):
 def test_a_number_of_epochs_that_makes_no_sense(old, grown):
     with pytest.raises(FunkSVDError, match="n_epochs must be a whole number of at least 1, not 0"):
         update(old, grown[0], n_epochs=0)
+
+
+@pytest.mark.parametrize("algorithm", ["bayes", "bayes++", "incremental"])
+def test_what_cannot_go_on_says_so(grown, algorithm):
+    ratings, _ = grown
+    old = FunkSVD(algorithm=algorithm, n_factors=2, n_epochs=2).fit(ratings)
+    with pytest.raises(FunkSVDError, match=re.escape(algorithm) + "' cannot be trained further"):
+        update(old, ratings)
 
 
 def test_an_interrupt_leaves_nothing_half_done(old, grown):
