@@ -122,14 +122,14 @@ def _parsed(rate: str) -> tuple[str, float]:
 def _find(model: FunkSVD, text: str, titles: dict[str, str] | None) -> int | str:
     """The item's id as the model has it."""
     from funksvd import RatingsError
-    from funksvd.ratings import TitleSearch, as_labels, find
+    from funksvd.ratings import TitleSearch, as_labels, find, first_few
 
     ids = model.item_ids
     row = find(ids, as_labels([text]))[0]
     if row < 0 and titles is None:
         raise RatingsError(
             f"--rate: the model knows no item with the id {text!r}; it knows {len(ids):,}, for "
-            f"instance {', '.join(map(str, ids[:3]))}. To find items by title, give --items FILE"
+            f"instance {first_few(ids)}. To find items by title, give --items FILE"
         )
     if row < 0:
         known = {str(item): titles[str(item)] for item in ids.tolist() if str(item) in titles}

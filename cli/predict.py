@@ -99,13 +99,15 @@ def _as_known(label: str, ids: Any) -> tuple[Any, Any]:
 
 
 def _warn_of_unknown(output: Output, what: str, labels: Any, index: Any, ids: Any) -> None:
+    from funksvd.ratings import first_few
+
     share = (index < 0).mean()
     if share == 1 and len(index) == 1:
         output.warn(f"the model does not know {what} {labels[0]}; predicted from what is known")
     elif share == 1:
         output.warn(
             f"the model knows none of these {what}s: are the {what} ids the same as in its "
-            f"training data? It knows, for instance, {', '.join(map(str, ids[:3]))}"
+            f"training data? It knows, for instance, {first_few(ids)}"
         )
     elif share > 0:
         output.warn(

@@ -113,6 +113,7 @@ def add_titles(
 def titles_of(output: Output, path: str | None, item_ids: Any) -> dict[str, str] | None:
     """Titles by the ids of items as text; as for `add_titles`."""
     from funksvd import read_titles
+    from funksvd.ratings import first_few
 
     if path is None:
         return None
@@ -120,7 +121,7 @@ def titles_of(output: Output, path: str | None, item_ids: Any) -> dict[str, str]
     if not any(str(label) in titles for label in item_ids.tolist()):
         output.warn(
             f"{path}: the model knows none of these items; it knows, for instance, "
-            f"{', '.join(map(str, item_ids[:3]))}, and the file has {', '.join(list(titles)[:3])}"
+            f"{first_few(item_ids)}, and the file has {first_few(list(titles))}"
         )
     return titles
 

@@ -27,7 +27,7 @@ from funksvd.errors import RatingsError
 from funksvd.folding import RatingsByRow
 from funksvd.model import FunkSVD
 from funksvd.objective import Parameters, side_by_side
-from funksvd.ratings import Ratings, as_ratings, find
+from funksvd.ratings import Ratings, as_ratings, find, first_few
 from funksvd.training import (
     LEARNERS,
     Hyperparameters,
@@ -141,8 +141,7 @@ def _with_ids_of(model: FunkSVD, ratings: Ratings) -> Ratings:
         raise RatingsError(
             f"{ratings.source}: the model knows none of these {ratings.n_users:,} users and none "
             f"of these {ratings.n_items:,} items; it knows users like "
-            f"{', '.join(map(str, model.user_ids[:3]))} and items like "
-            f"{', '.join(map(str, model.item_ids[:3]))}"
+            f"{first_few(model.user_ids)} and items like {first_few(model.item_ids)}"
         )
     nothing = np.empty(0, np.int32)
     old = replace(

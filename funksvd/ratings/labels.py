@@ -7,6 +7,7 @@ An id array is sorted, has no repeats and is of one of two kinds: int64, or an o
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -160,9 +161,9 @@ def find(ids: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return _bisect(ids, labels)
 
 
-def first_few(labels: np.ndarray, n: int = 3) -> str:
-    """The first labels, for a message; "…" stands for the rest."""
-    return ", ".join(map(str, labels[:n])) + (", …" if len(labels) > n else "")
+def first_few(labels: Sequence | np.ndarray) -> str:
+    """The first three labels, for a message; "…" stands for the rest."""
+    return ", ".join(map(str, labels[:3])) + (", …" if len(labels) > 3 else "")
 
 
 def _bisect(ids: np.ndarray, labels: np.ndarray) -> np.ndarray:

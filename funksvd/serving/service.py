@@ -12,6 +12,7 @@ from funksvd.errors import UnknownIdError
 from funksvd.folding import OtherSide, RatingsByRow
 from funksvd.model import FunkSVD
 from funksvd.newcomers import Explanation
+from funksvd.ratings import first_few
 from funksvd.scoring import UserItems, best_items
 
 REASONS = 3
@@ -150,7 +151,7 @@ class Service:
         if not known:
             raise UnknownIdError(
                 "the model knows none of these items; it knows, for instance, "
-                f"{', '.join(list(self._rows)[:3])}"
+                f"{first_few(self.model.item_ids)}"
             )
         columns = np.array(sorted(known), dtype=np.int32)
         values = np.array([known[row] for row in columns.tolist()], dtype=np.float32)
