@@ -23,8 +23,7 @@ Examples:
     type=int,
     multiple=True,
     default=(64,),
-    show_default="64",
-    help="Length of the factor vectors to prepare for; may be given several times.",
+    help="Length of the factor vectors to prepare for; may be given several times.  [default: 64]",
 )
 @output_options
 def warmup(n_factors: tuple[int, ...], quiet: bool, as_json: bool) -> None:
