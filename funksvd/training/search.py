@@ -19,7 +19,7 @@ WORTH_TRYING = 0.85
 """Less regularization is tried where it is at most so many times what was tried last."""
 MUCH_BETTER = 0.99
 """Where it has made the error at most so many times what it was, still less is tried:"""
-STILL_LESS = 0.6
+STILL_LESS = 0.4
 """at most so many times that."""
 
 
