@@ -15,7 +15,9 @@ from funksvd.training.plan import Block, BlockPlan
 REFERENCE_COUNT = 2000
 """The learning rate is that of a row with so many ratings."""
 USUAL_SHARE = 0.65
-"""So much of the ratings' variance is left unexplained where `choose_reg` is right."""
+"""So much of the ratings' variance is left unexplained where `choose_reg` is right;"""
+USUAL_GAIN = 0.13
+"""and at most so much of it is explained after the first epoch, which learns biases mostly."""
 
 
 class Scale(NamedTuple):
@@ -171,18 +173,24 @@ def choose_reg(plan: BlockPlan) -> float:
     return 0.18 * (users * items) ** -0.1
 
 
-def reg_factor(unexplained: float) -> float:
+def reg_factor(unexplained: float, gain: float) -> float:
     """What to multiply `choose_reg` by, for how clear the signal has turned out to be.
 
-    Where noise has the share s of the ratings' variance, lambda is sigma^2 / sigma_p^2 with sigma^2
-    in proportion to s, and sigma_p^4, the product of two factors' variances, to 1 - s: so lambda
-    goes as s / sqrt(1 - s). Nothing is changed upwards: where the signal is weak, `choose_reg` did
-    as well in trials.
+    If noise has variance sigma^2, and factors have sigma_p^2, a row with n ratings is regularized
+    by n lambda = sigma^2 / sigma_p^2. How lambda depends on n, `choose_reg` knows. Where noise has
+    the share s of the ratings' variance, sigma^2 goes as s, and sigma_p^4, the variance of a
+    product p_uf q_if, as the share that the factors explain: so lambda goes as s over the square
+    root of that share. It is judged by all that is explained, 1 - s, and by the gain, since biases
+    can explain much or nothing: whichever is larger, compared with what is usual.
+
+    Nothing is changed upwards: where the signal is weak, `choose_reg` did as well in trials.
 
     Parameters
     ----------
     unexplained : float
         Share of the variance that is left in ratings that were not learned from.
+    gain : float
+        Share that was left in them after the first epoch, and is explained now.
 
     Returns
     -------
@@ -191,10 +199,10 @@ def reg_factor(unexplained: float) -> float:
 
     References
     ----------
-    R. Salakhutdinov, A. Mnih, "Probabilistic Matrix Factorization", 2007, eq. 4: lambda.
+    R. Salakhutdinov, A. Mnih, "Probabilistic Matrix Factorization", 2007, eq. 4: n lambda.
     """
-    share, usual = (s / math.sqrt(1 - s) for s in (min(unexplained, USUAL_SHARE), USUAL_SHARE))
-    return share / usual
+    signal = max(1.0, (1 - unexplained) / (1 - USUAL_SHARE), gain / USUAL_GAIN)
+    return min(1.0, unexplained / USUAL_SHARE / math.sqrt(signal))
 
 
 def check_learnable(values: np.ndarray, source: str) -> None:

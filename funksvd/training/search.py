@@ -68,8 +68,8 @@ def search_best(
         return best
     most = 1.0
     for _ in range(1, MAX_SEARCHES):
-        unexplained = (_valid_error(best) / best.spread) ** 2
-        factor = min(reg_factor(unexplained), most * best.reg_factor)
+        first, unexplained = _shares_left(best)
+        factor = min(reg_factor(unexplained, first - unexplained), most * best.reg_factor)
         if best.interrupted or factor > WORTH_TRYING * best.reg_factor:
             break
         monitor.reg_lowered(best.reg, factor / best.reg_factor * best.reg, unexplained)
@@ -85,6 +85,13 @@ def search_best(
             break
         best, most = found, STILL_LESS if gain < MUCH_BETTER else 1.0
     return best
+
+
+def _shares_left(result: TrainingResult) -> tuple[float, float]:
+    """Of the ratings' variance, in those held back: after the first epoch, and after the best."""
+    errors = (result.history[0].valid_error, _valid_error(result))
+    first, best = ((error / result.spread) ** 2 for error in errors)
+    return first, best
 
 
 def _valid_error(result: TrainingResult) -> float:

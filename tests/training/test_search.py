@@ -50,10 +50,16 @@ class Searches(Monitor):
 
 
 def test_factor_by_the_share_of_noise():
-    assert reg_factor(0.2) == pytest.approx(0.2 / 0.8**0.5 * 0.35**0.5 / 0.65)
-    assert reg_factor(0.65) == reg_factor(0.9) == reg_factor(1.7) == 1
+    assert reg_factor(0.2, 0.1) == pytest.approx(0.2 / 0.8**0.5 * 0.35**0.5 / 0.65)
+    assert reg_factor(0.65, 0.1) == reg_factor(0.9, 0.1) == reg_factor(1.7, -0.2) == 1
     shares = np.linspace(0.01, 0.65, 50)
-    assert (np.diff([reg_factor(share) for share in shares]) > 0).all()
+    assert (np.diff([reg_factor(share, 0.1) for share in shares]) > 0).all()
+
+
+def test_factor_by_what_the_factors_explain():
+    assert reg_factor(0.65, 4 * 0.13) == pytest.approx(0.5)
+    assert reg_factor(0.9, 4 * 0.13) == pytest.approx(0.9 / 0.65 / 2)
+    assert reg_factor(0.2, 0.2) == reg_factor(0.2, 0.1)
 
 
 @pytest.mark.parametrize("algorithm", ["sgd", "svd++", "incremental"])
@@ -74,6 +80,24 @@ def test_the_default_is_near_the_best_of_many_however_clear_the_signal(algorithm
         assert 0 < unexplained < 0.65
         unsuited = FunkSVD(algorithm=algorithm, n_factors=12, reg=tried).fit(training)
         assert -unsuited.score(test) > 1.05 * -model.score(test)
+
+
+@pytest.mark.parametrize("algorithm", ["sgd", "svd++"])
+def test_the_default_is_near_the_best_where_all_signal_is_in_the_factors(algorithm):
+    """As much of the variance is left as usual, at first: too large a lambda leaves it."""
+    random = np.random.default_rng(0)
+    users = np.repeat(np.arange(800), 40)
+    items = np.concatenate([random.choice(400, 40, replace=False) for _ in range(800)])
+    p, q = random.normal(0, 1, (800, 8)), random.normal(0, 8**-0.5, (400, 8))
+    values = np.einsum("rf,rf->r", p[users], q[items]) + random.normal(0, 0.7, len(users))
+    training, test, *_ = random_split(Ratings.from_arrays(users, items, values), 0.15, 0)
+    monitor = Searches()
+    comp = FunkSVD(algorithm=algorithm).fit(training, monitor=monitor)
+    assert monitor.lowered[0][2] > 0.6
+    ref = min(
+        -FunkSVD(algorithm=algorithm, reg=reg).fit(training).score(test) for reg in (0.04, 0.02)
+    )
+    assert -comp.score(test) < 1.01 * ref
 
 
 @pytest.mark.parametrize(
@@ -97,7 +121,7 @@ def test_searched_once_where_there_is_nothing_to_choose_or_to_go_by(chosen):
 def test_the_first_search_stays_where_less_is_no_better(monkeypatch):
     ratings = planted(1.2)
     ref = FunkSVD(n_epochs=20).fit(ratings)
-    monkeypatch.setattr("funksvd.training.search.reg_factor", lambda unexplained: 0.01)
+    monkeypatch.setattr("funksvd.training.search.reg_factor", lambda unexplained, gain: 0.01)
     monitor = Searches()
     comp = FunkSVD(n_epochs=20).fit(ratings, monitor=monitor)
     assert monitor.n == 2
