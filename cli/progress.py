@@ -141,6 +141,10 @@ class TrainingProgress(Monitor):
             f"{reg:.2g}, not {tried:.2g}\n"
         )
 
+    def reg_kept(self, reg: float) -> None:
+        """Say that the last table is not that of the model."""
+        self._print(f"That did no better: regularization {reg:.2g} is kept")
+
     def fit_done(self, best_epoch: int) -> None:
         """Say which epoch was best."""
         seconds = time.perf_counter() - self.started

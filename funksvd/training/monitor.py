@@ -87,5 +87,8 @@ class Monitor:
         For so large a share of the variance, `unexplained`, it was too much.
         """
 
+    def reg_kept(self, reg: float) -> None:
+        """Less regularization did no better than this: what was found with it is kept."""
+
     def fit_done(self, best_epoch: int) -> None:
         """Training ended; the parameters of this epoch are kept."""

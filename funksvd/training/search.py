@@ -76,11 +76,13 @@ def search_best(
         try:
             found = search(factor)
         except DivergenceError:
+            monitor.reg_kept(best.reg)
             break
         except KeyboardInterrupt:
             return best._replace(interrupted=True)
         gain = _valid_error(found) / _valid_error(best)
         if not gain < 1:
+            monitor.reg_kept(best.reg)
             best = best._replace(interrupted=found.interrupted)
             break
         best, most = found, STILL_LESS if gain < MUCH_BETTER else 1.0

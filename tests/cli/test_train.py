@@ -69,6 +69,15 @@ def test_less_regularization_is_tried_aloud(cli, folder, quick):
     assert sum(line.startswith("Training again on all") for line in lines) == 1
 
 
+def test_it_is_said_where_less_was_no_better(cli, folder, quick, monkeypatch):
+    monkeypatch.setattr("funksvd.training.search.reg_factor", lambda unexplained, gain: 1e-4)
+    lines = cli("train", "ratings.csv", *quick, "-k", 64).out.splitlines()
+    (why,) = (line for line in lines if "again with regularization" in line)
+    tried = why.rsplit(maxsplit=1)[1]
+    kept = lines.index(f"That did no better: regularization {tried} is kept")
+    assert lines[kept + 1].startswith("Training again on all")
+
+
 def test_the_best_epoch_has_a_star(cli, folder):
     options = ("-k", 64, "--reg", 0, "--learning-rate", 0.1, "--n-epochs", 30)
     lines = cli("train", "ratings.csv", *options).out.splitlines()

@@ -32,7 +32,7 @@ class Searches(Monitor):
     """What was tried; and Ctrl-C in an epoch of the second search, or before it has one."""
 
     def __init__(self, interrupt_at=None):
-        self.n, self.lowered, self.interrupt_at = 0, [], interrupt_at
+        self.n, self.lowered, self.kept, self.interrupt_at = 0, [], [], interrupt_at
 
     def fit_started(self, purpose, n_ratings, n_validation, n_epochs):
         self.n += purpose == "search"
@@ -47,6 +47,9 @@ class Searches(Monitor):
 
     def reg_lowered(self, tried, reg, unexplained):
         self.lowered.append((tried, reg, unexplained))
+
+    def reg_kept(self, reg):
+        self.kept.append(reg)
 
 
 def test_factor_by_the_share_of_noise():
@@ -125,6 +128,7 @@ def test_the_first_search_stays_where_less_is_no_better(monkeypatch):
     monitor = Searches()
     comp = FunkSVD(n_epochs=20).fit(ratings, monitor=monitor)
     assert monitor.n == 2
+    assert monitor.kept == [monitor.lowered[0][0]]
     assert comp.reg_used == ref.reg_used
     assert comp.history[-1].valid_error == ref.history[-1].valid_error
     np.testing.assert_array_equal(comp.item_factors, ref.item_factors)
