@@ -160,7 +160,8 @@ TRAINING = (
     click.option(
         "--valid-fraction",
         type=click.FloatRange(0, 1, max_open=True),
-        help="Part that decides when to stop; 0: run all epochs (bayes: 0).  [default: 0.05]",
+        help="Part that decides when to stop, and about --reg; 0: run all epochs (bayes: 0).  "
+        "[default: 0.05]",
     ),
     click.option(
         "--refit/--no-refit",

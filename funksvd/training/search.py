@@ -13,6 +13,7 @@ from funksvd.training.plan import BlockPlan
 from funksvd.training.scale import reg_factor
 
 MAX_SEARCHES = 6
+"""The first one included."""
 ENOUGH_HELD_BACK = 50
 """From fewer ratings it cannot be told how clear the signal is."""
 WORTH_TRYING = 0.85
@@ -34,7 +35,8 @@ def search_best(
 
     How much regularization is right depends on how clear the signal is, and that is known only
     once something has been learned. Where it has turned out to be clear, and no regularization was
-    given, training is therefore repeated with less, for as long as this does better.
+    given, training is therefore repeated with less, for as long as this does better. For the
+    squared loss only: errors of the others are no shares of a variance.
 
     Parameters
     ----------
@@ -54,22 +56,22 @@ def search_best(
     DivergenceError, KeyboardInterrupt
         As `train` does; but not once there is a result.
     """
+    chosen = hyperparameters.resolved()
 
     def search(factor: float) -> TrainingResult:
         return train_ensemble(
             plan, chosen, "search", reg_factor=factor, monitor=monitor, interrupts=interrupts
         )
 
-    chosen = hyperparameters.resolved()
     best = search(1.0)
     algorithm = ALGORITHMS[chosen.algorithm]
     is_given = chosen.reg is not None or "reg" in algorithm.without
     if is_given or chosen.loss != "squared" or plan.n_held_back < ENOUGH_HELD_BACK:
         return best
-    most = 1.0
+    at_most = 1.0  # times what the best one had
     for _ in range(1, MAX_SEARCHES):
         first, unexplained = _shares_left(best)
-        factor = min(reg_factor(unexplained, first - unexplained), most * best.reg_factor)
+        factor = min(reg_factor(unexplained, first - unexplained), at_most * best.reg_factor)
         if best.interrupted or factor > WORTH_TRYING * best.reg_factor:
             break
         monitor.reg_lowered(best.reg, factor / best.reg_factor * best.reg, unexplained)
@@ -85,7 +87,7 @@ def search_best(
             monitor.reg_kept(best.reg)
             best = best._replace(interrupted=found.interrupted)
             break
-        best, most = found, STILL_LESS if gain < MUCH_BETTER else 1.0
+        best, at_most = found, STILL_LESS if gain < MUCH_BETTER else 1.0
     return best
 
 
