@@ -71,8 +71,10 @@ def search_best(
     at_most = 1.0  # times what the best one had
     for _ in range(1, MAX_SEARCHES):
         first, unexplained = _shares_left(best)
+        if best.interrupted or not unexplained > 0:  # nothing can be better
+            break
         factor = min(reg_factor(unexplained, first - unexplained), at_most * best.reg_factor)
-        if best.interrupted or factor > WORTH_TRYING * best.reg_factor:
+        if factor > WORTH_TRYING * best.reg_factor:
             break
         monitor.reg_lowered(best.reg, factor / best.reg_factor * best.reg, unexplained)
         try:

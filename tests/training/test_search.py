@@ -146,3 +146,14 @@ def test_interrupted_in_the_second_search_the_first_is_kept(interrupt_at):
     assert not model.refitted
     assert model.reg_used == ref.reg_used
     np.testing.assert_array_equal(model.item_factors, ref.item_factors)
+
+
+def test_the_first_search_stays_where_nothing_is_left_to_explain():
+    users, items = np.divmod(np.arange(600), 20)
+    ratings = Ratings.from_arrays(users, items, np.where((users + items) % 2, 1.0, 5.0))
+    newcomers = np.arange(100, 160)  # whose ratings are all the mean, which is what is predicted
+    validation = Ratings.from_arrays(newcomers, newcomers, np.full(60, 3.0))
+    monitor = Searches()
+    model = FunkSVD(n_epochs=3).fit(ratings, validation=validation, monitor=monitor)
+    assert model.history[model.best_epoch - 1].valid_error == 0
+    assert monitor.n == 1
