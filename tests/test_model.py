@@ -152,10 +152,16 @@ class TestEnsemble:
                 if self.member == 3 and record.epoch == 2:
                     raise KeyboardInterrupt
 
-        fitted = FunkSVD(**QUICK, ensemble=4, validation_fraction=0)
-        with pytest.raises(KeyboardInterrupt):
-            fitted.fit(ratings, monitor=AtThird())
-        assert same(fitted, FunkSVD(**QUICK, ensemble=2, validation_fraction=0).fit(ratings))
+        class AtTheStartOfTheThird(AtThird):
+            def ratings_done(self, n_ratings):
+                if self.member == 3:
+                    raise KeyboardInterrupt
+
+        for monitor in (AtThird(), AtTheStartOfTheThird()):
+            fitted = FunkSVD(**QUICK, ensemble=4, validation_fraction=0)
+            with pytest.raises(KeyboardInterrupt):
+                fitted.fit(ratings, monitor=monitor)
+            assert same(fitted, FunkSVD(**QUICK, ensemble=2, validation_fraction=0).fit(ratings))
 
 
 class TestSampler:

@@ -46,33 +46,41 @@ def train_ensemble(
 
     Raises
     ------
-    DivergenceError, KeyboardInterrupt
+    DivergenceError
         As `train` does.
+    KeyboardInterrupt
+        Likewise, of the first member; later, the members that are complete are kept.
     """
     n_epochs = search.best_epoch if search else hyperparameters.epoch_limit()
     one = hyperparameters.ensemble_snapshots or (purpose == "search" and hyperparameters.refit)
     n_members = 1 if one else hyperparameters.ensemble
     members: list[TrainingResult] = []
-    while len(members) < n_members and not (members and members[-1].interrupted):
+    interrupted = False
+    while len(members) < n_members and not interrupted:
         if n_members > 1:
             monitor.member_started(len(members) + 1, n_members)
         monitor.fit_started(purpose, plan.n_learned, plan.n_held_back, n_epochs)
-        result = train(
-            plan,
-            hyperparameters,
-            n_epochs=n_epochs,
-            rate_factor=search.rate_factor if search else 1.0,
-            reg_factor=search.reg_factor if search else reg_factor,
-            followed=search.history if search else (),
-            passes=search.passes if search else None,
-            member=len(members),
-            monitor=monitor,
-            interrupts=interrupts,
-        )
-        members.append(result)
-    interrupted = members[-1].interrupted
-    if interrupted and len(members) > 1:  # half a member would spoil the others
-        members.pop()
+        try:
+            result = train(
+                plan,
+                hyperparameters,
+                n_epochs=n_epochs,
+                rate_factor=search.rate_factor if search else 1.0,
+                reg_factor=search.reg_factor if search else reg_factor,
+                followed=search.history if search else (),
+                passes=search.passes if search else None,
+                member=len(members),
+                monitor=monitor,
+                interrupts=interrupts,
+            )
+        except KeyboardInterrupt:
+            if not members:
+                raise
+            interrupted = True
+            break
+        interrupted = result.interrupted
+        if not (interrupted and members):  # half a member would spoil the others
+            members.append(result)
     parameters, implicit_factors = fold_together(
         [(member.parameters, member.implicit_factors) for member in members]
     )
