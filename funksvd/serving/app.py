@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -154,6 +156,12 @@ def create_app(holder: ModelHolder, hosts: Sequence[str] = ("*",)) -> FastAPI:
     async def explain_error(request: Request, error: FunkSVDError) -> JSONResponse:
         status = 404 if isinstance(error, UnknownIdError) else 422
         return JSONResponse({"detail": str(error)}, status)
+
+    @app.exception_handler(RequestValidationError)
+    async def explain_invalid(request: Request, error: RequestValidationError) -> Response:
+        # Without what was sent: it can be NaN or half a character, which no answer can hold.
+        told = [{name: each[name] for name in ("type", "loc", "msg")} for each in error.errors()]
+        return Response(json.dumps({"detail": told}), 422, media_type="application/json")
 
     @app.get("/healthz", tags=["service"])
     async def healthz() -> dict[str, Any]:

@@ -74,9 +74,26 @@ def test_what_is_refused(client, body, status, message):
     assert message in json.dumps(answer.json())
 
 
-def test_numbers_that_are_none(client):
-    text = '{"ratings": [{"item": 1, "rating": NaN}]}'
-    assert client.post("/fold-in", content=text).status_code == 422
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"ratings": [{"item": 1, "rating": NaN}]}', "finite number"),
+        ('{"ratings": [{"item": 1, "rating": -1e999}]}', "finite number"),
+        ('{"ratings": [{"item": 1, "rating": 2}], "n": Infinity}', "finite number"),
+        (r'{"ratings": [{"item": "\ud800", "rating": 2}]}', "unicode"),
+        (r'{"ratings": [{"item": 1, "rating": 2}], "\ud800": 1}', "unicode"),
+    ],
+)
+def test_what_json_can_say_but_no_answer_can_repeat(client, text, message):
+    headers = {"Content-Type": "application/json"}
+    answer = client.post("/fold-in", content=text, headers=headers)
+    assert answer.status_code == 422
+    assert message in json.dumps(answer.json())
+
+
+def test_what_is_refused_is_not_sent_back(client):
+    answer = client.post("/fold-in", json=guest(ratings=[{"item": "x" * 5000, "rating": 2}]))
+    assert len(answer.content) < 1000
 
 
 def test_strangers_get_404(client):
