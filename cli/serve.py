@@ -61,7 +61,8 @@ def serve(model_path: str, **options: Any) -> None:
 
     def load() -> Service:
         titles = read_titles(items_file) if items_file else None
-        return Service(FunkSVD.load(model_path), titles)
+        # Not mapped: whoever copies a new model over the file would end the process.
+        return Service(FunkSVD.load(model_path, in_memory=True), titles)
 
     with output.busy("Loading"):
         paths = [path for path in (model_path, items_file) if path]

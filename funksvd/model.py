@@ -308,15 +308,22 @@ class FunkSVD(Newcomers):
         )
 
     @classmethod
-    def load(cls, path: str | os.PathLike) -> FunkSVD:
+    def load(cls, path: str | os.PathLike, *, in_memory: bool = False) -> FunkSVD:
         """Read a model that `save` has written.
+
+        Parameters
+        ----------
+        path : path
+        in_memory : bool
+            By default the file is mapped, and must not be written over in place as long as the
+            model is used; `save` never does that, but other programs do.
 
         Raises
         ------
         ModelFileError
             If the file is missing, truncated, altered or something else.
         """
-        saved = storage.read_model(path)
+        saved = storage.read_model(path, in_memory=in_memory)
         try:
             return cls._from_saved(saved)
         except storage.MALFORMED as error:

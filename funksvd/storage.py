@@ -87,8 +87,15 @@ def write_model(path: str | os.PathLike, model: SavedModel) -> None:
         ) from error
 
 
-def read_model(path: str | os.PathLike) -> SavedModel:
+def read_model(path: str | os.PathLike, *, in_memory: bool = False) -> SavedModel:
     """Read a model file, memory-mapped: pages of the factors are shared between processes.
+
+    Parameters
+    ----------
+    path : path
+    in_memory : bool
+        Read it as a whole instead. A map changes with a file that is written over in place, and
+        where that makes it shorter, even for a moment, reading the map ends the process.
 
     Raises
     ------
@@ -107,7 +114,10 @@ def read_model(path: str | os.PathLike) -> SavedModel:
             with open(path, "rb") as file, safe_open(path, framework="numpy") as checked:
                 metadata = checked.metadata() or {}
                 if os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
-                    raw = np.asarray(np.memmap(file, dtype=np.uint8, mode="c"))
+                    if in_memory:
+                        raw = np.fromfile(file, dtype=np.uint8)
+                    else:
+                        raw = np.asarray(np.memmap(file, dtype=np.uint8, mode="c"))
                     break
     except OSError as error:
         raise ModelFileError(f"{path}: the file cannot be read: {_reason(error)}") from error

@@ -482,3 +482,21 @@ def test_a_model_can_be_saved_over_the_file_it_is_mapped_from(trained, tmp_path)
     path.write_bytes(trained.read_bytes())
     FunkSVD.load(path).save(path)
     assert path.read_bytes() == trained.read_bytes()
+
+
+def test_a_model_in_memory_outlives_its_file(trained, tmp_path):
+    path = tmp_path / "model.funksvd"
+    path.write_bytes(trained.read_bytes())
+    done = run(
+        """
+        import sys
+        from funksvd import FunkSVD
+        model = FunkSVD.load(sys.argv[1], in_memory=True)
+        open(sys.argv[1], "wb").close()  # as `cp` begins
+        model.save(sys.argv[2])
+        """,
+        path,
+        tmp_path / "copy",
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "copy").read_bytes() == trained.read_bytes()

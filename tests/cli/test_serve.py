@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 
 import pytest
@@ -32,6 +33,33 @@ def test_it_serves_until_interrupted(here, root):
             out, err = process.stdout.read(), process.stderr.read()
     assert "Ctrl-C ends it" in out
     assert "Traceback" not in err
+
+
+def test_a_model_that_is_copied_over_the_old_one(here, root):
+    command = [sys.executable, "-m", "funksvd", "serve", "--port", "0", "--reload-every", "0.05"]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    content = (here / "model.funksvd").read_bytes()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        try:
+            line = process.stdout.readline().strip()
+            address = re.search(r"http://127\.0\.0\.1:\d+$", line).group()
+
+            def ask(path):
+                with urllib.request.urlopen(f"{address}/{path}") as answer:
+                    return json.load(answer)
+
+            before = ask("similar?item=7")
+            (here / "model.funksvd").write_bytes(b"")
+            for _ in range(20):
+                assert ask("similar?item=7") == before
+            (here / "model.funksvd").write_bytes(content)
+            while ask("healthz")["status"] != "ok":
+                time.sleep(0.01)
+            assert ask("similar?item=7") == before
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.stdout.read()
+    assert process.returncode == 130
 
 
 def test_a_port_in_use(error_of, here):
