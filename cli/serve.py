@@ -62,16 +62,17 @@ def serve(model_path: str, **options: Any) -> None:
     def load() -> Service:
         titles = read_titles(items_file) if items_file else None
         # Not mapped: whoever copies a new model over the file would end the process.
-        return Service(FunkSVD.load(model_path, in_memory=True), titles)
+        model = FunkSVD.load(model_path, in_memory=True)
+        if model.seen is None:
+            raise FunkSVDError(
+                f"{model_path}: the model was saved without the pairs it has seen (--no-seen), so "
+                "rated items cannot be left out; train it again without that option"
+            )
+        return Service(model, titles)
 
     with output.busy("Loading"):
         paths = [path for path in (model_path, items_file) if path]
         holder = ModelHolder(load, paths, options["reload_every"])
-    if holder.service.model.seen is None:
-        raise FunkSVDError(
-            f"{model_path}: the model was saved without the pairs it has seen (--no-seen), so "
-            "rated items cannot be left out; train it again without that option"
-        )
     hosts = [*LOOPBACK, "[::1]"] if host in LOOPBACK else ["*"]
     config = uvicorn.Config(
         create_app(holder, hosts),

@@ -35,7 +35,14 @@ def test_it_serves_until_interrupted(here, root):
     assert "Traceback" not in err
 
 
-def test_a_model_that_is_copied_over_the_old_one(here, root):
+def wait_for(ask, status):
+    while ask("healthz")["status"] != status:
+        time.sleep(0.01)
+
+
+def test_models_that_take_the_place_of_the_old_one(here, root):
+    from funksvd import FunkSVD
+
     command = [sys.executable, "-m", "funksvd", "serve", "--port", "0", "--reload-every", "0.05"]
     environment = {**os.environ, "PYTHONPATH": str(root)}
     content = (here / "model.funksvd").read_bytes()
@@ -53,9 +60,11 @@ def test_a_model_that_is_copied_over_the_old_one(here, root):
             for _ in range(20):
                 assert ask("similar?item=7") == before
             (here / "model.funksvd").write_bytes(content)
-            while ask("healthz")["status"] != "ok":
-                time.sleep(0.01)
+            wait_for(ask, "ok")
             assert ask("similar?item=7") == before
+            FunkSVD.load("model.funksvd").save("model.funksvd", with_seen=False)
+            wait_for(ask, "stale")  # as where it is served from the start
+            assert len(ask("recommend?user=1")) == 10
         finally:
             process.send_signal(signal.SIGINT)
             process.stdout.read()
