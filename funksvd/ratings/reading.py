@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -82,13 +83,16 @@ def read_own_ratings(source: Any, options: ReadOptions | None = None, **override
     RatingsError
         As for `read_ratings`.
     """
+    from funksvd.ratings.folders import resolve
+
     options = _merged(options, overrides)
+    resolve_once = cache(resolve)  # standard input and pipes cannot be read again
     try:
-        return _ratings(*_read(source, RATINGS, options), options)
+        return _ratings(*_read(source, RATINGS, options, resolve_once), options)
     except MissingColumnsError:
         if options.user_col is not None:
             raise
-    return _ratings(*_read(source, ("item", "rating"), options), options)
+    return _ratings(*_read(source, ("item", "rating"), options, resolve_once), options)
 
 
 def _ratings(parts: list[Columns], report: ReadReport, options: ReadOptions) -> Ratings:
@@ -234,7 +238,10 @@ def _merged(options: ReadOptions | None, overrides: dict[str, Any]) -> ReadOptio
 
 
 def _read(
-    source: Any, required: Sequence[str], options: ReadOptions
+    source: Any,
+    required: Sequence[str],
+    options: ReadOptions,
+    resolve: Callable[[str], list[Source]] | None = None,
 ) -> tuple[list[Columns], ReadReport]:
     if hasattr(source, "__arrow_c_stream__") or not isinstance(
         source, (str, os.PathLike, list, tuple)
@@ -248,7 +255,9 @@ def _read(
         paths = [os.path.expanduser(os.fspath(path)) for path in paths]
         if not paths:
             raise RatingsError("there is no file to read: the list of paths is empty")
-        named = list(_read_files(paths, required, options))
+        if resolve is None:
+            from funksvd.ratings.folders import resolve
+        named = list(_read_files(paths, required, options, resolve))
     parts = [part for _, part in named]
     bad_rows = [row for part in parts for row in part.bad_rows]
     # Standard input and pipes cannot be read again.
@@ -265,12 +274,14 @@ def _read(
 
 
 def _read_files(
-    paths: Sequence[str], required: Sequence[str], options: ReadOptions
+    paths: Sequence[str],
+    required: Sequence[str],
+    options: ReadOptions,
+    resolve: Callable[[str], list[Source]],
 ) -> Iterator[tuple[str, Columns]]:
     """Each file's columns, with its name; Netflix files that follow each other are read as one."""
     from funksvd.ratings import layout as layouts
     from funksvd.ratings import tables, textfile
-    from funksvd.ratings.folders import resolve
 
     netflix: list[tuple[Source, Any]] = []
     for source in (source for path in paths for source in resolve(path)):

@@ -1,5 +1,7 @@
 """Small files of ratings by one person: without users, if need be."""
 
+import io
+
 import pandas as pd
 import pytest
 
@@ -23,6 +25,14 @@ def test_one_person(write, content):
     assert ratings.user_ids.tolist() == [0]
     assert ratings.item_ids[ratings.item_index].tolist() == [7, 3]
     assert ratings.values.tolist() == [5, 1.5]
+
+
+@pytest.mark.parametrize("content", ["7,5\n3,1.5\n", "user,item,rating\n0,7,5\n0,3,1.5\n"])
+def test_what_can_be_read_only_once(monkeypatch, content):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content.encode())))
+    ratings = read_own_ratings("-")
+    assert ratings.user_ids.tolist() == [0]
+    assert ratings.item_ids[ratings.item_index].tolist() == [7, 3]
 
 
 def test_a_single_rating(write):
