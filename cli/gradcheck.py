@@ -35,7 +35,9 @@ Examples:
 @click.option("--n-items", type=int, default=5, show_default=True, help="Items.")
 @click.option("--n-ratings", type=int, default=16, show_default=True, help="Ratings.")
 @click.option("--n-factors", "-k", type=int, default=3, show_default=True, help="Factors.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of data and point.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of data and point."
+)
 @click.option("--biases/--no-biases", default=None, help="Only with, or without.  [default: both]")
 @click.option("--ratings", "ratings_file", help="Use a sample of these ratings.")
 @click.option("--step-study", is_flag=True, help="Show the error of finite differences by step.")

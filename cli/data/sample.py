@@ -27,7 +27,13 @@ Examples:
     type=click.IntRange(min=1),
     help="Keep so many of the ratings that are left, likewise.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same sample.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Same seed, same sample.",
+)
 @reading_options
 @output_options
 def sample(ratings: tuple[str, ...], **options: Any) -> None:

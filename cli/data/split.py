@@ -58,7 +58,13 @@ Examples:
     show_default=True,
     help="Ratings of each user to test on, with leave-last-out.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same parts.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Same seed, same parts.",
+)
 @click.option(
     "--output",
     "-o",

@@ -30,6 +30,11 @@ def test_the_commands():
     ]
 
 
+@pytest.mark.parametrize("command", ["data split r.csv", "data sample r.csv -o s.csv", "gradcheck"])
+def test_seeds_are_not_negative(error_of, command):
+    assert "--seed" in error_of(*command.split(), "--seed", -1)
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_has_an_example_and_explains_every_option(cli, command):
     result = cli(*command.split(), "--help")
