@@ -84,12 +84,12 @@ def search_best(
             break
         except KeyboardInterrupt:
             return best._replace(interrupted=True)
-        gain = _valid_error(found) / _valid_error(best)
-        if not gain < 1:
+        error, lowest = _valid_error(found), _valid_error(best)
+        if not error < lowest:
             monitor.reg_kept(best.reg)
             best = best._replace(interrupted=found.interrupted)
             break
-        best, at_most = found, STILL_LESS if gain < MUCH_BETTER else 1.0
+        best, at_most = found, STILL_LESS if error < MUCH_BETTER * lowest else 1.0
     return best
 
 

@@ -134,6 +134,17 @@ def test_the_first_search_stays_where_less_is_no_better(monkeypatch):
     np.testing.assert_array_equal(comp.item_factors, ref.item_factors)
 
 
+def test_a_validation_part_that_is_predicted_without_any_error():
+    random = np.random.default_rng(0)
+    users = np.repeat(np.arange(200), 40)
+    items = np.concatenate([random.choice(100, 40, replace=False) for _ in range(200)])
+    values = np.where(random.choice([-1, 1], 200) > 0, 5.0, 1.0)[users]
+    ratings = Ratings.from_arrays(users, items, values)
+    model = FunkSVD(validation_fraction=0.007, learning_rate=0.1, bias_reg=0)
+    model.fit(ratings)
+    assert model.history[model.best_epoch - 1].valid_error == 0
+
+
 @pytest.mark.parametrize("interrupt_at", [0, 1])
 def test_interrupted_in_the_second_search_the_first_is_kept(interrupt_at):
     ratings = planted(0.3)
