@@ -90,7 +90,12 @@ TRAINING = (
         type=click.Choice(OPTIMIZERS),
         help="How to step by gradients.  [default: sgd]",
     ),
-    click.option("--batch-size", type=BatchSize(), help="Ratings of a step, or all.  [default: 1]"),
+    click.option(
+        "--batch-size",
+        type=BatchSize(),
+        metavar="[N|full]",
+        help="Ratings of a step, or all.  [default: 1]",
+    ),
     click.option(
         "--loss",
         type=click.Choice(["squared", "absolute", "huber", "logistic"]),
@@ -124,7 +129,7 @@ TRAINING = (
     click.option(
         "--learning-rate-decay",
         type=float,
-        help="What they are multiplied by an epoch.  [default: 0.85]",
+        help="What the step sizes are multiplied by after an epoch.  [default: 0.85]",
     ),
     click.option(
         "--schedule",
@@ -154,7 +159,7 @@ TRAINING = (
     click.option(
         "--ensemble-snapshots",
         is_flag=True,
-        help="These are the ends of one run's cycles: much faster.",
+        help="Take these models from the ends of one run's cycles: much faster.",
     ),
     click.option("--seed", type=int, help="Same seed, same model, bit for bit.  [default: 0]"),
     click.option(
