@@ -85,7 +85,8 @@ def search_best(
         except KeyboardInterrupt:
             return best._replace(interrupted=True)
         error, lowest = _valid_error(found), _valid_error(best)
-        if not error < lowest:
+        of_all = found.parameters.user_factors.shape == best.parameters.user_factors.shape
+        if not (error < lowest and of_all):  # Ctrl-C may have cost an ensemble some members
             monitor.reg_kept(best.reg)
             best = best._replace(interrupted=found.interrupted)
             break

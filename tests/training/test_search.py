@@ -168,3 +168,20 @@ def test_the_first_search_stays_where_nothing_is_left_to_explain():
     model = FunkSVD(n_epochs=3).fit(ratings, validation=validation, monitor=monitor)
     assert model.history[model.best_epoch - 1].valid_error == 0
     assert monitor.n == 1
+
+
+def test_an_ensemble_that_is_cut_short_does_not_replace_a_whole_one():
+    class InSecondMember(Monitor):
+        n = 0
+
+        def fit_started(self, purpose, n_ratings, n_validation, n_epochs):
+            self.n += 1
+
+        def epoch_done(self, record, is_best):
+            if (self.n, record.epoch) == (4, 2):
+                raise KeyboardInterrupt
+
+    model = FunkSVD(n_factors=4, n_epochs=20, ensemble=2, refit=False)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(planted(0.3), monitor=InSecondMember())
+    assert model.user_factors.shape[1] == 8
