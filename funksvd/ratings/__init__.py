@@ -3,7 +3,7 @@
 from funksvd.ratings.adapt import as_interactions, as_pairs, as_ratings
 from funksvd.ratings.description import Bar, Description, describe
 from funksvd.ratings.labels import as_labels, find, first_few
-from funksvd.ratings.matching import TitleSearch
+from funksvd.ratings.matching import TitleSearch, simplified
 from funksvd.ratings.options import ReadOptions
 from funksvd.ratings.output import write_table
 from funksvd.ratings.ratings import Ratings
@@ -45,5 +45,6 @@ __all__ = [
     "read_ratings",
     "read_titles",
     "sample",
+    "simplified",
     "write_table",
 ]

@@ -55,7 +55,7 @@ class TitleSearch:
             If no title is similar, or several are equally well meant; the message lists the
             closest.
         """
-        wanted = _simplified(text)
+        wanted = simplified(text)
         if not wanted:
             raise RatingsError(f"{text!r} is no title; give a part of one, or the id")
         for fits in (
@@ -104,12 +104,12 @@ class TitleSearch:
 def _names(title: str) -> tuple[str, ...]:
     """What a person may call it: with and without the year, what is in brackets, and an article."""
     forms = (title, YEAR.sub("", title), re.sub(r"\(.*", "", title))
-    names = [_simplified(form) for form in forms]
+    names = [simplified(form) for form in forms]
     names += [ARTICLE_BEFORE.sub("", name) for name in names]
     return tuple(dict.fromkeys(filter(None, names)))
 
 
-def _simplified(title: str) -> str:
+def simplified(title: str) -> str:
     """Lower case, without accents and punctuation; `Matrix, The` is `the matrix`."""
     plain = unicodedata.normalize("NFKD", title.casefold())
     plain = "".join(c for c in plain if not unicodedata.combining(c))

@@ -185,15 +185,21 @@ def create_app(holder: ModelHolder, hosts: Sequence[str] = ("*",)) -> FastAPI:
         """Items by title; without a search, the most popular ones."""
         return holder.service.find_items(search, n)
 
-    @app.get("/similar", tags=["items"])
-    async def similar(item: QueriedId, n: Count = 10) -> list[dict[str, Any]]:
-        """Items like another, by the cosine between their factors."""
-        return holder.service.similar(item, n)
+    @app.get("/similar", tags=["items", "users"])
+    async def similar(
+        item: QueriedId | None = None, user: QueriedId | None = None, n: Count = 10
+    ) -> list[dict[str, Any]]:
+        """Items like another, or users like another, by the cosine between their factors."""
+        if (item is None) == (user is None):
+            raise FunkSVDError("give either an item or a user")
+        if item is not None:
+            return holder.service.similar(item, n)
+        return holder.service.similar_users(user, n)
 
     @app.get("/predict", tags=["users"])
     async def predict(user: QueriedId, item: QueriedId) -> dict[str, Any]:
-        """The predicted rating of an item by a user; of strangers, from what is known."""
-        return {"user": user, "item": item, "prediction": holder.service.predict(user, item)}
+        """The predicted rating of an item by a user; where one is unknown, from what is known."""
+        return holder.service.predict(user, item)
 
     @app.get("/recommend", tags=["users"])
     async def recommend(user: QueriedId, n: Count = 10) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from funksvd.errors import UnknownIdError
 from funksvd.folding import OtherSide, RatingsByRow
 from funksvd.model import FunkSVD
 from funksvd.newcomers import Explanation
-from funksvd.ratings import first_few
+from funksvd.ratings import first_few, simplified
 from funksvd.scoring import UserItems, best_items
 
 REASONS = 3
@@ -45,7 +45,7 @@ class Service:
             for item, n_ratings in zip(model.item_ids.tolist(), counts.tolist(), strict=True)
         ]
         self._rows = {str(each["item"]): row for row, each in enumerate(self._items)}
-        self._folded = [each["title"].casefold() for each in self._items]
+        self._simplified = [simplified(each["title"]) for each in self._items]
         self._users = {str(user): user for user in model.user_ids.tolist()}
 
     def describe(self) -> dict[str, Any]:
@@ -73,7 +73,7 @@ class Service:
         return self._items[row]
 
     def find_items(self, text: str, n: int) -> list[dict[str, Any]]:
-        """Items by a part of their titles, or by a title that looks like it; popular ones first.
+        """Items by how words of their titles begin, popular ones first; or by similar titles.
 
         Parameters
         ----------
@@ -81,26 +81,34 @@ class Service:
             Empty for the most popular items of all.
         n : int
         """
-        wanted = text.casefold().strip()
+        wanted = simplified(text)
         words = wanted.split()
         found = [
-            (not title.startswith(wanted), -self._items[row]["n_ratings"], row)
-            for row, title in enumerate(self._folded)
-            if all(word in title for word in words)
+            (not title.startswith((wanted, f"the {wanted}")), -self._items[row]["n_ratings"], row)
+            for row, title in enumerate(self._simplified)
+            if all(f" {word}" in f" {title}" for word in words)  # of which words begin so
         ]
         rows = [row for *_, row in sorted(found)[:n]]
         if not rows:
+            names = self._simplified
             alike = process.extract(
-                wanted, self._folded, scorer=fuzz.WRatio, limit=n, score_cutoff=SIMILAR_ENOUGH
+                wanted, names, scorer=fuzz.WRatio, limit=n, score_cutoff=SIMILAR_ENOUGH
             )
             rows = [row for *_, row in alike]
         return [self._items[row] for row in rows]
 
-    def predict(self, user: int | str, item: int | str) -> float:
+    def predict(self, user: int | str, item: int | str) -> dict[str, Any]:
         """The predicted rating of an item by a user, from what is known of either."""
-        row = self._rows.get(str(item))
-        known = item if row is None else self._items[row]["item"]
-        return round(float(self.model.predict(self._users.get(str(user), user), known)), 4)
+        row, known_user = self._rows.get(str(item)), self._users.get(str(user))
+        user = user if known_user is None else known_user
+        item = item if row is None else self._items[row]["item"]
+        return {
+            "user": user,
+            "item": item,
+            "prediction": round(float(self.model.predict(user, item)), 4),
+            "knows_user": known_user is not None,
+            "knows_item": row is not None,
+        }
 
     def recommend(self, user: int | str, n: int) -> list[dict[str, Any]]:
         """The best unseen items of a user of the model.
@@ -110,11 +118,23 @@ class Service:
         UnknownIdError
             If the model does not know the user.
         """
-        if str(user) not in self._users:
-            raise UnknownIdError(f"the model does not know user {user}")
-        found = self.model.recommend(self._users[str(user)], n)
+        found = self.model.recommend(self._user(user), n)
         return [
             {**self.item(item), "prediction": round(prediction, 4)} for item, prediction in found
+        ]
+
+    def similar_users(self, user: int | str, n: int) -> list[dict[str, Any]]:
+        """Users whose taste points the same way.
+
+        Raises
+        ------
+        UnknownIdError
+            If the model does not know the user.
+        """
+        found = self.model.similar_users(self._user(user), n)
+        return [
+            {"user": other, "similarity": round(float(similarity), 4)}
+            for other, similarity in found
         ]
 
     def similar(self, item: int | str, n: int) -> list[dict[str, Any]]:
@@ -169,6 +189,11 @@ class Service:
                 each["without_your_ratings"] = round(reason.global_mean + reason.item_bias, 4)
         unknown = [key for key in ratings if key not in self._rows]
         return {"recommendations": answer, "unknown_items": unknown}
+
+    def _user(self, user: int | str) -> int | str:
+        if str(user) not in self._users:
+            raise UnknownIdError(f"the model does not know user {user}")
+        return self._users[str(user)]
 
     @cached_property
     def _side(self) -> OtherSide:

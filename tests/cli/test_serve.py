@@ -84,6 +84,17 @@ def test_rated_items_must_be_known(error_of, here):
     assert "rated items cannot be left out" in error_of("serve", "small.funksvd")
 
 
+def test_a_model_that_nobody_new_can_ask(error_of, here, planted):
+    from funksvd import FunkSVD, Ratings
+
+    r = planted(40, 30, 2, 600, 0.3)
+    binary = Ratings.from_arrays(
+        r.user_index, r.item_index, (r.values > r.values.mean()).astype(int)
+    )
+    FunkSVD(loss="logistic", n_epochs=2).fit(binary).save("model.funksvd")
+    assert "with the logistic loss nobody new can be recommended to" in error_of("serve")
+
+
 def test_what_is_missing_is_named(error_of, here, monkeypatch):
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     assert "pip install 'funksvd[serve]'" in error_of("serve")

@@ -35,9 +35,9 @@ def test_each_route_answers(client, holder, model):
     )
     assert client.get("/similar", params={"item": 3, "n": 2}).json() == service.similar(3, 2)
     assert client.get("/recommend", params={"user": user}).json() == service.recommend(user, 10)
-    assert client.get("/predict", params={"user": user, "item": 3}).json() == {
-        "user": str(user), "item": "3", "prediction": service.predict(user, 3),
-    }  # fmt: skip
+    assert client.get("/similar", params={"user": user}).json() == service.similar_users(user, 10)
+    predicted = client.get("/predict", params={"user": user, "item": 3}).json()
+    assert predicted == service.predict(user, 3)
     assert client.post("/fold-in", json=guest(n=3)).json() == service.fold_in(
         {"1": 4.0, "3": 2.0}, 3
     )
@@ -97,7 +97,7 @@ def test_what_is_refused_is_not_sent_back(client):
 
 
 def test_strangers_get_404(client):
-    for path in ("/recommend?user=nobody", "/similar?item=nothing"):
+    for path in ("/recommend?user=nobody", "/similar?item=nothing", "/similar?user=nobody"):
         answer = client.get(path)
         assert answer.status_code == 404
         assert "the model does not know" in answer.json()["detail"]
