@@ -88,7 +88,7 @@ def update(model_path: str, ratings: tuple[str, ...], **options: Any) -> None:
         holdout = old.with_added(new, read_options)
     output.note(describe_ratings(new))
     counts = _count(model, old, holdout)
-    _tell(output, new, counts)
+    _tell(output, model, new, counts)
     with TrainingProgress(output) as progress:
         updated = update_model(
             model, holdout.all_but_test, n_epochs=options["n_epochs"], monitor=progress
@@ -138,7 +138,14 @@ def _count(model: FunkSVD, old: Holdout, new: Holdout) -> dict[str, int]:
     }
 
 
-def _tell(output: Output, new: Ratings, counts: dict[str, int]) -> None:
+def _tell(output: Output, model: FunkSVD, new: Ratings, counts: dict[str, int]) -> None:
+    low, high = model.rating_scale
+    n_outside = int(((new.values < low) | (new.values > high)).sum())
+    if n_outside:
+        output.warn(
+            f"{n_outside:,} of {counted(len(new), 'new rating')} are outside the model's scale, "
+            f"{low:g} to {high:g}: are they on another one?"
+        )
     n_kept, n_left_out = counts["n_new_ratings"], len(new) - counts["n_new_ratings"]
     output.note(
         f"New: {counted(n_kept - counts['n_repeated'], 'rating')}, "

@@ -93,6 +93,12 @@ def test_how_the_new_file_was_read_is_recorded(cli, two_files):
     assert cli("evaluate", "-q").code == 0
 
 
+def test_another_scale_is_warned_of(cli, two_files):
+    (two_files / "new.csv").write_text("user,item,rating\n1,1,4\n2,1,80\n3,2,100\n")
+    result = cli("update", "model.funksvd", "new.csv", "-q")
+    assert "2 of 3 new ratings are outside the model's scale, 0.5 to 5" in result.err
+
+
 def test_items_that_look_wrong_are_warned_of(cli, two_files):
     (two_files / "odd.csv").write_text("user,item,rating\n1,70001,5\n2,70002,4\n3,3,2\n")
     result = cli("update", "model.funksvd", "odd.csv", "-q")
