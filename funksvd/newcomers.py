@@ -129,7 +129,7 @@ class Newcomers(Uncertain):
             If the model knows none of the users.
         """
         rows, values = self._rated("user", user_ids, ratings)
-        return self._fold_one(self._users_side(), rows, values)
+        return self._fold_one(self.users_side(), rows, values)
 
     def for_new_users(self, ratings: Ratings) -> Self:
         """A model of the same items for other users: those of some ratings, folded in.
@@ -267,7 +267,8 @@ class Newcomers(Uncertain):
         """
         return self._side(self.item_biases, self.item_factors, self.implicit_factors)
 
-    def _users_side(self) -> OtherSide:
+    def users_side(self) -> OtherSide:
+        """What new items are folded into; as `items_side`."""
         return self._side(self.user_biases, self.user_factors, None)
 
     def _side(

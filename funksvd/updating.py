@@ -213,7 +213,7 @@ def _fold(
     side, n_rows = model.items_side(), ratings.n_users
     if not from_items:
         rows, columns = columns, rows
-        side, n_rows = model._users_side(), ratings.n_items
+        side, n_rows = model.users_side(), ratings.n_items
     wanted = new[rows]
     if known is not None:
         wanted &= known[columns]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from funksvd.objective import Parameters
 from funksvd.training.hyperparameters import Hyperparameters
 from funksvd.training.learner import Learner, sum_in_order
 from funksvd.training.plan import Block, BlockPlan
-from funksvd.training.scale import choose_reg, scaled_rates
+from funksvd.training.scale import scaled_rates
 from funksvd.training.stopping import EarlyStopping
 
 PATIENCE, FEWEST_PASSES = 5, 25
@@ -25,8 +26,6 @@ the RMSE 1 % higher.
 """
 BIAS_SHARE = 0.1
 """The biases' learning rate is so many times that of the features."""
-REG_SHARE = 1.6
-"""Features that are trained to the end need so many times the regularization of `choose_reg`."""
 
 
 class IncrementalLearner(Learner):
@@ -39,6 +38,8 @@ class IncrementalLearner(Learner):
     ----------
     S. Funk, "Netflix Update: Try This at Home", 2006.
     """
+
+    reg_share: ClassVar[float] = 1.6  # features are trained to the end
 
     def __init__(
         self,
@@ -54,8 +55,6 @@ class IncrementalLearner(Learner):
         self.features = [np.zeros((k, n), np.float32) for n in sizes]
         self.n_learned = np.zeros(1, np.int64)
         self.n_passes = np.zeros(k + 1, np.int64)  # for the biases, for each feature
-        if hyperparameters.reg is None:
-            self.reg = REG_SHARE * choose_reg(plan)
         self.weights = [
             row_weights(rows.counts[0][rows.order]).astype(np.float32)
             for rows in (plan.users, plan.items)

@@ -61,6 +61,8 @@ class Learner(ABC):
         Of users, that the plan must have.
     uses_unrated : bool
         Whether it learns from pairs that are known without a rating.
+    reg_share : float
+        A `reg` that the data choose is so many times `choose_reg`.
     is_sampler : bool
         Whether epochs are draws, whose mean is the result: then the latest epoch is always the
         best, and none is taken back.
@@ -68,6 +70,7 @@ class Learner(ABC):
 
     n_batches: ClassVar[int] = 1
     uses_unrated: ClassVar[bool] = False
+    reg_share: ClassVar[float] = 1.0
     is_sampler: ClassVar[bool] = False
 
     def __init__(
@@ -84,7 +87,9 @@ class Learner(ABC):
         self.scale = self.loss.scale
         self.error_without_model = self.loss.error_without_model(parts)
         self.planned_passes: Sequence[int] | None = None
-        self.reg = choose_reg(plan) if hyperparameters.reg is None else hyperparameters.reg
+        self.reg = hyperparameters.reg
+        if self.reg is None:
+            self.reg = self.reg_share * choose_reg(plan)
 
     @abstractmethod
     def run_epoch(

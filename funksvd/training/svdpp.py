@@ -46,8 +46,8 @@ FULL_RATE_VISITORS = 8
 """A y_j that so many users of a batch pull at moves half as far for each of them."""
 BIAS_RATE_SHARE = 0.57
 """The biases' learning rate is so many times that of the factors, unless it is given."""
-REG_SHARE, IMPLICIT_REG = 0.8, 5.0
-"""A lambda chosen by the data is so many times the plain model's; lambda_y so many times lambda."""
+IMPLICIT_REG = 5.0
+"""lambda_y is so many times lambda."""
 
 
 class SVDPPLearner(SGDLearner):
@@ -59,6 +59,7 @@ class SVDPPLearner(SGDLearner):
 
     n_batches: ClassVar[int] = 16
     uses_unrated: ClassVar[bool] = True
+    reg_share: ClassVar[float] = 0.8
 
     def __init__(
         self,
@@ -68,8 +69,6 @@ class SVDPPLearner(SGDLearner):
         pool: ThreadPoolExecutor,
     ) -> None:
         super().__init__(plan, hyperparameters, random, pool)
-        if hyperparameters.reg is None:
-            self.reg *= REG_SHARE
         # p_u; `arranged` has z_u while a batch is visited, and w_u when it is asked for
         self.p = self.arranged.user_factors
         n_factors = hyperparameters.n_factors

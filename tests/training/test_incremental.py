@@ -10,7 +10,7 @@ from funksvd.incremental import row_weights
 from funksvd.scoring import predict_pairs
 from funksvd.streams import Stream, generator
 from funksvd.training import Hyperparameters, Scale, Triples, plan_blocks, train
-from funksvd.training.incremental import BIAS_SHARE, FEWEST_PASSES, REG_SHARE
+from funksvd.training.incremental import BIAS_SHARE, FEWEST_PASSES, IncrementalLearner
 from funksvd.training.scale import choose_reg
 
 
@@ -278,7 +278,7 @@ def test_the_unit_of_the_ratings_does_not_matter(ratings, factor):
 def test_regularization_is_chosen_by_how_much_is_known(ratings):
     plan = plan_of(ratings)
     found = train(plan, incremental(n_factors=1, n_epochs=1)).reg
-    assert found == pytest.approx(REG_SHARE * choose_reg(plan))
+    assert found == pytest.approx(IncrementalLearner.reg_share * choose_reg(plan))
     assert train(plan, incremental(n_factors=1, n_epochs=1, reg=0.3)).reg == 0.3
 
 
