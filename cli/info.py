@@ -28,17 +28,20 @@ def info(model_path: str, quiet: bool, as_json: bool) -> None:
     from funksvd import FunkSVD
 
     output = Output(quiet, as_json)
-    facts = _facts(FunkSVD.load(model_path), model_path)
+    model = FunkSVD.load(model_path)
+    facts = _facts(model, model_path)
     if as_json:
         output.json(facts)
         return
-    del facts["history"]  # too long to look at
-    rows = [(name.replace("_", " "), _text(value, name != "seed")) for name, value in facts.items()]
+    rows = [
+        (name.replace("_", " "), _text(value, name != "seed"))
+        for name, value in _for_people(facts, model).items()
+    ]
     output.table(("model", model_path), rows, ("model", model_path))
 
 
 def _facts(model: FunkSVD, path: str) -> dict[str, Any]:
-    from funksvd.training import of_error
+    from funksvd.training import ALGORITHMS, of_error
 
     provenance = model.provenance
     history = [record.to_dict(model.loss) for record in model.history]
@@ -57,6 +60,7 @@ def _facts(model: FunkSVD, path: str) -> dict[str, Any]:
         "rating_scale": list(model.rating_scale),
         "global_mean": model.global_mean,
         "best_epoch": model.best_epoch,
+        "n_draws": model.n_members if ALGORITHMS[model.algorithm].is_sampler else None,
         valid_error: history[model.best_epoch - 1][valid_error],
         "refitted": model.refitted,
         "knows_seen_pairs": model.seen is not None,
@@ -71,6 +75,21 @@ def _facts(model: FunkSVD, path: str) -> dict[str, Any]:
         "reg_used": model.reg_used,
         "history": history,
     }
+
+
+def _for_people(facts: dict[str, Any], model: FunkSVD) -> dict[str, Any]:
+    """Without what is too long to look at, and what means nothing for this model."""
+    from funksvd.training import ALGORITHMS, of_error
+
+    unused = {"history", *(model.get_params().keys() - model.in_use(model.was_validated).keys())}
+    if not model.was_validated:
+        unused.add(of_error("valid_error", model.loss))
+    is_sampler = ALGORITHMS[model.algorithm].is_sampler
+    unused |= {"best_epoch", "reg_used"} if is_sampler else {"n_draws"}
+    shown = {name: value for name, value in facts.items() if name not in unused}
+    if "reg" in shown and shown["reg"] is None:
+        shown["reg"] = "by the data"
+    return shown
 
 
 def _test_part(provenance: Provenance | None) -> str | None:

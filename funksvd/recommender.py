@@ -130,6 +130,16 @@ class Recommender(Hyperparameters):
         n_factors = self.best_epoch if counts_features else self.resolved().n_factors
         return f"{algorithm.title}, {n_factors} factors"
 
+    @property
+    def n_members(self) -> int:
+        """Number of models, or of draws, whose mean it is."""
+        return self.user_factors.shape[1] // self.resolved().n_factors
+
+    @property
+    def was_validated(self) -> bool:
+        """Whether training watched a validation part."""
+        return self.history[0].valid_error is not None
+
     def predict(self, users: Any, items: Any = None) -> np.ndarray | float:
         """Predicted ratings, held within the rating scale; for the logistic loss, probabilities.
 

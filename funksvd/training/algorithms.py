@@ -43,6 +43,11 @@ class Algorithm(NamedTuple):
         """What an epoch is called."""
         return "feature" if self.by_feature else "epoch"
 
+    @property
+    def is_sampler(self) -> bool:
+        """Whether it draws parameters from their distribution, rather than move by gradients."""
+        return "learning_rate" in self.without
+
 
 SAMPLING = {
     "defaults": {"n_factors": 12, "n_epochs": 540, "validation_fraction": 0.0, "patience": 100},

@@ -293,6 +293,43 @@ class Hyperparameters:
             chosen["n_epochs"] = self.ensemble * self.cycle_epochs
         return Hyperparameters(**chosen)
 
+    def in_use(self, validated: bool = True) -> dict[str, Any]:
+        """What the model was trained with, for people: without what makes no difference to it.
+
+        Parameters
+        ----------
+        validated : bool
+            Whether there was a validation part.
+
+        Returns
+        -------
+        dict
+            By name, as `resolved` has them. Only `reg` can be None: chosen by the data.
+        """
+        chosen = self.resolved()
+        algorithm = ALGORITHMS[chosen.algorithm]
+        others = {name for each in ALGORITHMS.values() for name in each.options}
+        is_cyclic = chosen.schedule.startswith("cyclic")
+        matters = {
+            "n_threads": False,  # does not change the result
+            "huber_delta": chosen.loss == "huber",
+            "optimizer": chosen.algorithm == "sgd",
+            "batch_size": chosen.algorithm == "sgd",
+            "bias_learning_rate": chosen.biases and chosen.bias_learning_rate is not None,
+            "learning_rate_decay": chosen.schedule in ("exponential", "inverse-time"),
+            "schedule": not algorithm.is_sampler,
+            "plateau_epochs": chosen.schedule == "plateau",
+            "cycle_epochs": is_cyclic,
+            "bias_reg": chosen.biases and not algorithm.is_sampler,
+            "init_std": not algorithm.is_sampler,
+            "patience": validated and not chosen.ensemble_snapshots,
+            "refit": validated,
+            "ensemble_snapshots": is_cyclic,
+        }
+        unused = {name for name, does in matters.items() if not does}
+        unused |= {*algorithm.without, *others.difference(algorithm.options)}
+        return {name: value for name, value in chosen.get_params().items() if name not in unused}
+
     def epoch_limit(self) -> int:
         """How many epochs there are at most."""
         chosen = self.resolved()

@@ -20,6 +20,21 @@ def test_for_a_person(cli, here):
     assert facts["test part"] == "10% at random"
     assert facts["refitted"] == "yes"
     assert facts["learning rate"] == "0.1"
+    assert facts["reg"] == "by the data"
+    assert not {"huber delta", "plateau epochs", "cycle epochs", "n draws"} & facts.keys()
+
+
+def test_a_sampler(cli, here):
+    cli("train", "ratings.csv", "-q", "--algorithm", "bayes", "-k", 2, "--n-epochs", 10)
+    out = cli("info").out
+    facts = dict(line.split("   ", 1) for line in out.splitlines())
+    assert facts["n draws"].strip() == "8"
+    for name in ("learning rate", "schedule", "reg", "reg used", "patience", "best epoch"):
+        assert name not in facts
+    assert [name for name, text in facts.items() if text.strip() == "-"] == ["updated with"]
+    plain = json.loads(cli("info", "--json").out)
+    assert FunkSVD().get_params().keys() - {"n_threads"} <= plain.keys()
+    assert plain["n_draws"] == 8
 
 
 def test_json(cli, here):
@@ -45,7 +60,8 @@ def test_a_model_saved_from_python(cli, here):
     assert facts["trained_on"] == []
     assert facts["test_part"] is None
     assert facts["valid_rmse"] is None
-    assert "test part             -\n" in cli("info", "m").out
+    out = cli("info", "m").out
+    assert dict(line.split("   ", 1) for line in out.splitlines())["test part"].strip() == "-"
 
 
 def test_given_parts_and_none(cli, here, quick):

@@ -107,3 +107,50 @@ def test_sampling_always_learns_biases():
 def test_an_unknown_algorithm():
     with pytest.raises(FunkSVDError, match=r"algorithm must be one of sgd.*, not 'sdg'"):
         Hyperparameters(algorithm="sdg").check()
+
+
+@pytest.mark.parametrize("algorithm", ["bayes", "bayes++"])
+def test_what_makes_a_difference_to_samplers(algorithm):
+    used = Hyperparameters(algorithm=algorithm).in_use(validated=False)
+    assert set(used) == {
+        *("algorithm", "n_factors", "n_epochs", "biases", "validation_fraction"),
+        *("ensemble", "seed"),
+    }
+    assert {"patience", "refit"} < set(Hyperparameters(algorithm=algorithm).in_use())
+
+
+@pytest.mark.parametrize(
+    ("chosen", "name"),
+    [
+        ({"loss": "huber"}, "huber_delta"),
+        ({"schedule": "plateau"}, "plateau_epochs"),
+        ({"schedule": "cyclic"}, "cycle_epochs"),
+        ({"schedule": "cyclic"}, "ensemble_snapshots"),
+        ({"bias_learning_rate": 0.1}, "bias_learning_rate"),
+    ],
+)
+def test_what_makes_a_difference_only_with_another_choice(chosen, name):
+    assert name not in Hyperparameters().in_use()
+    with_it = Hyperparameters(**chosen)
+    assert with_it.in_use()[name] == getattr(with_it, name)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "name"),
+    [
+        ({"schedule": "constant"}, "learning_rate_decay"),
+        ({"algorithm": "svd++"}, "optimizer"),
+        ({"algorithm": "svd++"}, "loss"),
+        ({"algorithm": "incremental"}, "batch_size"),
+        ({"biases": False}, "bias_reg"),
+    ],
+)
+def test_what_makes_no_difference_with_another_choice(chosen, name):
+    assert name in Hyperparameters().in_use()
+    assert name not in Hyperparameters(**chosen).in_use()
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_what_is_in_use_is_known_but_for_regularization(algorithm):
+    used = Hyperparameters(algorithm=algorithm).in_use()
+    assert {name for name, value in used.items() if value is None} <= {"reg"}
