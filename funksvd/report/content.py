@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,13 +15,11 @@ from funksvd.report.factors import Factors, look_at_factors
 from funksvd.report.labels import Labels
 from funksvd.report.people import Person, choose_people
 from funksvd.report.testing import TestResults, look_at_test
-from funksvd.training import LOSSES, EpochRecord
+from funksvd.training import ALGORITHMS, LOSSES, EpochRecord
 
 MAX_BARS = 20
 """So many different ratings each have a bar of their own; more of them share `N_BARS`."""
 N_BARS = 30
-MEANS = ("mean rating", "log-odds of a 1")
-"""What the model's constant is: of ratings, or with the logistic loss."""
 QUANTILES = {"least": 0.0, "a quarter have at most": 0.25, "half at most": 0.5, "most": 1.0}
 
 
@@ -78,6 +76,10 @@ class Content:
         What the factors add up to: rating units or log-odds.
     n_users, n_items, n_ratings : int
     data : Data
+    is_sampler : bool
+        Whether the model is the mean of draws, rather than what the best epoch came to.
+    epoch : str
+        What an epoch is called.
     history : list of EpochRecord
     best_epoch : int
     training : dict of str to str
@@ -111,6 +113,8 @@ class Content:
     n_items: int
     n_ratings: int
     data: Data
+    is_sampler: bool
+    epoch: str
     history: list[EpochRecord]
     best_epoch: int
     training: dict[str, str]
@@ -129,6 +133,8 @@ class Content:
     @property
     def keeps_lowest(self) -> bool:
         """Whether the epoch that was kept is that of the lowest validation error."""
+        if self.is_sampler:
+            return False
         found = [record.valid_error for record in self.history if record.valid_error is not None]
         return bool(found) and found[self.best_epoch - 1] == min(found)
 
@@ -187,6 +193,8 @@ def gather(
             user_counts=_quantiles(user_counts),
             item_counts=_quantiles(item_counts),
         ),
+        is_sampler=ALGORITHMS[model.algorithm].is_sampler,
+        epoch=_epoch(model),
         history=model.history,
         best_epoch=model.best_epoch,
         training=_training_facts(model),
@@ -251,9 +259,7 @@ def _data_facts(
         "items": f"{n_items:,}",
         "of the matrix known": f"{model.n_ratings / (n_users * n_items):.2%}",
         "rating scale": f"{low:g} to {high:g}",
-        MEANS[model.loss == "logistic"]: f"{model.global_mean:.3f}"
-        if model.biases
-        else "not part of the model",
+        _constant(model): f"{model.global_mean:.3f}" if model.biases else "not part of the model",
     }
     origin = model.provenance
     if origin is not None:
@@ -273,6 +279,18 @@ def _data_facts(
     return facts | (_times(training) if training is not None else {})
 
 
+def _constant(model: Recommender) -> str:
+    """What the model's mu is."""
+    if ALGORITHMS[model.algorithm].is_sampler:
+        return "level of all predictions (μ), mean of the draws"
+    return "log-odds of a 1" if model.loss == "logistic" else "mean rating"
+
+
+def _epoch(model: Recommender) -> str:
+    algorithm = ALGORITHMS[model.algorithm]
+    return "sweep" if algorithm.is_sampler else algorithm.epoch
+
+
 def _times(ratings: Ratings) -> dict[str, str]:
     """From when to when, where timestamps are there and are seconds since 1970."""
     if ratings.timestamps is None or not len(ratings):
@@ -288,43 +306,45 @@ def _times(ratings: Ratings) -> dict[str, str]:
 
 
 def _training_facts(model: Recommender) -> dict[str, str]:
-    chosen = model.resolved()
-    n_epochs = len(model.history)
-    facts = {"epochs watched": f"{n_epochs:,} of at most {chosen.n_epochs:,}"}
+    is_sampler, epoch = ALGORITHMS[model.algorithm].is_sampler, _epoch(model)
+    facts = {f"{epoch}s watched": f"{len(model.history):,} of at most {model.epoch_limit():,}"}
     record = model.history[model.best_epoch - 1]
     n_updates = len(model.provenance.updates) if model.provenance else 0
     if record.valid_error is not None:
-        facts["epoch kept"] = (
-            f"{model.best_epoch:,}, validation {LOSSES[model.loss]} {record.valid_error:.4f}"
-        )
+        error = f"validation {LOSSES[model.loss]}"
+        if is_sampler:
+            facts[f"{error} in the end"] = f"{record.valid_error:.4f}"
+        else:
+            facts[f"{epoch} kept"] = f"{model.best_epoch:,}, {error} {record.valid_error:.4f}"
     if n_updates:
         facts["updated"] = (
             f"{n_updates:,} times since, with new ratings; the curves end before that"
         )
     elif model.refitted:
         facts["trained again"] = (
-            f"with the validation ratings too, for {model.best_epoch:,} epochs; that is the model"
+            f"with the validation ratings too, for {model.best_epoch:,} {epoch}s; that is the model"
         )
-    if chosen.ensemble > 1:
-        n_members = model.user_factors.shape[1] // chosen.n_factors
-        facts["models"] = f"{n_members:,}, folded into one by taking the mean of their predictions"
+    if is_sampler:
+        facts["draws kept"] = f"{model.n_members:,}; the model predicts the mean of theirs"
+    elif model.ensemble > 1:
+        facts["models"] = (
+            f"{model.n_members:,}, folded into one by taking the mean of their predictions"
+        )
     floats = sum(array.size for array in model.parameters[1:])
     facts["numbers learned"] = f"{floats:,}"
     seconds = sum(record.seconds for record in model.history)
     facts["seconds"] = "not kept in model files, so that the same training gives the same file"
     if np.isfinite(seconds):
-        facts["seconds"] = f"{seconds:.2f} in the epochs watched"
+        facts["seconds"] = f"{seconds:.2f} in the {epoch}s watched"
     return facts
 
 
 def _hyperparameters(model: Recommender) -> dict[str, str]:
-    found: dict[str, Any] = asdict(model.resolved())
-    del found["n_threads"]  # not a property of the model
-    chosen_by_data = found["reg"] is None
-    texts = {name: _text(value) for name, value in found.items()}
-    if chosen_by_data:
-        texts["reg"] = f"{model.reg_used:.4g} (chosen by the data)"
-    return texts
+    chosen_by_data = f"{model.reg_used:.4g} (chosen by the data)"
+    return {
+        name: chosen_by_data if value is None else _text(value)
+        for name, value in model.in_use(model.was_validated).items()
+    }
 
 
 def _text(value: Any) -> str:

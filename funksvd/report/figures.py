@@ -74,7 +74,7 @@ def pictures_of(content: Content) -> dict[str, Picture]:
     found = {
         "learning-curves": Picture(
             2.9,
-            f"{content.error_name} by epoch of training",
+            f"{content.error_name} by {content.epoch} of training",
             lambda axes, colors: draw_history(axes, colors, content),
         ),
         "spectrum": Picture(
@@ -150,13 +150,14 @@ def draw_history(axes: Axes, colors: Colors, content: Content) -> None:
     validation = [record.valid_error for record in history if record.valid_error is not None]
     if validation:
         curves.append(("validation", validation, colors.first))
+    if validation and not content.is_sampler:
         best = validation[best_epoch - 1]
         axes.axvline(best_epoch, color=colors.muted, lw=0.8, ls=(0, (3, 3)))
         axes.plot(best_epoch, best, "o", ms=6, color=colors.first, mec=colors.paper)
     for name, values, color in curves:
         axes.plot(epochs, values, color=color, lw=2, marker=marker, ms=4, label=name)
     axes.locator_params(axis="x", integer=True)
-    axes.set_xlabel("epoch")
+    axes.set_xlabel(content.epoch)
     axes.set_ylabel(content.error_name)
     _put_legend(axes)
 

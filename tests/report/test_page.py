@@ -16,6 +16,7 @@ from funksvd.report import gather, is_report, page, write_pictures, write_report
 from funksvd.report.drawing import to_png
 from funksvd.report.figures import pictures_of
 from funksvd.report.labels import Labels, shortened
+from funksvd.training import ALGORITHMS
 
 VOID = {"meta", "link", "input", "br"}
 ALL_PICTURES = {
@@ -157,6 +158,31 @@ def test_user_ids_are_text_too(without_pictures):
 def test_letters_that_matplotlib_lacks_are_no_problem(model, titles):
     content = gather(model, titles=dict.fromkeys(titles, "映画 🎬 $x"))
     assert page.render(content).count("映画 🎬 $x") > 300
+
+
+@pytest.mark.parametrize("validation_fraction", [0, 0.1])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_every_algorithm(algorithm, validation_fraction, holdout):
+    model = FunkSVD(
+        algorithm=algorithm, n_factors=2, n_epochs=4, validation_fraction=validation_fraction
+    ).fit(holdout.training)
+    content = gather(model, holdout=holdout)
+    text = " ".join("".join(Page(page.render(content)).text).split())
+    assert not re.search(r"\b(None|nan|True|False)\b", text)
+    words = text.lower()
+    is_sampler = algorithm in ("bayes", "bayes++")
+    for word in ("learning rate", "schedule", "epoch", "by heart", "too long"):
+        assert not is_sampler or word not in words.replace("n epochs", "")
+    for name in ("huber delta", "plateau epochs", "cycle epochs", "ensemble snapshots"):
+        assert name not in words
+    assert ("patience" in words) == (validation_fraction > 0)
+    assert ("draws kept" in words) == is_sampler
+    if is_sampler:
+        assert content.training["draws kept"].startswith(f"{model.n_members}; ")
+        assert "of at most 4" in content.training["sweeps watched"]
+        assert "mean rating" not in content.data.facts
+    else:
+        assert "The learning rate was" in text or len(model.history) == 1
 
 
 def test_what_is_missing_is_said(model):
