@@ -63,7 +63,8 @@ class Recommender(Hyperparameters):
     ----------
     parameters : Parameters
         The learned arrays; also as `global_mean`, `user_biases`, `item_biases`, `user_factors`
-        and `item_factors`. For the logistic loss they make log-odds.
+        and `item_factors`. For the logistic loss they make log-odds. mu is the mean of the
+        training ratings; of samplers ("bayes", "bayes++"), that of its draws (posterior mean).
     user_ids, item_ids : ndarray of shape (n_users,) and (n_items,), int64 or object (str)
         Raw ids of the rows, ascending: those with at least one rating learned from.
     rating_scale : (float, float)
