@@ -320,6 +320,7 @@ class Hyperparameters:
             "schedule": not algorithm.is_sampler,
             "plateau_epochs": chosen.schedule == "plateau",
             "cycle_epochs": is_cyclic,
+            "biases": not algorithm.is_sampler,  # always learned there
             "bias_reg": chosen.biases and not algorithm.is_sampler,
             "init_std": not algorithm.is_sampler,
             "patience": validated and not chosen.ensemble_snapshots,

@@ -113,8 +113,7 @@ def test_an_unknown_algorithm():
 def test_what_makes_a_difference_to_samplers(algorithm):
     used = Hyperparameters(algorithm=algorithm).in_use(validated=False)
     assert set(used) == {
-        *("algorithm", "n_factors", "n_epochs", "biases", "validation_fraction"),
-        *("ensemble", "seed"),
+        *("algorithm", "n_factors", "n_epochs", "validation_fraction", "ensemble", "seed"),
     }
     assert {"patience", "refit"} < set(Hyperparameters(algorithm=algorithm).in_use())
 
