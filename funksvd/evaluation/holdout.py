@@ -15,7 +15,8 @@ from funksvd.processors import available_processors
 from funksvd.ratings import Ratings, ReadOptions, random_split, read_ratings
 from funksvd.scoring import UserItems
 
-REMEDY = "name a file of test ratings: funksvd evaluate MODEL RATINGS"
+REMEDY = "judge the model on other ratings with `funksvd evaluate MODEL RATINGS`"
+"""Right for whatever command needs the ratings."""
 
 
 @dataclass(frozen=True)

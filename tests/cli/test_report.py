@@ -90,6 +90,8 @@ def test_ratings_that_are_gone_are_missed_aloud(cli, here, without_pictures):
     result = cli("report", "--json")
     assert result.code == 0
     assert "Warning: The model's ratings cannot be read again" in result.err
+    assert "put them back, here or beside the model, or judge the model on other" in result.err
+    assert "name a file" not in result.err  # `report` takes none
     assert "no longer there" in json.loads(result.out)["missing"]
     assert "no longer there" in (here / "report.html").read_text()
 
