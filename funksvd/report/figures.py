@@ -24,6 +24,8 @@ LABEL_SIZE = 7.0
 LABEL = "label"
 """How the ids of the map's labels begin; those of labels that can be left out go on with "more"."""
 N_FIRST_LABELS = 10
+MANY_IN_GROUP = 30
+"""The axis is as long as groups of so many ratings need; intervals of smaller ones are huge."""
 POINT_SIZES = (6, 14, 28, 52)
 
 
@@ -236,11 +238,21 @@ def draw_groups(axes: Axes, colors: Colors, groups: list[Group], what: str) -> N
     axes.vlines(at, *intervals.T, color=colors.first, lw=2)
     axes.plot(at, rmse, "o", ms=6, color=colors.first, label="this model")
     axes.set_xticks(at, [group.label for group in groups], rotation=35, ha="right")
-    axes.margins(x=0.06, y=0.12)
+    axes.margins(x=0.06)
+    axes.set_ylim(*_limits(groups))
     axes.grid(axis="x", visible=False)
     axes.set_xlabel(what)
     axes.set_ylabel("RMSE")
     _put_legend(axes)
+
+
+def _limits(groups: list[Group]) -> tuple[float, float]:
+    """From where to where the axis goes: all points, and the intervals of the large groups."""
+    large = [group for group in groups if group.n_ratings >= MANY_IN_GROUP] or groups
+    shown = [*(end for group in large for end in group.interval)]
+    shown += [rmse for group in groups for rmse in (group.rmse, group.biases_rmse)]
+    margin = 0.06 * (max(shown) - min(shown)) or 0.1
+    return min(shown) - margin, max(shown) + margin
 
 
 def draw_ratings(axes: Axes, colors: Colors, bars: RatingBars) -> None:

@@ -10,12 +10,15 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from funksvd import FunkSVD, FunkSVDError, Ratings, hold_out
+from funksvd.evaluation import Interval
 from funksvd.report import gather, is_report, page, write_pictures, write_report
 from funksvd.report.drawing import to_png
-from funksvd.report.figures import pictures_of
+from funksvd.report.figures import ON_PAPER, draw_groups, pictures_of
 from funksvd.report.labels import Labels, shortened
+from funksvd.report.testing import Group
 from funksvd.training import ALGORITHMS
 
 VOID = {"meta", "link", "input", "br"}
@@ -282,3 +285,20 @@ def test_labels():
     assert labels.n_titled == 2
     assert shortened("abcdef", 6) == "abcdef"
     assert shortened("abc def", 5) == "abc…"
+
+
+def test_a_small_group_does_not_squash_the_others():
+    large = Group("1–9", 30, 1.0, Interval(0.9, 1.1), 1.05)
+    tiny = Group("0", 29, 1.3, Interval(0.1, 9.0), 1.2)
+    for groups, low, high in (
+        ([tiny, large], 0.8, 1.4),  # its points are there, its interval is cut off
+        ([large, large._replace(interval=Interval(0.1, 9.0))], -1, 10),
+        ([tiny], -1, 10),
+    ):
+        axes = Figure().subplots()
+        draw_groups(axes, ON_PAPER, groups, "ratings")
+        bottom, top = axes.get_ylim()
+        ends = [end for group in groups if group.n_ratings >= 30 for end in group.interval]
+        shown = [*ends, *(group.rmse for group in groups)]
+        assert low < bottom < min(shown)
+        assert max(shown) < top < high
