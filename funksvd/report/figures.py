@@ -18,9 +18,13 @@ if TYPE_CHECKING:
 WIDTH = 4.8
 """Inches of 72 units: about as wide as a telephone's screen, so that text is not scaled there."""
 MAX_BARS = 100
-N_LABELS = 24
+N_LABELS = 16
 LABEL_LENGTH = 30
 LABEL_SIZE = 7.0
+LABEL_RISE = 5.0
+LABEL_TOP = LABEL_RISE + LABEL_SIZE
+"""From where to where above its point a label is, in units."""
+MAX_COVERED = 2
 LABEL = "label"
 """How the ids of the map's labels begin; those of labels that can be left out go on with "more"."""
 N_FIRST_LABELS = 10
@@ -319,7 +323,7 @@ def draw_map(axes: Axes, colors: Colors, points: list[Point], names: tuple[str, 
         axes.annotate(
             shortened(points[n].label, LABEL_LENGTH),
             (x[n], y[n]),
-            (0, 5),
+            (0, LABEL_RISE),
             textcoords="offset points",
             ha=side,
             fontsize=LABEL_SIZE,
@@ -338,13 +342,16 @@ def _size_classes(points: list[Point]) -> np.ndarray:
 
 
 def _labelled(x: np.ndarray, y: np.ndarray, axes: Axes, points: list[Point]) -> dict[int, str]:
-    """The points farthest out whose labels overlap no other label, and how these are aligned."""
+    """The points farthest out whose labels overlap no other label, and how these are aligned.
+
+    Labels that would lie on several other points are left out too.
+    """
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     u, v = (x - left) / max(right - left, 1e-30), (y - bottom) / max(top - bottom, 1e-30)
     spread = [max(float(each.std()), 1e-30) for each in (x, y)]
     outermost = np.argsort(-np.hypot(x / spread[0], y / spread[1]), kind="stable")
     length = WIDTH * 72 * 0.86  # of the axes, in units
-    height = 1.3 * LABEL_SIZE / length
+    height = 1.8 * LABEL_SIZE / length
     placed: list[tuple[float, float, float]] = []
     chosen: dict[int, str] = {}
     for n in outermost.tolist():
@@ -354,7 +361,9 @@ def _labelled(x: np.ndarray, y: np.ndarray, axes: Axes, points: list[Point]) -> 
             middle, side = middle + half, "left"
         elif middle > 1 - half:
             middle, side = middle - half, "right"
-        if all(
+        above = (v - base) * length
+        covers = (np.abs(u - middle) < half) & (above > LABEL_RISE - 2) & (above < LABEL_TOP + 2)
+        if np.count_nonzero(covers) <= MAX_COVERED and all(
             abs(middle - other) > half + width or abs(base - level) > height
             for other, level, width in placed
         ):

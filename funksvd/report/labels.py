@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 import numpy as np
+
+YEAR = re.compile(r" \(\d{4}\)$")
 
 
 class Labels:
@@ -44,5 +47,9 @@ def one_line(text: str) -> str:
 
 
 def shortened(text: str, length: int) -> str:
-    """At most so many characters, the last of which says that there were more."""
-    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+    """At most so many characters, "…" for what is left out; a year at the end stays."""
+    if len(text) <= length:
+        return text
+    found = YEAR.search(text)
+    year = found[0] if found else ""
+    return text[: length - 1 - len(year)].rstrip(" -:,.(") + "…" + year

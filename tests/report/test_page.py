@@ -16,7 +16,8 @@ from funksvd import FunkSVD, FunkSVDError, Ratings, hold_out
 from funksvd.evaluation import Interval
 from funksvd.report import gather, is_report, page, write_pictures, write_report
 from funksvd.report.drawing import to_png
-from funksvd.report.figures import ON_PAPER, draw_groups, pictures_of
+from funksvd.report.factors import Point
+from funksvd.report.figures import ON_PAPER, draw_groups, draw_map, pictures_of
 from funksvd.report.labels import Labels, shortened
 from funksvd.report.testing import Group
 from funksvd.training import ALGORITHMS
@@ -285,6 +286,8 @@ def test_labels():
     assert labels.n_titled == 2
     assert shortened("abcdef", 6) == "abcdef"
     assert shortened("abc def", 5) == "abc…"
+    assert shortened("A long title - and more (1995)", 20) == "A long title… (1995)"
+    assert shortened("Short enough (1995)", 20) == "Short enough (1995)"
 
 
 def test_a_small_group_does_not_squash_the_others():
@@ -302,3 +305,20 @@ def test_a_small_group_does_not_squash_the_others():
         shown = [*ends, *(group.rmse for group in groups)]
         assert low < bottom < min(shown)
         assert max(shown) < top < high
+
+
+def labels_of(points):
+    axes = Figure().subplots()
+    draw_map(axes, ON_PAPER, points, ("factor 1", "factor 2"))
+    return [text.get_text() for text in axes.texts]
+
+
+def test_labels_on_the_map_hide_neither_labels_nor_many_items():
+    corners = [Point(f"{x} {y}", x, y, None, 0) for x in (-1, 1) for y in (-1, 1)]
+    assert sorted(labels_of(corners)) == sorted(point.label for point in corners)
+    twin = corners[0]._replace(label="twin")
+    assert len(labels_of([*corners, twin])) == 4
+    # The axes are about 310 units high, for 2.28 in y: a label is 5 to 12 units above its item.
+    under = [Point("", -1 + shift, -1 + 0.06, None, 0) for shift in (0.0, 0.01, 0.02)]
+    assert corners[0].label in labels_of([*corners, *under[:2]])
+    assert corners[0].label not in labels_of([*corners, *under])
