@@ -330,8 +330,12 @@ def _training_facts(model: Recommender) -> dict[str, str]:
         facts["models"] = (
             f"{model.n_members:,}, folded into one by taking the mean of their predictions"
         )
-    floats = sum(array.size for array in model.parameters[1:])
-    facts["numbers learned"] = f"{floats:,}"
+    if is_sampler:
+        n_rows = len(model.user_ids) + len(model.item_ids)
+        facts["numbers in each draw"] = f"{n_rows * (1 + model.resolved().n_factors):,}"
+    else:
+        floats = sum(array.size for array in model.parameters[1:])
+        facts["numbers learned"] = f"{floats:,}"
     seconds = sum(record.seconds for record in model.history)
     facts["seconds"] = "not kept in model files, so that the same training gives the same file"
     if np.isfinite(seconds):

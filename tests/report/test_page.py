@@ -184,6 +184,9 @@ def test_every_algorithm(algorithm, validation_fraction, holdout):
     if is_sampler:
         assert content.training["draws kept"].startswith(f"{model.n_members}; ")
         assert "of at most 4" in content.training["sweeps watched"]
+        n_rows = len(model.user_ids) + len(model.item_ids)
+        assert content.training["numbers in each draw"] == f"{3 * n_rows:,}"
+        assert "numbers learned" not in content.training
         assert "mean rating" not in content.data.facts
     else:
         assert "The learning rate was" in text or len(model.history) == 1
