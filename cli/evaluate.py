@@ -14,6 +14,7 @@ from .console import Output, describe_ratings, report_reading, show_evaluation, 
 from .figures import show_fold, show_fold_header, show_means, show_ranking
 from .options import (
     DEFAULT_MODEL,
+    FILE,
     new_model,
     output_options,
     reading_options,
@@ -38,7 +39,7 @@ Examples:
   funksvd evaluate ratings.csv --split leave-last-out --ranking
   funksvd evaluate --fold u1.base u1.test --fold u2.base u2.test"""
 )
-@click.argument("paths", nargs=-1, metavar="[MODEL] [RATINGS]...")
+@click.argument("paths", type=FILE, nargs=-1, metavar="[MODEL] [RATINGS]...")
 @click.option(
     "--folds",
     "n_folds",
@@ -71,6 +72,7 @@ Examples:
     "--fold",
     "given",
     metavar="TRAIN TEST",
+    type=FILE,
     nargs=2,
     multiple=True,
     help="A fold as two files; may be repeated.",

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from .console import Output
-from .options import DEFAULT_MODEL, output_options, refuse_to_overwrite
+from .options import DEFAULT_MODEL, FILE, output_options, refuse_to_overwrite
 
 
 @click.command(
@@ -16,11 +16,12 @@ Examples:
   funksvd export -o items.parquet
   funksvd export model.funksvd --users -o users.npz"""
 )
-@click.argument("model_path", metavar="[MODEL]", default=DEFAULT_MODEL)
+@click.argument("model_path", metavar="[MODEL]", type=FILE, default=DEFAULT_MODEL)
 @click.option(
     "--output",
     "-o",
     metavar="FILE",
+    type=FILE,
     required=True,
     help="File to write: .parquet, .npz (NumPy), or .txt or .vec (word2vec's text format).",
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .console import Output, report_reading
+from .options import FILE
 
 if TYPE_CHECKING:
     from funksvd import FunkSVD, Ratings, ReadOptions
@@ -30,6 +31,7 @@ def newcomer_options(command: Callable) -> Callable:
         "--ratings",
         "ratings_file",
         metavar="FILE",
+        type=FILE,
         help="Ratings by someone new, or by several: columns item and rating, or user, too.",
     )(command)
 

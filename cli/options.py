@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from funksvd import FunkSVD, ReadOptions
 
 DEFAULT_MODEL = "model.funksvd"
+FILE = click.Path(readable=False, allow_dash=True)
+"""The shell completes names of files; what is wrong with one is said by whoever opens it."""
 
 READING = (
     click.option("--sep", help='Column separator, such as ";", "::" or "tab".  [detected]'),
@@ -206,6 +208,7 @@ def model_option(command: Callable) -> Callable:
         "-m",
         "model_path",
         metavar="FILE",
+        type=FILE,
         default=DEFAULT_MODEL,
         show_default=True,
         help="Model file.",

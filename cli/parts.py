@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .console import Output, describe_ratings, report_reading
+from .options import FILE
 
 if TYPE_CHECKING:
     from funksvd import Ratings, ReadOptions
@@ -15,7 +16,11 @@ if TYPE_CHECKING:
 
 PARTS = (
     click.option(
-        "--test", "test_file", metavar="FILE", help="Test ratings, instead of a random part."
+        "--test",
+        "test_file",
+        metavar="FILE",
+        type=FILE,
+        help="Test ratings, instead of a random part.",
     ),
     click.option(
         "--test-fraction",
@@ -24,11 +29,14 @@ PARTS = (
         show_default=True,
         help="Part to test on; 0: none.",
     ),
-    click.option("--valid", "valid_file", metavar="FILE", help="Validation ratings, likewise."),
+    click.option(
+        "--valid", "valid_file", metavar="FILE", type=FILE, help="Validation ratings, likewise."
+    ),
     click.option(
         "--interactions",
         "interactions_file",
         metavar="FILE",
+        type=FILE,
         help="Pairs of user and item that need no rating, for svd++ and bayes++.",
     ),
 )

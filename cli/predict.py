@@ -8,6 +8,7 @@ import click
 
 from .console import Output, report_reading
 from .options import (
+    FILE,
     model_option,
     output_options,
     reading_options,
@@ -26,7 +27,7 @@ Examples:
   funksvd predict pairs.csv -o predictions.csv
   funksvd predict pairs.csv --with-uncertainty --model bayes.funksvd"""
 )
-@click.argument("pairs", required=False)
+@click.argument("pairs", type=FILE, required=False)
 @click.option("--user", help="One user, with --item.")
 @click.option("--item", help="One item, with --user.")
 @click.option(

@@ -11,6 +11,7 @@ from .console import Output
 from .explanations import ratings_of_user, show_explanations
 from .newcomers import newcomer_options, read_newcomers
 from .options import (
+    FILE,
     model_option,
     output_options,
     reading_options,
@@ -33,7 +34,9 @@ Examples:
   funksvd recommend --rate "toy story=5" --rate "fargo=1.5" --items movies.csv"""
 )
 @click.option("--user", help="One user.")
-@click.option("--users", "users_file", metavar="FILE", help="A file with one user a line.")
+@click.option(
+    "--users", "users_file", metavar="FILE", type=FILE, help="A file with one user a line."
+)
 @click.option("--all-users", is_flag=True, help="All users the model knows.")
 @newcomer_options
 @click.option(

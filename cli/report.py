@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .console import Output
-from .options import DEFAULT_MODEL, check_writable, output_options, threads_option
+from .options import DEFAULT_MODEL, FILE, check_writable, output_options, threads_option
 from .reproduce import reproducing_command
 from .tables import items_option, titles_of
 
@@ -24,16 +24,19 @@ Examples:
   funksvd report model.funksvd -o report.html --items movies.csv
   funksvd report --png pictures"""
 )
-@click.argument("model_path", metavar="[MODEL]", default=DEFAULT_MODEL)
+@click.argument("model_path", metavar="[MODEL]", type=FILE, default=DEFAULT_MODEL)
 @click.option(
     "--output",
     "-o",
     metavar="FILE",
+    type=FILE,
     default="report.html",
     show_default=True,
     help="Where to write the page.",
 )
-@click.option("--png", metavar="DIR", help="Write the pictures as PNG files too, into a folder.")
+@click.option(
+    "--png", metavar="DIR", type=FILE, help="Write the pictures as PNG files too, into a folder."
+)
 @items_option
 @threads_option
 @output_options

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from .console import Output
-from .options import refuse_to_overwrite
+from .options import FILE, refuse_to_overwrite
 
 TABLE_FORMATS = ("table", "csv", "parquet", "json")
 BY_SUFFIX = {".csv": "csv", ".parquet": "parquet", ".json": "json"}
@@ -27,14 +27,18 @@ def table_options(command: Callable) -> Callable:
         help="Format of the output.  [default: by the file's suffix, or table]",
     )(command)
     return click.option(
-        "--output", "-o", metavar="FILE", help="File to write: .csv, .parquet or .json."
+        "--output", "-o", metavar="FILE", type=FILE, help="File to write: .csv, .parquet or .json."
     )(command)
 
 
 def items_option(command: Callable) -> Callable:
     """`--items`."""
     return click.option(
-        "--items", "items_file", metavar="FILE", help="A file of items, to show their titles."
+        "--items",
+        "items_file",
+        metavar="FILE",
+        type=FILE,
+        help="A file of items, to show their titles.",
     )(command)
 
 

@@ -12,6 +12,7 @@ import click
 from .console import Output, show_evaluation, warn_of_doubts
 from .options import (
     DEFAULT_MODEL,
+    FILE,
     check_writable,
     new_model,
     output_options,
@@ -36,11 +37,12 @@ Examples:
   funksvd train u1.base --test u1.test
   zcat ratings.gz | funksvd train - --sep ";" --on-bad-rows skip"""
 )
-@click.argument("ratings", nargs=-1, required=True)
+@click.argument("ratings", type=FILE, nargs=-1, required=True)
 @click.option(
     "--output",
     "-o",
     metavar="FILE",
+    type=FILE,
     default=DEFAULT_MODEL,
     show_default=True,
     help="Where to save the model.",

@@ -11,6 +11,7 @@ from click.core import ParameterSource
 
 from .console import Output
 from .options import (
+    FILE,
     new_model,
     output_options,
     reading_options,
@@ -37,7 +38,7 @@ Examples:
   funksvd tune ratings.csv -k 32 --reg 0.05
   funksvd tune u1.base --test u1.test --timeout 600"""
 )
-@click.argument("ratings", nargs=-1, required=True)
+@click.argument("ratings", type=FILE, nargs=-1, required=True)
 @click.option(
     "--trials",
     "n_trials",
@@ -58,7 +59,9 @@ Examples:
     type=click.IntRange(min=1),
     help="Validation parts, on each of which a trial is judged.  [default: 3, or 1 if large]",
 )
-@click.option("--study", metavar="FILE", help="Keep trials here; go on, if there are some.")
+@click.option(
+    "--study", metavar="FILE", type=FILE, help="Keep trials here; go on, if there are some."
+)
 @training_options
 @parts_options
 @threads_option

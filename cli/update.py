@@ -16,6 +16,7 @@ from .console import (
     warn_of_doubts,
 )
 from .options import (
+    FILE,
     check_writable,
     output_options,
     reading_options,
@@ -37,10 +38,14 @@ Examples:
   funksvd update model.funksvd new.csv
   funksvd update model.funksvd january.csv february.csv -o march.funksvd"""
 )
-@click.argument("model_path", metavar="MODEL")
-@click.argument("ratings", nargs=-1, required=True)
+@click.argument("model_path", metavar="MODEL", type=FILE)
+@click.argument("ratings", type=FILE, nargs=-1, required=True)
 @click.option(
-    "--output", "-o", metavar="FILE", help="Where to save the new model.  [default: MODEL]"
+    "--output",
+    "-o",
+    metavar="FILE",
+    type=FILE,
+    help="Where to save the new model.  [default: MODEL]",
 )
 @click.option(
     "--n-epochs",

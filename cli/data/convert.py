@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..console import Output
-from ..options import output_options, reading_options, take_read_options
+from ..options import FILE, output_options, reading_options, take_read_options
 from .files import format_of, read, write, writing_options
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ Examples:
   funksvd data convert ratings.dat --on-bad-rows skip -o ratings.csv
   funksvd data convert ratings.csv --renumber -o libmf.txt"""
 )
-@click.argument("ratings", nargs=-1, required=True)
+@click.argument("ratings", type=FILE, nargs=-1, required=True)
 @writing_options
 @click.option(
     "--renumber",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..console import Output
-from ..options import READING, output_options, take_read_options
+from ..options import FILE, READING, output_options, take_read_options
 
 if TYPE_CHECKING:
     from funksvd.ratings import Bar, Description
@@ -30,7 +30,7 @@ Examples:
   funksvd data describe ratings.csv
   funksvd data describe ml-25m.zip --json"""
 )
-@click.argument("ratings", nargs=-1, required=True)
+@click.argument("ratings", type=FILE, nargs=-1, required=True)
 @_layout_options
 @output_options
 def describe(ratings: tuple[str, ...], **options: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from ..console import Output, is_terminal
-from ..options import output_options
+from ..options import FILE, output_options
 
 DONE = {"there": "Already there:", "downloaded": "Downloaded", "copied": "Copied to"}
 
@@ -29,12 +29,14 @@ Examples:
     "--from",
     "source",
     metavar="FILE",
+    type=FILE,
     help="The archive, downloaded by other means: check it and copy it.",
 )
 @click.option(
     "--dir",
     "folder",
     metavar="FOLDER",
+    type=FILE,
     help="Where to keep it.  [default: $FUNKSVD_DATA, or the user's cache]",
 )
 @output_options

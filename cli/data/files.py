@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..console import Output, report_reading
-from ..options import refuse_to_overwrite
+from ..options import FILE, refuse_to_overwrite
 
 if TYPE_CHECKING:
     from funksvd import Ratings, ReadOptions
@@ -31,6 +31,7 @@ def writing_options(command: Callable) -> Callable:
         "--output",
         "-o",
         metavar="FILE",
+        type=FILE,
         required=True,
         help="File to write: .csv, .parquet, or .txt for LIBMF; - for standard output.",
     )(command)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ..console import Output, describe_ratings
-from ..options import output_options, reading_options, take_read_options
+from ..options import FILE, output_options, reading_options, take_read_options
 from .files import format_of, read, write, writing_options
 
 
@@ -17,7 +17,7 @@ Examples:
   funksvd data sample ml-25m.zip --users 1000 -o small.csv
   funksvd data sample ratings.csv --ratings 5000 --seed 1 -o few.parquet"""
 )
-@click.argument("ratings", nargs=-1, required=True)
+@click.argument("ratings", type=FILE, nargs=-1, required=True)
 @writing_options
 @click.option("--users", type=click.IntRange(min=1), help="Keep so many users, chosen at random.")
 @click.option("--items", type=click.IntRange(min=1), help="Keep so many items, likewise.")

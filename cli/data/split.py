@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from ..console import Output, describe_ratings
-from ..options import output_options, reading_options, refuse_to_overwrite, take_read_options
+from ..options import FILE, output_options, reading_options, refuse_to_overwrite, take_read_options
 from ..splitting import SPLITS, split_ratings
 from .files import FORMATS, read, write
 
@@ -25,7 +25,7 @@ Examples:
   funksvd data split ratings.csv --split by-time --test-fraction 0.2
   funksvd data split ml-1m.zip --folds 5 -o folds/ml-1m --format parquet"""
 )
-@click.argument("ratings", nargs=-1, required=True)
+@click.argument("ratings", type=FILE, nargs=-1, required=True)
 @click.option(
     "--split",
     type=click.Choice(SPLITS),
@@ -70,6 +70,7 @@ Examples:
     "-o",
     "prefix",
     metavar="PREFIX",
+    type=FILE,
     help="Write PREFIX.train.csv and PREFIX.test.csv.  [default: the name of RATINGS]",
 )
 @click.option(
