@@ -23,7 +23,7 @@ from .options import (
 from .parts import given_files, parts_options, read_parts
 
 if TYPE_CHECKING:
-    from funksvd import Tuning
+    from funksvd import FunkSVD, Tuning
 
 INTERRUPTED = 130
 OWN_OPTIONS = {"ratings", "n_trials", "timeout", "n_repeats", "study", "quiet", "as_json"}
@@ -93,6 +93,7 @@ def tune(ratings: tuple[str, ...], **options: Any) -> int:
     _check_study(options["study"], (*ratings, *given_files(options)))
 
     model = new_model(options)
+    _check_judged(model, options["valid_file"])
     holdout, interactions = read_parts(output, ratings, options, read_options, model.seed)
     error_name = LOSSES[model.loss]
     with TuningProgress(output, options["n_trials"], error_name) as progress:
@@ -117,6 +118,24 @@ def tune(ratings: tuple[str, ...], **options: Any) -> int:
     if tuning.interrupted:
         output.warn(_how_to_go_on(tuning, options["study"]))
     return INTERRUPTED if tuning.interrupted else 0
+
+
+def _check_judged(model: FunkSVD, validation_file: str | None) -> None:
+    """Say before the ratings are read that there is nothing to judge trials by."""
+    from funksvd.training import LEARNERS
+
+    if validation_file is not None or model.resolved().validation_fraction:
+        return
+    what = "there are no validation ratings, by which trials are judged"
+    if LEARNERS[model.algorithm].is_sampler:
+        what = (
+            f"{model.algorithm} is a sampler, which has nothing to tune but its number of "
+            f"factors: train it, with funksvd train RATINGS --algorithm {model.algorithm}. To "
+            "search the number of factors"
+        )
+    else:
+        what += ". To have some"
+    raise click.UsageError(f"{what}, give --valid-fraction 0.05 or --valid FILE")
 
 
 def _check_study(path: str | None, inputs: tuple[str | None, ...]) -> None:

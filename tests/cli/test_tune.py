@@ -285,9 +285,15 @@ def test_without_optuna_there_is_a_remedy(error_of, folder, monkeypatch):
     assert "pip install 'funksvd[tune]'" in error_of("tune", "ratings.csv", *QUICK)
 
 
-def test_nothing_to_judge_by(error_of, folder):
-    message = error_of("tune", "ratings.csv", "--valid-fraction", "0", *QUICK)
+def test_nothing_to_judge_by_is_said_before_reading(error_of, folder):
+    message = error_of("tune", "not-there.csv", "--valid-fraction", "0", *QUICK)
     assert "there are no validation ratings" in message
+
+
+@pytest.mark.parametrize("algorithm", ["bayes", "bayes++"])
+def test_a_sampler_has_nothing_to_tune(error_of, folder, algorithm):
+    message = error_of("tune", "not-there.csv", "--algorithm", algorithm)
+    assert f"{algorithm} is a sampler, which has nothing to tune but" in message
 
 
 def test_the_monitor_does_nothing_by_itself():
