@@ -66,11 +66,15 @@ def update(model_path: str, ratings: tuple[str, ...], **options: Any) -> None:
     on from where it ended, on old and new ratings together, for a few passes with a small learning
     rate. The test part stays what it was when MODEL was trained: pairs of it that come again are
     not learned from.
+
+    MODEL is one of algorithm sgd, with any optimizer, or svd++, ensembles included. Models of
+    bayes, bayes++ and incremental cannot be trained further.
     """
     from funksvd import FunkSVD, FunkSVDError, read_ratings, rebuild
     from funksvd import update as update_model
     from funksvd.storage import is_model_file
     from funksvd.training import Interrupts
+    from funksvd.updating import check_updatable
 
     from .progress import TrainingProgress
 
@@ -81,6 +85,7 @@ def update(model_path: str, ratings: tuple[str, ...], **options: Any) -> None:
     with output.busy("Loading"):
         model = FunkSVD.load(model_path)
     model.n_threads = options["threads"]
+    check_updatable(model)
     if model.provenance is None:
         raise FunkSVDError(
             f"{model_path}: the model does not record which ratings it was trained on; {REMEDY}"

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from funksvd.errors import RatingsError
+from funksvd.errors import FunkSVDError, RatingsError
 from funksvd.folding import RatingsByRow
 from funksvd.model import FunkSVD
 from funksvd.objective import Parameters, side_by_side
@@ -80,6 +80,7 @@ def update(
     KeyboardInterrupt
         On Ctrl-C.
     """
+    check_updatable(model)
     monitor = monitor or Monitor()
     ratings = as_ratings(ratings).compact()
     check_learnable(ratings.values, ratings.source)
@@ -125,6 +126,25 @@ def update(
     )
     updated.refitted = True
     return updated
+
+
+def check_updatable(model: FunkSVD) -> None:
+    """Refuse a model that cannot be trained further.
+
+    Parameters
+    ----------
+    model : FunkSVD
+
+    Raises
+    ------
+    FunkSVDError
+        If the algorithm cannot go on from what was learned.
+    """
+    if not LEARNERS[model.algorithm].can_go_on:
+        raise FunkSVDError(
+            f"a model of algorithm {model.algorithm!r} cannot be trained further; "
+            "train a new one on all ratings"
+        )
 
 
 def _small_rates(hyperparameters: Hyperparameters) -> dict[str, float | None]:

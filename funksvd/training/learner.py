@@ -9,7 +9,6 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from funksvd.errors import FunkSVDError
 from funksvd.objective import Parameters
 from funksvd.scoring import Draws
 from funksvd.training.hyperparameters import Hyperparameters
@@ -66,12 +65,15 @@ class Learner(ABC):
     is_sampler : bool
         Whether epochs are draws, whose mean is the result: then the latest epoch is always the
         best, and none is taken back.
+    can_go_on : bool
+        Whether it has `start_from`.
     """
 
     n_batches: ClassVar[int] = 1
     uses_unrated: ClassVar[bool] = False
     reg_share: ClassVar[float] = 1.0
     is_sampler: ClassVar[bool] = False
+    can_go_on: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -124,17 +126,8 @@ class Learner(ABC):
         """What was learned, float32, in the numbering of the ratings' own indices."""
 
     def start_from(self, start: Start) -> None:
-        """Take parameters that were learned before in the place of random ones.
-
-        Raises
-        ------
-        FunkSVDError
-            If the algorithm cannot go on from parameters alone.
-        """
-        raise FunkSVDError(
-            f"a model of algorithm {self.hyperparameters.algorithm!r} cannot be trained further; "
-            "train a new one on all ratings"
-        )
+        """Take parameters that were learned before in the place of random ones."""
+        raise NotImplementedError
 
     def implicit_factors(self) -> np.ndarray | None:
         """The y_j of SVD++, float32, in that numbering; None for learners without."""

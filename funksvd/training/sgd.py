@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from funksvd.training.scale import Rates, Scale, row_shares, scaled_rates
 
 class SGDLearner(Learner):
     """Moves the rows of each rating along its negative gradient, eqs. (3) and (8) to (12)."""
+
+    can_go_on: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -135,6 +135,13 @@ def test_evaluate_says_which_file_it_misses(cli, error_of, two_files):
     assert "new.csv: the ratings that the model was trained on" in error_of("evaluate")
 
 
+@pytest.mark.parametrize("algorithm", ["bayes", "bayes++", "incremental"])
+def test_what_cannot_go_on_is_said_before_reading(error_of, here, sample, algorithm):
+    FunkSVD(algorithm=algorithm, n_factors=2, n_epochs=1).fit(sample).save("model.funksvd")
+    message = error_of("update", "model.funksvd", "not-there.csv")
+    assert f"a model of algorithm '{algorithm}' cannot be trained further" in message
+
+
 def test_a_model_that_records_nothing(error_of, two_files, sample):
     FunkSVD(n_factors=2, n_epochs=1).fit(sample).save("model.funksvd")
     message = error_of("update", "model.funksvd", "new.csv")
