@@ -93,7 +93,8 @@ def _with_rates(
     from funksvd import Ratings
 
     items, values = zip(*(_parsed(rate) for rate in rates), strict=True)
-    items = [_find(model, item, titles) for item in items]
+    names, items = items, [_find(model, item, titles) for item in items]
+    _refuse_repeats(names, items, titles)
     for item, value in zip(items, values, strict=True):
         title = (titles or {}).get(str(item))
         output.note(f"Rated {value:g}: {title} ({item})" if title else f"Rated {value:g}: {item}")
@@ -106,6 +107,20 @@ def _with_rates(
     user = ratings.user_ids.tolist() * (len(ratings) + len(items))
     rated = [str(item) for item in (*ratings.item_ids[ratings.item_index].tolist(), *items)]
     return Ratings.from_arrays(user, rated, [*ratings.values.tolist(), *values])
+
+
+def _refuse_repeats(
+    names: Sequence[str], items: Sequence[int | str], titles: dict[str, str] | None
+) -> None:
+    """An item is rated once, whatever it is called."""
+    first: dict[int | str, str] = {}
+    for name, item in zip(names, items, strict=True):
+        if item in first:
+            title = (titles or {}).get(str(item))
+            what = f"{title} ({item})" if title else f"item {item}"
+            called = f", as {first[item]!r} and as {name!r}" if name != first[item] else ""
+            raise click.BadParameter(f"{what} is rated twice{called}", param_hint="--rate")
+        first[item] = name
 
 
 def _parsed(rate: str) -> tuple[str, float]:

@@ -130,6 +130,14 @@ class TestRate:
         result = error_of("recommend", *arguments)
         assert message in result
 
+    @pytest.mark.parametrize("names", [("twins", "twins"), ("twins", "1"), ("1", "twins (1988)")])
+    def test_an_item_is_rated_once(self, error_of, here, names):
+        (here / "items.csv").write_text("item,title\n1,Twins (1988)\n2,Others (2015)\n")
+        rates = [part for name in names for part in ("--rate", f"{name}=5")]
+        message = error_of("recommend", *rates, "--rate", "2=3", "--items", "items.csv")
+        assert "Twins (1988) (1) is rated twice" in message
+        assert "item 1 is rated twice" in error_of("recommend", "--rate", "1=5", "--rate", "1=1")
+
     def test_a_title_that_several_items_have(self, error_of, here):
         (here / "items.csv").write_text("item,title\n1,Twins (1988)\n2,Twins (2015)\n99999,Alone\n")
         message = error_of("recommend", "--rate", "twins=5", "--items", "items.csv")
