@@ -71,7 +71,8 @@ Examples:
     "prefix",
     metavar="PREFIX",
     type=FILE,
-    help="Write PREFIX.train.csv and PREFIX.test.csv.  [default: the name of RATINGS]",
+    help="Write PREFIX.train.csv and PREFIX.test.csv; a folder that is missing is made.  "
+    "[default: the name of RATINGS]",
 )
 @click.option(
     "file_format",
@@ -100,6 +101,7 @@ def split(ratings: tuple[str, ...], **options: Any) -> None:
     paths = _paths(prefix, n_folds, SUFFIXES[options["file_format"]])
     for path in (path for pair in paths for path in pair):
         refuse_to_overwrite(path, ratings)
+    _make_folder(os.path.dirname(prefix))
     found = read(output, ratings, read_options)
     output.note(describe_ratings(found))
     folds = split_ratings(
@@ -149,6 +151,16 @@ def _stem(source: str) -> str:
     if suffix in PACKED:
         stem = os.path.splitext(stem)[0]
     return "ratings" if stem in ("-", "", ".", "..") else stem
+
+
+def _make_folder(folder: str) -> None:
+    """Make it before the ratings are read, or say that it cannot be made."""
+    try:
+        os.makedirs(folder or ".", exist_ok=True)
+    except OSError as error:
+        raise click.BadParameter(
+            f"the folder {folder} cannot be made ({error.strerror})", param_hint="-o"
+        ) from None
 
 
 def _paths(prefix: str, n_folds: int, suffix: str) -> list[tuple[str, str]]:

@@ -30,6 +30,13 @@ def test_split(cli, here):
     assert "Wrote ratings.test.csv (2,000 ratings)" in result.out
 
 
+def test_a_missing_folder_is_made(cli, error_of, here):
+    assert cli("data", "split", "ratings.csv", "-o", "folds/deep/x").code == 0
+    assert (here / "folds/deep/x.train.csv").exists()
+    message = error_of("data", "split", "not-there.csv", "-o", "ratings.csv/x")
+    assert "the folder ratings.csv cannot be made" in message
+
+
 def test_the_next_command_of_a_split_works(cli, here, quick):
     for options in ((), ("--folds", "2")):
         out = cli("data", "split", "ratings.csv", *options).out
@@ -116,7 +123,7 @@ def test_json_of_a_split(cli, here):
         (["--folds", "2", "--test-fraction", "0.2"], "several folds"),
         (["--split", "by-time", "--seed", "1"], "nothing is left to chance"),
         (["--folds", "30000"], "has no ratings to test on"),
-        (["-o", "no/such"], "no/such.train.csv cannot be written"),
+        (["-o", "ratings.csv/x"], "the folder ratings.csv cannot be made"),
     ],
 )
 def test_splits_that_make_no_sense(error_of, here, options, said):
