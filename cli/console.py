@@ -217,11 +217,13 @@ def report_reading(output: Output, report: ReadReport | None) -> None:
     output.note(f"Read {report.detected}")
     if report.n_bad_rows:
         lines = "\n".join(f"  {row}" for row in report.bad_rows)
-        output.warn(f"{report.n_bad_rows:,} of {report.n_rows:,} rows were skipped:\n{lines}")
+        were = "was" if report.n_bad_rows == 1 else "were"
+        rows = counted(report.n_rows, "row")
+        output.warn(f"{report.n_bad_rows:,} of {rows} {were} skipped:\n{lines}")
     if report.n_duplicates:
         output.note(
-            f"{report.n_duplicates:,} ratings repeated a (user, item) pair: dropped, or merged as "
-            "--duplicates says"
+            f"{counted(report.n_duplicates, 'rating')} repeated a (user, item) pair: dropped, or "
+            "merged as --duplicates says"
         )
 
 

@@ -97,7 +97,7 @@ def show_ranking(output: Output, ranking: RankingEvaluation, title: str) -> None
         )
     header = (first, title, "95% interval")
     output.table((*header, *(COMPARED[name] for name in ranking.baselines)), rows, [first])
-    users = f"{ranking.n_users:,} users count"
+    users = "1 user counts" if ranking.n_users == 1 else f"{ranking.n_users:,} users count"
     _explain(output, ranking, users, ranking.to_dict())
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .console import Output, describe_ratings, report_reading
+from .console import Output, counted, describe_ratings, report_reading
 from .options import FILE
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def read_parts(
     if holdout.test is None:
         output.note("No test: all of them are learned from")
     elif options["test_file"] is None:
-        output.note(f"Set aside {len(holdout.test):,} ratings for the test")
+        output.note(f"Set aside {counted(len(holdout.test), 'rating')} for the test")
     interactions = _read_interactions(output, options["interactions_file"], read_options, holdout)
     return holdout, interactions
 
@@ -104,5 +104,5 @@ def _read_interactions(
     report_reading(output, interactions.report)
     if holdout.test is not None:
         interactions = interactions.subset(~is_in(interactions, holdout.test))
-    output.note(f"{len(interactions):,} pairs of a user and an item, rated or not")
+    output.note(f"{counted(len(interactions), 'pair')} of a user and an item, rated or not")
     return interactions

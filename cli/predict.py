@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .console import Output, report_reading
+from .console import Output, counted, report_reading
 from .options import (
     FILE,
     model_option,
@@ -112,6 +112,6 @@ def _warn_of_unknown(output: Output, what: str, labels: Any, index: Any, ids: An
         )
     elif share > 0:
         output.warn(
-            f"the model does not know the {what} of {share:.1%} of the pairs; they are predicted "
-            "from what is known"
+            f"the model does not know the {what} of {(index < 0).sum():,} of "
+            f"{counted(len(index), 'pair')}; they are predicted from what is known"
         )

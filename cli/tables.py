@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from .console import Output
+from .console import Output, counted
 from .options import FILE, refuse_to_overwrite
 
 TABLE_FORMATS = ("table", "csv", "parquet", "json")
@@ -92,7 +92,7 @@ def emit_table(
         batches = output.progress("Writing", batches, n_rows)
     n_rows = write_table(batches, sys.stdout.buffer if path is None else path, file_format)
     if path is not None:
-        output.note(f"Wrote {path} ({n_rows:,} rows)")
+        output.note(f"Wrote {path} ({counted(n_rows, 'row')})")
 
 
 def add_titles(

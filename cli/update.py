@@ -162,9 +162,11 @@ def _tell(output: Output, model: FunkSVD, new: Ratings, counts: dict[str, int]) 
         f"{counted(counts['n_new_users'], 'user')}, {counted(counts['n_new_items'], 'item')}"
     )
     if counts["n_repeated"]:
-        output.note(f"{counts['n_repeated']:,} ratings take the place of older ones")
+        verb = "takes" if counts["n_repeated"] == 1 else "take"
+        output.note(f"{counted(counts['n_repeated'], 'rating')} {verb} the place of older ones")
     if n_left_out:
-        output.note(f"{n_left_out:,} ratings are of pairs of the test part, and left out")
+        are = "is of a pair" if n_left_out == 1 else "are of pairs"
+        output.note(f"{counted(n_left_out, 'rating')} {are} of the test part, and left out")
     unknown = counts["n_new_items"] / max(1, new.n_items)
     if unknown >= MANY_UNKNOWN:
         output.warn(

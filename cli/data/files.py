@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..console import Output, report_reading
+from ..console import Output, counted, report_reading
 from ..options import FILE, refuse_to_overwrite
 
 if TYPE_CHECKING:
@@ -69,4 +69,4 @@ def write(
     batches = output.progress("Writing", ratings.batches(), len(ratings))
     write_table(batches, sys.stdout.buffer if to_stdout else path, file_format)
     if not to_stdout:
-        output.note(f"Wrote {path} ({len(ratings):,} ratings)")
+        output.note(f"Wrote {path} ({counted(len(ratings), 'rating')})")

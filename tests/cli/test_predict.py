@@ -83,7 +83,10 @@ def test_unknown_ids_are_predicted_from_what_is_known(cli, here):
 def test_the_share_of_unknown_ids_is_reported(cli, here):
     (here / "pairs.csv").write_text("user,item\n1,7\n2,888\n3,999\n")
     result = cli("predict", "pairs.csv")
-    assert "Warning: the model does not know the item of 66.7% of the pairs" in result.err
+    assert (
+        "Warning: the model does not know the item of 2 of 3 pairs; they are predicted"
+        in result.err
+    )
     assert "user" not in result.err
 
 
@@ -131,7 +134,7 @@ def test_bad_rows_can_be_skipped(cli, here):
     (here / "pairs.csv").write_text("user,item\n1,7\n2,\n")
     result = cli("predict", "pairs.csv", "--on-bad-rows", "skip", "--json")
     assert len(json.loads(result.out)) == 1
-    assert "Warning: 1 of 2 rows were skipped" in result.err
+    assert "Warning: 1 of 2 rows was skipped" in result.err
 
 
 def test_an_empty_id_is_an_error(error_of, here):

@@ -85,6 +85,19 @@ def test_pairs_of_the_test_part_and_repeated_ones(cli, two_files):
     assert "3 ratings are of pairs of the test part, and left out\n" in result.out
 
 
+def test_a_single_one_of_each(cli, two_files):
+    holdout = hold_out(read_ratings("old.csv"))
+    rows = ["user,item,rating"]
+    for part in (holdout.test, holdout.training):
+        user, item = part.user_ids[part.user_index[0]], part.item_ids[part.item_index[0]]
+        rows += [f"{user},{item},1"]
+    (two_files / "again.csv").write_text("\n".join([*rows, rows[-1], "1,99999,2"]))
+    result = cli("update", "model.funksvd", "again.csv")
+    assert "\n1 rating takes the place of older ones\n" in result.out
+    assert "\n1 rating is of a pair of the test part, and left out\n" in result.out
+    assert "\n1 rating repeated a (user, item) pair" in result.out
+
+
 def test_how_the_new_file_was_read_is_recorded(cli, two_files):
     text = (two_files / "new.csv").read_text().replace("rating", "liked").replace(",", "^")
     (two_files / "new.txt").write_text(text)

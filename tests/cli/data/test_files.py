@@ -170,7 +170,7 @@ def test_convert_reads_as_it_is_told(cli, here):
     result = cli("data", "convert", "odd.txt", "-o", "out.csv", *options)
     assert result.code == 0
     assert (here / "out.csv").read_text() == "user,item,rating\n1,10,4\n"
-    assert "1 of 3 rows were skipped" in result.err
+    assert "1 of 3 rows was skipped" in result.err
 
 
 def test_renumbered(cli, error_of, here):
