@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ..console import Output, describe_ratings
+from ..console import Output, counted, describe_ratings
 from ..options import FILE, output_options, reading_options, take_read_options
 from .files import format_of, read, write, writing_options
 
@@ -57,7 +57,15 @@ def sample(ratings: tuple[str, ...], **options: Any) -> None:
     file_format = format_of(path, options["file_format"])
     if path == "-":
         output.notes = False
-    found = sample_of(read(output, ratings, read_options), **numbers, seed=options["seed"])
+    everything = read(output, ratings, read_options)
+    found = sample_of(everything, **numbers, seed=options["seed"])
+    for what, wanted, n_all in (
+        ("user", options["users"], everything.n_users),
+        ("item", options["items"], everything.n_items),
+        ("rating", options["n_ratings"], len(everything)),
+    ):
+        if wanted is not None and wanted > n_all:
+            output.note(f"There are only {counted(n_all, what)}: all of them are kept")
     output.note(describe_ratings(found))
     write(output, found, path, file_format, ratings)
     if output.as_json and path != "-":

@@ -230,6 +230,14 @@ def test_sample(cli, here):
     assert (here / "a.csv").read_bytes() != (here / "c.csv").read_bytes()
 
 
+def test_a_sample_larger_than_the_whole_is_told_of(cli, here):
+    result = cli("data", "sample", "ratings.csv", "--users", "5000", "--items", 3, "-o", "a.csv")
+    assert "There are only 500 users: all of them are kept\n" in result.out
+    assert result.out.count("There are only") == 1
+    result = cli("data", "sample", "ratings.csv", "--ratings", "20001", "-o", "a.csv")
+    assert "There are only 20,000 ratings: all of them are kept\n" in result.out
+
+
 def test_json_of_a_sample(cli, here):
     found = json.loads(
         cli("data", "sample", "ratings.csv", "--items", "7", "-o", "a.parquet", "--json").out
