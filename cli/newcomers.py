@@ -161,11 +161,15 @@ def _find(model: FunkSVD, text: str, titles: dict[str, str] | None) -> int | str
 def _known(output: Output, model: FunkSVD, ratings: Ratings) -> Ratings:
     """The ratings of items that the model knows; loud about the others."""
     from funksvd import RatingsError
-    from funksvd.ratings import find, first_few
+    from funksvd.ratings import find, first_few, is_integer_ids
 
     is_known = find(model.item_ids, ratings.item_ids)[ratings.item_index] >= 0
     unknown = 1 - is_known.mean()
     examples = first_few(model.item_ids)
+    if is_integer_ids(model.item_ids) and not is_integer_ids(ratings.item_ids):
+        examples += (
+            '; a file needs ids: titles are taken by --rate "TITLE=RATING" with --items FILE'
+        )
     if unknown == 1:
         raise RatingsError(
             f"{ratings.source}: the model knows none of these {ratings.n_items:,} items "
@@ -178,7 +182,9 @@ def _known(output: Output, model: FunkSVD, ratings: Ratings) -> Ratings:
         f"({first_few(others)}); they are left out"
     )
     if unknown >= MANY_UNKNOWN:
-        output.warn(f"{text}. Are the item ids the same as in its training data ({examples})?")
+        output.warn(
+            f"{text}. Are the item ids the same as in its training data? It knows {examples}"
+        )
     elif unknown:
         output.note(f"{text[:1].upper()}{text[1:]}")
     nobody = ratings.n_users - ratings.subset(is_known).compact().n_users

@@ -2,7 +2,7 @@
 
 from funksvd.ratings.adapt import as_interactions, as_pairs, as_ratings
 from funksvd.ratings.description import Bar, Description, describe
-from funksvd.ratings.labels import as_labels, find, first_few
+from funksvd.ratings.labels import as_labels, find, first_few, is_integer_ids
 from funksvd.ratings.matching import TitleSearch, simplified
 from funksvd.ratings.options import ReadOptions
 from funksvd.ratings.output import write_table
@@ -35,6 +35,7 @@ __all__ = [
     "describe",
     "find",
     "first_few",
+    "is_integer_ids",
     "random_part",
     "random_split",
     "read_coded_pairs",

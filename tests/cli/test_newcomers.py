@@ -64,6 +64,15 @@ class TestRatings:
         (here / "mine.csv").write_text(content)
         assert message in error_of("recommend", "--ratings", "mine.csv")
 
+    def test_a_file_of_titles(self, cli, error_of, here):
+        (here / "mine.csv").write_text("item,rating\nToy Story (1995),5\nFargo (1996),4\n")
+        message = error_of("recommend", "--ratings", "mine.csv", "--items", "items.csv")
+        assert "the model knows none of these 2 items (Fargo (1996), Toy Story (1995))" in message
+        hint = 'a file needs ids: titles are taken by --rate "TITLE=RATING" with --items FILE'
+        assert hint in message
+        (here / "mine.csv").write_text("item,rating\n7777,5\n")
+        assert "a file needs ids" not in error_of("recommend", "--ratings", "mine.csv")
+
     @pytest.mark.parametrize(("n_unknown", "warned"), [(1, False), (2, True), (3, True)])
     def test_unknown_items(self, cli, here, n_unknown, warned):
         rows = [f"{9000 + at},3" for at in range(n_unknown)]
