@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .console import Output, report_reading
+from .console import Output, printable, report_reading
 from .options import FILE
 
 if TYPE_CHECKING:
@@ -93,11 +93,10 @@ def _with_rates(
     from funksvd import Ratings
 
     items, values = zip(*(_parsed(rate) for rate in rates), strict=True)
-    names, items = items, [_find(model, item, titles) for item in items]
+    names, items = items, [find_item(model, item, titles, "--rate: ") for item in items]
     _refuse_repeats(names, items, titles)
-    for item, value in zip(items, values, strict=True):
-        title = (titles or {}).get(str(item))
-        output.note(f"Rated {value:g}: {title} ({item})" if title else f"Rated {value:g}: {item}")
+    for name, item, value in zip(names, items, values, strict=True):
+        tell_item(output, f"Rated {value:g}", name, item, titles)
     if ratings is None:
         return Ratings.from_arrays([0] * len(items), items, values)
     if ratings.n_users > 1:
@@ -136,8 +135,25 @@ def _parsed(rate: str) -> tuple[str, float]:
     return item.strip(), number
 
 
-def _find(model: FunkSVD, text: str, titles: dict[str, str] | None) -> int | str:
-    """The item's id as the model has it."""
+def find_item(
+    model: FunkSVD, text: str, titles: dict[str, str] | None, asked_by: str = ""
+) -> int | str:
+    """The id, as the model has it, of an item that is named by id or by title.
+
+    Parameters
+    ----------
+    model : FunkSVD
+    text : str
+    titles : dict of str to str, or None
+        Title by item.
+    asked_by : str
+        What messages begin with.
+
+    Raises
+    ------
+    RatingsError
+        If the model knows no such item, or it is not clear which one is meant.
+    """
     from funksvd import RatingsError
     from funksvd.ratings import TitleSearch, as_labels, find, first_few
 
@@ -145,7 +161,7 @@ def _find(model: FunkSVD, text: str, titles: dict[str, str] | None) -> int | str
     row = find(ids, as_labels([text]))[0]
     if row < 0 and titles is None:
         raise RatingsError(
-            f"--rate: the model knows no item with the id {text!r}; it knows {len(ids):,}, for "
+            f"{asked_by}the model knows no item with the id {text!r}; it knows {len(ids):,}, for "
             f"instance {first_few(ids)}. To find items by title, give --items FILE"
         )
     if row < 0:
@@ -153,9 +169,21 @@ def _find(model: FunkSVD, text: str, titles: dict[str, str] | None) -> int | str
         try:
             found = TitleSearch(known).find(text)
         except RatingsError as error:
-            raise RatingsError(f"--rate: {error}") from None
+            raise RatingsError(f"{asked_by}{error}") from None
         row = find(ids, as_labels([found]))[0]
     return ids[row : row + 1].tolist()[0]
+
+
+def tell_item(
+    output: Output, what: str, name: str, item: int | str, titles: dict[str, str] | None
+) -> None:
+    """Say which item was taken; where that is a guess from a part of a title, in any case."""
+    title = (titles or {}).get(str(item))
+    text = f"{what}: {title} ({item})" if title else f"{what}: {item}"
+    if output.notes:
+        output.note(text)
+    elif name != str(item) and name.casefold() != (title or "").casefold():
+        click.echo(printable(text), err=True)
 
 
 def _known(output: Output, model: FunkSVD, ratings: Ratings) -> Ratings:

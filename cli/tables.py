@@ -95,27 +95,18 @@ def emit_table(
         output.note(f"Wrote {path} ({counted(n_rows, 'row')})")
 
 
-def add_titles(
-    output: Output, batches: Iterable[dict], path: str | None, item_ids: Any
-) -> Iterable[dict]:
-    """Put a title column beside the items; empty where there is no title.
+def titles_of(output: Output, path: str | None, item_ids: Any) -> dict[str, str] | None:
+    """Titles by the ids of items as text.
 
     Parameters
     ----------
     output : Output
         Warned if the file has a title for none of `item_ids`.
-    batches : iterable of dict of str to ndarray
     path : str or None
-        The file of titles; without one, the batches stay as they are.
+        The file of titles; without one, there are none.
     item_ids : ndarray
         All items the model knows.
     """
-    titles = titles_of(output, path, item_ids)
-    return batches if titles is None else (with_titles(batch, titles) for batch in batches)
-
-
-def titles_of(output: Output, path: str | None, item_ids: Any) -> dict[str, str] | None:
-    """Titles by the ids of items as text; as for `add_titles`."""
     from funksvd import read_titles
     from funksvd.ratings import first_few
 

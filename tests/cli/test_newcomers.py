@@ -116,6 +116,15 @@ class TestRate:
         ref = cli("recommend", "--ratings", "mine.csv", "--items", "items.csv", "-q")
         assert comp.out.endswith(ref.out)
 
+    @pytest.mark.parametrize("option", ["--json", "--quiet"])
+    def test_what_was_guessed_is_told_in_any_case(self, cli, here, option):
+        (here / "items.csv").write_text("item,title\n1,Twins (1988)\n2,Others (2015)\n")
+        rates = ("--rate", "twins=5", "--rate", "2=4", "--items", "items.csv", option)
+        told = [line for line in cli("recommend", *rates).err.splitlines() if "Rated" in line]
+        assert told == ["Rated 5: Twins (1988) (1)"]
+        exact = cli("recommend", "--rate", "Twins (1988)=5", "--items", "items.csv", option)
+        assert "Rated" not in exact.err + exact.out
+
     def test_with_a_file(self, cli, mine):
         comp = cli("recommend", "--ratings", "mine.csv", "--rate", "3=1", "--rate", "4=5", "--json")
         rates = ("--rate", "1=5", "--rate", "2=1", "--rate", "3=1", "--rate", "4=5")

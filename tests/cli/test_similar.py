@@ -37,12 +37,25 @@ def test_titles_and_a_file(cli, here):
     assert [row["title"] for row in rows] == [titles[int(row["item"])] for row in rows]
 
 
+def test_an_item_by_its_title(cli, here):
+    (here / "items.csv").write_text("item,title\n7,Twins (1988)\n8,Others (2015)\n")
+    by_id = cli("similar", 7, "--items", "items.csv")
+    by_title = cli("similar", "twins", "--items", "items.csv")
+    assert by_title.out == f"Similar to: Twins (1988) (7)\n{by_id.out}"
+    quiet = cli("similar", "twins", "--items", "items.csv", "-q")
+    assert quiet == (0, by_id.out, by_id.err + "Similar to: Twins (1988) (7)\n")
+    exact = cli("similar", "twins (1988)", "--items", "items.csv", "-q")
+    assert exact == (0, by_id.out, by_id.err)
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["99999"], "does not know item 99999; it knows"),
-        (["some title"], "does not know item some title"),
-        ([""], "empty"),
+        (["99999"], "the model knows no item with the id '99999'; it knows"),
+        (["some title"], "To find items by title, give --items FILE"),
+        (["", "--items", "items.csv"], "empty"),
+        (["no such thing", "--items", "items.csv"], "no title is like 'no such thing'"),
+        (["the", "--items", "items.csv"], "not clear which title is meant by 'the'; the closest"),
         (["7", "-n", "0"], "-n"),
     ],
     ids=" ".join,
