@@ -15,6 +15,7 @@ from .options import FILE, refuse_to_overwrite
 
 TABLE_FORMATS = ("table", "csv", "parquet", "json")
 BY_SUFFIX = {".csv": "csv", ".parquet": "parquet", ".json": "json"}
+MANY_UNTITLED = 0.5
 TEXT_COLUMNS = ("user", "item", "title")
 
 
@@ -101,7 +102,7 @@ def titles_of(output: Output, path: str | None, item_ids: Any) -> dict[str, str]
     Parameters
     ----------
     output : Output
-        Warned if the file has a title for none of `item_ids`.
+        Warned if the file has a title for none of `item_ids`, or for half of them at most.
     path : str or None
         The file of titles; without one, there are none.
     item_ids : ndarray
@@ -113,10 +114,16 @@ def titles_of(output: Output, path: str | None, item_ids: Any) -> dict[str, str]
     if path is None:
         return None
     titles = {str(label): title for label, title in read_titles(path).items()}
-    if not any(str(label) in titles for label in item_ids.tolist()):
+    n_found = sum(str(label) in titles for label in item_ids.tolist())
+    if not n_found:
         output.warn(
             f"{path}: the model knows none of these items; it knows, for instance, "
             f"{first_few(item_ids)}, and the file has {first_few(list(titles))}"
+        )
+    elif n_found <= MANY_UNTITLED * len(item_ids):
+        output.warn(
+            f"{path} has titles for {n_found:,} of the {counted(len(item_ids), 'item')} that the "
+            "model knows"
         )
     return titles
 

@@ -39,7 +39,7 @@ def read_titles(
     Raises
     ------
     RatingsError
-        If the file is missing, damaged or not text, or has one column only.
+        If the file is missing, damaged or not text, has one column only, or holds ratings.
     """
     source = folders.resolve(os.path.expanduser(os.fspath(path)), folders.TITLES_NAMES)[0]
     head = layout.sample_lines(source.head(layout.SAMPLE_BYTES), source.name, encoding or "utf-8")
@@ -58,6 +58,8 @@ def read_titles(
     rows = [line.split(",", 2) for line in text.splitlines()] if netflix else _rows(text, separator)
     rows = [row for row in rows if row]
     item, title, start = (0, 2, 0) if netflix else _columns(rows)
+    if not netflix:
+        _refuse_ratings(rows, item, title, start, source.name)
     found: dict[str, str] = {}
     for row in rows[start:]:
         if len(row) > max(item, title) and row[item].strip() and row[title].strip():
@@ -100,6 +102,23 @@ def _rows(text: str, separator: str) -> list[list[str]]:
         return list(csv.reader(text.splitlines(), delimiter="|", quoting=csv.QUOTE_NONE))
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
     return list(csv.reader(text.splitlines(keepends=True), delimiter=separator))
+
+
+def _refuse_ratings(rows: list[list[str]], item: int, title: int, start: int, name: str) -> None:
+    """Ratings by mistake: ids of users, or ratings, would be taken for titles."""
+    header = rows[0] if start else []
+    taken = [(row[item], row[title]) for row in rows[start:] if len(row) > max(item, title)]
+    numbers = all(re.fullmatch(r"\s*[+-]?\d+(\.\d+)?\s*", text) for _, text in taken)
+    if names.recognized(header, "rating"):
+        users = title in names.recognized(header, "user")
+        are_ratings = users or (numbers and title in names.recognized(header, "rating"))
+    else:  # without a header: numbers for titles, and several for an item
+        are_ratings = not header and numbers and len({label for label, _ in taken}) < len(taken)
+    if are_ratings:
+        raise RatingsError(
+            f"{name}: these are ratings, not titles; the first row is\n"
+            f"  {layout.shortened(', '.join(rows[0]))}\nGive a file with the items and their titles"
+        )
 
 
 def _columns(rows: list[list[str]]) -> tuple[int, int, int]:

@@ -208,3 +208,23 @@ def test_what_is_read_is_not_overwritten(error_of, here, target):
     arguments = ("--items", "items.csv", "--format", "csv", "-o", target)
     assert "is read by this command too" in error_of("recommend", "--user", 1, *arguments)
     assert (here / target).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "content", [None, "1,2,3\n1,3,4\n2,2,5\n", "item,rating\n1,5\n2,4.5\n"], ids=repr
+)
+def test_ratings_for_titles_are_refused(error_of, here, content):
+    if content is not None:
+        (here / "ratings.csv").write_text(content)
+    message = error_of("recommend", "--user", 1, "--items", "ratings.csv")
+    assert "ratings.csv: these are ratings, not titles; the first row is" in message
+
+
+def test_few_titles_are_warned_of(cli, here):
+    known = FunkSVD.load("model.funksvd").item_ids.tolist()
+    for n, warned in ((len(known) // 2, True), (len(known) // 2 + 1, False)):
+        rows = "".join(f"{item},Film {item} (1999)\n" for item in known[:n])
+        (here / "few.csv").write_text(f"item,title\n{rows}")
+        err = cli("recommend", "--user", 1, "--items", "few.csv").err
+        text = f"Warning: few.csv has titles for {n} of the {len(known)} items"
+        assert (text in err) == warned
