@@ -102,13 +102,12 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
             evaluation = model.evaluate(holdout.test, training=holdout.all_but_test)
     if output.as_json:
         output.json(_summary(model, model_path, interrupted, evaluation))
-    else:
-        if evaluation:
-            output.note()
-            show_evaluation(output, evaluation, model.title)
-        output.note(f"\n{_next_step(model, model_path)}")
+    elif evaluation:
+        output.note()
+        show_evaluation(output, evaluation, model.title)
     if evaluation:
         warn_of_doubts(output, evaluation)
+    output.note(f"\n{_next_step(model, model_path)}")
     return INTERRUPTED if interrupted else 0
 
 

@@ -4,6 +4,8 @@ import io
 import json
 import os
 import re
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -458,6 +460,19 @@ def test_a_named_pipe_is_not_recorded_as_a_file(cli, error_of, folder, quick):
 def test_a_model_that_loses_against_biases_is_not_praised(cli, folder):
     result = cli("train", "ratings.csv", "-k", 4, "--n-epochs", 1, "--learning-rate", 0.0001)
     assert "the model is no better than biases alone" in result.err
+
+
+def test_a_doubt_comes_before_the_next_command(folder):
+    command = ["train", "ratings.csv", "-k", "4", "--n-epochs", "1", "--learning-rate", "0.0001"]
+    text = subprocess.run(
+        [sys.executable, "-m", "funksvd", *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=True,
+    ).stdout
+    places = [text.index(part) for part in ("Unknown to the model", "no better than", "Next:")]
+    assert places == sorted(places)
 
 
 def test_escape_codes_in_ids_do_not_reach_the_terminal(error_of, cli, folder, quick):
