@@ -144,8 +144,11 @@ class Output:
         from funksvd.kernels import cache_folder
 
         folder = cache_folder()
-        kept = f"kept in {folder}" if folder else "they cannot be kept: no folder can be written to"
-        text = f"Compiling kernels (once; {kept})"
+        text = "Compiling the kernels that this command needs"
+        if folder:
+            text += f" (once; kept in {folder}); `funksvd warmup` compiles all of them at once"
+        else:
+            text += " (they cannot be kept: no folder can be written to)"
         if self.live is not None and sys.stderr.isatty():
             self.live.print(text, markup=False)  # above what is moving
         else:

@@ -130,4 +130,4 @@ def test_compiling_is_said_above_what_is_moving(on_terminal):
             time.sleep(0.001)
         output._tell_once("kernel")
         output._tell_once("another")
-    assert terminal.getvalue().count("Compiling kernels (once; kept in ") == 1
+    assert terminal.getvalue().count("Compiling the kernels that this") == 1

@@ -9,7 +9,7 @@ import pytest
 
 from funksvd.kernels import cache_folder
 
-COMPILING = "Compiling kernels (once; kept in "
+COMPILING = "Compiling the kernels that this command needs (once; kept in "
 
 
 def test_nothing_to_do(cli):
@@ -70,6 +70,7 @@ def test_a_first_compilation_says_so_once(here, tmp_path):
 
     first = predict("a")
     assert first.stderr.startswith(f"{COMPILING}{tmp_path / 'a'}")
+    assert first.stderr.endswith("); `funksvd warmup` compiles all of them at once\n")
     assert first.stderr.count("\n") == 1
     second = predict("a")
     assert (second.stdout, second.stderr) == (first.stdout, "")
