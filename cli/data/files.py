@@ -25,7 +25,7 @@ def writing_options(command: Callable) -> Callable:
         "file_format",
         "--format",
         type=click.Choice(FORMATS),
-        help="Format of the output.  [default: by the file's suffix]",
+        help="Format of the output.  [default: by the file's suffix; csv for -]",
     )(command)
     return click.option(
         "--output",
@@ -38,7 +38,9 @@ def writing_options(command: Callable) -> Callable:
 
 
 def format_of(path: str, given: str | None) -> str:
-    """The format that is asked for, or else that of the suffix."""
+    """The format that is asked for, or else that of the suffix; CSV for standard output."""
+    if path == "-" and given is None:
+        return "csv"
     found = given or BY_SUFFIX.get(os.path.splitext(path)[1].lower())
     if found is None:
         raise click.UsageError(

@@ -185,11 +185,11 @@ def test_renumbered(cli, error_of, here):
 
 def test_to_standard_output(cli, error_of, here):
     cli("data", "convert", "ratings.csv", "-o", "out.csv")
-    result = cli("data", "convert", "ratings.csv", "-o", "-", "--format", "csv")
-    assert (result.code, result.err) == (0, "")
-    assert result.out == (here / "out.csv").read_text()
     arguments = ("data", "convert", "ratings.csv", "-o", "-")
-    assert "give --format" in error_of(*arguments)
+    for given in ((), ("--format", "csv")):
+        result = cli(*arguments, *given)
+        assert (result.code, result.err) == (0, "")
+        assert result.out == (here / "out.csv").read_text()
     assert "name it with -o" in error_of(*arguments, "--format", "csv", "--renumber")
 
 
