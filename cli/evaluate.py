@@ -229,7 +229,9 @@ def _load(path: str) -> FunkSVD:
         if not os.path.exists(path) or _is_model(path):
             raise
         raise ModelFileError(
-            f"{error}. To learn from ratings and test: funksvd evaluate {path} --folds 5"
+            f"{path} is no model. To learn from it and test: funksvd evaluate {path} --folds 5. "
+            f"To test a model on it: funksvd evaluate {DEFAULT_MODEL} {path}. As for a "
+            f"model, {error}"
         ) from error
 
 

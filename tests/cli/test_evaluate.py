@@ -391,7 +391,7 @@ def test_doubts_are_about_the_mean_of_the_folds(cli, here, quick):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("ratings.csv",), "funksvd evaluate ratings.csv --folds 5"),
+        (("ratings.csv",), "Error: ratings.csv is no model. To learn from it and test: funksvd"),
         (("model.funksvd", "ratings.csv", "--folds", 2), "model.funksvd is a model; with --folds"),
         (("--folds", 2), "RATINGS are missing"),
         (("--fold", "a", "b", "ratings.csv"), "--fold names its files itself"),
