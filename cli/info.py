@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .console import Output
-from .options import DEFAULT_MODEL, output_options
+from .options import DEFAULT_MODEL, FILE, output_options
 
 if TYPE_CHECKING:
     from funksvd import FunkSVD
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Example:
   funksvd info model.funksvd"""
 )
-@click.argument("model_path", metavar="[MODEL]", default=DEFAULT_MODEL)
+@click.argument("model_path", metavar="[MODEL]", type=FILE, default=DEFAULT_MODEL)
 @output_options
 def info(model_path: str, quiet: bool, as_json: bool) -> None:
     """Show what MODEL holds and how it was trained."""

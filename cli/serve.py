@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from .console import Output
-from .options import DEFAULT_MODEL
+from .options import DEFAULT_MODEL, FILE
 from .tables import items_option
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -21,7 +21,7 @@ Examples:
   funksvd serve model.funksvd --port 9000
   curl 'localhost:8000/recommend?user=42'"""
 )
-@click.argument("model_path", metavar="[MODEL]", default=DEFAULT_MODEL)
+@click.argument("model_path", metavar="[MODEL]", type=FILE, default=DEFAULT_MODEL)
 @items_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(

@@ -37,6 +37,8 @@ def offered(line):
         "funksvd recommend --items",
         "funksvd recommend -o",
         "funksvd similar --items",
+        "funksvd info",
+        "funksvd serve",
         "funksvd report",
         "funksvd report -o",
         "funksvd export",
