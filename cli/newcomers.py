@@ -162,7 +162,7 @@ def find_item(
     if row < 0 and titles is None:
         raise RatingsError(
             f"{asked_by}the model knows no item with the id {text!r}; it knows {len(ids):,}, for "
-            f"instance {first_few(ids)}. To find items by title, give --items FILE"
+            f"instance {first_few(ids)}; to find items by title, give --items FILE"
         )
     if row < 0:
         known = {str(item): titles[str(item)] for item in ids.tolist() if str(item) in titles}
