@@ -134,7 +134,7 @@ class TestRate:
         ("arguments", "message"),
         [
             (["--rate", "77777=5"], "the model knows no item with the id '77777'"),
-            (["--rate", "77777=5"], "To find items by title, give --items FILE"),
+            (["--rate", "77777=5"], "to find items by title, give --items FILE"),
             (["--rate", "no such thing=5", "--items", "items.csv"], "'no such thing'"),
             (["--rate", "1"], "'1' is not an item and a rating"),
             (["--rate", "1=good"], "'1=good' is not an item and a rating"),

@@ -52,7 +52,7 @@ def test_an_item_by_its_title(cli, here):
     ("arguments", "expected"),
     [
         (["99999"], "the model knows no item with the id '99999'; it knows"),
-        (["some title"], "To find items by title, give --items FILE"),
+        (["some title"], "to find items by title, give --items FILE"),
         (["", "--items", "items.csv"], "empty"),
         (["no such thing", "--items", "items.csv"], "no title is like 'no such thing'"),
         (["the", "--items", "items.csv"], "not clear which title is meant by 'the'; the closest"),
