@@ -73,7 +73,9 @@ def serve(model_path: str, **options: Any) -> None:
                 f"{model_path}: with the logistic loss nobody new can be recommended to, which is "
                 "what the page is for"
             )
-        return Service(model, titles)
+        service = Service(model, titles)
+        service.warm_up()
+        return service
 
     with output.busy("Loading"):
         paths = [path for path in (model_path, items_file) if path]

@@ -48,6 +48,14 @@ class Service:
         self._simplified = [simplified(each["title"]) for each in self._items]
         self._users = {str(user): user for user in model.user_ids.tolist()}
 
+    def warm_up(self) -> None:
+        """Answer one question of each kind, so that nobody waits until kernels are compiled."""
+        user, item = next(iter(self._users)), next(iter(self._rows))
+        self.predict(user, item)
+        self.recommend(user, 1)
+        self.similar(item, 1)
+        self.fold_in({item: self.model.rating_scale[1]}, 1, explain=True)
+
     def describe(self) -> dict[str, Any]:
         """What the model is."""
         low, high = self.model.rating_scale

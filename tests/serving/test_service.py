@@ -12,6 +12,20 @@ def service(model, titles):
     return Service(model, titles)
 
 
+def test_warming_up_asks_a_question_of_each_kind(service, monkeypatch):
+    asked = []
+    for name in ("predict", "recommend", "similar", "fold_in"):
+        ask = getattr(service, name)
+
+        def noting(*arguments, name=name, ask=ask, **options):
+            asked.append((name, len(ask(*arguments, **options))))
+
+        monkeypatch.setattr(service, name, noting)
+    service.warm_up()
+    assert [name for name, _ in asked] == ["predict", "recommend", "similar", "fold_in"]
+    assert all(n > 0 for _, n in asked)
+
+
 def test_items_have_titles_and_counts(service, model):
     counts = np.bincount(model.seen.items, minlength=40)
     assert service.item("3") == {"item": 3, "title": "Das Boot", "n_ratings": counts[2]}
