@@ -90,7 +90,7 @@ function reason(because) {
 function recommended(entry) {
   const row = make("li");
   row.append(make("span", "title", entry.title), make("span", "value", entry.prediction.toFixed(2)));
-  const why = make("div", "why", `${entry.without_your_ratings.toFixed(2)} for everyone`);
+  const why = make("div", "why", `everyone: ${entry.without_your_ratings.toFixed(2)}`);
   for (const each of entry.because) why.append(" · ", reason(each));
   row.append(why);
   return row;
