@@ -122,12 +122,12 @@ def tune(ratings: tuple[str, ...], **options: Any) -> int:
 
 def _check_judged(model: FunkSVD, validation_file: str | None) -> None:
     """Say before the ratings are read that there is nothing to judge trials by."""
-    from funksvd.training import LEARNERS
+    from funksvd.training import ALGORITHMS
 
     if validation_file is not None or model.resolved().validation_fraction:
         return
     what = "there are no validation ratings, by which trials are judged"
-    if LEARNERS[model.algorithm].is_sampler:
+    if ALGORITHMS[model.algorithm].is_sampler:
         what = (
             f"{model.algorithm} is a sampler, which has nothing to tune but its number of "
             f"factors: train it, with funksvd train RATINGS --algorithm {model.algorithm}. To "

@@ -16,6 +16,7 @@ from funksvd.ratings import Ratings, as_interactions, as_ratings, find, random_p
 from funksvd.scoring import UserItems
 from funksvd.streams import Stream
 from funksvd.training import (
+    ALGORITHMS,
     LEARNERS,
     BlockPlan,
     EpochRecord,
@@ -338,7 +339,7 @@ class FunkSVD(Newcomers):
         of_each = model.resolved().n_factors
         n_members, rest = divmod(n_factors, of_each)
         n_draws = n_members if saved.draws is None else len(saved.draws.global_means)
-        most = np.inf if LEARNERS[model.algorithm].is_sampler else model.ensemble
+        most = np.inf if ALGORITHMS[model.algorithm].is_sampler else model.ensemble
         if rest or n_members != n_draws or not 1 <= n_members <= most:
             raise ValueError(f"n_factors is {of_each}, but there are {n_factors}")
         model.parameters, model.seen, model.held_out = saved.parameters, saved.seen, saved.held_out

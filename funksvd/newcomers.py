@@ -286,7 +286,7 @@ class Newcomers(Uncertain):
             biases,
             factors,
             implicit_factors,
-            factors.shape[1] // chosen.n_factors,
+            self.n_members,
             Regularization(self.reg_used * self.rating_spread, chosen.bias_reg),
             PRIOR_RATINGS * min(unexplained, 1.0) if chosen.biases else 0.0,
             bool(chosen.biases),

@@ -92,7 +92,7 @@ def update(
         schedule="exponential",
         ensemble_snapshots=False,
         **_small_rates(model.resolved()),
-        reg=None if LEARNERS[model.algorithm].is_sampler else model.reg_used,
+        reg=model.reg_used,
         n_threads=model.n_threads,
     )
     hyperparameters.check()
@@ -204,8 +204,7 @@ def _starts(model: FunkSVD, ratings: Ratings) -> list[Start]:
     _fold(grown, ratings, new_users, from_items=True, known=~new_items)
     _fold(grown, ratings, new_items, from_items=False, known=np.ones(shape[0], dtype=bool))
     _fold(grown, ratings, new_users & ~_has_factors(grown.user_factors), from_items=True)
-    n_factors = model.resolved().n_factors
-    n_members = model.user_factors.shape[1] // n_factors
+    n_factors, n_members = model.resolved().n_factors, model.n_members
     return [_member(grown, at * n_factors, n_factors, n_members) for at in range(n_members)]
 
 

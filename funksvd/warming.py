@@ -12,9 +12,9 @@ from funksvd.gradcheck.witnesses import by_kernel
 from funksvd.kernels import rows_with_repeats, telling_of_compilation, turn_into_probabilities
 from funksvd.model import FunkSVD
 from funksvd.ratings import Ratings
-from funksvd.training import LEARNERS
+from funksvd.training import ALGORITHMS
 
-DESCENDING = [name for name, learner in LEARNERS.items() if not learner.is_sampler]
+DESCENDING = [name for name, algorithm in ALGORITHMS.items() if not algorithm.is_sampler]
 MANY_USERS = 300_000
 """So many that the places of a group's users take more than 16 bits."""
 

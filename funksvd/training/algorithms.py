@@ -23,6 +23,9 @@ class Algorithm(NamedTuple):
     by_feature : bool
         Whether an epoch learns one feature, in passes over the ratings of its own: then
         `n_factors` limits the epochs, and `n_epochs` the passes.
+    is_sampler : bool
+        Whether epochs are draws from the distribution of the parameters, whose mean is the result:
+        then the latest epoch is always the best, and none is taken back.
     """
 
     title: str
@@ -37,22 +40,19 @@ class Algorithm(NamedTuple):
     options: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     by_feature: bool = False
+    is_sampler: bool = False
 
     @property
     def epoch(self) -> str:
         """What an epoch is called."""
         return "feature" if self.by_feature else "epoch"
 
-    @property
-    def is_sampler(self) -> bool:
-        """Whether it draws parameters from their distribution, rather than move by gradients."""
-        return "learning_rate" in self.without
-
 
 SAMPLING = {
     "defaults": {"n_factors": 12, "n_epochs": 540, "validation_fraction": 0.0, "patience": 100},
     "tunable": ("n_factors",),
     "without": ("learning_rate", "bias_learning_rate", "learning_rate_decay", "reg"),
+    "is_sampler": True,
 }
 
 

@@ -209,7 +209,6 @@ class GibbsLearner(Learner):
     shifted to a mean of zero, so that zeros stand for an unknown user or item.
     """
 
-    is_sampler = True
     implicit = False
 
     def __init__(

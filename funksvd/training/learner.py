@@ -62,9 +62,6 @@ class Learner(ABC):
         Whether it learns from pairs that are known without a rating.
     reg_share : float
         A `reg` that the data choose is so many times `choose_reg`.
-    is_sampler : bool
-        Whether epochs are draws, whose mean is the result: then the latest epoch is always the
-        best, and none is taken back.
     can_go_on : bool
         Whether it has `start_from`.
     """
@@ -72,7 +69,6 @@ class Learner(ABC):
     n_batches: ClassVar[int] = 1
     uses_unrated: ClassVar[bool] = False
     reg_share: ClassVar[float] = 1.0
-    is_sampler: ClassVar[bool] = False
     can_go_on: ClassVar[bool] = False
 
     def __init__(

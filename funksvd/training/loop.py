@@ -128,7 +128,8 @@ def train(
     hyperparameters = hyperparameters.resolved()
     monitor = monitor or Monitor()
     n_epochs = n_epochs or hyperparameters.epoch_limit()
-    if not ALGORITHMS[hyperparameters.algorithm].by_feature:
+    algorithm = ALGORITHMS[hyperparameters.algorithm]
+    if not algorithm.by_feature:
         hyperparameters = replace(hyperparameters, n_epochs=n_epochs)
     first_rate = hyperparameters.learning_rate or 0.0
     interrupts = interrupts or Interrupts()
@@ -200,7 +201,7 @@ def train(
                 rate = learning_rate if first_rate else None
                 history.append(EpochRecord(epoch, rate, train_error, valid_error, seconds))
                 is_best = stopping.is_best(epoch, None if every else valid_error)
-                is_best |= learner.is_sampler
+                is_best |= algorithm.is_sampler
                 if is_best:
                     best, best_epoch = last_good, epoch
                     interrupts.armed = True
