@@ -47,7 +47,7 @@ def report(model_path: str, **options: Any) -> None:
     pictures and needs no network. The test part and the training ratings
     are found again as `funksvd evaluate` finds them; without them, the page says what is missing.
 
-    Needs Jinja2 and matplotlib: pip install 'funksvd[report]'.
+    Needs Jinja2 and matplotlib: pip install ".[report]".
     """
     from funksvd import FunkSVD, __version__
     from funksvd.report import check_installed, gather, is_report, write_pictures, write_report

@@ -46,15 +46,14 @@ def serve(model_path: str, **options: Any) -> None:
     file of the model changes, the new model takes over without a request being lost.
     """
     from funksvd import FunkSVD, FunkSVDError, read_titles
+    from funksvd.errors import how_to_install
 
     try:
         import uvicorn
 
         from funksvd.serving import ModelHolder, Service, create_app
     except ImportError as error:
-        raise click.UsageError(
-            f"serving needs {error.name}: pip install 'funksvd[serve]'"
-        ) from error
+        raise click.UsageError(f"serving needs {error.name}: {how_to_install('serve')}") from error
 
     output = Output(options["quiet"], False)
     items_file, host = options["items_file"], options["host"]

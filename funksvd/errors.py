@@ -42,3 +42,8 @@ class DataChangedError(FunkSVDError):
 
 class DownloadError(FunkSVDError):
     """A data set that cannot be downloaded, or is not what was published."""
+
+
+def how_to_install(extra: str) -> str:
+    """What to do about packages that only an extra brings, for a message."""
+    return f'in the folder that funksvd was installed from, pip install ".[{extra}]"'

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from funksvd.atomic import replacing
-from funksvd.errors import FunkSVDError
+from funksvd.errors import FunkSVDError, how_to_install
 from funksvd.report.content import Content
 from funksvd.report.drawing import to_png, to_svg
 from funksvd.report.figures import pictures_of
@@ -152,4 +152,4 @@ def check_installed() -> None:
     """Raise `FunkSVDError`, with what to do, if Jinja2 or matplotlib is not installed."""
     missing = [name for name in ("jinja2", "matplotlib") if not importlib.util.find_spec(name)]
     if missing:
-        raise FunkSVDError(f"a report needs {' and '.join(missing)}: pip install 'funksvd[report]'")
+        raise FunkSVDError(f"a report needs {' and '.join(missing)}: {how_to_install('report')}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from funksvd.errors import FunkSVDError
+from funksvd.errors import FunkSVDError, how_to_install
 from funksvd.storage import MALFORMED
 from funksvd.streams import Stream, generator
 from funksvd.tuning.trials import COMPLETE, Trial, mean
@@ -39,7 +39,7 @@ def require_optuna() -> None:
         import optuna  # noqa: F401
     except ImportError as error:
         raise FunkSVDError(
-            "tuning needs Optuna, which is not installed: pip install 'funksvd[tune]'"
+            f"tuning needs Optuna, which is not installed: {how_to_install('tune')}"
         ) from error
 
 

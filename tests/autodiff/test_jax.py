@@ -8,7 +8,7 @@ import pytest
 from funksvd import autodiff
 
 jax = pytest.importorskip(
-    "jax", reason="JAX is not installed: pip install 'funksvd[jax]' to compare derivatives with it"
+    "jax", reason='JAX is not installed: pip install ".[jax]" to compare derivatives with it'
 )
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_platforms", "cpu")

@@ -97,7 +97,7 @@ def test_a_model_that_nobody_new_can_ask(error_of, here, planted):
 
 def test_what_is_missing_is_named(error_of, here, monkeypatch):
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    assert "pip install 'funksvd[serve]'" in error_of("serve")
+    assert 'installed from, pip install ".[serve]"' in error_of("serve")
 
 
 @pytest.mark.parametrize("arguments", [["none.funksvd"], ["--items", "none.csv"]])

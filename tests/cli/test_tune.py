@@ -282,7 +282,7 @@ def test_how_the_best_one_does_where_it_was_not_chosen(
 
 def test_without_optuna_there_is_a_remedy(error_of, folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
-    assert "pip install 'funksvd[tune]'" in error_of("tune", "ratings.csv", *QUICK)
+    assert 'installed from, pip install ".[tune]"' in error_of("tune", "ratings.csv", *QUICK)
 
 
 def test_nothing_to_judge_by_is_said_before_reading(error_of, folder):
