@@ -26,7 +26,7 @@ from .splitting import SPLITS, split_ratings
 
 if TYPE_CHECKING:
     from funksvd import CrossValidation, Fold, FunkSVD, Ratings, ReadOptions
-    from funksvd.evaluation import Holdout
+    from funksvd.splitting import Holdout
 
 
 @click.command(
@@ -161,7 +161,7 @@ def _test_model(
     output: Output, paths: tuple[str, ...], read_options: ReadOptions, options: dict[str, Any]
 ) -> None:
     from funksvd import FunkSVDError, ReadOptions, evaluate_ranking, read_ratings
-    from funksvd.evaluation import split_again
+    from funksvd.splitting import split_again
 
     model_path, ratings = (paths[0] if paths else DEFAULT_MODEL), paths[1:]
     if not ratings and read_options != ReadOptions():
@@ -236,7 +236,7 @@ def _load(path: str) -> FunkSVD:
 
 
 def _is_model(path: str) -> bool:
-    from funksvd.storage import is_model_file
+    from funksvd.learned.storage import is_model_file
 
     return os.path.isfile(path) and is_model_file(path)
 
@@ -323,7 +323,7 @@ def _cross_validate(
 
 def _on_average(result: CrossValidation) -> Any:
     """The folds' mean, as far as doubts are about it."""
-    from funksvd.evaluation import Errors
+    from funksvd.metrics import Errors
 
     mean = result.mean
     return replace(

@@ -13,7 +13,7 @@ from .options import DEFAULT_MODEL, FILE, output_options
 
 if TYPE_CHECKING:
     from funksvd import FunkSVD
-    from funksvd.evaluation import Provenance
+    from funksvd.splitting import Provenance
 
 
 @click.command(

@@ -12,7 +12,7 @@ from .options import FILE
 
 if TYPE_CHECKING:
     from funksvd import Ratings, ReadOptions
-    from funksvd.evaluation import Holdout
+    from funksvd.splitting import Holdout
 
 PARTS = (
     click.option(
@@ -95,7 +95,7 @@ def _read_interactions(
 ) -> Ratings | None:
     """What users have dealt with, but for the pairs of the test: those are not to be known."""
     from funksvd import read_interactions
-    from funksvd.evaluation import is_in
+    from funksvd.splitting import is_in
 
     if path is None:
         return None

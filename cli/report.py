@@ -14,7 +14,7 @@ from .tables import items_option, titles_of
 
 if TYPE_CHECKING:
     from funksvd import FunkSVD
-    from funksvd.evaluation import Holdout
+    from funksvd.splitting import Holdout
 
 
 @click.command(

@@ -13,7 +13,7 @@ from .train import train
 
 if TYPE_CHECKING:
     from funksvd import FunkSVD, ReadOptions
-    from funksvd.evaluation import Provenance
+    from funksvd.splitting import Provenance
 
 RENAMED = {"validation_fraction": "valid_fraction", "biases": "no_biases"}
 

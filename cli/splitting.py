@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from funksvd import Ratings
-    from funksvd.evaluation import Folds
+    from funksvd.splitting import Folds
 
 SPLITS = ("random", "per-user", "leave-last-out", "by-time")
 

@@ -61,7 +61,7 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
 
     Ctrl-C stops training, and keeps and saves the best epoch so far.
     """
-    from funksvd.storage import is_model_file
+    from funksvd.learned.storage import is_model_file
     from funksvd.training import ALGORITHMS, LOSSES, Interrupts
 
     from .progress import TrainingProgress

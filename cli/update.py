@@ -26,7 +26,7 @@ from .options import (
 
 if TYPE_CHECKING:
     from funksvd import FunkSVD, Ratings
-    from funksvd.evaluation import Holdout
+    from funksvd.splitting import Holdout
 
 REMEDY = "train a new model on all ratings with `funksvd train`"
 MANY_UNKNOWN = 0.5
@@ -72,7 +72,7 @@ def update(model_path: str, ratings: tuple[str, ...], **options: Any) -> None:
     """
     from funksvd import FunkSVD, FunkSVDError, read_ratings, rebuild
     from funksvd import update as update_model
-    from funksvd.storage import is_model_file
+    from funksvd.learned.storage import is_model_file
     from funksvd.training import Interrupts
     from funksvd.updating import check_updatable
 
@@ -136,8 +136,8 @@ def update(model_path: str, ratings: tuple[str, ...], **options: Any) -> None:
 
 def _count(model: FunkSVD, old: Holdout, new: Holdout) -> dict[str, int]:
     """What is new about the new ratings."""
-    from funksvd.evaluation import is_in
     from funksvd.ratings import find
+    from funksvd.splitting import is_in
 
     added = new.added[-1].compact()
     return {

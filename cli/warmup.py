@@ -34,7 +34,7 @@ def warmup(n_factors: tuple[int, ...], quiet: bool, as_json: bool) -> None:
     for the default loss; for another one, at its first use.
     """
     from funksvd.kernels import cache_folder
-    from funksvd.warming import warm_up
+    from funksvd.warmup import warm_up
 
     output = Output(quiet, as_json)
     started = time.perf_counter()

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from funksvd import storage
 from funksvd.errors import FunkSVDError
-from funksvd.evaluation import Errors, Holdout, Provenance, check_disjoint, is_in
+from funksvd.learned import storage
+from funksvd.learned.scoring import UserItems
+from funksvd.metrics import Errors
 from funksvd.newcomers import Newcomers
-from funksvd.ratings import Ratings, as_interactions, as_ratings, find, random_part
-from funksvd.scoring import UserItems
-from funksvd.streams import Stream
+from funksvd.ratings import Ratings, as_interactions, as_ratings, find
+from funksvd.rng import Stream
+from funksvd.splitting import Holdout, Provenance, check_disjoint, is_in, random_part
 from funksvd.training import (
     ALGORITHMS,
     LEARNERS,

@@ -1,7 +1,7 @@
 """`Newcomers`: users and items that were not there when a model was trained, and explanations.
 
 Both rest on the same closed form: with the items' parameters fixed, a user's bias and factors are
-the solution of a ridge problem, which is linear in the user's ratings (`funksvd.folding`).
+the solution of a ridge problem, which is linear in the user's ratings (`funksvd.learned.fold_in`).
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from funksvd.errors import FunkSVDError, RatingsError, UnknownIdError
-from funksvd.folding import PRIOR_RATINGS, OtherSide, RatingsByRow
-from funksvd.objective import Regularization
+from funksvd.learned.fold_in import PRIOR_RATINGS, OtherSide, RatingsByRow
+from funksvd.learned.scoring import UserItems, predict_pairs
+from funksvd.objectives.parameters import Regularization
 from funksvd.ratings import Ratings, as_labels, find, first_few
-from funksvd.scoring import UserItems, predict_pairs
 from funksvd.uncertainty import Uncertain
 
 
@@ -84,8 +84,8 @@ class Newcomers(Uncertain):
 
         They minimize the objective, eq. (3), with everything else as it is: a closed form, so that
         no training is needed. The fewer the ratings, the closer they stay to zero
-        (`funksvd.folding`). An SVD++ model also counts which items these are. Errors are squared
-        here whatever the model's loss, and factors may be negative.
+        (`funksvd.learned.fold_in`). An SVD++ model also counts which items these are. Errors are
+        squared here whatever the model's loss, and factors may be negative.
 
         Parameters
         ----------

@@ -13,25 +13,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from funksvd.errors import FunkSVDError, NotFittedError, RatingsError, UnknownIdError
-from funksvd.evaluation import (
-    Errors,
-    Evaluation,
-    Provenance,
-    bootstrap_intervals,
-    global_mean,
-    regularized_biases,
-)
+from funksvd.evaluation import Evaluation, global_mean, regularized_biases
 from funksvd.kernels import turn_into_probabilities
-from funksvd.objective import Parameters
-from funksvd.ratings import Ratings, as_labels, as_pairs, as_ratings, find, first_few
-from funksvd.scoring import (
+from funksvd.learned.scoring import (
     Draws,
     UserItems,
     best_items,
     cosine_similarities,
     predict_pairs,
 )
-from funksvd.svd import SVD, svd_of_product
+from funksvd.learned.svd import SVD, svd_of_product
+from funksvd.metrics import Errors, bootstrap_intervals
+from funksvd.objectives.parameters import Parameters
+from funksvd.ratings import Ratings, as_labels, as_pairs, as_ratings, find, first_few
+from funksvd.splitting import Provenance
 from funksvd.training import ALGORITHMS, EpochRecord, Hyperparameters
 
 

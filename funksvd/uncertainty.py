@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from funksvd.errors import FunkSVDError
+from funksvd.learned.scoring import predict_deviations
 from funksvd.recommender import Recommender
-from funksvd.scoring import predict_deviations
 
 
 class Uncertain(Recommender):

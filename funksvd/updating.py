@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 
 from funksvd.errors import FunkSVDError, RatingsError
-from funksvd.folding import RatingsByRow
+from funksvd.learned.fold_in import RatingsByRow
 from funksvd.model import FunkSVD
-from funksvd.objective import Parameters, side_by_side
+from funksvd.objectives.parameters import Parameters, side_by_side
 from funksvd.ratings import Ratings, as_ratings, find, first_few
 from funksvd.training import (
     LEARNERS,

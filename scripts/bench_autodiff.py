@@ -1,8 +1,8 @@
 """Time reverse mode against one evaluation of the objective, and measure its memory.
 
 The ratings are synthetic, the evaluation is NumPy's, and what is differentiated is
-`funksvd.objective.loss` itself. Runs alternate, so that a change of the machine's speed meets all
-of them; a ratio compares medians of one run of this script.
+`funksvd.objectives.plain.loss` itself. Runs alternate, so that a change of the machine's speed
+meets all of them; a ratio compares medians of one run of this script.
 
     python scripts/bench_autodiff.py
 """
@@ -17,9 +17,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from funksvd import objective
 from funksvd.autodiff import value_and_grad
-from funksvd.objective import Parameters, Regularization
+from funksvd.objectives import plain as objective
+from funksvd.objectives.parameters import Parameters, Regularization
 
 N_USERS, N_ITEMS = 6_000, 4_000
 REGULARIZATION = Regularization(0.05, 0.01)

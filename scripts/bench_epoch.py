@@ -52,7 +52,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from funksvd.ratings import read_ratings
-from funksvd.streams import Stream, generator
+from funksvd.rng import Stream, generator
 from funksvd.training import (
     BlockPlan,
     Hyperparameters,
@@ -60,7 +60,7 @@ from funksvd.training import (
     available_processors,
     plan_blocks,
 )
-from funksvd.training.sgd import SGDLearner
+from funksvd.training.learners.sgd import SGDLearner
 
 LIBMF_EPOCHS = 5
 

@@ -31,9 +31,9 @@ from pathlib import Path
 
 import numpy as np
 
-from funksvd.objective import Parameters
-from funksvd.processors import available_processors
-from funksvd.scoring import UserItems, best_items
+from funksvd.learned.scoring import UserItems, best_items
+from funksvd.objectives.parameters import Parameters
+from funksvd.parallel import available_processors
 
 N_BEST = 10
 WORKER = """

@@ -21,8 +21,9 @@ import numpy as np
 from bench_peers import machine, table
 
 from funksvd import FunkSVDError
-from funksvd.ratings import random_part, read_ratings
-from funksvd.streams import Stream
+from funksvd.ratings import read_ratings
+from funksvd.rng import Stream
+from funksvd.splitting import random_part
 from funksvd.training import BlockPlan, EpochRecord, Hyperparameters, Triples, plan_blocks, train
 from funksvd.training.optimizers import OPTIMIZERS
 from funksvd.training.schedules import SCHEDULES

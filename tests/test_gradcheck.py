@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import funksvd.kernels
-from funksvd import FunkSVDError, gradcheck, incremental, objective, svdpp
+from funksvd import FunkSVDError, gradcheck
 from funksvd.gradcheck import (
     OBJECTIVES,
     TOLERANCES,
@@ -18,7 +18,9 @@ from funksvd.gradcheck import (
 )
 from funksvd.gradcheck.objectives import energy
 from funksvd.kernels import Squared
-from funksvd.objective import Parameters
+from funksvd.objectives import incremental, svdpp
+from funksvd.objectives import plain as objective
+from funksvd.objectives.parameters import Parameters
 from funksvd.training import LOSSES, Hyperparameters, Scale
 from funksvd.training.losses import TrainingLoss
 

@@ -9,7 +9,7 @@ import pytest
 import scipy.sparse
 
 from funksvd import FunkSVD, FunkSVDError, Monitor, NotFittedError, Ratings, RatingsError
-from funksvd.scoring import predict_pairs
+from funksvd.learned.scoring import predict_pairs
 from funksvd.training import Triples, plan_blocks, train
 
 QUICK = {"n_factors": 5, "n_epochs": 6}

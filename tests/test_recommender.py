@@ -105,7 +105,7 @@ class TestRecommend:
 
     @pytest.mark.parametrize("n_threads", [1, 3])
     def test_all_users_at_once_equal_one_at_a_time(self, model, monkeypatch, n_threads):
-        monkeypatch.setattr("funksvd.scoring.ROWS_PER_BATCH", 400)
+        monkeypatch.setattr("funksvd.learned.scoring.ROWS_PER_BATCH", 400)
         monkeypatch.setattr(model, "n_threads", n_threads)
         batches = list(model.recommend_all(n=4))
         assert len(batches) == 6  # of 96 users

@@ -7,10 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from funksvd.kernels import add_residuals, group_by_row, sweep
-from funksvd.objective import Parameters
-from funksvd.processors import available_processors
+from funksvd.objectives.parameters import Parameters
+from funksvd.parallel import available_processors, in_order
 from funksvd.ratings import Ratings
-from funksvd.ratings.arrays import in_order
 
 USER_DAMPING = 7.0
 ITEM_DAMPING = 3.0

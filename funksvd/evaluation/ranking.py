@@ -10,13 +10,13 @@ import numpy as np
 
 from funksvd.errors import FunkSVDError, RatingsError
 from funksvd.evaluation.baselines import regularized_biases
-from funksvd.evaluation.metrics import MAX_CLUSTERS, N_RESAMPLES, Interval
-from funksvd.evaluation.topn import METRICS, RankingMetrics, ranking_metrics
 from funksvd.kernels import add_residuals
-from funksvd.objective import Parameters
+from funksvd.learned.scoring import UserItems, best_items
+from funksvd.metrics.ranking import METRICS, RankingMetrics, ranking_metrics
+from funksvd.metrics.rating import MAX_CLUSTERS, N_RESAMPLES, Interval
+from funksvd.objectives.parameters import Parameters
 from funksvd.ratings import Ratings
-from funksvd.scoring import UserItems, best_items
-from funksvd.streams import Stream, generator
+from funksvd.rng import Stream, generator
 
 
 class Fitted(Protocol):

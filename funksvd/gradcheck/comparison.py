@@ -10,7 +10,7 @@ from funksvd.autodiff import numeric
 from funksvd.gradcheck.objectives import Objective
 from funksvd.gradcheck.problems import Problem
 from funksvd.gradcheck.witnesses import TOLERANCES, WITNESSES, available_witnesses
-from funksvd.streams import Stream, generator
+from funksvd.rng import Stream, generator
 
 NEGLIGIBLE = 1e-3
 """Coordinates smaller than this share of their block's largest are compared with that share."""

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from funksvd import bayes, incremental, objective, svdpp
-from funksvd.folding import RatingsByRow
 from funksvd.kernels import (
     Absolute,
     Huber,
@@ -21,8 +19,12 @@ from funksvd.kernels import (
     sgd_block,
     svdpp_block,
 )
-from funksvd.objective import ABSOLUTE, LOGISTIC, Loss, Parameters, Regularization, huber
-from funksvd.training.gibbs import features_of
+from funksvd.learned.fold_in import RatingsByRow
+from funksvd.objectives import bayes, incremental, svdpp
+from funksvd.objectives import plain as objective
+from funksvd.objectives.losses import ABSOLUTE, LOGISTIC, Loss, huber
+from funksvd.objectives.parameters import Parameters, Regularization
+from funksvd.training.learners.bayes import features_of
 
 if TYPE_CHECKING:
     from funksvd.gradcheck.problems import Problem

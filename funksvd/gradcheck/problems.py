@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from funksvd import objective
 from funksvd.errors import FunkSVDError
 from funksvd.gradcheck.objectives import Objective
+from funksvd.objectives import plain as objective
 from funksvd.ratings import Ratings
-from funksvd.streams import Stream, generator
+from funksvd.rng import Stream, generator
 
 NEAR_KINK = 0.125
 """No error is as near to a kink of its loss: there, a difference is not a derivative."""

@@ -3,27 +3,27 @@
 Nothing is compiled at import. A change in any of these files makes what was compiled out of date.
 """
 
-from funksvd.kernels.batches import Table, add_gradients, run_batches, update_rows
-from funksvd.kernels.biases import add_residuals, sweep
-from funksvd.kernels.blocks import count_blocks, count_rows, fill_blocks, take_turns
 from funksvd.kernels.compiling import cache_folder, telling_of_compilation
-from funksvd.kernels.folding import fold_rows, weigh_ratings
-from funksvd.kernels.gibbs import draw_rows, draw_weights
-from funksvd.kernels.grouping import group_by_row, rows_with_repeats
-from funksvd.kernels.incremental import (
+from funksvd.kernels.cpu.batches import Table, add_gradients, run_batches, update_rows
+from funksvd.kernels.cpu.biases import add_residuals, sweep
+from funksvd.kernels.cpu.blocks import count_blocks, count_rows, fill_blocks, take_turns
+from funksvd.kernels.cpu.folding import fold_rows, weigh_ratings
+from funksvd.kernels.cpu.gibbs import draw_rows, draw_weights
+from funksvd.kernels.cpu.grouping import group_by_row, rows_with_repeats
+from funksvd.kernels.cpu.incremental import (
     feature_block,
     squared_error_of_feature,
     subtract_feature,
 )
-from funksvd.kernels.losses import (
+from funksvd.kernels.cpu.losses import (
     Absolute,
     Huber,
     Logistic,
     Squared,
     turn_into_probabilities,
 )
-from funksvd.kernels.optimizers import RULES
-from funksvd.kernels.scoring import (
+from funksvd.kernels.cpu.optimizers import RULES
+from funksvd.kernels.cpu.scoring import (
     GROUP_USERS,
     LOST_IN_SQUARES,
     TILE_ITEMS,
@@ -35,8 +35,8 @@ from funksvd.kernels.scoring import (
     rank_each_item,
     rank_items,
 )
-from funksvd.kernels.sgd import cost_of_block, sgd_block
-from funksvd.kernels.svdpp import add_rows, hand_back, svdpp_block
+from funksvd.kernels.cpu.sgd import cost_of_block, sgd_block
+from funksvd.kernels.cpu.svdpp import add_rows, hand_back, svdpp_block
 from funksvd.kernels.vectors import LANES, padded_rows
 
 __all__ = [

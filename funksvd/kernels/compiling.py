@@ -14,6 +14,7 @@ import numba
 from numba.core import event
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile
 
+KERNELS_FOLDER = Path(__file__).resolve().parent
 KERNELS: list[Any] = []
 """All compiled functions, in the order of their definition."""
 
@@ -31,16 +32,18 @@ class _UserFolderFirst(CompileResultCacheImpl):
 
 
 class _Cache(FunctionCache):
-    """What is kept is out of date when any file beside the function's has changed.
+    """Compiled code is out of date when any source file that it may be made of has changed.
 
-    A kernel may call others, and Numba looks at the file of the outermost only.
+    A kernel may call others, and Numba looks at the file of the outermost only. For a function of
+    `funksvd.kernels` these are all files of that folder and its subfolders; for any other, all
+    files below the folder of its own.
     """
 
     _impl_class = _UserFolderFirst
 
     def __init__(self, function: Callable) -> None:
         super().__init__(function)
-        folder = Path(function.__code__.co_filename).parent
+        folder = _sources_of(Path(function.__code__.co_filename).resolve().parent)
         self._cache_file = IndexDataCacheFile(
             self._cache_path, self._impl.filename_base, source_stamp=_digest(folder)
         )
@@ -51,10 +54,17 @@ class _Cache(FunctionCache):
             super().save_overload(*arguments)
 
 
+def _sources_of(folder: Path) -> Path:
+    """The folder whose files the functions of a folder may be made of."""
+    return KERNELS_FOLDER if KERNELS_FOLDER in (folder, *folder.parents) else folder
+
+
 @functools.cache
 def _digest(folder: Path) -> str:
+    """SHA-256 digest of all Python files below a folder, their places included."""
     digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.py")):
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

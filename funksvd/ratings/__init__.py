@@ -2,12 +2,9 @@
 
 from funksvd.ratings.adapt import as_interactions, as_pairs, as_ratings
 from funksvd.ratings.description import Bar, Description, describe
-from funksvd.ratings.labels import as_labels, find, first_few, is_integer_ids
-from funksvd.ratings.matching import TitleSearch, simplified
-from funksvd.ratings.options import ReadOptions
-from funksvd.ratings.output import write_table
-from funksvd.ratings.ratings import Ratings
-from funksvd.ratings.reading import (
+from funksvd.ratings.io.options import ReadOptions
+from funksvd.ratings.io.output import write_table
+from funksvd.ratings.io.reading import (
     read_coded_pairs,
     read_ids,
     read_interactions,
@@ -15,9 +12,11 @@ from funksvd.ratings.reading import (
     read_pairs,
     read_ratings,
 )
-from funksvd.ratings.report import BadRow, ReadReport
+from funksvd.ratings.io.report import BadRow, ReadReport
+from funksvd.ratings.labels import as_labels, find, first_few, is_integer_ids
+from funksvd.ratings.ratings import Ratings
 from funksvd.ratings.samples import sample
-from funksvd.ratings.splits import random_part, random_split
+from funksvd.ratings.title_search import TitleSearch, simplified
 from funksvd.ratings.titles import read_titles
 
 __all__ = [
@@ -36,8 +35,6 @@ __all__ = [
     "find",
     "first_few",
     "is_integer_ids",
-    "random_part",
-    "random_split",
     "read_coded_pairs",
     "read_ids",
     "read_interactions",

@@ -26,7 +26,7 @@ def as_ratings(source: Any, values: Any = None) -> Ratings:
         return Ratings.from_arrays(*as_pairs(source), values)
     if isinstance(source, Ratings):
         return source
-    from funksvd.ratings.reading import read_ratings
+    from funksvd.ratings.io.reading import read_ratings
 
     return read_ratings(source)
 

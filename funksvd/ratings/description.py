@@ -166,7 +166,7 @@ def _levels(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from funksvd.ratings.coded import view
+    from funksvd.ratings.io.coded import view
 
     values = np.ascontiguousarray(values + np.float32(0))  # -0 is 0
     array = pa.Array.from_buffers(pa.float32(), len(values), [None, pa.py_buffer(values)])

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from funksvd.errors import RatingsError
-from funksvd.ordering import is_ascending, stable_order
-from funksvd.processors import available_processors
+from funksvd.parallel import available_processors
+from funksvd.sorting import is_ascending, stable_order
 
 if TYPE_CHECKING:
     from funksvd.ratings.ratings import Ratings
@@ -82,7 +82,7 @@ def _suspects(ratings: Ratings) -> np.ndarray:
     """Rows of all ratings by the users who rated something twice; of few ratings, all rows."""
     if len(ratings) < MANY or ratings.n_users > len(ratings):
         return np.arange(len(ratings))
-    from funksvd.kernels.grouping import group_by_row, rows_with_repeats
+    from funksvd.kernels.cpu.grouping import group_by_row, rows_with_repeats
 
     n_threads = available_processors()
     grouped = group_by_row(ratings.user_index, ratings.item_index, ratings.n_users, n_threads)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from funksvd.errors import RatingsError
-from funksvd.ratings.arrays import in_pieces, occurring, take
+from funksvd.parallel import in_pieces, occurring, take
 
 SPAN_PER_LABEL = 4
 """For integers that lie as close as this, a table of all of them is small and fast."""

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from funksvd.errors import RatingsError
+from funksvd.parallel import chosen, occurring, take
 from funksvd.ratings import labels as label_arrays
-from funksvd.ratings.arrays import chosen, occurring, take
 from funksvd.ratings.duplicates import resolve_duplicates
 
 if TYPE_CHECKING:
     import pandas as pd
     import scipy.sparse
 
-    from funksvd.ratings.report import ReadReport
+    from funksvd.ratings.io.report import ReadReport
 
 
 @dataclass(frozen=True, eq=False, repr=False)

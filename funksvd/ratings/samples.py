@@ -6,7 +6,7 @@ import numpy as np
 
 from funksvd.errors import RatingsError
 from funksvd.ratings.ratings import Ratings
-from funksvd.streams import Stream, generator
+from funksvd.rng import Stream, generator
 
 
 def sample(

@@ -8,10 +8,10 @@ import re
 from collections import Counter
 
 from funksvd.errors import RatingsError
-from funksvd.ratings import folders, layout, names
-from funksvd.ratings.files import damage_explained
+from funksvd.ratings.io import folders, layout, names
+from funksvd.ratings.io.files import damage_explained
+from funksvd.ratings.io.options import SEPARATOR_NAMES
 from funksvd.ratings.labels import CANONICAL_INTEGER
-from funksvd.ratings.options import SEPARATOR_NAMES
 
 
 def read_titles(

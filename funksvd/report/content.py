@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from funksvd.evaluation import Holdout
 from funksvd.ratings import Ratings
 from funksvd.recommender import Recommender
 from funksvd.report.factors import Factors, look_at_factors
 from funksvd.report.labels import Labels
 from funksvd.report.people import Person, choose_people
 from funksvd.report.testing import TestResults, look_at_test
+from funksvd.splitting import Holdout
 from funksvd.training import ALGORITHMS, LOSSES, EpochRecord
 
 MAX_BARS = 20

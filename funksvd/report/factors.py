@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from funksvd.learned.svd import SVD
 from funksvd.recommender import Recommender
 from funksvd.report.labels import Labels
-from funksvd.svd import SVD
 
 N_ITEMS = 500
 """So many items are looked at: the best-known ones, whose titles say something."""

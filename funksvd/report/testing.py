@@ -7,16 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from funksvd.evaluation import (
-    Errors,
-    Evaluation,
-    Interval,
-    bootstrap_intervals,
-    regularized_biases,
-)
+from funksvd.evaluation import Evaluation, regularized_biases
+from funksvd.learned.scoring import predict_pairs
+from funksvd.metrics import Errors, Interval, bootstrap_intervals
 from funksvd.ratings import Ratings
 from funksvd.recommender import Recommender
-from funksvd.scoring import predict_pairs
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 MAX_VALUES = 12

@@ -9,11 +9,11 @@ import numpy as np
 from rapidfuzz import fuzz, process
 
 from funksvd.errors import UnknownIdError
-from funksvd.folding import OtherSide, RatingsByRow
+from funksvd.learned.fold_in import OtherSide, RatingsByRow
+from funksvd.learned.scoring import UserItems, best_items
 from funksvd.model import FunkSVD
 from funksvd.newcomers import Explanation
 from funksvd.ratings import first_few, simplified
-from funksvd.scoring import UserItems, best_items
 
 REASONS = 3
 """How many ratings for and against an item an explanation names."""

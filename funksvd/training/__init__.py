@@ -4,8 +4,8 @@ from funksvd.training.algorithms import ALGORITHMS
 from funksvd.training.ensemble import train_ensemble
 from funksvd.training.hyperparameters import LOSSES, Hyperparameters, available_processors
 from funksvd.training.interrupts import Interrupts
-from funksvd.training.learner import Start
-from funksvd.training.learners import LEARNERS
+from funksvd.training.learners.base import Start
+from funksvd.training.learners.registry import LEARNERS
 from funksvd.training.loop import TrainingResult, train
 from funksvd.training.losses import check_ratings
 from funksvd.training.monitor import EpochRecord, Monitor, of_error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from funksvd.scoring import Draws
+from funksvd.learned.scoring import Draws
 from funksvd.training.hyperparameters import Hyperparameters
 from funksvd.training.interrupts import Interrupts
 from funksvd.training.loop import TrainingResult, fold_together, train

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from funksvd.errors import FunkSVDError
-from funksvd.processors import available_processors
+from funksvd.parallel import available_processors
 from funksvd.training.algorithms import ALGORITHMS
 from funksvd.training.optimizers import FULL_BATCH, OPTIMIZERS
 from funksvd.training.schedules import SCHEDULES

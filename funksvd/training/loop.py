@@ -12,14 +12,14 @@ from typing import NamedTuple
 import numpy as np
 
 from funksvd.errors import DivergenceError
-from funksvd.objective import Parameters, side_by_side
-from funksvd.scoring import Draws
-from funksvd.streams import Stream, generator
+from funksvd.learned.scoring import Draws
+from funksvd.objectives.parameters import Parameters, side_by_side
+from funksvd.rng import Stream, generator
 from funksvd.training.algorithms import ALGORITHMS
 from funksvd.training.hyperparameters import Hyperparameters
 from funksvd.training.interrupts import Interrupts
-from funksvd.training.learner import Learner, Start
-from funksvd.training.learners import choose_learner
+from funksvd.training.learners.base import Learner, Start
+from funksvd.training.learners.registry import choose_learner
 from funksvd.training.monitor import EpochRecord, Monitor
 from funksvd.training.plan import BlockPlan
 from funksvd.training.schedules import SCHEDULES, Schedule

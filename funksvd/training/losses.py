@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from funksvd import objective
 from funksvd.errors import RatingsError
 from funksvd.kernels import Absolute, Huber, Logistic, Squared
+from funksvd.objectives import losses
 from funksvd.training.hyperparameters import Hyperparameters
 from funksvd.training.scale import Scale
 
@@ -24,7 +24,7 @@ class TrainingLoss(NamedTuple):
     Parameters
     ----------
     for_kernels : Squared, Absolute, Huber or Logistic
-    formula : objective.Loss
+    formula : losses.Loss
     is_half_square : bool
         Whether its cost begins as half a square: kernels then sum twice the costs, and the error
         is the root of their mean; otherwise it is the mean cost.
@@ -33,7 +33,7 @@ class TrainingLoss(NamedTuple):
     """
 
     for_kernels: NamedTuple
-    formula: objective.Loss
+    formula: losses.Loss
     is_half_square: bool
     scale: Scale
 
@@ -44,16 +44,16 @@ class TrainingLoss(NamedTuple):
             case "absolute":
                 # Its residual is 1 for an error of any size, also for one as large as the spread.
                 scale = ratings._replace(slope=1 / ratings.spread)
-                return cls(Absolute(), objective.ABSOLUTE, False, scale)
+                return cls(Absolute(), losses.ABSOLUTE, False, scale)
             case "huber":
                 delta = np.float32(hyperparameters.huber_delta * ratings.spread)
                 # 1 for a large delta, as with squares; delta for a small one, as with sizes.
                 scale = ratings._replace(slope=math.tanh(hyperparameters.huber_delta))
-                return cls(Huber(delta), objective.huber(float(delta)), True, scale)
+                return cls(Huber(delta), losses.huber(float(delta)), True, scale)
             case "logistic":
                 scale = _scale_of_log_odds(ratings.mean, hyperparameters.biases)
-                return cls(Logistic(), objective.LOGISTIC, False, scale)
-        return cls(Squared(), objective.SQUARED, True, ratings)
+                return cls(Logistic(), losses.LOGISTIC, False, scale)
+        return cls(Squared(), losses.SQUARED, True, ratings)
 
     def error(self, total: float, n_ratings: int) -> float:
         """The error that is watched, from the sum of what kernels call costs."""

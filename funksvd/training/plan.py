@@ -25,8 +25,8 @@ from typing import NamedTuple
 import numpy as np
 
 from funksvd.kernels import padded_rows, take_turns
-from funksvd.objective import Parameters
-from funksvd.ordering import stable_order
+from funksvd.objectives.parameters import Parameters
+from funksvd.sorting import stable_order
 
 USERS_IN_TURN = 4
 """Consecutive ratings are of so many different users, so that a processor can overlap them."""

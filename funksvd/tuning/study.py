@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from funksvd.errors import FunkSVDError, how_to_install
-from funksvd.storage import MALFORMED
-from funksvd.streams import Stream, generator
+from funksvd.learned.storage import MALFORMED
+from funksvd.rng import Stream, generator
 from funksvd.tuning.trials import COMPLETE, Trial, mean
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from funksvd import objective
 from funksvd.autodiff import explain, grad, jacobian, jvp, numeric, value_and_grad
-from funksvd.objective import Parameters, Regularization
+from funksvd.objectives import plain as objective
+from funksvd.objectives.parameters import Parameters, Regularization
 
 
 def by_forward_mode(function, *point):

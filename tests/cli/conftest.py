@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pytest
 
-from funksvd.warming import warm_up
+from funksvd.warmup import warm_up
 from funksvd_cli.main import run
 
 QUICK = ("-k", "4", "--n-epochs", "4", "--learning-rate", "0.1")

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from funksvd import gradcheck, objective
+from funksvd import gradcheck
+from funksvd.objectives import plain as objective
 
 
 @pytest.fixture

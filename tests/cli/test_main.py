@@ -13,7 +13,7 @@ import pytest
 from commands import COMMANDS
 
 import funksvd
-from funksvd.evaluation import hold_out
+from funksvd.splitting import hold_out
 from funksvd.training import ALGORITHMS, Hyperparameters
 from funksvd_cli.main import cli as group
 from funksvd_cli.options import READING, READING_NAMES

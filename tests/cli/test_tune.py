@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from funksvd import FunkSVD, Monitor, TuningMonitor, read_ratings, tune
-from funksvd.evaluation import hold_out
+from funksvd.splitting import hold_out
 
 ROW = re.compile(r" +(\d+) +(\d\.\d{4}|stopped) .* +\d+(-\d+)? +\d+\.\d\d( \*)?")
 

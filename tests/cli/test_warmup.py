@@ -34,7 +34,7 @@ def asked(monkeypatch):
         lengths.extend(n_factors)
         return ["_sort", "predict_block", "_sort"]
 
-    monkeypatch.setattr("funksvd.warming.warm_up", pretend)
+    monkeypatch.setattr("funksvd.warmup.warm_up", pretend)
     return lengths
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from funksvd import Ratings
 from funksvd.evaluation import global_mean, regularized_biases
-from funksvd.scoring import predict_pairs
+from funksvd.learned.scoring import predict_pairs
 
 
 def ref_biases(ratings, user_damping, item_damping):

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 import naive
-from funksvd.evaluation import Errors, Evaluation, Interval, bootstrap_intervals
-from funksvd.streams import Stream
+from funksvd.evaluation import Evaluation
+from funksvd.metrics import Errors, Interval, bootstrap_intervals
+from funksvd.rng import Stream
 
 
 def random_case(n, seed=0):
@@ -43,7 +44,7 @@ def test_figures_do_not_depend_on_the_pieces(monkeypatch):
     values, predictions = random_case(1001)
     clusters = np.random.default_rng(1).integers(0, 40, 1001)
     ref = Errors.of(values, predictions), bootstrap_intervals(values, predictions, clusters)
-    monkeypatch.setattr("funksvd.evaluation.metrics.PIECE", 100)
+    monkeypatch.setattr("funksvd.metrics.rating.PIECE", 100)
     comp = Errors.of(values, predictions), bootstrap_intervals(values, predictions, clusters)
     np.testing.assert_allclose(comp[0], ref[0], rtol=1e-12)
     np.testing.assert_allclose(comp[1], ref[1], rtol=1e-12)
@@ -116,7 +117,7 @@ def test_more_than_10_000_clusters_are_grouped_and_leave_the_width_as_it_is(monk
     errors, users = draw_users(np.random.default_rng(6), 12_500, 2)
     zeros = np.zeros(errors.size)
     grouped = bootstrap_intervals(errors, zeros, users)
-    monkeypatch.setattr("funksvd.evaluation.metrics.MAX_CLUSTERS", 10**9)
+    monkeypatch.setattr("funksvd.metrics.rating.MAX_CLUSTERS", 10**9)
     separate = bootstrap_intervals(errors, zeros, users)
     assert grouped != separate
     for (low, high), (ref_low, ref_high) in zip(grouped, separate, strict=True):

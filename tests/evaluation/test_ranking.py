@@ -11,11 +11,12 @@ from ir_measures import AP, RR, P, R, Success, nDCG
 
 from funksvd import FunkSVD, Ratings, evaluate_ranking, random_split
 from funksvd.errors import FunkSVDError, RatingsError
-from funksvd.evaluation import ranking, ranking_metrics
+from funksvd.evaluation import ranking
 from funksvd.evaluation.baselines import regularized_biases
-from funksvd.objective import Parameters
-from funksvd.scoring import UserItems
-from funksvd.streams import Stream
+from funksvd.learned.scoring import UserItems
+from funksvd.metrics import ranking_metrics
+from funksvd.objectives.parameters import Parameters
+from funksvd.rng import Stream
 
 NAMES = ("precision", "recall", "ndcg", "map", "mrr", "hit_rate")
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import naive
-from funksvd import objective
 from funksvd.kernels import RULES, Table, add_gradients, run_batches, update_rows
-from funksvd.objective import Parameters, Regularization
+from funksvd.objectives import plain as objective
+from funksvd.objectives.parameters import Parameters, Regularization
 
 N_USERS, N_ITEMS = 6, 5
 N_ROWS = N_USERS + N_ITEMS

@@ -57,10 +57,13 @@ def test_a_later_process_finds_it(tmp_path):
     assert written[0] == written[1]
 
 
-def test_a_change_in_another_kernels_file_is_noticed(tmp_path):
+@pytest.mark.parametrize("inner", ["inner", "sub.inner"])
+def test_a_change_in_another_kernels_file_is_noticed(tmp_path, inner):
+    inner_file = tmp_path / (inner.replace(".", "/") + ".py")
+    inner_file.parent.mkdir(exist_ok=True)
     (tmp_path / "outer.py").write_text(
         "from funksvd.kernels.compiling import compiled\n"
-        "from inner import step\n"
+        f"from {inner} import step\n"
         "@compiled\n"
         "def twice(x):\n"
         "    return step(step(x))\n"
@@ -68,7 +71,7 @@ def test_a_change_in_another_kernels_file_is_noticed(tmp_path):
     )
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
     for by in (1, 10):
-        (tmp_path / "inner.py").write_text(
+        inner_file.write_text(
             "from funksvd.kernels.compiling import compiled\n"
             "@compiled\n"
             "def step(x):\n"
@@ -79,6 +82,12 @@ def test_a_change_in_another_kernels_file_is_noticed(tmp_path):
         )
         assert int(result.stdout) == 1 + 2 * by, result.stderr
     assert list(tmp_path.rglob("outer.twice*.nbi"))
+
+
+def test_what_a_kernel_is_made_of_are_all_files_of_the_package():
+    for kernel in compiling.KERNELS:
+        folder = Path(kernel.py_func.__code__.co_filename).resolve().parent
+        assert compiling._sources_of(folder) == Path(compiling.__file__).resolve().parent
 
 
 def test_without_any_folder_it_compiles_all_the_same(no_folder):

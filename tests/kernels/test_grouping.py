@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from funksvd.kernels.grouping import group_by_row, rows_with_repeats
+from funksvd.kernels.cpu.grouping import group_by_row, rows_with_repeats
 
 
 def naive_groups(rows, columns, n_rows):

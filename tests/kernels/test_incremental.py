@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import naive
-from funksvd import objective
-from funksvd.incremental import residuals_without
 from funksvd.kernels import feature_block, squared_error_of_feature, subtract_feature
-from funksvd.objective import Parameters, Regularization
+from funksvd.objectives import plain as objective
+from funksvd.objectives.incremental import residuals_without
+from funksvd.objectives.parameters import Parameters, Regularization
 
 N_USERS, N_ITEMS = 5, 4
 USERS = np.array([0, 1, 0, 4, 0, 2, 2, 3])  # users and items repeat

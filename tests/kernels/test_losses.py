@@ -7,7 +7,8 @@ import pytest
 import scipy.special
 
 import naive
-from funksvd.kernels import Absolute, Huber, Logistic, Squared, losses, turn_into_probabilities
+from funksvd.kernels import Absolute, Huber, Logistic, Squared, turn_into_probabilities
+from funksvd.kernels.cpu import losses
 
 DELTA = 0.75
 LOSSES = {

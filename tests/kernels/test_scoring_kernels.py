@@ -157,8 +157,8 @@ def test_nan_is_never_best_and_items_out_of_range_do_no_harm(order):
 RANK = """
 import sys
 import numpy as np
-from funksvd.objective import Parameters
-from funksvd.scoring import best_items
+from funksvd.objectives.parameters import Parameters
+from funksvd.learned.scoring import best_items
 generator = np.random.default_rng(0)
 shapes = ((40,), (333,), (40, 37), (333, 37))
 arrays = [generator.normal(0, 0.3, shape).astype(np.float32) for shape in shapes]

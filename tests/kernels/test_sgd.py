@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import naive
-from funksvd import objective
 from funksvd.kernels import Absolute, Huber, Logistic, Squared, padded_rows, sgd_block
-from funksvd.objective import Parameters, Regularization
+from funksvd.objectives import plain as objective
+from funksvd.objectives.parameters import Parameters, Regularization
 
 N_USERS, N_ITEMS = 5, 4
 USERS = np.array([0, 1, 0, 4, 0, 2, 2, 3], dtype=np.int32)  # users and items repeat

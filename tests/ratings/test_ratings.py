@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from funksvd import RatingsError
-from funksvd.ratings import Ratings, duplicates, random_split, read_ratings
+from funksvd.ratings import Ratings, duplicates, read_ratings
+from funksvd.splitting import random_split
 
 BASE = (["b", "a", "b"], [20, 10, 10], [4.0, 3.5, 0.5])
 

@@ -14,18 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from funksvd import RatingsError
-from funksvd.ratings import (
-    coded,
-    duplicates,
-    labels,
-    lines,
-    read_ids,
-    read_pairs,
-    read_ratings,
-    tables,
-)
-from funksvd.ratings import segments as segments_module
-from funksvd.ratings.coded import Coded, GrowingCoded, text_array
+from funksvd.ratings import duplicates, labels, read_ids, read_pairs, read_ratings
+from funksvd.ratings.io import coded, lines, tables
+from funksvd.ratings.io import segments as segments_module
+from funksvd.ratings.io.coded import Coded, GrowingCoded, text_array
 
 N_ROWS = 600
 
@@ -370,7 +362,7 @@ MEASURE = """
 import resource, sys
 import numpy as np, pyarrow.csv, pyarrow.parquet
 from funksvd.ratings import read_ratings
-from funksvd.kernels.grouping import group_by_row
+from funksvd.kernels.cpu.grouping import group_by_row
 group_by_row(np.zeros(1, np.int32), np.zeros(1, np.int32), 1)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 ratings = read_ratings(sys.argv[1])

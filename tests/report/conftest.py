@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from funksvd import FunkSVD, Ratings, hold_out, read_titles
-from funksvd.objective import Parameters
+from funksvd.objectives.parameters import Parameters
 from funksvd.report import gather
 
 

@@ -13,7 +13,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from funksvd import FunkSVD, FunkSVDError, Ratings, hold_out
-from funksvd.evaluation import Interval
+from funksvd.metrics import Interval
 from funksvd.report import gather, is_report, page, write_pictures, write_report
 from funksvd.report.drawing import to_png
 from funksvd.report.factors import Point

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from funksvd import FunkSVD, FunkSVDError, Monitor
-from funksvd.scoring import predict_pairs
+from funksvd.learned.scoring import predict_pairs
 from funksvd.training import LEARNERS, Hyperparameters, Triples, plan_blocks, train
 
 CYCLES = {"n_factors": 5, "schedule": "cyclic", "cycle_epochs": 3}

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 import naive
-from funksvd import DivergenceError, Monitor, objective
-from funksvd.objective import Parameters, Regularization
-from funksvd.scoring import predict_pairs
-from funksvd.streams import Stream, generator
+from funksvd import DivergenceError, Monitor
+from funksvd.learned.scoring import predict_pairs
+from funksvd.objectives import plain as objective
+from funksvd.objectives.parameters import Parameters, Regularization
+from funksvd.rng import Stream, generator
 from funksvd.training import Hyperparameters, Interrupts, Scale, Triples, plan_blocks, train
+from funksvd.training.learners.sgd import SGDLearner, initial_parameters
 from funksvd.training.scale import choose_reg, row_shares, scaled_rates
-from funksvd.training.sgd import SGDLearner, initial_parameters
 
 
 def as_triples(ratings):

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import scipy.special
 
-from funksvd import FunkSVD, FunkSVDError, Ratings, RatingsError, objective, update
-from funksvd.objective import Parameters, Regularization
+from funksvd import FunkSVD, FunkSVDError, Ratings, RatingsError, update
+from funksvd.objectives import plain as objective
+from funksvd.objectives.parameters import Parameters, Regularization
 from funksvd.training import ALGORITHMS, LOSSES, Hyperparameters, Scale, plan_blocks, train
 from funksvd.training.algorithms import Algorithm
 from funksvd.training.losses import TrainingLoss

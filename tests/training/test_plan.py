@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from funksvd.objective import Parameters
+from funksvd.objectives.parameters import Parameters
 from funksvd.training import plan as plans
 from funksvd.training import planning
 from funksvd.training.plan import Triples

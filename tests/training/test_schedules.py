@@ -5,6 +5,7 @@ import pytest
 
 from funksvd import FunkSVD, FunkSVDError
 from funksvd.training import Hyperparameters, Monitor, Triples, plan_blocks, train
+from funksvd.training.learners.sgd import SGDLearner
 from funksvd.training.schedules import (
     SCHEDULES,
     Constant,
@@ -13,7 +14,6 @@ from funksvd.training.schedules import (
     InverseTime,
     Plateau,
 )
-from funksvd.training.sgd import SGDLearner
 
 
 def factors(schedule, *progress):

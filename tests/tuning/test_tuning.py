@@ -23,7 +23,7 @@ from funksvd import (
     random_split,
     tune,
 )
-from funksvd.streams import Stream
+from funksvd.rng import Stream
 from funksvd.tuning import space, study
 
 N_TRIALS = 14

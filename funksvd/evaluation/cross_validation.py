@@ -1,0 +1,254 @@
+"""Cross-validation: a model learned anew for each fold, and tested on what it has not learned."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from funksvd.errors import FunkSVDError, RatingsError
+from funksvd.evaluation.errors import Evaluation
+from funksvd.evaluation.ranking import Fitted, RankingEvaluation, evaluate_ranking
+from funksvd.ratings import Ratings
+from funksvd.splitting.folds import Fold, Folds
+from funksvd.splitting.holdout import check_disjoint
+from funksvd.training import Hyperparameters, Monitor
+
+BYTES_PER_RATING = 60
+"""What training and testing a fold take, at most, for each rating; measured."""
+COPIES_OF_PARAMETERS = 6
+MEMORY_SHARE = 0.5
+"""Folds that run at the same time may take so much of the memory."""
+UNTOLD_MEMORY = 8 << 30
+"""Where the system does not tell how much memory there is."""
+
+
+class Learning(Fitted, Protocol):
+    """What is asked of a model; `FunkSVD` has it."""
+
+    best_epoch: int
+
+    def get_params(self) -> dict[str, Any]:
+        """Hyperparameters; the model's type makes another model of them."""
+
+    def resolved(self) -> Hyperparameters:
+        """Hyperparameters, the algorithm's defaults among them."""
+
+    def fit(self, ratings: Ratings, *, monitor: Monitor) -> Any:
+        """Learn."""
+
+    def evaluate(self, ratings: Ratings, *, training: Ratings) -> Evaluation:
+        """Errors."""
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """What one fold came to.
+
+    Parameters
+    ----------
+    n_training : int
+        Number of ratings learned from.
+    best_epoch : int
+    training_seconds, test_seconds : float
+        Of the clock; folds that run at the same time slow each other down.
+    evaluation : Evaluation
+    ranking : RankingEvaluation or None
+    """
+
+    n_training: int
+    best_epoch: int
+    training_seconds: float
+    test_seconds: float
+    evaluation: Evaluation
+    ranking: RankingEvaluation | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON: the figures of the evaluation beside the others."""
+        plain = {name: getattr(self, name) for name in _PLAIN} | self.evaluation.to_dict()
+        return plain | ({"ranking": self.ranking.to_dict()} if self.ranking else {})
+
+
+_PLAIN = ("n_training", "best_epoch", "training_seconds", "test_seconds")
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """What all folds came to.
+
+    Parameters
+    ----------
+    folds : list of FoldResult
+    """
+
+    folds: list[FoldResult]
+
+    @property
+    def mean(self) -> dict[str, Any]:
+        """The mean over folds of each number in `FoldResult.to_dict`, under the same names."""
+        return _combined([fold.to_dict() for fold in self.folds], np.mean)
+
+    @property
+    def std(self) -> dict[str, Any]:
+        """Likewise the standard deviation over folds (of a sample: divided by n - 1).
+
+        Empty for a single fold. It says how much folds differ; since they learn from mostly the
+        same ratings, it is not the uncertainty of the mean.
+        """
+        if len(self.folds) == 1:
+            return {}
+        return _combined([fold.to_dict() for fold in self.folds], lambda n: np.std(n, ddof=1))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON."""
+        folds = [fold.to_dict() for fold in self.folds]
+        return {"folds": folds, "mean": self.mean, "std": self.std}
+
+
+def cross_validate(
+    model: Learning,
+    folds: Sequence[Fold],
+    *,
+    n_best: int | None = None,
+    relevant_from: float | None = None,
+    n_jobs: int | None = None,
+    on_fold: Callable[[int, FoldResult], None] | None = None,
+) -> CrossValidation:
+    """Learn from each fold's training part and test on the other.
+
+    Parameters
+    ----------
+    model : FunkSVD
+        Its hyperparameters are used; itself it is left as it is.
+    folds : sequence of Fold
+        From `random_folds`, `per_user_folds`, `leave_last_out` or `by_time`, or made of given
+        parts.
+    n_best : int, optional
+        If given, so many best items are judged too: `evaluate_ranking`.
+    relevant_from : float, optional
+        For that.
+    n_jobs : int, optional
+        Folds to run at the same time, in threads; they share the model's `n_threads`. By default
+        as many as there are threads, and memory. Does not change the result.
+    on_fold : callable, optional
+        Called with the number of the fold, from 0, and its result, in their order.
+
+    Raises
+    ------
+    FunkSVDError
+        If a hyperparameter is out of range, or a fold cannot be learned from or tested on; the
+        message names the fold.
+
+    Examples
+    --------
+    >>> from funksvd import FunkSVD, cross_validate, random_folds, read_ratings
+    >>> folds = random_folds(read_ratings("data/ratings.csv"), 5)  # doctest: +SKIP
+    >>> cross_validate(FunkSVD(n_factors=16), folds).mean["rmse"]  # doctest: +SKIP
+    """
+    if not len(folds):
+        raise RatingsError("there are no folds")
+    n_threads = model.thread_count()
+    n_jobs = min(n_jobs or min(n_threads, _fitting_in_memory(model, folds)), len(folds))
+    params = model.get_params() | {"n_threads": math.ceil(n_threads / n_jobs)}
+    stopping = threading.Event()
+
+    def run(number: int) -> FoldResult:
+        try:
+            return _run(type(model)(**params), folds, number, n_best, relevant_from, stopping)
+        except FunkSVDError as error:
+            if len(folds) == 1:
+                raise
+            raise type(error)(f"fold {number + 1} of {len(folds)}: {error}") from error
+
+    results = []
+    with ThreadPoolExecutor(n_jobs) as pool:
+        futures = [pool.submit(run, number) for number in range(len(folds))]
+        try:
+            for number, future in enumerate(futures):
+                results.append(future.result())
+                if on_fold is not None:
+                    on_fold(number, results[-1])
+        except BaseException:  # Ctrl-C too: nobody waits for the other folds
+            stopping.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return CrossValidation(results)
+
+
+class _Stoppable(Monitor):
+    def __init__(self, stopping: threading.Event) -> None:
+        self.stopping = stopping
+
+    def ratings_done(self, n_ratings: int) -> None:
+        if self.stopping.is_set():
+            raise CancelledError
+
+
+def _run(
+    model: Learning,
+    folds: Sequence[Fold],
+    number: int,
+    n_best: int | None,
+    relevant_from: float | None,
+    stopping: threading.Event,
+) -> FoldResult:
+    training, test = folds[number]
+    if not isinstance(folds, Folds):
+        check_disjoint("test", test, training)
+    started = time.perf_counter()
+    model.fit(training, monitor=_Stoppable(stopping))
+    learned = time.perf_counter()
+    evaluation = model.evaluate(test, training=training)
+    ranking = None
+    if n_best is not None:
+        ranking = evaluate_ranking(
+            model, test, training=training, n_best=n_best, relevant_from=relevant_from
+        )
+    return FoldResult(
+        n_training=len(training),
+        best_epoch=model.best_epoch,
+        training_seconds=learned - started,
+        test_seconds=time.perf_counter() - learned,
+        evaluation=evaluation,
+        ranking=ranking,
+    )
+
+
+def _fitting_in_memory(model: Learning, folds: Sequence[Fold]) -> int:
+    """How many folds can run at the same time."""
+    whole = folds.ratings if isinstance(folds, Folds) else folds[0].training
+    n_parameters = (whole.n_users + whole.n_items) * model.resolved().n_factors
+    needed = BYTES_PER_RATING * len(whole) + 4 * COPIES_OF_PARAMETERS * n_parameters
+    return max(1, int(MEMORY_SHARE * _memory() / max(needed, 1)))
+
+
+def _memory() -> int:
+    """Bytes of memory that the process may use, as far as the system tells."""
+    try:
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        memory = UNTOLD_MEMORY
+    try:
+        return min(memory, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    except (OSError, ValueError):  # not Linux, or not limited
+        return memory
+
+
+def _combined(plain: list[dict], function: Callable[[list], Any]) -> dict[str, Any]:
+    """Apply a function to the numbers of the same name; what is not a number is left out."""
+    combined = {}
+    for name in plain[0]:
+        values = [each.get(name) for each in plain]
+        if all(isinstance(value, dict) for value in values):
+            combined[name] = _combined(values, function)
+        elif all(isinstance(value, (int, float)) for value in values):
+            combined[name] = float(function(values))
+    return combined

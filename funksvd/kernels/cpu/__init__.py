@@ -1,0 +1,1 @@
+"""Kernels for the processor; each is compiled at its first call."""

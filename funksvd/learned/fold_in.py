@@ -1,0 +1,171 @@
+"""New rows for parameters that stay as they are: in indices, not in raw ids.
+
+The objective, eq. (3) of `funksvd.objectives.plain`, is a ridge problem in the bias and the factors
+of one user once those of the items are fixed, and has a closed solution; likewise for an item. It
+is stated in `funksvd.kernels.cpu.folding`.
+
+Eq. (3) regularizes a row once for each of its ratings. A row that has few is then hardly held at
+all, and follows the noise in them; training leaves it near zero anyway, since it stops early. Here
+a row is regularized as if it had `n_prior` ratings more. What was tried: RMSE for left-out users of
+three parts of MovieLens 100K and of latest-small who give so many ratings, and for items likewise::
+
+    ratings more                     0     20     35     50     70    100
+    users, with  1 rating       1.1301 1.0263        0.9941        0.9849
+    users, with  3              1.0423 0.9840        0.9655        0.9604
+    users, with 10              0.9612 0.9394        0.9348        0.9351
+    users, with 50              0.8955 0.8950        0.8960        0.8986
+    items, with  1              1.0706 1.0005 0.9916 0.9903 0.9920 0.9959
+    items, with 10              0.9510 0.9328 0.9302 0.9298 0.9305 0.9329
+
+and likewise for other numbers of factors, ensembles, SVD++ and synthetic data. A prior is worth the
+more ratings the noisier they are: `n_prior` is `PRIOR_RATINGS` times the share of the ratings'
+variance that training leaves unexplained, about 0.4 there. Without biases the prior, zero, would be
+wrong, and there is none.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from funksvd.kernels import fold_rows, weigh_ratings
+from funksvd.objectives.parameters import Regularization
+from funksvd.parallel import in_order
+from funksvd.sorting import stable_order
+
+ROWS_PER_TASK = 256
+PRIOR_RATINGS = 120
+
+
+class RatingsByRow(NamedTuple):
+    """Ratings in compressed sparse row form.
+
+    Parameters
+    ----------
+    indptr : ndarray of shape (n_rows + 1,), int64
+    columns : ndarray of shape (n_ratings,), int32
+        Row r has rated `columns[indptr[r]:indptr[r + 1]]`, ascending.
+    values : ndarray of shape (n_ratings,), float32
+    """
+
+    indptr: np.ndarray
+    columns: np.ndarray
+    values: np.ndarray
+
+    @classmethod
+    def of(
+        cls, row_index: np.ndarray, column_index: np.ndarray, values: np.ndarray, n_rows: int
+    ) -> RatingsByRow:
+        """From ratings in any order; one with an index of -1 is left out."""
+        known = (row_index >= 0) & (column_index >= 0)
+        rows, columns, values = row_index[known], column_index[known], values[known]
+        order = stable_order(rows, columns)
+        indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=n_rows))])
+        return cls(indptr, columns[order].astype(np.int32), values[order])
+
+
+class OtherSide(NamedTuple):
+    """What rows are folded into: the items for new users, the users for new items.
+
+    Parameters
+    ----------
+    global_mean : float
+    biases : ndarray of shape (n_columns,), float32
+    factors : ndarray of shape (n_columns, n_factors), float32
+        Those of several models side by side, as `Parameters.mean` leaves them.
+    implicit_factors : ndarray of shape (n_columns, n_factors), float32, or None
+        The y_j of SVD++.
+    n_members : int
+        How many models.
+    regularization : Regularization
+        Of the new rows.
+    n_prior : float
+        They are regularized as if they had so many ratings more.
+    has_biases : bool
+        Whether new rows get a bias.
+    """
+
+    global_mean: float
+    biases: np.ndarray
+    factors: np.ndarray
+    implicit_factors: np.ndarray | None
+    n_members: int
+    regularization: Regularization
+    n_prior: float
+    has_biases: bool
+
+    def fold(self, ratings: RatingsByRow, n_threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
+        """Bias and factors of each row; zeros for a row without ratings.
+
+        Parameters
+        ----------
+        ratings : RatingsByRow
+        n_threads : int
+            Does not change the result.
+
+        Returns
+        -------
+        biases : ndarray of shape (n_rows,), float32
+        factors : ndarray of shape (n_rows, n_factors), float32
+        """
+        n_rows = len(ratings.indptr) - 1
+        biases = np.empty(n_rows, dtype=np.float32)
+        factors = np.empty((n_rows, self.factors.shape[1]), dtype=np.float32)
+        targets = self._residuals(ratings.columns, ratings.values)
+
+        def fold(first: int) -> None:
+            fold_rows(
+                (first, min(first + ROWS_PER_TASK, n_rows)),
+                ratings.indptr,
+                ratings.columns,
+                targets,
+                *self._for_kernels(),
+                biases,
+                factors,
+            )
+
+        tasks = range(0, n_rows, ROWS_PER_TASK)
+        if len(tasks) == 1:
+            fold(0)
+        else:
+            list(in_order(fold, tasks, n_threads))
+        return biases, factors
+
+    def contributions(
+        self, columns: np.ndarray, values: np.ndarray, others: np.ndarray
+    ) -> np.ndarray:
+        """What each rating of a row adds to its predictions once it is folded in.
+
+        The prediction for a column i is mu + b_i and the sum of these.
+
+        Parameters
+        ----------
+        columns : ndarray of shape (n_rated,), int32
+            Without repeats.
+        values : ndarray of shape (n_rated,), float32
+        others : ndarray of shape (n_others,), int32
+
+        Returns
+        -------
+        ndarray of shape (n_others, n_rated), float64
+        """
+        shape = (len(others), len(columns))
+        weights, implied = np.empty(shape), np.empty(shape)
+        weigh_ratings(columns, others, *self._for_kernels(), weights, implied)
+        return weights * self._residuals(columns, values) + implied
+
+    def _residuals(self, columns: np.ndarray, values: np.ndarray) -> np.ndarray:
+        return values - (self.global_mean + self.biases[columns].astype(np.float64))
+
+    def _for_kernels(self) -> tuple:
+        implicit = self.implicit_factors
+        if implicit is None:
+            implicit = np.empty((0, self.factors.shape[1]), dtype=np.float32)
+        reg, bias_reg = map(float, self.regularization)
+        return (
+            self.factors,
+            implicit,
+            self.n_members,
+            (reg, bias_reg, float(self.n_prior), 1.0 if self.has_biases else 0.0),
+        )

@@ -1,0 +1,310 @@
+"""From parameters to predictions, best items and similar items; in indices, not in raw ids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from funksvd.kernels import (
+    GROUP_USERS,
+    LOST_IN_SQUARES,
+    TILE_ITEMS,
+    deviate_block,
+    exclude_items,
+    find_pairs,
+    group_by_row,
+    pack_items,
+    predict_block,
+    rank_each_item,
+    rank_items,
+)
+from funksvd.objectives.parameters import Parameters
+from funksvd.parallel import in_order
+
+PAIRS_PER_TASK = 1 << 18
+ROWS_PER_BATCH = 1 << 17
+SCORES_PER_BATCH = 1 << 29
+"""A batch of users has at most so many best items, of so many scores, and is one thread's task."""
+MARKS_AT_ONCE = 1 << 24
+"""So many items of users are marked as excluded or not at a time: in 2 MiB."""
+FEW_USERS = 16
+"""For so few users, looking at each item takes less time than laying the items out."""
+
+
+class UserItems(NamedTuple):
+    """The items of each user, in compressed sparse row form.
+
+    Parameters
+    ----------
+    indptr : ndarray of shape (n_users + 1,), int64
+    items : ndarray of shape (n_pairs,), int32
+        User u's items are `items[indptr[u]:indptr[u + 1]]`, ascending.
+    """
+
+    indptr: np.ndarray
+    items: np.ndarray
+
+    @classmethod
+    def of(
+        cls, user_index: np.ndarray, item_index: np.ndarray, n_users: int, n_threads: int = 1
+    ) -> UserItems:
+        """From pairs in any order, int32; a pair with an index of -1 is left out."""
+        if min(user_index.min(initial=0), item_index.min(initial=0)) < 0:
+            known = (user_index >= 0) & (item_index >= 0)
+            user_index, item_index = user_index[known], item_index[known]
+        return cls(*group_by_row(user_index, item_index, n_users, n_threads))
+
+    def contains(
+        self, user_index: np.ndarray, item_index: np.ndarray, n_threads: int = 1
+    ) -> np.ndarray:
+        """Which pairs are in it; a pair with an index of -1 is not."""
+        found = np.empty(len(user_index), dtype=bool)
+
+        def find(part: slice) -> None:
+            find_pairs(user_index[part], item_index[part], *self, found[part])
+
+        _in_parts(find, len(found), n_threads)
+        return found
+
+
+class Draws(NamedTuple):
+    """What several draws of parameters have besides factors: with these, how sure the mean is.
+
+    `Parameters.mean` of the draws has their factors side by side, in the same order.
+
+    Parameters
+    ----------
+    global_means : ndarray of shape (n_draws,), float64
+    user_biases : ndarray of shape (n_users, n_draws), float32
+    item_biases : ndarray of shape (n_items, n_draws), float32
+    """
+
+    global_means: np.ndarray
+    user_biases: np.ndarray
+    item_biases: np.ndarray
+
+    @classmethod
+    def of(cls, draws: Sequence[Parameters]) -> Draws:
+        """Of draws, each in the form of parameters."""
+        means, *biases = list(zip(*draws, strict=True))[:3]
+        stacked = (np.ascontiguousarray(np.transpose(columns)) for columns in biases)
+        return cls(np.array(means), *stacked)
+
+    @classmethod
+    def joined(cls, members: Sequence[Draws]) -> Draws:
+        """Those of all members of an ensemble."""
+        return cls(*(np.concatenate(arrays, axis=-1) for arrays in zip(*members, strict=True)))
+
+    def rows(self, users: np.ndarray, items: np.ndarray) -> Draws:
+        """Those of some users and items, by index."""
+        return Draws(self.global_means, self.user_biases[users], self.item_biases[items])
+
+
+def predict_deviations(
+    parameters: Parameters,
+    draws: Draws,
+    user_index: np.ndarray,
+    item_index: np.ndarray,
+    *,
+    n_threads: int = 1,
+) -> np.ndarray:
+    """Standard deviations of the noise-free ratings, eq. (1) of `objective`, over the draws.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        The mean of the draws.
+    draws : Draws
+        At least two.
+    user_index, item_index : ndarray of shape (n,), int32
+        -1 stands for unknown: any of the known ones.
+    n_threads : int
+        Does not change the result.
+
+    Returns
+    -------
+    ndarray of shape (n,), float32
+        In rating units.
+    """
+    deviations = np.empty(len(user_index), dtype=np.float32)
+
+    def deviate(part: slice) -> None:
+        deviate_block(
+            user_index[part], item_index[part], parameters[3:], tuple(draws), deviations[part]
+        )
+
+    _in_parts(deviate, len(deviations), n_threads)
+    return deviations
+
+
+def predict_pairs(
+    parameters: Parameters,
+    user_index: np.ndarray,
+    item_index: np.ndarray,
+    *,
+    limits: tuple[float, float] | None = None,
+    n_threads: int = 1,
+) -> np.ndarray:
+    """Predicted ratings, eq. (1) of `objective`.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        float32.
+    user_index, item_index : ndarray of shape (n,), int32
+        -1 stands for unknown: the prediction is then made from what is known, mu + b_u, mu + b_i
+        or mu.
+    limits : (low, high), optional
+        Predictions are held within them.
+    n_threads : int
+        Does not change the result.
+
+    Returns
+    -------
+    ndarray of shape (n,), float32
+    """
+    predictions = np.empty(len(user_index), dtype=np.float32)
+    arguments = _for_kernels(parameters)
+
+    def predict(part: slice) -> None:
+        out = predictions[part]
+        predict_block(user_index[part], item_index[part], arguments, out)
+        if limits is not None:
+            np.clip(out, *limits, out=out)
+
+    _in_parts(predict, len(predictions), n_threads)
+    return predictions
+
+
+class Best(NamedTuple):
+    """The items with the highest predictions for each of some users.
+
+    Parameters
+    ----------
+    users : ndarray of shape (n,), int32
+    items : ndarray of shape (n, n_best), int32
+        Best first, of equals the lower index first; -1 where there are no more.
+    predictions : ndarray of shape (n, n_best), float32
+        As `predict_pairs` makes them, without limits; minus infinity there.
+    """
+
+    users: np.ndarray
+    items: np.ndarray
+    predictions: np.ndarray
+
+
+def best_items(
+    parameters: Parameters,
+    users: np.ndarray,
+    n_best: int,
+    *,
+    exclude: tuple[UserItems, ...] = (),
+    item_norms: np.ndarray | None = None,
+    n_threads: int = 1,
+) -> Iterator[Best]:
+    """The items with the highest predictions for each user, batch by batch.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        float32.
+    users : ndarray of shape (n,), int32
+        Known ones only.
+    n_best : int
+    exclude : tuple of UserItems
+        Items left out, by user.
+    item_norms : ndarray of shape (n_items,), float32, optional
+        Lengths of the items' factors. Whoever asks for few users again and again should know them:
+        most items then need not be looked at. They do not change the result.
+    n_threads : int
+        Does not change the result.
+
+    Returns
+    -------
+    iterator of Best
+        Together, all users in their order.
+    """
+    n_items = len(parameters.item_factors)
+    n_best = min(n_best, n_items)
+    if len(users) <= FEW_USERS:
+        norms = np.empty(0, dtype=np.float32) if item_norms is None else item_norms
+        rank = partial(rank_each_item, norms)
+    else:
+        rank = _ranking_of_many(parameters)
+    arguments = _for_kernels(parameters)
+
+    def best_of(batch: np.ndarray) -> Best:
+        items = np.empty((len(batch), n_best), dtype=np.int32)
+        predictions = np.empty((len(batch), n_best), dtype=np.float32)
+        n_marked = _whole_groups(MARKS_AT_ONCE, n_items)
+        for start in range(0, len(batch), n_marked):
+            part = slice(start, start + n_marked)
+            excluded = np.zeros((len(batch[part]), n_items // 8 + 1), dtype=np.uint8)
+            for user_items in exclude:
+                exclude_items(excluded, batch[part], *user_items)
+            rank(batch[part], excluded, arguments, items[part], predictions[part])
+        return Best(batch, items, predictions)
+
+    size = min(_whole_groups(ROWS_PER_BATCH, n_best), _whole_groups(SCORES_PER_BATCH, n_items))
+    batches = [users[start : start + size] for start in range(0, len(users), size)]
+    return map(best_of, batches) if len(batches) == 1 else in_order(best_of, batches, n_threads)
+
+
+def _whole_groups(total: int, for_each: int) -> int:
+    """Users that can be had for a total, rounded down to what is ranked together, or up to it."""
+    return max(1, total // max(for_each, 1) // GROUP_USERS) * GROUP_USERS
+
+
+def _ranking_of_many(parameters: Parameters) -> Callable[..., None]:
+    """A function that ranks items for many users, after laying the items out once."""
+    mean, user_biases, item_biases, user_factors, item_factors = parameters
+    n_items, n_factors = item_factors.shape
+    order = np.argsort(-item_biases, kind="stable").astype(np.int32)
+    n_panels = max(1, -(-n_items // TILE_ITEMS))
+    panels = np.empty((n_panels, n_factors + 1, TILE_ITEMS), dtype=np.float32)
+    pack_items(order, item_biases, item_factors, panels)
+    longest = np.linalg.norm(item_factors, axis=1).max(initial=0) + LOST_IN_SQUARES
+    largest_bias = np.abs(item_biases).max(initial=0) + abs(mean)
+
+    def rank(users: np.ndarray, excluded: np.ndarray, *arguments: Any) -> None:
+        # How far scores and predictions can be apart: n + 4 roundings, of sums and products of
+        # at most this size (Higham, "Accuracy and Stability of Numerical Algorithms", eq. 3.5).
+        sizes = (np.linalg.norm(user_factors[users], axis=1) + LOST_IN_SQUARES) * longest
+        sizes += np.abs(user_biases[users]) + largest_bias
+        tolerances = 4 * (n_factors + 4) * np.finfo(np.float32).eps * sizes
+        rank_items(users, tolerances.astype(np.float32), excluded, order, panels, *arguments)
+
+    return rank
+
+
+def _for_kernels(parameters: Parameters) -> tuple:
+    return (np.float32(parameters.global_mean), *parameters[1:])
+
+
+def _in_parts(function: Callable[[slice], None], n: int, n_threads: int) -> None:
+    """Call a function of slices that together are n long."""
+    parts = [slice(start, start + PAIRS_PER_TASK) for start in range(0, n, PAIRS_PER_TASK)]
+    if len(parts) == 1:
+        function(parts[0])
+    else:
+        list(in_order(function, parts, n_threads))
+
+
+def cosine_similarities(rows: np.ndarray, row: int) -> np.ndarray:
+    """Cosine of the angle between one row and each row; 0 where one of them is zero.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n, n_factors), float32
+    row : int
+
+    Returns
+    -------
+    ndarray of shape (n,), float32
+    """
+    norms = np.linalg.norm(rows, axis=1)
+    norms[norms == 0] = np.inf
+    return np.clip((rows @ rows[row]) / norms / norms[row], -1, 1)

@@ -1,0 +1,1 @@
+"""The mathematics: each objective stated once, with its gradients derived by hand."""

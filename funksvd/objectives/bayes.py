@@ -1,0 +1,155 @@
+"""The Bayesian model, stated once: its joint density, hand-derived gradients and conditionals.
+
+The model of `objective`, with noise and with distributions that everything comes from; in units
+of the ratings' standard deviation, from their mean::
+
+    (1)  r_ui = b_u + b_i + p_u . q_i + e_ui         e_ui ~ N(0, 1 / (alpha_u gamma_i))
+    (2)  w_u = (p_u, b_u) ~ N(M_u, 1 / lambda)       M_u = m + |N_u|^-1/2 sum over j in N_u of y_j
+         likewise the items' rows v_i = (q_i, b_i), with M_i, lambda', y' of their own
+    (3)  m_f ~ N(0, 1 / lambda_f)    lambda_f ~ Gamma(1, 0.01)
+         y_jf ~ N(0, 1 / tau_f)      tau_f ~ Gamma(1, 0.03)
+    (4)  alpha_u ~ Gamma(a, a s)     s ~ Exp(1)      a on a grid from 0.5 to 128, all as likely
+         gamma_i ~ Gamma(c, c)                       c likewise
+
+Gamma(shape, rate); lambda, tau and m are vectors, a number for each factor and for the bias. N_u
+are the items that user u has rated, N_i the users who have rated item i, both in the training
+ratings only. That someone has rated something tells of both, and so does y (Bayesian SVD++);
+without it (Bayesian Funk SVD), y = 0. The regularization of `objective` is what lambda / alpha is
+here: learned, for each factor, with everything else. That users and items have noise of their own
+makes those that are hard to predict count less.
+
+Given lambda, alpha, gamma and M, the rows have the density exp(-E) up to a constant::
+
+    (5)  E = sum over Omega of 1/2 alpha_u gamma_i e_ui^2
+             + sum over u of 1/2 lambda . (w_u - M_u)^2 + sum over i of 1/2 lambda' . (v_i - M_i)^2
+    (6)  dE/dw_u = sum over i in Omega_u of -alpha_u gamma_i e_ui (q_i, 1) + lambda (w_u - M_u)
+    (7)  dE/dv_i likewise
+
+E is quadratic in w_u, so w_u given all else is normal: its precision is the second derivative,
+its mean where (6) vanishes, a ridge regression::
+
+    (8)  A_u = diag(lambda) + sum over i in Omega_u of alpha_u gamma_i (q_i, 1) (q_i, 1)^T
+         mean = A_u^-1 (lambda M_u + sum over i in Omega_u of alpha_u gamma_i (r_ui - b_i) (q_i, 1))
+
+All others are drawn likewise given the rest: m, y and lambda, tau as mean and precision of normal
+distributions, alpha and gamma as precisions of errors, s as a rate, a and c from their grid. Going
+round all of them again and again, the draws come to be from the distribution of everything given
+the ratings (Gibbs sampling). The prediction is the mean of the draws' predictions; their standard
+deviation tells how sure it is.
+
+References
+----------
+R. Salakhutdinov, A. Mnih, "Bayesian Probabilistic Matrix Factorization using Markov Chain Monte
+Carlo", 2008.
+S. Rendle, L. Zhang, Y. Koren, "On the Difficulty of Evaluating Baselines", 2019.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from funksvd.objectives.parameters import Parameters
+from funksvd.objectives.plain import predict
+
+
+class Given(NamedTuple):
+    """What rows are drawn given, besides each other and the ratings.
+
+    Parameters
+    ----------
+    user_noise, item_noise : ndarray of shape (n_users,) and (n_items,)
+        alpha_u and gamma_i.
+    user_means, item_means : ndarray of shape (n_users, n_factors + 1) and (n_items, n_factors + 1)
+        M_u and M_i; the bias comes last.
+    user_precisions, item_precisions : ndarray of shape (n_factors + 1,)
+        lambda and lambda'.
+    """
+
+    user_noise: np.ndarray
+    item_noise: np.ndarray
+    user_means: np.ndarray
+    item_means: np.ndarray
+    user_precisions: np.ndarray
+    item_precisions: np.ndarray
+
+
+def energy_loss(
+    parameters: Parameters,
+    user_index: np.ndarray,
+    item_index: np.ndarray,
+    values: np.ndarray,
+    given: Given,
+) -> float:
+    """E, eq. (5): minus the logarithm of the rows' density, up to a constant.
+
+    Parameters
+    ----------
+    parameters : Parameters
+    user_index, item_index : ndarray of shape (n_ratings,), int
+    values : ndarray of shape (n_ratings,)
+    given : Given
+
+    Returns
+    -------
+    float
+    """
+    _, user_biases, item_biases, user_factors, item_factors = parameters
+    errors = values - predict(parameters, user_index, item_index)
+    precisions = given.user_noise[user_index] * given.item_noise[item_index]
+    total = 0.5 * (precisions * errors**2).sum()
+    for factors, biases, means, row_precisions in (
+        (user_factors, user_biases, given.user_means, given.user_precisions),
+        (item_factors, item_biases, given.item_means, given.item_precisions),
+    ):
+        total = total + 0.5 * (row_precisions[:-1] * (factors - means[:, :-1]) ** 2).sum()
+        total = total + 0.5 * (row_precisions[-1] * (biases - means[:, -1]) ** 2).sum()
+    return total
+
+
+def energy_gradients(
+    parameters: Parameters,
+    user_index: np.ndarray,
+    item_index: np.ndarray,
+    values: np.ndarray,
+    given: Given,
+) -> Parameters:
+    """The derivative of `energy_loss` by each parameter, eqs. (6) and (7), derived by hand."""
+    _, user_biases, item_biases, user_factors, item_factors = parameters
+    errors = values - predict(parameters, user_index, item_index)
+    pulls = -given.user_noise[user_index] * given.item_noise[item_index] * errors
+    user_rows = np.column_stack([user_factors, user_biases])
+    item_rows = np.column_stack([item_factors, item_biases])
+    users = given.user_precisions * (user_rows - given.user_means)
+    items = given.item_precisions * (item_rows - given.item_means)
+    np.add.at(users[:, :-1], user_index, pulls[:, None] * item_factors[item_index])
+    np.add.at(users[:, -1], user_index, pulls)
+    np.add.at(items[:, :-1], item_index, pulls[:, None] * user_factors[user_index])
+    np.add.at(items[:, -1], item_index, pulls)
+    return Parameters(pulls.sum(), users[:, -1], items[:, -1], users[:, :-1], items[:, :-1])
+
+
+def conditional(
+    parameters: Parameters,
+    user_index: np.ndarray,
+    item_index: np.ndarray,
+    values: np.ndarray,
+    given: Given,
+    user: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and precision of a user's row given all else, eq. (8).
+
+    Returns
+    -------
+    mean : ndarray of shape (n_factors + 1,)
+    precision : ndarray of shape (n_factors + 1, n_factors + 1)
+    """
+    own = user_index == user
+    items = item_index[own]
+    features = np.column_stack([parameters.item_factors[items], np.ones(len(items))])
+    weights = given.user_noise[user] * given.item_noise[items]
+    targets = values[own] - parameters.global_mean - parameters.item_biases[items]
+    precision = np.diag(given.user_precisions) + features.T @ (weights[:, None] * features)
+    pull = given.user_precisions * given.user_means[user] + features.T @ (weights * targets)
+    return np.linalg.solve(precision, pull), precision

@@ -1,0 +1,95 @@
+"""Work on long arrays by several threads; no result depends on how many there are."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+PIECE = 1 << 18
+"""Rows that one thread works on at a time: few enough to stay in a processor's cache."""
+
+
+def available_processors() -> int:
+    """Number of processors that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def in_order(
+    function: Callable[[Any], Any], arguments: Iterable[Any], n_threads: int
+) -> Iterator[Any]:
+    """Like `map`, with threads; of the arguments, only a few more than threads are held at once."""
+    waiting: deque[Future] = deque()
+    pool = ThreadPoolExecutor(n_threads)
+    try:
+        for argument in arguments:
+            waiting.append(pool.submit(function, argument))
+            del argument
+            if len(waiting) > n_threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def take(table: np.ndarray, index: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """`table[index]`, written into `out`, which may be `index` itself.
+
+    Parameters
+    ----------
+    table : ndarray of shape (n_values,)
+    index : ndarray of shape (n,), int32
+        Not negative.
+    out : ndarray of shape (n,)
+        Of the same type as `table`.
+    """
+
+    def take_piece(piece: slice) -> None:
+        # "clip" writes into `out` directly; it comes to nothing, since no index is out of range
+        np.take(table, index[piece], out=out[piece], mode="clip")
+
+    in_pieces(take_piece, len(index))
+    return out
+
+
+def occurring(index: np.ndarray, n_values: int) -> np.ndarray:
+    """The values from 0 up to `n_values` that occur in an array, ascending.
+
+    Returns
+    -------
+    ndarray of shape (n_distinct,), int64
+    """
+    found = np.zeros(n_values, bool)
+
+    def mark(piece: slice) -> None:
+        found[index[piece]] = True
+
+    in_pieces(mark, len(index))
+    return np.flatnonzero(found)
+
+
+def chosen(columns: Iterable[np.ndarray], rows: np.ndarray) -> list[np.ndarray]:
+    """`column[rows]` of each column."""
+    columns = list(columns)
+    if len(columns) * len(rows) <= PIECE:
+        return [column[rows] for column in columns]
+    with ThreadPoolExecutor(min(available_processors(), len(columns))) as pool:
+        return list(pool.map(lambda column: column[rows], columns))
+
+
+def in_pieces(function: Callable[[slice], None], n: int) -> None:
+    """Call a function, which lets go of the interpreter's lock, for slices of `range(n)`."""
+    pieces = [slice(start, start + PIECE) for start in range(0, n, PIECE)]
+    if len(pieces) < 2:
+        for piece in pieces:
+            function(piece)
+        return
+    with ThreadPoolExecutor(min(available_processors(), len(pieces))) as pool:
+        list(pool.map(function, pieces))

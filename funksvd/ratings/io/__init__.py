@@ -1,0 +1,1 @@
+"""Readers and writers: whatever people have, as columns."""

@@ -1,0 +1,172 @@
+"""What a field must look like, checked on a column's distinct texts."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from funksvd.ratings.io.coded import booleans, mask, numbers, text_array, text_bytes
+from funksvd.ratings.io.layout import NUMBER
+from funksvd.ratings.labels import CANONICAL_INTEGER
+
+FLOAT32_MAX = float(np.finfo(np.float32).max)
+ISO_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?)?"
+ZONED = r" ?(Z|UTC|[+-][0-9]{2}:?[0-9]{2})$"
+
+USE_ENCODING = "give the file's encoding, for instance --encoding latin-1"
+USE_POINT = "write ratings with a decimal point, 4.5 instead of 4,5"
+NO_TIMES = "leave the timestamps out with --timestamp-col none"
+
+
+class Problem(NamedTuple):
+    """Why a field cannot be used, and what helps besides dropping its row ("" if nothing)."""
+
+    reason: str
+    remedy: str = ""
+
+
+class Checked(NamedTuple):
+    """Distinct texts that were looked at.
+
+    Parameters
+    ----------
+    values : pyarrow.StringArray, or ndarray of float32 or int64
+        One for each text; arbitrary where `bad`.
+    bad : ndarray of shape (n_texts,), bool
+    """
+
+    values: pa.Array | np.ndarray
+    bad: np.ndarray
+
+
+def ids(texts: pa.Array) -> Checked:
+    """Ids: any text that is not empty, without the blanks around it."""
+    if _is_plain(texts):
+        return Checked(texts.cast(pa.string()), np.zeros(len(texts), bool))
+    values, bad = _strings(texts)
+    bad |= numbers([pc.binary_length(values)], np.int32) == 0
+    bad |= booleans(pc.match_substring_regex(values, r"[\r\n]"))
+    return Checked(values, bad)
+
+
+def ratings(texts: pa.Array) -> Checked:
+    """Ratings: numbers that are finite as float32."""
+    strings, bad = _strings(texts)
+    is_number = booleans(pc.match_substring_regex(strings, f"^(?:{NUMBER})$"))
+    values = np.full(len(strings), np.nan)
+    fine = strings if is_number.all() else strings.filter(mask(is_number))
+    values[is_number] = numbers([pc.cast(fine, pa.float64())], np.float64)
+    bad |= ~(np.abs(values) <= FLOAT32_MAX)
+    with np.errstate(over="ignore"):
+        return Checked(values.astype(np.float32), bad)
+
+
+def timestamps(texts: pa.Array) -> Checked:
+    """Timestamps: integers as they are; dates and times become seconds since 1970."""
+    strings, bad = _strings(texts)
+    values = np.zeros(len(strings), np.int64)
+    fine = np.zeros(len(strings), bool)
+    for pattern, convert in (
+        (r"^[+-]?[0-9]{1,18}(\.[0-9]*)?$", _whole_seconds),
+        (f"^{ISO_TIME}$", _seconds),
+        (f"^{ISO_TIME}{ZONED}", _slow_seconds),
+    ):
+        chosen = booleans(pc.match_substring_regex(strings, pattern))
+        if chosen.any():
+            where = np.flatnonzero(chosen)
+            values[where], fine[where] = convert(strings.filter(mask(chosen)))
+    return Checked(values, bad | ~fine)
+
+
+def problem(role: str, raw: bytes) -> Problem:
+    """What is wrong with a field that did not pass."""
+    try:
+        text = raw.decode().strip(" \t\r\n\v\f")
+    except UnicodeDecodeError:
+        return Problem(f"{role} is not UTF-8 text", USE_ENCODING)
+    if role in ("user", "item"):
+        if re.search("[\r\n]", text):
+            return Problem(f"{role} goes over several lines (a stray quote?)")
+        return Problem(f"{role} is empty")
+    if not text:
+        return Problem(f"{role} is empty", NO_TIMES if role == "timestamp" else "")
+    shown = text if len(text) <= 30 else text[:29] + "…"
+    if role == "timestamp":
+        return Problem(f"timestamp {shown!r} is neither an integer nor like 2005-09-06", NO_TIMES)
+    if re.fullmatch(r"[+-]?[0-9]+,[0-9]+", text):
+        return Problem(f"rating {shown!r} has a decimal comma", USE_POINT)
+    if re.fullmatch(r"[+-]?inf(inity)?", text, re.IGNORECASE):
+        return Problem(f"rating {shown!r} is infinite")
+    if re.fullmatch(NUMBER, text):
+        return Problem(f"rating {shown!r} is too large for a 32-bit float")
+    return Problem(f"rating {shown!r} is not a number")
+
+
+def as_integers(texts: pa.Array) -> np.ndarray | None:
+    """Ids as int64 if every one of them is an integer and written as integers are."""
+    if not booleans(pc.match_substring_regex(texts, CANONICAL_INTEGER)).all():
+        return None
+    try:
+        return numbers([pc.cast(texts, pa.int64())], np.int64)
+    except pa.ArrowInvalid:  # 19 digits may be too many
+        return None
+
+
+def _is_plain(texts: pa.Array) -> bool:
+    """Whether all of them are ASCII, without blanks, and not empty: then they are good as ids."""
+    text = text_bytes(texts)
+    some = not len(texts) or numbers([pc.binary_length(texts)], np.int32).min() > 0
+    return some and text.min(initial=0x7E) > 0x20 and text.max(initial=0) < 0x7F
+
+
+def _strings(texts: pa.Array) -> tuple[pa.Array, np.ndarray]:
+    """Valid UTF-8 without the blanks around, and which texts were not valid."""
+    bad = np.zeros(len(texts), bool)
+    try:
+        strings = texts.cast(pa.string())
+    except pa.ArrowInvalid:
+        raw = texts.to_pylist()
+        bad = np.array([not _is_utf8(text) for text in raw], bool)
+        valid = [b"" if wrong else text for text, wrong in zip(raw, bad, strict=True)]
+        strings = text_array(valid, pa.string())
+    return pc.ascii_trim_whitespace(strings), bad
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _whole_seconds(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    whole = pc.replace_substring_regex(texts, r"\.[0-9]*$", "")  # of a second
+    return numbers([pc.cast(whole, pa.int64())], np.int64), np.ones(len(texts), bool)
+
+
+def _seconds(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        times = pc.cast(texts, pa.timestamp("us"))
+    except pa.ArrowInvalid:  # a 13th month somewhere
+        return _slow_seconds(texts)
+    microseconds = numbers([times.cast(pa.int64())], np.int64)
+    return microseconds // 1_000_000, np.ones(len(texts), bool)
+
+
+def _slow_seconds(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    values, fine = np.zeros(len(texts), np.int64), np.zeros(len(texts), bool)
+    for at, text in enumerate(texts.to_pylist()):
+        try:
+            time = datetime.fromisoformat(text.replace("UTC", "Z").replace(" Z", "Z"))
+        except ValueError:
+            continue
+        if time.tzinfo is None:
+            time = time.replace(tzinfo=UTC)
+        values[at], fine[at] = int(time.timestamp() // 1), True
+    return values, fine

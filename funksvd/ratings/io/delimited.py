@@ -1,0 +1,248 @@
+"""Text files into columns, with Arrow's CSV reader, several parts of the text at a time."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pacsv
+
+from funksvd.errors import RatingsError
+from funksvd.parallel import available_processors, in_order
+from funksvd.ratings.io import checks, lines
+from funksvd.ratings.io.badrows import N_KEPT
+from funksvd.ratings.io.coded import (
+    MAX_PLAIN_ID,
+    Coded,
+    as_binary,
+    text_array,
+    text_bytes,
+    view,
+)
+from funksvd.ratings.io.files import Source
+from funksvd.ratings.io.gathering import NUMBERS, Part, gathered
+from funksvd.ratings.io.layout import Layout
+from funksvd.ratings.io.records import careful_stream
+from funksvd.ratings.io.segments import SEGMENT_BYTES, segments
+
+MAX_THREADS = 8
+"""The one that reads the file keeps no more of them busy."""
+KEPT_BYTES = 31 << 20
+"""Once a block of this size was freed, glibc keeps smaller ones for the next segments, where it
+would give them back to the system and ask for others: a tenth of the whole time."""
+TEXT = pa.dictionary(pa.int32(), pa.string())
+INTEGERS = {"user": pa.int32(), "item": pa.int32(), "timestamp": pa.int64()}
+CHECKS = {
+    "user": checks.ids,
+    "item": checks.ids,
+    "rating": checks.ratings,
+    "timestamp": checks.timestamps,
+}
+_COLUMN = re.compile(r"column #(\d+)")
+
+
+class BadField(NamedTuple):
+    """A field that cannot be used, the first one of its row; `text` is as it stands in the file."""
+
+    role: str
+    text: bytes
+
+
+class _NotPlainError(Exception):
+    """Ids that were to be read as integers have to be read as text."""
+
+
+def parse(sources: Sequence[Source], layout: Layout, encoding: str) -> tuple[Part, int]:
+    """Parse text files of the same layout; several only in the Netflix layout.
+
+    Returns
+    -------
+    columns : Part
+        The rows that do not have wrong columns; what is wrong with others is a `BadField`.
+    n_wrong : int
+        Number of rows that have wrong columns.
+
+    Raises
+    ------
+    RatingsError
+        If a file is damaged.
+    """
+    sources = list(sources)
+    integers = set(layout.integers)
+    # A single column makes a line of blanks look like a row, which only `records` knows better.
+    careful = layout.n_columns == 1
+    while True:
+        try:
+            return _parse(sources, layout, encoding, frozenset(integers), careful)
+        except _NotPlainError:
+            integers -= {"user", "item"}
+        except pa.ArrowInvalid as error:
+            if integers and "conversion error" in str(error):
+                integers -= _roles_of(error, layout) or integers
+            elif not careful:
+                careful = True
+            else:
+                raise RatingsError(f"{sources[0].name} cannot be parsed: {error}") from error
+
+
+def _roles_of(error: pa.ArrowInvalid, layout: Layout) -> set[str]:
+    """The column that Arrow found no integer in."""
+    named = _COLUMN.search(str(error))
+    return {role for role, at in layout.columns.items() if named and at == int(named[1])}
+
+
+def _parse(
+    sources: list[Source], layout: Layout, encoding: str, integers: frozenset[str], careful: bool
+) -> tuple[Part, int]:
+    notes = lines.Notes()
+    stream = careful_stream if careful else lines.arrow_stream
+    blocks = stream(sources, layout, encoding, notes)
+    text = segments(blocks, 0 if careful else layout.skip_lines)
+    bytes(KEPT_BYTES)
+    parts = in_order(_Parser(layout, integers), text, min(available_processors(), MAX_THREADS))
+    n_bytes = sum(os.path.getsize(source.path) for source in sources if source.path)
+    columns = gathered(parts, layout.columns, n_bytes / SEGMENT_BYTES)
+    if layout.netflix:
+        if sum(notes.counts) != columns.n_rows:  # what counts as a blank line is not settled
+            raise pa.ArrowInvalid("the movies' rows do not add up")
+        codes = np.repeat(np.arange(len(notes.movies), dtype=np.int32), notes.counts)
+        if len(columns.bad_rows):
+            codes = np.delete(codes, columns.bad_rows)
+        columns.ids["item"] = Coded(codes, text_array(notes.movies, pa.string()))
+    return columns, notes.n_wrong
+
+
+class _Parser:
+    """Makes columns of whole lines.
+
+    Ids that are written as integers are parsed as such, many times faster than as text. Arrow
+    reads `007` and ` 7` as 7 too, but every such way to write an integer is longer than its own:
+    if the integers as they should be written fill the text, that is how all of them are written.
+    """
+
+    def __init__(self, layout: Layout, integers: frozenset[str]) -> None:
+        self._columns = layout.columns
+        self._integers = integers & set(layout.columns)
+        self._n_columns = layout.n_columns
+        kinds = {
+            str(at): INTEGERS[role] if role in integers else TEXT
+            for role, at in layout.columns.items()
+        }
+        self._proving = not self._integers.isdisjoint(("user", "item"))
+        if self._proving:  # then the lengths of all columns count
+            names = map(str, range(layout.n_columns))
+            kinds = {name: kinds.get(name, pa.binary()) for name in names}
+        self._names = [str(at) for at in range(layout.n_columns)]
+        self._parsing = pacsv.ParseOptions(
+            delimiter=layout.delimiter, quote_char='"' if layout.quoting else False
+        )
+        self._conversion = pacsv.ConvertOptions(
+            check_utf8=False,
+            null_values=[],
+            strings_can_be_null=False,
+            column_types=kinds,
+            include_columns=list(kinds),
+        )
+
+    def __call__(self, text: bytes) -> Part:
+        table = self._table(text)
+        chunks = {role: _only_chunk(table[str(at)]) for role, at in self._columns.items()}
+        if self._proving and table.num_rows:
+            self._prove(text, table, chunks)
+        checked = {
+            role: CHECKS[role](as_binary(chunk.dictionary))
+            for role, chunk in chunks.items()
+            if role not in self._integers
+        }
+        codes = {
+            role: view(chunk if role in self._integers else chunk.indices)
+            for role, chunk in chunks.items()
+        }
+        bad = np.zeros(table.num_rows, bool)
+        for role, column in checked.items():
+            if column.bad.any():
+                bad |= column.bad[codes[role]]
+        bad_rows = np.flatnonzero(bad)
+        first_bad = [
+            (int(row), self._bad_field(row, codes, chunks, checked)) for row in bad_rows[:N_KEPT]
+        ]
+        ids, numbers = {}, {}
+        for role, column in codes.items():
+            good = column[~bad] if len(bad_rows) else column
+            if role not in NUMBERS:
+                ids[role] = Coded(good, checked[role].values if role in checked else None)
+            else:
+                numbers[role] = checked[role].values[good] if role in checked else good
+        return Part(table.num_rows, ids, numbers, bad_rows, first_bad)
+
+    def _table(self, text: bytes) -> pa.Table:
+        try:
+            return pacsv.read_csv(
+                pa.BufferReader(text),
+                read_options=pacsv.ReadOptions(
+                    column_names=self._names, block_size=len(text) + 1, use_threads=False
+                ),
+                parse_options=self._parsing,
+                convert_options=self._conversion,
+            )
+        except pa.ArrowInvalid as error:
+            if "Empty CSV file" not in str(error):  # there may be nothing but blank lines
+                raise
+            return pa.schema(self._conversion.column_types).empty_table()
+
+    def _prove(self, text: bytes, table: pa.Table, chunks: dict[str, pa.Array]) -> None:
+        """Raise `_NotPlainError` unless all ids are small, not negative, and as they should be."""
+        for role in self._integers & {"user", "item"}:
+            if view(chunks[role]).max() > MAX_PLAIN_ID:
+                raise _NotPlainError
+        n_in_fields = sum(_n_characters(_only_chunk(column)) for column in table.columns)
+        n_others = len(text) - n_in_fields - table.num_rows * (self._n_columns - 1)
+        # Each row ends in a newline; only if there seem to be more are they worth counting.
+        if n_others != table.num_rows and n_others != text.count(b"\n") + text.count(b"\r"):
+            raise _NotPlainError
+        if b'"' in text:
+            raise _NotPlainError
+
+    def _bad_field(
+        self,
+        row: int,
+        codes: dict[str, np.ndarray],
+        chunks: dict[str, pa.Array],
+        checked: dict[str, checks.Checked],
+    ) -> BadField:
+        for role in ("user", "item", "rating", "timestamp"):
+            if role in checked and checked[role].bad[codes[role][row]]:
+                texts = as_binary(chunks[role].dictionary)
+                return BadField(role, texts[int(codes[role][row])].as_py())
+        raise AssertionError(f"row {row} is not bad")
+
+
+def _only_chunk(column: pa.ChunkedArray) -> pa.Array:
+    """The text is a single block for Arrow."""
+    return column.chunk(0) if column.num_chunks else column.combine_chunks()
+
+
+def _n_characters(column: pa.Array) -> int:
+    """Number of characters of a column; integers count as if written as they should be.
+
+    Too small for columns with negative integers, for which nothing is proved then.
+    """
+    if pa.types.is_binary(column.type):
+        return len(text_bytes(column))
+    if pa.types.is_dictionary(column.type):
+        texts = as_binary(column.dictionary)
+        ends = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, 4 * texts.offset)
+        lengths = np.diff(ends)
+        if lengths.min() == lengths.max():
+            return len(column) * int(lengths[0])
+        return int(lengths[view(column.indices)].sum())
+    values = view(column)
+    low, high = int(values.min()), int(values.max())
+    if low < 0:
+        return 0
+    longer = (np.count_nonzero(values >= 10**n) for n in range(len(str(low)), len(str(high))))
+    return len(values) * len(str(low)) + sum(longer)

@@ -1,0 +1,181 @@
+"""Which column is which: names that files use, and the options that override them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from funksvd.errors import RatingsError
+from funksvd.ratings.io.options import ReadOptions
+
+
+class MissingColumnsError(RatingsError):
+    """Columns that are needed are not there."""
+
+
+# Best first: of `userId` and `userName` in one file, the former is meant.
+_NAMES = {
+    "user": (
+        "userid user uid customerid customer custid reviewerid reviewer memberid member "
+        "accountid account profileid personid person viewerid viewer readerid reader "
+        "listenerid listener playerid player raterid rater userindex useridx username"
+    ),
+    "item": (
+        "itemid item iid movieid movie filmid film bookid book isbn asin parentasin productid "
+        "product songid song trackid track artistid artist albumid album animeid anime gameid "
+        "game jokeid joke recipeid recipe businessid business restaurantid articleid article "
+        "showid show courseid course beerid itemindex itemidx itemname"
+    ),
+    "rating": (
+        "rating ratings score stars star value overall starrating overallrating userrating "
+        "bookrating movierating itemrating reviewscore reviewrating userscore grade rate"
+    ),
+    "timestamp": (
+        "timestamp time date datetime ts unixtime unixreviewtime reviewtime ratingtime "
+        "ratingdate ratedat createdat updatedat reviewdate"
+    ),
+    "title": "title name movietitle itemtitle booktitle productname itemname label",
+}
+KNOWN_NAMES = {role: names.split() for role, names in _NAMES.items()}
+
+
+def normalized(name: str) -> str:
+    """A column's name without what people write differently: `Movie_ID` is `movieid`."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def recognized(names: Sequence[str], role: str) -> list[int]:
+    """Positions of the columns that the best known name for a role fits; usually one or none."""
+    plain = [normalized(name) for name in names]
+    for known in KNOWN_NAMES[role]:
+        found = [position for position, name in enumerate(plain) if name == known]
+        if found:
+            return found
+    return []
+
+
+def by_option(
+    option: str | int, names: Sequence[str] | None, n_columns: int, role: str, source: str
+) -> int:
+    """Position of the column that `--user-col` and the like ask for.
+
+    Raises
+    ------
+    RatingsError
+        If there is no such column.
+    """
+    flag = f"--{role}-col"
+    if isinstance(option, str):
+        for match in (str, str.lower, normalized):
+            fitting = [i for i, name in enumerate(names or ()) if match(name) == match(option)]
+            if len(fitting) == 1 and (match is not normalized or match(option)):
+                return fitting[0]
+    if isinstance(option, int) or option.isdecimal():
+        if 1 <= int(option) <= n_columns:
+            return int(option) - 1
+        raise RatingsError(
+            f"{source}: {flag} asks for column {option}, but there are {n_columns} columns"
+        )
+    if names is None:
+        raise RatingsError(
+            f"{source}: {flag} asks for a column called {option!r}, but the file has no header; "
+            f"give its position instead, from 1 to {n_columns}"
+        )
+    raise RatingsError(
+        f"{source}: {flag} asks for a column called {option!r}, but the columns are "
+        f"{listing(names)}"
+    )
+
+
+def assign(
+    names: Sequence[str] | None,
+    n_columns: int,
+    required: Sequence[str],
+    options: ReadOptions,
+    source: str,
+) -> dict[str, int]:
+    """Position of each role's column.
+
+    Parameters
+    ----------
+    names : sequence of str, or None for a file without header
+    n_columns : int
+    required : sequence of str
+        Roles that must be found. "timestamp" is looked for where "rating" is required.
+    options : ReadOptions
+    source : str
+        For messages.
+
+    Raises
+    ------
+    RatingsError
+        If a required role has no column, or two roles have the same one.
+    """
+    roles = list(required)
+    if "rating" in roles and not options.ignores_timestamps:
+        roles.append("timestamp")
+    columns = {
+        role: by_option(options.column(role), names, n_columns, role, source)
+        for role in roles
+        if options.column(role) is not None
+    }
+    missing: list[str] = []
+    for role in roles:
+        if role in columns:
+            continue
+        if names is None:
+            position = roles.index(role)
+            if position >= n_columns or (role == "timestamp" and position in columns.values()):
+                found = []
+            else:
+                found = [position]
+        else:
+            found = [at for at in recognized(names, role) if at not in columns.values()]
+        if len(found) > 1:
+            raise RatingsError(
+                f"{source}: columns {' and '.join(str(at + 1) for at in found)} are both called "
+                f"{names[found[0]]!r}; say which is meant by position, --{role}-col {found[0] + 1}"
+            )
+        if found:
+            columns[role] = found[0]
+        elif role != "timestamp":
+            missing.append(role)
+    if len(required) == 1 and missing:  # a file of ids, whatever its header says
+        columns, missing = {required[0]: 0}, []
+    if missing:
+        _raise_missing(missing, names, n_columns, required, source)
+    taken: dict[int, str] = {}
+    for role, position in columns.items():
+        if position in taken:
+            raise RatingsError(
+                f"{source}: column {position + 1} cannot be both {taken[position]} and {role}; "
+                f"give --{taken[position]}-col and --{role}-col"
+            )
+        taken[position] = role
+    return columns
+
+
+def listing(names: Sequence[str]) -> str:
+    """Column names for a message."""
+    shown = [name or "(unnamed)" for name in names[:20]]
+    return ", ".join(shown) + (", …" if len(names) > 20 else "")
+
+
+def _raise_missing(
+    missing: Sequence[str],
+    names: Sequence[str] | None,
+    n_columns: int,
+    required: Sequence[str],
+    source: str,
+) -> None:
+    if names is None:
+        raise MissingColumnsError(
+            f"{source}: too few columns: {', '.join(required)} are needed, but there "
+            f"{'is only 1' if n_columns == 1 else f'are only {n_columns}'}. If they are separated "
+            "by something unusual, give it with --sep"
+        )
+    flags = " ".join(f"--{role}-col NAME" for role in missing)
+    raise MissingColumnsError(
+        f"{source}: it is not clear which column is the {' and which the '.join(missing)}: the "
+        f"columns are {listing(names)}. Say it with {flags} (a name, or a position from 1)"
+    )

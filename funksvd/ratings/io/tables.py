@@ -1,0 +1,328 @@
+"""Tables that have types already: Parquet, Feather, and pandas, polars and Arrow in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from funksvd.errors import RatingsError
+from funksvd.parallel import available_processors, in_order
+from funksvd.ratings.io import badrows, checks, names
+from funksvd.ratings.io.coded import MAX_PLAIN_ID, Coded, as_binary, booleans, numbers, view
+from funksvd.ratings.io.columns import Columns, IdColumn
+from funksvd.ratings.io.files import DAMAGE, Source
+from funksvd.ratings.io.gathering import NUMBERS, Part, gathered
+from funksvd.ratings.io.options import ReadOptions
+from funksvd.ratings.io.report import BadRow
+
+Reader = Callable[[Sequence[str], ReadOptions], Columns]
+Batches = Callable[[list[str]], Iterator[pa.RecordBatch]]
+FLOAT32_MAX = np.finfo(np.float32).max
+BATCH_ROWS = 1 << 19
+MAX_THREADS = 4
+
+
+class Field(NamedTuple):
+    """A checked column, ids or numbers, and which rows are bad (None: none)."""
+
+    column: Coded | np.ndarray
+    bad: np.ndarray | None
+
+
+class _FloatIdsError(Exception):
+    """The column of this name holds ids that are floating point."""
+
+
+def from_object(source: Any) -> tuple[Reader, str]:
+    """A reader for a table in memory, and its name for messages.
+
+    Raises
+    ------
+    RatingsError
+        If it is no table, or Arrow cannot convert it.
+    """
+    kind = type(source).__module__.partition(".")[0]
+    name = f"the {kind} table" if kind in ("pandas", "polars", "pyarrow") else "the table"
+    try:
+        table = source if isinstance(source, pa.Table) else pa.table(source)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+        raise RatingsError(
+            f"{name} cannot be read: {error}. Give each column a single type first, "
+            "for instance with .astype(str)"
+        ) from error
+    except (TypeError, ValueError):
+        raise RatingsError(
+            f"ratings cannot be read from a {type(source).__name__}; give a path, a list of "
+            "paths, or a pandas, polars or Arrow table. For arrays there is "
+            "Ratings.from_arrays, for sparse matrices Ratings.from_scipy"
+        ) from None
+    return partial(_read, table.column_names, partial(_batches, table), name, "table"), name
+
+
+def from_file(source: Source) -> Reader | None:
+    """A reader for a Parquet or Feather (Arrow) file, None if it is neither.
+
+    Raises
+    ------
+    RatingsError
+        If the file is damaged.
+    """
+    head = source.head(8)
+    if head[:4] not in OPENERS:
+        return None
+    kind = "Parquet" if head.startswith(b"PAR1") else "Feather"
+    damage = (*DAMAGE, pa.ArrowException)
+    try:
+        file = pa.OSFile(source.path) if source.path else pa.BufferReader(source.open().read())
+        columns, batches = OPENERS[head[:4]](file)
+    except damage as error:
+        raise RatingsError(_damaged(source.name, kind, error)) from error
+
+    def explained(chosen: list[str]) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from batches(chosen)
+        except damage as error:
+            raise RatingsError(_damaged(source.name, kind, error)) from error
+
+    return partial(_read, columns, explained, source.name, kind)
+
+
+def _parquet(file: pa.NativeFile) -> tuple[list[str], Batches]:
+    import pyarrow.parquet
+
+    parquet = pyarrow.parquet.ParquetFile(file, pre_buffer=False)
+    return parquet.schema_arrow.names, partial(parquet.iter_batches, BATCH_ROWS, None)
+
+
+def _feather(file: pa.NativeFile) -> tuple[list[str], Batches]:
+    columns = pa.ipc.open_file(file).schema.names
+
+    def batches(chosen: list[str]) -> Iterator[pa.RecordBatch]:
+        options = pa.ipc.IpcReadOptions(included_fields=[columns.index(name) for name in chosen])
+        opened = pa.ipc.open_file(file, options=options)
+        for at in range(opened.num_record_batches):
+            yield opened.get_batch(at)
+
+    return columns, batches
+
+
+def _old_feather(file: pa.NativeFile) -> tuple[list[str], Batches]:
+    import pyarrow.feather
+
+    table = pyarrow.feather.read_table(file)
+    return table.column_names, partial(_batches, table)
+
+
+def _batches(table: pa.Table, chosen: list[str]) -> Iterator[pa.RecordBatch]:
+    return iter(table.select(chosen).to_batches(max_chunksize=BATCH_ROWS))
+
+
+OPENERS = {b"PAR1": _parquet, b"ARRO": _feather, b"FEA1": _old_feather}
+"""By a file's first four bytes."""
+
+
+def _damaged(name: str, kind: str, error: BaseException) -> str:
+    return f"{name} is a damaged or incomplete {kind} file ({error}). Copy or download it again"
+
+
+def _read(
+    column_names: list[str],
+    batches: Batches,
+    name: str,
+    kind: str,
+    required: Sequence[str],
+    options: ReadOptions,
+) -> Columns:
+    columns = names.assign(column_names, len(column_names), required, options, name)
+    chosen = [column_names[position] for position in columns.values()]
+    repeated = next((each for each in chosen if column_names.count(each) > 1), None)
+    if repeated is not None:
+        raise RatingsError(f"{name}: several columns are called {repeated!r}; rename one")
+    roles = dict(zip(columns, chosen, strict=True))
+    checked = in_order(
+        partial(_checked, roles, name),
+        (batch for batch in batches(chosen) if batch.num_rows),
+        min(available_processors(), MAX_THREADS),
+    )
+    try:
+        found = gathered(checked, roles)
+    except _FloatIdsError as error:
+        column = str(error)
+        whole = pa.chunked_array([_decoded(batch.column(column)) for batch in batches([column])])
+        raise RatingsError(_float_ids(whole, f"{name}: column {column!r}")) from None
+    if found.n_rows == 0:
+        raise RatingsError(f"{name}: there are columns but no rows")
+    for role, coded in found.ids.items():
+        if coded.values is not None and len(coded.values) == 0:
+            raise RatingsError(f"{name}: column {roles[role]!r} holds nothing but missing values")
+    bad_rows = [
+        BadRow(name, row + 1, text, reason, "row") for row, (text, reason) in found.first_bad
+    ]
+    n_bad = len(found.bad_rows)
+    badrows.refuse(bad_rows, [], n_bad, found.n_rows, options, name)
+    return Columns(
+        {role: _id_column(coded) for role, coded in found.ids.items()},
+        found.numbers.get("rating"),
+        found.numbers.get("timestamp"),
+        found.n_rows,
+        n_bad,
+        bad_rows,
+        f"{kind}, columns {' '.join(chosen)}",
+    )
+
+
+def _id_column(coded: Coded) -> IdColumn:
+    values = coded.values
+    if values is not None and pa.types.is_integer(values.type):
+        values = view(values)
+    return IdColumn(coded.codes, values, typed=True)
+
+
+def _checked(roles: dict[str, str], name: str, batch: pa.RecordBatch) -> Part:
+    """A batch's good rows."""
+    fields = {}
+    for role, column in roles.items():
+        cells = _decoded(batch.column(column))
+        if pa.types.is_floating(cells.type) and role not in NUMBERS:
+            raise _FloatIdsError(column)
+        fields[role] = FIELDS[role](cells, f"{name}: column {column!r}")
+    bad = np.zeros(batch.num_rows, bool)
+    for field in fields.values():
+        if field.bad is not None:
+            bad |= field.bad
+    bad_rows, keep = np.flatnonzero(bad), ~bad if bad.any() else slice(None)
+    first_bad = []
+    for row in map(int, bad_rows[: badrows.N_KEPT]):
+        cells = {role: batch.column(column)[row].as_py() for role, column in roles.items()}
+        first_bad.append((row, _described(row, cells, fields)))
+    return Part(
+        batch.num_rows,
+        {
+            role: Coded(column.codes[keep], column.values)
+            for role, (column, _) in fields.items()
+            if role not in NUMBERS
+        },
+        {role: column[keep] for role, (column, _) in fields.items() if role in NUMBERS},
+        bad_rows,
+        first_bad,
+    )
+
+
+def _decoded(column: pa.Array) -> pa.Array:
+    """Dictionary (categorical) columns as what they stand for; all text as large strings."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return column.dictionary.cast(_text_type(kind.value_type)).take(column.indices)
+    return column if _text_type(kind) == kind else column.cast(_text_type(kind))
+
+
+def _text_type(kind: pa.DataType) -> pa.DataType:
+    return pa.large_string() if _is_text(kind) else kind
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return (
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    )
+
+
+def _ids(column: pa.Array, what: str) -> Field:
+    kind = column.type
+    if not pa.types.is_integer(kind) and not _is_text(kind):
+        raise RatingsError(f"{what} is {kind}; ids must be integers or text. Convert it first")
+    if pa.types.is_integer(kind):
+        try:
+            column = column.cast(pa.int64())
+        except pa.ArrowInvalid:
+            raise RatingsError(
+                f"{what} holds integers that do not fit 64 bits with a sign; "
+                "convert it to text first"
+            ) from None
+        ids = view(column)
+        if column.null_count == 0 and ids.min() >= 0 and ids.max() <= MAX_PLAIN_ID:
+            return Field(Coded(ids), None)
+    bad = _nulls(column)
+    encoded = column.dictionary_encode()
+    codes = numbers([encoded.indices], np.int32)
+    if bad is not None:
+        codes[bad] = 0
+    if pa.types.is_integer(kind):
+        return Field(Coded(codes, encoded.dictionary), bad)
+    values = encoded.dictionary.cast(pa.string())
+    empty = numbers([pc.binary_length(values)], np.int32) == 0
+    if empty.any():
+        bad = empty[codes] if bad is None else bad | empty[codes]
+    return Field(Coded(codes, values), bad)
+
+
+def _float_ids(column: pa.ChunkedArray, what: str) -> str:
+    values = numbers(column.drop_null().chunks, np.float64)
+    values = values[np.isfinite(values)]
+    message = f"{what} is {column.type}; ids must be integers or text"
+    if (values == np.floor(values)).all():
+        missing = len(column) - len(values)
+        if missing:
+            message += (
+                f". It holds integers that became floating point because {missing:,} are "
+                "missing: drop those rows"
+            )
+        return message + ", then convert it, for instance with .astype('int64')"
+    return message + ". Convert it to text first, for instance with .astype(str)"
+
+
+def _ratings(column: pa.Array, what: str) -> Field:
+    kind = column.type
+    if pa.types.is_decimal(kind):
+        column = column.cast(pa.float64())
+    elif not pa.types.is_integer(kind) and not pa.types.is_floating(kind):
+        raise RatingsError(f"{what} is {kind}; ratings must be numbers. Convert it first")
+    values = numbers([column], np.float64)
+    bad = ~(np.abs(values) <= FLOAT32_MAX)
+    nulls = _nulls(column)
+    if nulls is not None:
+        bad |= nulls
+    with np.errstate(over="ignore"):
+        return Field(values.astype(np.float32), bad if bad.any() else None)
+
+
+def _timestamps(column: pa.Array, what: str) -> Field:
+    kind, bad = column.type, _nulls(column)
+    if _is_text(kind):
+        encoded = column.cast(pa.string()).fill_null("").dictionary_encode()
+        codes = view(encoded.indices)
+        checked = checks.timestamps(as_binary(encoded.dictionary))
+        return Field(checked.values[codes], checked.bad[codes] if checked.bad.any() else None)
+    if pa.types.is_floating(kind):
+        values = numbers([column], np.float64)
+        odd = ~((np.abs(values) < 2.0**53) & (values == np.floor(values)))
+        odd = odd if bad is None else odd | bad
+        return Field(np.where(odd, 0, values).astype(np.int64), odd if odd.any() else None)
+    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+        column = column.cast(pa.timestamp("s", getattr(kind, "tz", None)), safe=False)
+        column = column.cast(pa.int64())
+    elif not pa.types.is_integer(kind):
+        raise RatingsError(
+            f"{what} is {kind}; timestamps must be integers or dates. "
+            f"{checks.NO_TIMES[:1].upper()}{checks.NO_TIMES[1:]}"
+        )
+    return Field(view(column), bad)
+
+
+FIELDS = {"user": _ids, "item": _ids, "rating": _ratings, "timestamp": _timestamps}
+
+
+def _nulls(column: pa.Array) -> np.ndarray | None:
+    return booleans(column.is_null()) if column.null_count else None
+
+
+def _described(row: int, cells: dict[str, Any], fields: dict[str, Field]) -> tuple[str, str]:
+    """A bad row as text, and what is wrong with it."""
+    text = ", ".join("" if cell is None else str(cell) for cell in cells.values())
+    role = next(role for role, field in fields.items() if field.bad is not None and field.bad[row])
+    missing = cells[role] is None or cells[role] == ""
+    return text, f"{role} is missing" if missing else f"{role} {cells[role]!r} cannot be used"

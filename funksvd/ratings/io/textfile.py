@@ -1,0 +1,91 @@
+"""A text file of ratings: detected, parsed, checked, and its bad rows found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from funksvd.errors import RatingsError
+from funksvd.ratings.io import badrows, checks
+from funksvd.ratings.io.checks import Problem
+from funksvd.ratings.io.columns import Columns, IdColumn
+from funksvd.ratings.io.delimited import BadField, parse
+from funksvd.ratings.io.files import Source
+from funksvd.ratings.io.layout import Layout
+from funksvd.ratings.io.options import ReadOptions
+from funksvd.ratings.io.records import records
+from funksvd.ratings.io.report import BadRow
+
+
+def read(sources: Sequence[Source], layout: Layout, options: ReadOptions) -> Columns:
+    """The columns of a text file, or of several in the Netflix layout.
+
+    Raises
+    ------
+    RatingsError
+        If there is nothing in it, or something cannot be used and is not to be skipped.
+    """
+    name = name_of(sources)
+    columns, n_wrong = parse(sources, layout, options.encoding)
+    n_rows, n_bad = columns.n_rows + n_wrong, len(columns.bad_rows) + n_wrong
+    if n_rows == 0:
+        raise RatingsError(
+            f"{name}: there is a header but no row below it"
+            if layout.skip_lines
+            else f"{name}: there are no rows in this file"
+        )
+    if layout.n_declared is not None and n_rows != layout.n_declared:
+        raise RatingsError(
+            f"{name}: this file says it has {layout.n_declared:,} entries, but has {n_rows:,}; "
+            "it may be incomplete. Copy or download it again"
+        )
+    found: list[BadRow] = []
+    if n_bad:
+        n_wanted = min(badrows.N_KEPT, n_bad)
+        found, remedies = _find(sources, layout, options, dict(columns.first_bad), n_wanted)
+        badrows.refuse(found, remedies, n_bad, n_rows, options, name)
+    return Columns(
+        {role: IdColumn(column.codes, column.values) for role, column in columns.ids.items()},
+        columns.numbers.get("rating"),
+        columns.numbers.get("timestamp"),
+        n_rows,
+        n_bad,
+        found,
+        layout.description,
+    )
+
+
+def name_of(sources: Sequence[Source]) -> str:
+    """One or several files, for messages."""
+    more = len(sources) - 1
+    if more == 0:
+        return sources[0].name
+    return f"{sources[0].name} and {more:,} more file{'s' if more > 1 else ''}"
+
+
+def _find(
+    sources: Sequence[Source],
+    layout: Layout,
+    options: ReadOptions,
+    bad: dict[int, BadField],
+    n_wanted: int,
+) -> tuple[list[BadRow], list[str]]:
+    """The first bad rows, by going through the lines until there are enough of them."""
+    found, remedies, row = [], [], 0
+    for run in records(list(sources), layout, options.encoding):
+        if run.cleaned is not None and not any(row <= at < row + run.n_rows for at in bad):
+            row += run.n_rows
+            continue
+        for record in run.rows():
+            if record.cleaned is None:
+                problem = Problem(record.reason)
+            else:
+                row += 1
+                if row - 1 not in bad:
+                    continue
+                problem = checks.problem(*bad[row - 1])
+            text = record.raw.decode(errors="replace").strip()
+            found.append(BadRow(record.file, record.line, text, problem.reason))
+            remedies.append(problem.remedy)
+            if len(found) == n_wanted:
+                return found, remedies
+    return found, remedies

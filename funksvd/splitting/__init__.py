@@ -1,0 +1,38 @@
+"""Splitting: parts of the ratings to learn from, to validate with and to test on."""
+
+from funksvd.splitting.folds import (
+    Fold,
+    Folds,
+    by_time,
+    leave_last_out,
+    per_user_folds,
+    random_folds,
+)
+from funksvd.splitting.holdout import (
+    Holdout,
+    Provenance,
+    check_disjoint,
+    hold_out,
+    is_in,
+    rebuild,
+    split_again,
+)
+from funksvd.splitting.random import random_part, random_split
+
+__all__ = [
+    "Fold",
+    "Folds",
+    "Holdout",
+    "Provenance",
+    "by_time",
+    "check_disjoint",
+    "hold_out",
+    "is_in",
+    "leave_last_out",
+    "per_user_folds",
+    "random_folds",
+    "random_part",
+    "random_split",
+    "rebuild",
+    "split_again",
+]

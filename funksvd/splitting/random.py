@@ -1,0 +1,56 @@
+"""Setting a part of the ratings aside."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from funksvd.errors import RatingsError
+from funksvd.ratings.ratings import Ratings
+from funksvd.rng import Stream, generator
+
+
+def random_split(
+    ratings: Ratings, fraction: float, seed: int, stream: Stream = Stream.TEST
+) -> tuple[Ratings, Ratings]:
+    """Set a random part of the ratings aside.
+
+    Both parts keep their ratings' order, and all ids of the whole.
+
+    Parameters
+    ----------
+    ratings : Ratings
+    fraction : float
+        Size of the part, 0 <= fraction < 1; rounded to a whole number of ratings.
+    seed : int
+        The same ratings, fraction and seed give the same parts, in any process.
+    stream : Stream
+        What the part is for.
+
+    Returns
+    -------
+    rest, part : Ratings
+
+    Raises
+    ------
+    RatingsError
+        If the fraction is out of range.
+    """
+    chosen = random_part(len(ratings), fraction, seed, stream)
+    return ratings.subset(~chosen), ratings.subset(chosen)
+
+
+def random_part(n: int, fraction: float, seed: int, stream: Stream) -> np.ndarray:
+    """Choose a random part of n things; otherwise as `random_split`.
+
+    Returns
+    -------
+    ndarray of shape (n,), bool
+    """
+    if not 0 <= fraction < 1:
+        raise RatingsError(
+            f"a part must be at least 0 and less than 1 of the whole, not {fraction}"
+        )
+    chosen = np.zeros(n, dtype=bool)
+    random = generator(seed, stream)
+    chosen[random.choice(n, round(fraction * n), replace=False, shuffle=False)] = True
+    return chosen

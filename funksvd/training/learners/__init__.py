@@ -1,0 +1,1 @@
+"""Algorithms: what one epoch of each of them does."""

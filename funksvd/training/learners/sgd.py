@@ -1,0 +1,144 @@
+"""Stochastic gradient descent, one rating at a time, block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar
+
+import numpy as np
+
+from funksvd.kernels import cost_of_block, sgd_block
+from funksvd.objectives.parameters import Parameters
+from funksvd.training.hyperparameters import Hyperparameters
+from funksvd.training.learners.base import Learner, Start, sum_in_order
+from funksvd.training.plan import Block, BlockPlan
+from funksvd.training.scale import Rates, Scale, row_shares, scaled_rates
+
+
+class SGDLearner(Learner):
+    """Moves the rows of each rating along its negative gradient, eqs. (3) and (8) to (12)."""
+
+    can_go_on: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        plan: BlockPlan,
+        hyperparameters: Hyperparameters,
+        random: np.random.Generator,
+        pool: ThreadPoolExecutor,
+    ) -> None:
+        super().__init__(plan, hyperparameters, random, pool)
+        start = initial_parameters(plan, hyperparameters, self.scale, random)
+        self.arranged = plan.arranged(start)
+        self.row_shares = row_shares(plan)
+
+    def start_from(self, start: Start) -> None:
+        """Take parameters that were learned before in the place of random ones."""
+        self.arranged = self.plan.arranged(start.parameters)
+
+    def run_epoch(
+        self, learning_rate: Callable[[float], float], on_ratings_done: Callable[[int], None]
+    ) -> float:
+        """One pass, stratum by stratum, the blocks of a stratum in parallel.
+
+        Each error is taken as it was before its own step.
+        """
+        plan = self.plan
+        total, n_done = 0.0, 0
+        kind = (self.loss.for_kernels, bool(self.hyperparameters.nonnegative))
+        for shift in self.random.permutation(plan.n_groups):
+            blocks = plan.stratum(int(shift))
+            rates = self._rates(learning_rate(n_done / plan.n_learned))
+            total += sum_in_order(
+                self.pool.submit(
+                    sgd_block, *self._operands(block, block.learned), tuple(rates.of(block)), *kind
+                )
+                for block in blocks
+            )
+            n_ratings = sum(block.learned.stop - block.learned.start for block in blocks)
+            n_done += n_ratings
+            on_ratings_done(n_ratings)
+        return self.loss.error(total, plan.n_learned)
+
+    def validation_error(self) -> float | None:
+        """The error of the predictions, held within the ratings learned from."""
+        if not self.plan.n_held_back:
+            return None
+        limits = (np.float32(self.scale.low), np.float32(self.scale.high))
+        loss = self.loss.for_kernels
+        total = sum_in_order(
+            self.pool.submit(cost_of_block, *self._operands(block, block.held_back), limits, loss)
+            for block in self.plan.blocks
+        )
+        return self.loss.error(total, self.plan.n_held_back)
+
+    def state(self) -> list[np.ndarray]:
+        """Biases and factors."""
+        return list(self.arranged[1:])
+
+    def parameters(self) -> Parameters:
+        """In the ratings' own numbering, without the padding."""
+        return self.plan.restored(self.arranged, self.hyperparameters.n_factors)
+
+    def divergence_message(self, learning_rate: float) -> str:
+        """What a person can do about it: too large a regularization looks the same."""
+        rates = self._rates(learning_rate)
+        fastest = max(float(rates.users.max()), float(rates.items.max()))
+        steps = (fastest * float(rates.reg), float(rates.biases) * float(rates.bias_reg))
+        if max(float(rates.reg), float(rates.bias_reg)) > 1 and max(steps) > 1:
+            # each step turns the sign of a row around, and makes it longer
+            return (
+                "training diverges: the regularization is too large. Give a smaller --reg (it is "
+                f"{self.reg:g}) or --bias-reg (it is {self.hyperparameters.bias_reg:g})"
+            )
+        return super().divergence_message(learning_rate)
+
+    def _rates(self, learning_rate: float) -> Rates:
+        return scaled_rates(
+            self.hyperparameters, learning_rate, self.reg, self.scale, self.row_shares
+        )
+
+    def _operands(self, block: Block, ratings: slice) -> tuple:
+        """A block's ratings, and the rows that they are of: what kernels take first."""
+        plan, arranged = self.plan, self.arranged
+        return (
+            plan.user_index[ratings],
+            plan.item_index[ratings],
+            plan.values[ratings],
+            np.float32(arranged.global_mean),
+            arranged.user_biases[block.users],
+            arranged.item_biases[block.items],
+            arranged.user_factors[block.users],
+            arranged.item_factors[block.items],
+        )
+
+
+def initial_parameters(
+    plan: BlockPlan,
+    hyperparameters: Hyperparameters,
+    scale: Scale,
+    random: np.random.Generator,
+) -> Parameters:
+    """Zero biases and small normal factors; without biases their products start at the mean.
+
+    A user or an item without a rating to learn from gets zeros, so that it is predicted from what
+    is known. Where factors must not be negative, their absolute values are taken.
+    """
+    k = hyperparameters.n_factors
+    std = hyperparameters.init_std * np.sqrt(scale.spread)
+    learned = [side.counts[0] for side in (plan.users, plan.items)]
+    factors = [
+        random.standard_normal((len(counts), k), dtype=np.float32) * np.float32(std)
+        for counts in learned
+    ]
+    if not hyperparameters.biases:
+        level = np.sqrt(abs(scale.mean) / k)
+        factors[0] += np.float32(level)
+        factors[1] += np.float32(np.copysign(level, scale.mean))
+    if hyperparameters.nonnegative:
+        factors = [np.abs(rows) for rows in factors]
+    for rows, counts in zip(factors, learned, strict=True):
+        rows[counts == 0] = 0
+    biases = (np.zeros(len(rows), np.float32) for rows in factors)
+    return Parameters(scale.center, *biases, *factors)

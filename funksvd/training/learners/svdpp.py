@@ -1,0 +1,204 @@
+"""SVD++ by stochastic gradient descent, a batch of users at a time.
+
+A rating moves the y_j of all items that its user has rated, so that no two blocks of ratings are
+independent. Users are dealt into batches instead. At the visit to a batch, (1) the sums z_u of its
+users are formed, in parallel over user groups; (2) their ratings are gone through stratum by
+stratum as in the plain model, and z_u moves along; (3) what moved z_u is handed back to the y_j, in
+parallel over item groups. Each step reads only what the others write, and each group's rows are
+written by one task, pair after pair: the result does not depend on the number of threads. All three
+are linear in the pairs.
+
+Within a batch all users start from the same y. Where many of them share an item, their pulls at it
+add up, and the more users a batch has, the sooner that overshoots. A y_j that m users of the batch
+pull at therefore moves by 1 / (1 + m / 8) of their sum.
+
+What was tried: lowest RMSE on held-out parts of MovieLens 100K's u1.base to u3.base, mean of six
+parts and two seeds (the plain model: 0.9107)::
+
+    batches                         each user     64     32     16      8      4      2      1
+    pulls added up                      .9000  .9000  .9000  .9000  .9002  .9012  .9200  .9750
+    m users: 1 / (1 + m / 128)                 .9000  .9000  .9000  .9001  .9005  .9016  .9105
+    m users: 1 / (1 + m / 32)                  .9000  .9000  .9000  .9002  .9003  .9007  .9015
+    m users: 1 / (1 + m / 8)                   .9000  .9000  .9002  .9005  .9011  .9023  .9041
+
+Where batches are large, 8 is better than 32: with 3 million synthetic ratings, the first epochs no
+longer overshoot (a validation RMSE of .914, not .981, after the first), and the lowest is .8499,
+not .8508 (the plain model: .8506). On MovieLens 100K it costs .0002, and 4 would cost .0004.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar
+
+import numpy as np
+
+from funksvd.kernels import add_rows, hand_back, padded_rows, svdpp_block
+from funksvd.objectives.parameters import Parameters
+from funksvd.training.hyperparameters import Hyperparameters
+from funksvd.training.learners.base import Start, sum_in_order
+from funksvd.training.learners.sgd import SGDLearner
+from funksvd.training.plan import Block, BlockPlan
+from funksvd.training.scale import Rates, factor_rate
+
+FULL_RATE_VISITORS = 8
+"""A y_j that so many users of a batch pull at moves half as far for each of them."""
+BIAS_RATE_SHARE = 0.57
+"""The biases' learning rate is so many times that of the factors, unless it is given."""
+IMPLICIT_REG = 5.0
+"""lambda_y is so many times lambda."""
+
+
+class SVDPPLearner(SGDLearner):
+    """Moves the rows of each rating, and those of all the items that its user has dealt with.
+
+    N(u) is made of the user's ratings to learn from, never of those held back, and of the plan's
+    unrated pairs.
+    """
+
+    n_batches: ClassVar[int] = 16
+    uses_unrated: ClassVar[bool] = True
+    reg_share: ClassVar[float] = 0.8
+
+    def __init__(
+        self,
+        plan: BlockPlan,
+        hyperparameters: Hyperparameters,
+        random: np.random.Generator,
+        pool: ThreadPoolExecutor,
+    ) -> None:
+        super().__init__(plan, hyperparameters, random, pool)
+        # p_u; `arranged` has z_u while a batch is visited, and w_u when it is asked for
+        self.p = self.arranged.user_factors
+        n_factors = hyperparameters.n_factors
+        self.arranged = self.arranged._replace(
+            user_factors=padded_rows(len(plan.users.order), n_factors)
+        )
+        self.y = padded_rows(len(plan.items.order), n_factors)
+        self._count_pairs()
+
+    def start_from(self, start: Start) -> None:
+        """Take parameters that were learned before: p_u is what the y_j leave of w_u."""
+        w = self.plan.arranged(start.parameters)
+        self.y[:] = self.plan.arranged(
+            start.parameters._replace(item_factors=start.implicit_factors)
+        ).item_factors
+        self.arranged = w._replace(user_factors=self.arranged.user_factors)
+        list(self.pool.map(self._form_sums, range(len(self.plan.bounds))))
+        self.p = np.subtract(w.user_factors, self.arranged.user_factors, out=w.user_factors)
+
+    def _count_pairs(self) -> None:
+        """What |N(u)| and the numbers of a batch's users by item come to."""
+        plan = self.plan
+        n_pairs = np.zeros(len(plan.users.order))
+        visitors = np.zeros((plan.n_batches, len(plan.items.order)), dtype=np.float32)
+        for g, h in np.ndindex(*plan.bounds.shape[:2]):
+            users, items = plan.users.group(g), plan.items.group(h)
+            for user_index, item_index in plan.pairs(g, h):
+                n_pairs[users] += np.bincount(user_index, minlength=users.stop - users.start)
+                visitors[g // plan.n_groups, items] += np.bincount(
+                    item_index, minlength=items.stop - items.start
+                )
+        n_pairs = np.maximum(n_pairs, 1)
+        self._weights = (1 / np.sqrt(n_pairs)).astype(np.float32)
+        n_ratings = plan.users.counts[0][plan.users.order]
+        self._reg_shares = (n_ratings / n_pairs).astype(np.float32)
+        self._rate_shares = 1 / (1 + visitors / np.float32(FULL_RATE_VISITORS))
+
+    def run_epoch(
+        self, learning_rate: Callable[[float], float], on_ratings_done: Callable[[int], None]
+    ) -> float:
+        """One visit to each user, batch by batch.
+
+        Each error is taken as it was before its own step.
+        """
+        plan = self.plan
+        squared_error, n_done = 0.0, 0
+        for batch in self.random.permutation(plan.n_batches):
+            rate = learning_rate(n_done / plan.n_learned)
+            squared_error += self._visit(int(batch), rate)
+            bounds = plan.bounds[plan.groups(int(batch))]
+            n_ratings = int((bounds[..., 1] - bounds[..., 0]).sum())
+            n_done += n_ratings
+            on_ratings_done(n_ratings)
+        return float(np.sqrt(squared_error / plan.n_learned))
+
+    def _visit(self, batch: int, learning_rate: float) -> float:
+        """Form the users' sums, go through their ratings, hand the sums' descent back."""
+        plan, sums = self.plan, self.arranged.user_factors
+        rates = self._rates(learning_rate)
+        groups = plan.groups(batch)
+        list(self.pool.map(self._form_sums, groups))
+        rows = slice(plan.users.group(groups[0]).start, plan.users.group(groups[-1]).stop)
+        before = sums[rows].copy()
+        squared_error = 0.0
+        for shift in self.random.permutation(plan.n_groups):
+            squared_error += sum_in_order(
+                self.pool.submit(self._descend, block, rates)
+                for block in plan.stratum(int(shift), batch)
+            )
+        descents = np.subtract(sums[rows], before, out=before)
+        descents *= (self._weights[rows] / rates.users[rows])[:, None]
+        regs = self._reg_shares[rows] * (np.float32(IMPLICIT_REG) * rates.reg)
+        item_rates = factor_rate(learning_rate, self.scale) * self._rate_shares[batch]
+
+        def hand_back_to(h: int) -> None:
+            items = plan.items.group(h)
+            for g in groups:
+                users = plan.users.group(g)
+                users = slice(users.start - rows.start, users.stop - rows.start)
+                for pairs in plan.pairs(g, h):
+                    hand_back(
+                        *pairs, descents[users], regs[users], item_rates[items], self.y[items]
+                    )
+
+        list(self.pool.map(hand_back_to, range(plan.n_groups)))
+        return squared_error
+
+    def _form_sums(self, g: int) -> None:
+        """The z_u of a group of users, eq. (2)."""
+        users = self.plan.users.group(g)
+        sums = self.arranged.user_factors[users]
+        sums[:] = 0
+        for h in range(self.plan.n_groups):
+            for pairs in self.plan.pairs(g, h):
+                add_rows(*pairs, self.y[self.plan.items.group(h)], sums)
+        sums *= self._weights[users, None]
+
+    def _descend(self, block: Block, rates: Rates) -> float:
+        """Go through a block's ratings, eqs. (5) to (7)."""
+        *operands, sums, q = self._operands(block, block.learned)
+        return svdpp_block(*operands, self.p[block.users], q, sums, tuple(rates.of(block)))
+
+    def _rates(self, learning_rate: float) -> Rates:
+        rates = super()._rates(learning_rate)
+        if self.hyperparameters.bias_learning_rate is not None:
+            return rates
+        return rates._replace(biases=rates.biases * np.float32(BIAS_RATE_SHARE))
+
+    def validation_error(self) -> float | None:
+        """The error of the predictions, held within the ratings learned from."""
+        if self.plan.n_held_back:
+            self._fold()
+        return super().validation_error()
+
+    def state(self) -> list[np.ndarray]:
+        """Biases, factors and the y_j."""
+        _, user_biases, item_biases, _, q = self.arranged
+        return [user_biases, item_biases, self.p, q, self.y]
+
+    def parameters(self) -> Parameters:
+        """The plain model that predicts the same: w_u, eq. (2), in the place of p_u."""
+        self._fold()
+        return super().parameters()
+
+    def implicit_factors(self) -> np.ndarray:
+        """The y_j, in the ratings' own numbering, without the padding."""
+        restored = np.empty((len(self.y), self.hyperparameters.n_factors), dtype=np.float32)
+        restored[self.plan.items.order] = self.y[:, : restored.shape[1]]
+        return restored
+
+    def _fold(self) -> None:
+        list(self.pool.map(self._form_sums, range(len(self.plan.bounds))))
+        self.arranged.user_factors[:] += self.p

@@ -1,0 +1,192 @@
+"""The test part: set aside, kept apart, found again."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+from funksvd import DataChangedError, Ratings, RatingsError, ReadOptions, read_ratings
+from funksvd.splitting import Provenance, hold_out, rebuild
+
+
+def rows(ratings):
+    """Triples of raw ids and values, in order."""
+    users, items = ratings.user_ids[ratings.user_index], ratings.item_ids[ratings.item_index]
+    return list(zip(users.tolist(), items.tolist(), ratings.values.tolist(), strict=True))
+
+
+def write(path, triples, header="user,item,rating"):
+    path.write_text("\n".join([header, *(",".join(map(str, row)) for row in triples)]) + "\n")
+    return path
+
+
+TRIPLES = [(u, i, (u * 7 + i * 3) % 5 + 1) for u in range(12) for i in range(12) if (u + i) % 3]
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty current folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_parts_make_up_the_whole(sample):
+    holdout = hold_out(sample, test_fraction=0.1, seed=3)
+    assert len(holdout.test) == 2000
+    assert len(holdout.training) == len(sample) - 2000
+    assert sorted(rows(holdout.training) + rows(holdout.test)) == sorted(rows(sample))
+    assert holdout.validation is None
+    assert holdout.all_but_test is holdout.training
+
+
+def test_the_seed_decides(sample):
+    ref = hold_out(sample, seed=3).test
+    assert rows(hold_out(sample, seed=3).test) == rows(ref)
+    assert rows(hold_out(sample, seed=4).test) != rows(ref)
+
+
+def test_no_test_part(sample):
+    holdout = hold_out(sample, test_fraction=0)
+    assert holdout.test is None
+    assert len(holdout.training) == len(sample)
+
+
+def test_given_parts_are_taken_as_they_are():
+    ratings = Ratings.from_arrays([1, 2], [1, 2], [1, 2])
+    test = Ratings.from_arrays([1], [2], [3])
+    validation = Ratings.from_arrays([2], [1], [4])
+    holdout = hold_out(ratings, test=test, validation=validation)
+    assert holdout.test is test
+    assert rows(holdout.training) == rows(ratings)
+    assert sorted(rows(holdout.all_but_test)) == [(1, 1, 1.0), (2, 1, 4.0), (2, 2, 2.0)]
+    assert holdout.provenance.test_fraction == 0
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"test": [(1, 1), (5, 5)]}, "1 of 2 test ratings"),
+        ({"validation": [(2, 2), (1, 1)]}, "2 of 2 validation ratings"),
+        ({"test": [(5, 5)], "validation": [(5, 5)]}, "1 of 1 test ratings"),
+    ],
+)
+def test_parts_that_share_a_pair_are_refused(parts, message):
+    ratings = Ratings.from_arrays([1, 2, 3], [1, 2, 3], [1, 2, 3])
+    given = {
+        name: Ratings.from_arrays(*np.transpose(pairs), [4.0] * len(pairs))
+        for name, pairs in parts.items()
+    }
+    with pytest.raises(RatingsError, match=message):
+        hold_out(ratings, **given)
+
+
+def test_the_same_user_and_the_same_item_in_other_pairs_are_fine():
+    ratings = Ratings.from_arrays([1, 2], [1, 2], [1, 2])
+    hold_out(ratings, test=Ratings.from_arrays([1, 2], [2, 1], [1, 2]))
+
+
+def test_provenance_survives_json(here):
+    ratings = read_ratings(write(here / "r.csv", TRIPLES))
+    test = read_ratings(write(here / "t.csv", [(100, 1, 3)]))
+    options = ReadOptions(sep=",", duplicates="mean")
+    ref = hold_out(ratings, test=test, seed=5, options=options).provenance
+    comp = Provenance.from_dict(json.loads(json.dumps(ref.to_dict())))
+    assert comp == ref
+    assert comp.options == options
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.25])
+def test_rebuild_finds_the_same_parts(here, fraction):
+    write(here / "r.csv", TRIPLES)
+    ref = hold_out(read_ratings("r.csv"), test_fraction=fraction, seed=2)
+    comp = rebuild(ref.provenance)
+    assert rows(comp.training) == rows(ref.training)
+    assert (comp.test is None) == (ref.test is None) == (fraction == 0)
+    if fraction:
+        assert rows(comp.test) == rows(ref.test)
+
+
+def test_rebuild_reads_given_parts_with_the_recorded_options(here):
+    write(here / "r.csv", TRIPLES, header="a,b,c")
+    write(here / "t.csv", [(50, 1, 3), (50, 1, 4)], header="a,b,c")
+    write(here / "v.csv", [(51, 1, 3)], header="a,b,c")
+    options = ReadOptions(user_col="a", item_col="b", rating_col="c", duplicates="first")
+    parts = [read_ratings(name, options) for name in ("r.csv", "t.csv", "v.csv")]
+    ref = hold_out(parts[0], test=parts[1], validation=parts[2], options=options)
+    comp = rebuild(ref.provenance)
+    assert rows(comp.test) == [(50, 1, 3.0)]
+    assert rows(comp.validation) == [(51, 1, 3.0)]
+
+
+def holdout_of(name):
+    return hold_out(read_ratings(name), test_fraction=0.2)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [TRIPLES[:-1], [*TRIPLES[:-1], (*TRIPLES[-1][:2], 9)], TRIPLES[::-1], [*TRIPLES, (77, 77, 1)]],
+    ids=["one less", "another rating", "another order", "one more"],
+)
+def test_changed_ratings_are_noticed(here, changed):
+    write(here / "r.csv", TRIPLES)
+    provenance = holdout_of("r.csv").provenance
+    write(here / "r.csv", changed)
+    with pytest.raises(DataChangedError, match=r"r\.csv: the ratings have changed"):
+        rebuild(provenance)
+
+
+def test_a_file_that_is_gone_is_named(here):
+    write(here / "r.csv", TRIPLES)
+    provenance = holdout_of("r.csv").provenance
+    os.unlink("r.csv")
+    with pytest.raises(DataChangedError, match=r"r\.csv: .* no longer there"):
+        rebuild(provenance)
+
+
+def test_a_file_that_cannot_be_read_any_more(here):
+    write(here / "r.csv", TRIPLES)
+    provenance = holdout_of("r.csv").provenance
+    (here / "r.csv").write_text("")
+    with pytest.raises(RatingsError, match="empty"):
+        rebuild(provenance)
+
+
+def test_ratings_that_did_not_come_from_a_file():
+    provenance = hold_out(Ratings.from_arrays([1, 2], [1, 2], [1, 2])).provenance
+    with pytest.raises(DataChangedError, match="did not come from a file"):
+        rebuild(provenance)
+
+
+@pytest.mark.parametrize("place", ["project", "project/models", "elsewhere"])
+def test_relative_paths_are_found_from_the_model_upwards(here, monkeypatch, place):
+    for folder in ("project/models", "project/data", "elsewhere"):
+        (here / folder).mkdir(parents=True)
+    write(here / "project" / "data" / "r.csv", TRIPLES)
+    monkeypatch.chdir(here / "project")
+    ref = holdout_of("data/r.csv")
+    monkeypatch.chdir(here / place)
+    assert rows(rebuild(ref.provenance, here / "project" / "models").test) == rows(ref.test)
+
+
+@pytest.mark.parametrize("other", ["1,2,3\n4,5,6\n", "", "not,ratings\n"])
+def test_another_file_of_that_name_is_passed_over(here, monkeypatch, other):
+    for folder in ("model", "other"):
+        (here / folder).mkdir()
+    write(here / "model" / "r.csv", TRIPLES)
+    (here / "other" / "r.csv").write_text(other)
+    monkeypatch.chdir(here / "model")
+    ref = holdout_of("r.csv")
+    monkeypatch.chdir(here / "other")
+    assert rows(rebuild(ref.provenance, here / "model").test) == rows(ref.test)
+
+
+def test_several_files_are_looked_for_together(here, monkeypatch):
+    (here / "model").mkdir()
+    write(here / "model" / "a.csv", TRIPLES[:40])
+    write(here / "model" / "b.csv", TRIPLES[40:])
+    monkeypatch.chdir(here / "model")
+    ref = hold_out(read_ratings(["a.csv", "b.csv"]))
+    monkeypatch.chdir(here)
+    write(here / "a.csv", TRIPLES[:10])  # only one of the two: not the place
+    assert rows(rebuild(ref.provenance, here / "model").test) == rows(ref.test)

@@ -1,0 +1,346 @@
+"""Gibbs sampling: the right distribution, what is kept of it, and what the model makes of it."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import naive
+from funksvd import Monitor
+from funksvd.learned.fold_in import RatingsByRow
+from funksvd.learned.scoring import predict_deviations, predict_pairs
+from funksvd.training import Hyperparameters, Triples, plan_blocks, train
+from funksvd.training.learners.bayes import NOISE_SHAPES, ROW_RATE, WEIGHT_RATE, Side
+
+BOTH = ["bayes", "bayes++"]
+
+
+def plan_of(ratings, held_back=None):
+    triples = Triples(ratings.user_index, ratings.item_index, ratings.values)
+    return plan_blocks(triples, (ratings.n_users, ratings.n_items), held_back=held_back)
+
+
+def chosen(algorithm="bayes++", **options):
+    return Hyperparameters(algorithm=algorithm, **{"n_factors": 3, "n_epochs": 30} | options)
+
+
+@pytest.fixture
+def ratings(planted):
+    return planted(60, 50, 2, 1500, 0.3)
+
+
+@pytest.fixture
+def held_back(ratings):
+    return np.random.default_rng(5).random(len(ratings)) < 0.2
+
+
+# -- the distribution ------------------------------------------------------------------------
+
+
+def draw_from_the_model(sides, random):
+    """Everything from its prior distribution, then ratings: eqs. (1) to (4)."""
+    for side in sides:
+        n, k = side.rows.shape
+        side.precisions = random.exponential(1 / ROW_RATE, k)
+        side.mean = random.normal(size=k) / np.sqrt(side.precisions)
+        m = len(side.weights)
+        side.weights = random.normal(size=(m, k)) / np.sqrt(random.exponential(1 / WEIGHT_RATE, k))
+        sums = np.zeros((n, k))
+        for u in range(n):
+            on_list = side.ratings.columns[side.ratings.indptr[u] : side.ratings.indptr[u + 1]]
+            sums[u] = side.weights[on_list].sum(axis=0) / np.sqrt(max(len(on_list), 1))
+        side.prior_means = side.mean + sums
+        side.rows = side.prior_means + random.normal(size=(n, k)) / np.sqrt(side.precisions)
+        side.noise_shape = random.choice(NOISE_SHAPES)
+        variance = random.exponential() if side is sides[0] else 1.0
+        side.noise = random.gamma(side.noise_shape, size=n) / (side.noise_shape * variance)
+    draw_ratings(sides, random)
+
+
+def draw_ratings(sides, random):
+    users, items = sides
+    grid = np.zeros((len(users.rows), len(items.rows)))
+    grid += users.rows[:, :-1] @ items.rows[:, :-1].T
+    grid += users.rows[:, -1:] + items.rows[:, -1]
+    grid += random.normal(size=grid.shape) / np.sqrt(np.outer(users.noise, items.noise))
+    for side, values in ((users, grid), (items, grid.T)):
+        rows = np.repeat(np.arange(len(side.rows)), np.diff(side.ratings.indptr))
+        side.ratings.values[:] = values[rows, side.ratings.columns]
+
+
+def test_sweeps_leave_the_joint_distribution_as_it_is():
+    """Geweke's test: of everything from the model, then sweeps with new ratings in between.
+
+    Whatever a sweep draws wrongly, the distribution drifts away from where it began. What is
+    compared is uniform between 0 and 1 there: cumulative probabilities.
+    """
+    pairs = np.array([(u, i) for u in range(4) for i in range(5) if (3 * u + 2 * i) % 4])
+    rows, columns = pairs.astype(np.int32).T
+    random = np.random.default_rng(0)
+    values = np.zeros(len(pairs), np.float32)
+    tables = RatingsByRow.of(rows, columns, values, 4), RatingsByRow.of(columns, rows, values, 5)
+    probabilities = []
+    with ThreadPoolExecutor(1) as pool:
+        sides = [Side(tables[0], 1, (rows, columns), random)]
+        sides += [Side(tables[1], 1, (columns, rows), random)]
+        for _ in range(700):
+            draw_from_the_model(sides, random)
+            for _ in range(4):
+                for mine, other in (sides, sides[::-1]):
+                    mine.draw_prior(random, pool)
+                    mine.draw_rows(other, pool)
+                    mine.draw_noise(random, has_unit_mean=mine is sides[1])
+                draw_ratings(sides, random)
+            found = [-np.expm1(-ROW_RATE * side.precisions) for side in sides]
+            found += [
+                [np.searchsorted(NOISE_SHAPES, side.noise_shape) / (len(NOISE_SHAPES) - 1)]
+                for side in sides
+            ]
+            signs = [side.rows[0] * np.sqrt(side.precisions) > 0 for side in sides]
+            probabilities.append(np.concatenate(found + signs))
+    comp = np.mean(probabilities, axis=0)
+    standard_errors = np.std(probabilities, axis=0) / np.sqrt(len(probabilities))
+    assert np.abs((comp - 0.5) / standard_errors).max() < 4
+
+
+def test_prior_means_are_sums_over_lists(ratings):
+    """M_u = m + |N_u|^-1/2 sum of y_j, eq. (2), after sweeps that move all of them."""
+    index = ratings.user_index, ratings.item_index
+    random = np.random.default_rng(0)
+    tables = [
+        RatingsByRow.of(*pair, ratings.values, n) for pair, n in ((index, 60), (index[::-1], 50))
+    ]
+    users, items = Side(tables[0], 2, index, random), Side(tables[1], 2, index[::-1], random)
+    with ThreadPoolExecutor(1) as pool:
+        for mine, other in 3 * ((users, items), (items, users)):
+            mine.draw_prior(random, pool)
+            mine.draw_rows(other, pool)
+    for side in (users, items):
+        for u in range(len(side.rows)):
+            on_list = side.ratings.columns[side.ratings.indptr[u] : side.ratings.indptr[u + 1]]
+            ref = side.mean + side.weights[on_list].sum(axis=0) / np.sqrt(len(on_list))
+            np.testing.assert_allclose(side.prior_means[u], ref, rtol=1e-9, atol=1e-12)
+
+
+def test_known_noise_and_spread_are_found(planted):
+    result = train(plan_of(planted(300, 200, 2, 20_000, 0.5)), chosen(n_epochs=100))
+    assert result.history[-1].train_error == pytest.approx(0.5, rel=0.1)
+
+
+# -- the model -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("algorithm", BOTH)
+def test_the_model_is_the_mean_of_its_draws_and_knows_their_deviations(ratings, algorithm):
+    result = train(plan_of(ratings), chosen(algorithm))
+    parameters, draws = result.parameters, result.draws
+    n_draws = len(draws.global_means)
+    assert n_draws == 24  # a fifth of the sweeps is not used
+    pairs = (np.arange(50, dtype=np.int32), np.arange(50, dtype=np.int32)[::-1].copy())
+    users, items = (f.reshape(len(f), n_draws, 3) for f in parameters[3:])
+    predictions = (
+        draws.global_means
+        + draws.user_biases[pairs[0]]
+        + draws.item_biases[pairs[1]]
+        + n_draws * (users[pairs[0]] * items[pairs[1]]).sum(axis=2)
+    )
+    np.testing.assert_allclose(
+        predict_pairs(parameters, *pairs), predictions.mean(axis=1), rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        predict_deviations(parameters, draws, *pairs), predictions.std(axis=1, ddof=1), rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize(("n_epochs", "n_draws"), [(1, None), (2, 2), (10, 8), (60, 48), (140, 37)])
+def test_at_most_fifty_draws_are_kept(ratings, n_epochs, n_draws):
+    result = train(plan_of(ratings), chosen("bayes", n_epochs=n_epochs))
+    assert len(result.history) == n_epochs
+    assert (result.draws and len(result.draws.global_means)) == n_draws
+
+
+@pytest.mark.parametrize("n_factors", [2, 12])
+def test_of_nine_in_ten_the_noise_free_rating_is_in_the_interval(n_factors):
+    """Also where most of the factors are of no use."""
+    random = np.random.default_rng(4)
+    n_users, n_items = 250, 150
+    p, q = random.normal(0, 0.7, (n_users, 2)), random.normal(0, 0.7, (n_items, 2))
+    b, c = random.normal(0, 0.4, n_users), random.normal(0, 0.4, n_items)
+    targets = 3 + b[:, None] + c + p @ q.T
+    pairs = random.permutation(n_users * n_items)
+    users, items = (index.astype(np.int32) for index in np.divmod(pairs, n_items))
+    at, test = slice(0, 5_000), slice(5_000, None)
+    values = targets[users[at], items[at]] + random.normal(0, 0.6, 5_000)
+    triples = Triples(users[at], items[at], values.astype(np.float32))
+    options = {"n_factors": n_factors, "n_epochs": 300}
+    result = train(plan_blocks(triples, (n_users, n_items)), chosen("bayes", **options))
+    predictions = predict_pairs(result.parameters, users[test], items[test])
+    deviations = predict_deviations(result.parameters, result.draws, users[test], items[test])
+    errors = np.abs(predictions - targets[users[test], items[test]])
+    assert 0.87 <= np.mean(errors < 1.645 * deviations) <= 0.93
+    # and those that are less sure are less right
+    order = np.argsort(deviations)
+    assert errors[order[-5000:]].mean() > 1.5 * errors[order[:5000]].mean()
+
+
+def test_an_unknown_id_could_be_any_of_the_known(ratings):
+    result = train(plan_of(ratings), chosen("bayes", n_epochs=60))
+    known = np.arange(50, dtype=np.int32)
+    nobody = np.full(50, -1, np.int32)
+    deviations = [
+        predict_deviations(result.parameters, result.draws, *pairs).mean()
+        for pairs in ((known, known), (nobody, known), (known, nobody), (nobody, nobody))
+    ]
+    assert deviations[0] < 0.5 * min(deviations[1:])
+    assert deviations[3] == pytest.approx(ratings.values.std(), rel=0.3)
+
+
+@pytest.mark.parametrize("algorithm", BOTH)
+@pytest.mark.parametrize("n_threads", [2, 5])
+def test_threads_do_not_change_a_bit(sample, algorithm, n_threads):
+    plan = plan_of(sample, np.arange(len(sample)) % 5 == 0)
+    one, several = (train(plan, chosen(algorithm, n_epochs=4, n_threads=n)) for n in (1, n_threads))
+    for ref, comp in zip(
+        (*one.parameters, *one.draws), (*several.parameters, *several.draws), strict=True
+    ):
+        np.testing.assert_array_equal(comp, ref)
+    assert [r[:4] for r in one.history] == [r[:4] for r in several.history]
+
+
+def test_the_order_of_the_ratings_does_not_matter(ratings):
+    shuffled = np.random.default_rng(1).permutation(len(ratings))
+    ref, comp = (
+        train(plan_of(rated), chosen(n_epochs=3)) for rated in (ratings, ratings.subset(shuffled))
+    )
+    for a, b in zip(ref.parameters, comp.parameters, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("factor", [0.01, 100.0])
+def test_the_unit_of_the_ratings_does_not_matter(ratings, factor):
+    scaled = Triples(
+        ratings.user_index, ratings.item_index, ratings.values * np.float32(factor) + 7
+    )
+    ref = train(plan_of(ratings), chosen(n_epochs=10))
+    comp = train(plan_blocks(scaled, (ratings.n_users, ratings.n_items)), chosen(n_epochs=10))
+    pairs = ratings.user_index, ratings.item_index
+    np.testing.assert_allclose(
+        (predict_pairs(comp.parameters, *pairs) - 7) / factor,
+        predict_pairs(ref.parameters, *pairs),
+        rtol=2e-2,
+    )
+
+
+# -- validation and interruption -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("algorithm", BOTH)
+def test_pairs_held_back_do_not_leak(ratings, held_back, algorithm):
+    """Neither their values nor that they exist: with other pairs held back, the same bits."""
+    random = np.random.default_rng(2)
+    taken = set(zip(ratings.user_index.tolist(), ratings.item_index.tolist(), strict=True))
+    free = [(u, i) for u in range(60) for i in range(50) if (u, i) not in taken]
+    others = random.permutation(free)[: held_back.sum()].astype(np.int32)
+    users, items = ratings.user_index.copy(), ratings.item_index.copy()
+    users[held_back], items[held_back] = others.T
+    values = np.where(held_back, ratings.values.mean(), ratings.values)
+    elsewhere = Triples(users, items, values.astype(np.float32))
+    ref = train(plan_of(ratings, held_back), chosen(algorithm, n_epochs=10))
+    comp = train(
+        plan_blocks(elsewhere, (ratings.n_users, ratings.n_items), held_back=held_back),
+        chosen(algorithm, n_epochs=10),
+    )
+    for a, b in zip(ref.parameters, comp.parameters, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_who_has_rated_what_tells_of_the_ratings():
+    """Users of one kind rate items of one kind, and like them: sets of items say it all."""
+    random = np.random.default_rng(6)
+    kind_of_user, kind_of_item = random.integers(2, size=300), random.integers(2, size=80)
+    likes = kind_of_user[:, None] == kind_of_item
+    rated = random.random(likes.shape) < np.where(likes, 0.15, 0.03)
+    users, items = (index.astype(np.int32) for index in np.nonzero(rated))
+    values = np.where(likes[users, items], 4.0, 2.0) + random.normal(0, 1.5, len(users))
+    triples = Triples(users, items, values.astype(np.float32))
+    rmse = {}
+    for algorithm in BOTH:
+        result = train(plan_blocks(triples, likes.shape), chosen(algorithm, n_epochs=300))
+        everyone = np.indices(likes.shape).reshape(2, -1).astype(np.int32)
+        predictions = predict_pairs(result.parameters, *everyone)
+        rmse[algorithm] = np.sqrt(np.mean((predictions - np.where(likes.ravel(), 4, 2)) ** 2))
+    assert rmse["bayes++"] < 0.8 * rmse["bayes"]
+
+
+def test_the_validation_rmse_is_that_of_the_model(ratings, held_back):
+    result = train(plan_of(ratings, held_back), chosen())
+    training, validation = ratings.subset(~held_back), ratings.subset(held_back)
+    limits = (float(training.values.min()), float(training.values.max()))
+    predictions = predict_pairs(
+        result.parameters, validation.user_index, validation.item_index, limits=limits
+    )
+    ref = naive.rmse(validation.values.tolist(), predictions.tolist())
+    assert result.history[-1].valid_error == pytest.approx(ref, rel=1e-5)
+    assert result.best_epoch == len(result.history)
+
+
+def test_a_mean_that_gets_no_better_ends_sampling(ratings, held_back):
+    result = train(plan_of(ratings, held_back), chosen(n_epochs=400, patience=20))
+    assert result.best_epoch == len(result.history) < 400
+
+
+class Interrupting(Monitor):
+    def __init__(self, at_epoch):
+        self.at_epoch = at_epoch
+
+    def epoch_done(self, record, is_best):
+        if record.epoch == self.at_epoch:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(("at_epoch", "n_draws"), [(3, None), (20, 14)])
+def test_an_interrupt_keeps_what_was_sampled(ratings, at_epoch, n_draws):
+    result = train(plan_of(ratings), chosen(), monitor=Interrupting(at_epoch))
+    assert result.interrupted
+    assert result.best_epoch == at_epoch
+    assert (result.draws and len(result.draws.global_means)) == n_draws
+    predictions = predict_pairs(result.parameters, ratings.user_index, ratings.item_index)
+    assert naive.rmse(ratings.values.tolist(), predictions.tolist()) < ratings.values.std()
+
+
+def test_rows_without_training_ratings_are_zero(ratings):
+    triples = Triples(ratings.user_index, ratings.item_index, ratings.values)
+    plan = plan_blocks(triples, (ratings.n_users + 2, ratings.n_items + 1))
+    parameters = train(plan, chosen(n_epochs=5)).parameters
+    for rows, n in zip(parameters[1:], [ratings.n_users, ratings.n_items] * 2, strict=True):
+        assert not rows[n:].any()
+        assert rows[:n].any()
+
+
+def test_few_ratings_are_enough():
+    triples = Triples(
+        np.array([0, 0, 1], np.int32), np.array([0, 1, 0], np.int32), np.array([1, 5, 3], "f4")
+    )
+    for algorithm in BOTH:
+        result = train(plan_blocks(triples, (2, 2)), chosen(algorithm, n_epochs=50))
+        assert all(np.isfinite(array).all() for array in (*result.parameters, *result.draws))
+
+
+def test_pairs_without_a_rating_speak_too():
+    """Ratings are few and noisy; who has dealt with what says of which kind they are."""
+    random = np.random.default_rng(8)
+    likes = random.integers(2, size=(200, 1)) == random.integers(2, size=60)
+    users, items = (
+        index.astype(np.int32) for index in np.nonzero(random.random(likes.shape) < 0.05)
+    )
+    values = np.where(likes[users, items], 4.0, 2.0) + random.normal(0, 1, len(users))
+    plan = plan_blocks(Triples(users, items, values.astype(np.float32)), likes.shape)
+    dealt_with = random.random(likes.shape) < np.where(likes, 0.3, 0.02)
+    dealt_with[users, items] = False
+    rmse = []
+    for known in (plan, plan.with_unrated(*np.nonzero(dealt_with))):
+        result = train(known, chosen(n_epochs=300))
+        everyone = np.indices(likes.shape).reshape(2, -1).astype(np.int32)
+        predictions = predict_pairs(result.parameters, *everyone)
+        rmse.append(np.sqrt(np.mean((predictions - np.where(likes.ravel(), 4, 2)) ** 2)))
+    assert rmse[1] < 0.7 * rmse[0]
