@@ -1,7 +1,7 @@
 """Automatic differentiation of NumPy code, small enough to be read in an evening.
 
-Read `tracing` (record), `reverse` (walk) and `rules` first. Ordinary NumPy expressions of float64
-arrays can be differentiated as they stand:
+Read `tracing` (record), `reverse` (walk back) and `rules` first. Ordinary NumPy expressions of
+float64 arrays can be differentiated as they stand:
 
 >>> import numpy as np
 >>> from funksvd.autodiff import grad, hessian

@@ -13,12 +13,12 @@ class Duals(Trace):
     """One evaluation with tangents; the mark of a traced array is its tangent."""
 
     def variable(self, value: Any, tangent: Any) -> Traced:
-        """An input and its tangent."""
+        """Trace an input together with its tangent."""
         check_nan(value, "an input")
         check_nan(tangent, "a tangent")
         return Traced(value, self, tangent)
 
-    def apply(self, rule: Rule, arguments: tuple, keywords: dict) -> Any:
+    def apply(self, rule: Rule, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """Evaluate an operation, and its derivative in the direction of the tangents."""
         jvps = self.derivatives(rule.jvps, rule, arguments)
         lowered = tuple(map(self.lower, arguments))
@@ -27,7 +27,7 @@ class Duals(Trace):
             return value
         if rule.joint:
             tangents = [a.mark if self.follows(a) else np.zeros(np.shape(a)) for a in arguments]
-            shares = [rule.jvps[0](tangents, value, *lowered, **keywords)]
+            shares = [jvps[0][1](tangents, value, *lowered, **keywords)]
         else:
             shares = [jvp(arguments[at].mark, value, *lowered, **keywords) for at, jvp in jvps]
         for share in shares:
@@ -35,5 +35,5 @@ class Duals(Trace):
         return Traced(value, self, sum(shares[1:], start=shares[0]))
 
     def describe(self, result: Any) -> str:
-        """Where a result is: forward mode keeps no record."""
+        """Name the mode: forward mode keeps no record of results."""
         return "forward mode"

@@ -23,18 +23,21 @@ from typing import Any
 
 import numpy as np
 
+Function = Callable[[np.ndarray], Any]
+"""A function of one float64 array that returns an array or a number."""
 EPSILON = float(np.finfo(np.float64).eps)
 EXPONENTS = {"forward": 1 / 2, "backward": 1 / 2, "central": 1 / 3, "second": 1 / 4}
 
 
 def step_for(x: float, scheme: str = "central") -> float:
-    """The step that balances truncation and round-off.
+    """The step that balances truncation and round-off, a power of two.
 
     Parameters
     ----------
     x : float
         The coordinate to be moved.
     scheme : {"forward", "backward", "central", "second"}
+        The difference that is taken; "second" is the central one of second derivatives.
 
     Raises
     ------
@@ -47,23 +50,23 @@ def step_for(x: float, scheme: str = "central") -> float:
 
 
 def directional(
-    function: Callable,
+    function: Function,
     x: np.ndarray,
     v: np.ndarray,
     scheme: str = "central",
     step: float | None = None,
 ) -> Any:
-    """The derivative of a function at x in the direction v: the Jacobian times v.
+    """The derivative of a function in a direction: the Jacobian times v.
 
     Parameters
     ----------
     function : callable
         ndarray -> ndarray or float.
-    x, v : ndarray
-        Of the same shape, float64.
+    x, v : ndarray, float64
+        The point and the direction, of the same shape.
     scheme : {"forward", "backward", "central"}
     step : float, optional
-        By default `step_for` of x's and v's lengths.
+        Multiple of v by which x is moved. By default `step_for` of |x|, divided by |v|.
     """
     x, v = np.asarray(x, dtype=np.float64), np.asarray(v, dtype=np.float64)
     length = float(np.linalg.norm(v))
@@ -79,7 +82,11 @@ def directional(
 
 
 def partial(
-    function: Callable, x: np.ndarray, at: tuple, scheme: str = "central", step: float | None = None
+    function: Function,
+    x: np.ndarray,
+    at: tuple[int, ...],
+    scheme: str = "central",
+    step: float | None = None,
 ) -> Any:
     """The derivative of a function by one coordinate: one column of the Jacobian.
 
@@ -89,10 +96,10 @@ def partial(
         ndarray -> ndarray or float.
     x : ndarray
     at : tuple of int
-        The coordinate.
+        Position of the coordinate in x.
     scheme : {"forward", "backward", "central"}
     step : float, optional
-        By default `step_for` of the coordinate.
+        Distance by which the coordinate is moved; by default `step_for` of its value.
     """
     v = np.zeros(np.shape(x))
     v[at] = 1.0
@@ -101,9 +108,9 @@ def partial(
 
 
 def jacobian(
-    function: Callable, x: np.ndarray, scheme: str = "central", step: float | None = None
+    function: Function, x: np.ndarray, scheme: str = "central", step: float | None = None
 ) -> np.ndarray:
-    """The Jacobian by columns: one or two evaluations for each coordinate.
+    """The Jacobian, column by column; each costs two evaluations of the function.
 
     Returns
     -------
@@ -117,21 +124,21 @@ def jacobian(
 
 
 def element(
-    function: Callable,
+    function: Function,
     x: np.ndarray,
-    row: tuple,
-    at: tuple,
+    row: tuple[int, ...],
+    at: tuple[int, ...],
     scheme: str = "central",
     step: float | None = None,
 ) -> float:
-    """One element of the Jacobian: of the result's element `row` by the coordinate `at`."""
+    """One element of the Jacobian: the derivative of the result's `row` by the coordinate `at`."""
     return float(partial(lambda x: np.asarray(function(x))[row], x, at, scheme, step))
 
 
 def gradient(
-    function: Callable, x: np.ndarray, scheme: str = "central", step: float | None = None
+    function: Function, x: np.ndarray, scheme: str = "central", step: float | None = None
 ) -> np.ndarray:
-    """The gradient of a scalar function; of the shape of x.
+    """The gradient of a scalar function, an array of the shape of x.
 
     Raises
     ------
@@ -143,8 +150,8 @@ def gradient(
     return jacobian(function, x, scheme, step)
 
 
-def hessian(function: Callable, x: np.ndarray, step: float | None = None) -> np.ndarray:
-    """The second derivatives of a scalar function, by central differences; symmetric.
+def hessian(function: Function, x: np.ndarray, step: float | None = None) -> np.ndarray:
+    """The second derivatives of a scalar function by central differences, a symmetric array.
 
     Returns
     -------
@@ -168,6 +175,6 @@ def hessian(function: Callable, x: np.ndarray, step: float | None = None) -> np.
     return second.reshape(*x.shape, *x.shape)
 
 
-def hvp(gradient: Callable, x: np.ndarray, v: np.ndarray, step: float | None = None) -> np.ndarray:
+def hvp(gradient: Function, x: np.ndarray, v: np.ndarray, step: float | None = None) -> Any:
     """The Hessian times a vector: the central difference of a gradient in the direction v."""
     return directional(gradient, x, v, "central", step)

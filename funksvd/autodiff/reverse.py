@@ -1,8 +1,8 @@
 """Reverse mode: write operations down, then walk back from the result.
 
-The operations of one evaluation are a list of nodes, each after those it depends on, so the
-reverse of the list is a reverse topological order and no recursion is needed, however deep the
-computation. Nodes know each other by number, so that a long chain of them is also forgotten
+The operations of one evaluation are a list of nodes, each after those it depends on. The list
+backwards is therefore a reverse topological order, and no recursion is needed, however deep the
+computation. Nodes refer to each other by number, so that Python also frees a long chain of them
 without recursion.
 """
 
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from funksvd.autodiff.tracing import (
+    Function,
     Rule,
     Trace,
     Traced,
@@ -23,38 +24,45 @@ from funksvd.autodiff.tracing import (
 )
 
 
+def _input() -> None:
+    """Stand for an input among the operations."""
+
+
+INPUT = Rule(_input, (), ())
+
+
 class Node(NamedTuple):
     """One operation and its result.
 
     Parameters
     ----------
-    rule : Rule or None
-        None for an input.
+    rule : Rule
+        Rule of the operation; `INPUT` for an input.
     arguments, keywords : tuple, dict
-        What it was given, without this level of tracing.
+        Arguments of the operation, without this level of tracing.
     value : ndarray
-        Its result.
+        Result of the operation.
     parents : list of (int, callable, int)
         For each argument to be differentiated by: its position, its VJP, and the number of the
         node that made it.
     """
 
-    rule: Rule | None
-    arguments: tuple
-    keywords: dict
+    rule: Rule
+    arguments: tuple[Any, ...]
+    keywords: dict[str, Any]
     value: Any
-    parents: list
+    parents: list[tuple[int, Function, int]]
 
     @property
     def name(self) -> str:
-        """What it does."""
-        return name_of(self.rule.function) if self.rule else "input"
+        """The name of the operation."""
+        return name_of(self.rule.function)
 
     def shares(self, g: Any) -> list[Any]:
-        """From this node's adjoint g, what it adds to that of each parent."""
+        """The terms that this node, with the adjoint g, adds to its parents' adjoints."""
         given = (g, self.value, *self.arguments)
         if self.rule.joint:
-            every = self.rule.vjps[0](*given, **self.keywords)
+            every = self.parents[0][1](*given, **self.keywords)
             return [every[position] for position, _, _ in self.parents]
         return [vjp(*given, **self.keywords) for _, vjp, _ in self.parents]
 
@@ -67,11 +75,11 @@ class Graph(Trace):
         self.nodes: list[Node] = []
 
     def variable(self, value: Any) -> Traced:
-        """An input."""
+        """Trace an input."""
         check_nan(value, f"an input (node {len(self.nodes)})")
-        return self._add(Node(None, (), {}, frozen(value), []))
+        return self._add(Node(INPUT, (), {}, frozen(value), []))
 
-    def apply(self, rule: Rule, arguments: tuple, keywords: dict) -> Any:
+    def apply(self, rule: Rule, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """Evaluate an operation and write it down."""
         vjps = self.derivatives(rule.vjps, rule, arguments)
         lowered = tuple(self.lower(a) if self.follows(a) else frozen(a) for a in arguments)
@@ -82,17 +90,22 @@ class Graph(Trace):
         return self._add(Node(rule, lowered, keywords, value, parents))
 
     def adjoints(self, seeds: dict[int, Any], keep: bool = False) -> dict[int, Any]:
-        """The adjoint of each input that the seeded nodes depend on, by number.
+        """The adjoint of each input that the seeded nodes depend on.
 
         Parameters
         ----------
-        seeds : dict
-            Adjoints to start from, by number of the node.
+        seeds : dict of int to array
+            The adjoints to start from, by number of the node.
         keep : bool
-            Return the adjoints of all nodes, not of the inputs alone.
+            Whether to return the adjoints of all nodes, not of the inputs alone.
+
+        Returns
+        -------
+        dict of int to array
+            Adjoints by number of the node.
         """
         adjoints = dict(seeds)
-        ours = set()  # whose adjoints are arrays made here: nothing else refers to them
+        ours: set[int] = set()  # nodes whose adjoint is a sum made here: nothing else refers to it
         for number in range(max(adjoints, default=-1), -1, -1):
             node = self.nodes[number]
             if number not in adjoints or not node.parents:
@@ -113,7 +126,7 @@ class Graph(Trace):
         return adjoints
 
     def describe(self, result: Traced) -> str:
-        """Where a result is on the graph."""
+        """Name the node of a result."""
         return f"node {result.mark}" if self.follows(result) else "not on the graph"
 
     def _add(self, node: Node) -> Traced:
@@ -122,7 +135,7 @@ class Graph(Trace):
 
 
 def frozen(value: Any) -> Any:
-    """A copy of what could be changed in place before the walk back."""
+    """A value as it is now: arrays that could change before the walk back are copied."""
     if isinstance(value, np.ndarray) and value.flags.writeable:
         return value.copy()
     if type(value) in (tuple, list):
@@ -131,7 +144,7 @@ def frozen(value: Any) -> Any:
 
 
 def table(graph: Graph, output: int) -> str:
-    """Each node with its operands, value and adjoint, in the order of evaluation."""
+    """Text with a line for each node, in order of evaluation: operands, value and adjoint."""
 
     def show(value: Any) -> str:
         plain = np.asarray(raw(value))

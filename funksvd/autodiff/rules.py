@@ -1,4 +1,4 @@
-"""The rule table: one line a primitive, with its JVP and its VJP.
+"""The rule table: one line for each primitive, with its JVP and its VJP.
 
 For y = f(x₁, x₂, …), a primitive has for each argument that can be differentiated
 
@@ -25,18 +25,19 @@ import functools
 import itertools
 import math
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import scipy.sparse
-import scipy.special
+import scipy.sparse  # type: ignore[import-untyped]  # SciPy has no annotations
+import scipy.special  # type: ignore[import-untyped]  # SciPy has no annotations
 
 from funksvd.autodiff.tracing import (
     COMPOSITES,
     NOT_DIFFERENTIABLE,
     RULES,
     AutodiffError,
+    Function,
     Rule,
     Traced,
     dispatch,
@@ -44,21 +45,22 @@ from funksvd.autodiff.tracing import (
 
 
 def register(
-    function: Callable,
-    jvps: Sequence[Callable | None],
-    vjps: Sequence[Callable | None],
-) -> Callable:
+    function: Function,
+    jvps: Sequence[Function | None],
+    vjps: Sequence[Function | None],
+) -> Function:
     """Give a function a rule.
 
     Parameters
     ----------
     function : callable
         A NumPy function or ufunc, or a function decorated with `primitive`.
-    jvps : sequence of callable
-        For each argument (t, y, *arguments, **keywords) -> tangent of y, of its shape; None for
-        an argument that cannot be differentiated.
-    vjps : sequence of callable
-        For each argument (g, y, *arguments, **keywords) -> adjoint of that argument, of its shape.
+    jvps : sequence of (callable or None)
+        For each argument (t, y, *arguments, **keywords) -> tangent of y, of the shape of y; None
+        for an argument that cannot be differentiated.
+    vjps : sequence of (callable or None)
+        For each argument (g, y, *arguments, **keywords) -> adjoint of that argument, of its shape;
+        None as in `jvps`.
 
     Returns
     -------
@@ -80,11 +82,11 @@ def register(
     return function
 
 
-def primitive(function: Callable) -> Callable:
-    """Make a function of one's own one that can be given a rule with `register`.
+def primitive(function: Function) -> Function:
+    """Decorate a function of one's own that is then given a rule with `register`.
 
-    It computes with plain arrays inside; on traced arrays its rule is used. Arguments that are
-    differentiated must be positional.
+    The function computes with plain arrays; on traced arrays its rule is used. Arguments that are
+    differentiated must be given by position.
 
     Examples
     --------
@@ -108,7 +110,7 @@ def primitive(function: Callable) -> Callable:
     return register(wrapper, (), ())
 
 
-def elementwise(function: Callable, *partials: Callable) -> Callable:
+def elementwise(function: Function, *partials: Function) -> Function:
     """Register an operation that works element by element, by its partial derivatives.
 
     Parameters
@@ -118,10 +120,10 @@ def elementwise(function: Callable, *partials: Callable) -> Callable:
         For each argument (y, *arguments) -> ∂y/∂x, element by element.
     """
 
-    def jvp(partial: Callable) -> Callable:
+    def jvp(partial: Function) -> Function:
         return lambda t, y, *xs: stretch(_times(t, partial(y, *xs)), np.shape(y))
 
-    def vjp(partial: Callable, at: int) -> Callable:
+    def vjp(partial: Function, at: int) -> Function:
         return lambda g, y, *xs: unbroadcast(_times(g, partial(y, *xs)), np.shape(xs[at]))
 
     return register(
@@ -129,12 +131,12 @@ def elementwise(function: Callable, *partials: Callable) -> Callable:
     )
 
 
-def linear(function: Callable, transposed: Callable) -> Callable:
-    """Register an operation linear in its first argument, by its transpose (g, y, x, …)."""
+def linear(function: Function, transposed: Function) -> Function:
+    """Register an operation that is linear in its first argument, by its transpose (g, y, x, …)."""
     return register(function, [lambda t, y, x, *a, **k: function(t, *a, **k)], [transposed])
 
 
-def reduction(function: Callable, weights: Callable) -> Callable:
+def reduction(function: Function, weights: Function) -> Function:
     """Register a reduction over axes, by its derivative by each element.
 
     Parameters
@@ -142,7 +144,7 @@ def reduction(function: Callable, weights: Callable) -> Callable:
     function : callable
         (x, axis=None, *, keepdims=False)
     weights : callable
-        (y, x, axis) -> ∂y/∂x, where y keeps the axes as long as they were.
+        (y, x, axis) -> ∂y/∂x, given y with the shape of x (`restore`).
     """
 
     def jvp(t: Any, y: Any, x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
@@ -172,7 +174,7 @@ def stretch(t: Any, shape: tuple[int, ...]) -> Any:
 
 
 def restore(reduced: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    """A reduction's result with the axes that it has lost, as long as they were: like x."""
+    """A reduction's result broadcast back to the shape of x."""
     if not keepdims:
         axes = _axes(x, axis)
         shape = tuple(1 if a in axes else n for a, n in enumerate(np.shape(x)))
@@ -182,50 +184,53 @@ def restore(reduced: Any, x: Any, axis: Any, keepdims: bool) -> Any:
 
 def _axes(x: Any, axis: Any) -> Sequence[int]:
     """The axes that a reduction goes over, counted from the front."""
+    if axis is None:
+        return range(np.ndim(x))
     # For a 0-d array NumPy allows the axes 0 and -1, which do nothing.
-    return range(np.ndim(x)) if axis is None else np.atleast_1d(axis) % max(np.ndim(x), 1)
+    return [int(a) % max(np.ndim(x), 1) for a in np.atleast_1d(axis)]
 
 
 def _count(x: Any, axis: Any) -> int:
-    """How many elements a reduction makes one of; 1 for none, of which it makes NaN."""
-    return max(1, math.prod(np.shape(x)[a] for a in _axes(x, axis)))
+    """Number of elements that a reduction turns into one; 1 if it is 0, whose mean is NaN."""
+    shape: tuple[int, ...] = np.shape(x)
+    return max(1, math.prod(shape[a] for a in _axes(x, axis)))
 
 
 def _times(t: Any, partial: Any) -> Any:
-    """Their product, without the work where the partial derivative is 1."""
+    """The product of a tangent or adjoint and a partial derivative; no work if the latter is 1."""
     return t if isinstance(partial, float) and partial == 1 else t * partial
 
 
 def _power_by_base(y: Any, a: Any, b: Any) -> Any:
     if isinstance(b, (int, float)) and b == 2:
-        return 2.0 * a  # without the power: squares are what losses are made of
+        return 2.0 * a  # squares are common in losses: save the power
     # With the base 1 for 0**0 this and its own derivatives are 0, not 0 times infinity.
     return b * (a if np.all(b != 0) else np.where((a == 0) & (b == 0), 1.0, a)) ** (b - 1)
 
 
 def _log_base(a: Any) -> Any:
-    """The logarithm of a power's base, but 0 for the base 0: 0**b does not change with b > 0."""
+    """The logarithm of a power's base; 0 for the base 0, as 0**b is 0 for every b > 0."""
     return np.log(a if np.all(a != 0) else np.where(a == 0, 1.0, a))
 
 
 def _half(larger: Any, other: Any) -> Any:
-    """Share in a maximum of two: one half where they are equal."""
+    """The slope of a maximum of two numbers by the first: ½ where they are equal."""
     return np.where(larger > other, 1.0, np.where(larger == other, 0.5, 0.0))
 
 
 def _ties(y: Any, x: Any, axis: Any) -> Any:
-    """Each element's share in a maximum: equal shares where several attain it."""
+    """The slope of a maximum by each element: equal shares where several attain it."""
     attained = (x == y) * 1.0
     return attained / np.sum(attained, axis=axis, keepdims=True)
 
 
 def _inverse(axes: Any, ndim: int) -> tuple[int, ...] | None:
-    """The permutation of axes that undoes another."""
+    """The permutation of axes that undoes `axes`."""
     return None if axes is None else tuple(np.argsort([axis % ndim for axis in axes]))
 
 
 def _as_matrices(g: Any, a: Any, b: Any) -> tuple[Any, Any, Any]:
-    """The adjoint of a product and its factors, with a row or a column for each vector."""
+    """A product's adjoint and its factors, with vectors turned into rows or columns."""
     if np.ndim(b) == 1:
         g, b = np.expand_dims(g, -1), np.expand_dims(b, -1)
     if np.ndim(a) == 1:
@@ -255,7 +260,7 @@ def _dot(a: Any, b: Any) -> Any:
 
 @primitive
 def scatter_add(g: Any, key: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """The transpose of x[key]: zeros of a shape, with g added at key; repeats add up."""
+    """The transpose of x[key]: zeros of a shape, to which g is added at key; repeats add up."""
     parts = key if isinstance(key, tuple) else (key,)
     if all(isinstance(part, (int, np.integer, slice, type(None), type(...))) for part in parts):
         total = np.zeros(shape)
@@ -265,14 +270,14 @@ def scatter_add(g: Any, key: Any, shape: tuple[int, ...]) -> np.ndarray:
     if is_list and len(shape) == 2:
         # Whole rows: the product with a sparse matrix of ones reads g once, in its own order.
         columns = (np.ones(key.size), key % max(shape[0], 1), np.arange(key.size + 1))
-        return scipy.sparse.csc_array(columns, shape=(shape[0], key.size)) @ g
+        return np.asarray(scipy.sparse.csc_array(columns, shape=(shape[0], key.size)) @ g)
     place = np.arange(math.prod(shape)).reshape(shape)[key]
-    total = np.bincount(place.ravel(), np.ravel(g), math.prod(shape)).reshape(shape)
-    return total.astype(np.float64, copy=False)  # of nothing, bincount makes integers
+    sums = np.bincount(place.ravel(), np.ravel(g), math.prod(shape)).reshape(shape)
+    return sums.astype(np.float64, copy=False)  # bincount makes integers from empty arrays
 
 
 logistic = scipy.special.expit
-"""1 / (1 + exp(-x)); a ufunc, so that it needs no wrapper."""
+"""1 / (1 + exp(-x)); it is a ufunc and needs no wrapper."""
 
 
 @primitive
@@ -304,7 +309,7 @@ def _join(*parts: Any, axis: int) -> Any:
 
 
 def _split(g: Any, parts: Sequence[Any], axis: int) -> list[Any]:
-    """The pieces of an adjoint that belong to the parts of what was concatenated."""
+    """Cut an adjoint of concatenated arrays into those of its parts."""
     ends = np.cumsum([0, *(np.shape(part)[axis] for part in parts)]).tolist()
     before = (slice(None),) * (axis % np.ndim(g))
     return [g[*before, slice(a, b)] for a, b in itertools.pairwise(ends)]
@@ -354,7 +359,7 @@ register(_join,     [lambda ts, y, *parts, axis: _join(*ts, axis=axis)],
                     [lambda g, y, *parts, axis: _split(g, parts, axis)])
 # fmt: on
 
-# The operator knows that the square of an array is a product; the ufunc calls pow.
+# The operator ** computes the square of an array as a product; the ufunc np.power calls pow.
 RULES[np.power] = RULES[np.power]._replace(function=operator.pow)
 RULES[_join] = RULES[_join]._replace(joint=True)
 
@@ -380,6 +385,7 @@ COMPOSITES.update({
     np.square: lambda x: x * x,
     np.reciprocal: lambda x: 1.0 / x,
     np.minimum: lambda a, b: -np.maximum(-a, -b),
+    np.clip: lambda x, a_min, a_max: np.minimum(np.maximum(x, a_min), a_max),
     np.min: _min,
     np.dot: _dot,
     np.linalg.norm: lambda x, *, axis=None, keepdims=False: _norm(x, axis, keepdims=keepdims),

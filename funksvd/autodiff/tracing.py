@@ -1,13 +1,13 @@
-"""Recording: NumPy expressions on traced arrays are handed to the trace that they belong to.
+"""Recording: each NumPy operation on a traced array is handed to the array's trace.
 
-A `Traced` array stands for a NumPy array while a function is being differentiated. NumPy itself
-passes every operation on one to `__array_ufunc__` or `__array_function__`, so ordinary NumPy code
-can be differentiated as it stands. What is done with the operation is up to the trace: reverse
+A `Traced` array stands for a NumPy array while a function is being differentiated. NumPy passes
+every operation on a traced array to `__array_ufunc__` or `__array_function__`, so ordinary NumPy
+code can be differentiated as it stands. The trace decides what becomes of an operation: reverse
 mode writes it down, forward mode carries a tangent along.
 
 Transforms nest. Each opens a trace of a higher level than all before it, and an operation goes to
 the highest level among its arguments; the values that this trace computes with may be traced by
-the lower levels. Derivatives by different variables therefore never mix.
+lower levels. Derivatives by different variables therefore never mix.
 """
 
 from __future__ import annotations
@@ -23,13 +23,16 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+Function = Callable[..., Any]
+"""A function of NumPy arrays, or a rule that is one."""
+
 
 class AutodiffError(TypeError):
-    """A function, or a use of a traced array, that cannot be differentiated."""
+    """A function, or a use of a traced array, cannot be differentiated."""
 
 
 class NotANumberError(ArithmeticError):
-    """A NaN that appeared while `nan_errors` was on."""
+    """A NaN appeared while `nan_errors` was on."""
 
 
 class Rule(NamedTuple):
@@ -38,28 +41,28 @@ class Rule(NamedTuple):
     Parameters
     ----------
     function : callable
-        On plain arrays.
+        The primitive on plain arrays.
     jvps, vjps : sequence of (callable or None)
-        By argument; None where an argument cannot be differentiated.
+        A rule for each argument; None where an argument cannot be differentiated.
     joint : bool
-        There is one JVP and one VJP for all arguments together: (list of tangents, y, *arguments)
+        Whether one JVP and one VJP serve all arguments together: (list of tangents, y, *arguments)
         -> tangent of y, and (g, y, *arguments) -> list of adjoints.
     """
 
-    function: Callable
-    jvps: Sequence[Callable | None]
-    vjps: Sequence[Callable | None]
+    function: Function
+    jvps: Sequence[Function | None]
+    vjps: Sequence[Function | None]
     joint: bool = False
 
 
-RULES: dict[Callable, Rule] = {}
-"""The primitives; `rules` fills the table."""
+RULES: dict[Function, Rule] = {}
+"""The rule of each primitive; `rules` fills the table."""
 
-COMPOSITES: dict[Callable, Callable] = {}
-"""Functions that are made of those with a rule."""
+COMPOSITES: dict[Function, Function] = {}
+"""The same function made of primitives, by NumPy's function; `rules` fills the table."""
 
-NOT_DIFFERENTIABLE: set[Callable] = set()
-"""Functions whose derivative is zero where there is one; their results are plain arrays."""
+NOT_DIFFERENTIABLE: set[Function] = set()
+"""Functions whose derivative is zero wherever it exists; their results are plain arrays."""
 
 _levels = itertools.count(1)
 _nan_errors: ContextVar[bool] = ContextVar("nan_errors", default=False)
@@ -69,8 +72,8 @@ _nan_errors: ContextVar[bool] = ContextVar("nan_errors", default=False)
 def nan_errors() -> Iterator[None]:
     """Within this context, the operation that first makes a NaN raises `NotANumberError`.
 
-    Its message says which one: the operation, its node in the table of `explain` and the position
-    in the array; the traceback leads to the line.
+    The message names the operation, its node in the table of `explain` and the position in the
+    array; the traceback leads to the line.
     """
     token = _nan_errors.set(True)
     try:
@@ -87,7 +90,7 @@ def check_nan(value: Any, where: str) -> None:
 
 
 def check_derivative(derivative: Any, value: Any, where: str) -> None:
-    """Raise an error if a derivative has not its value's shape, or for NaN if that is wanted."""
+    """Raise an error if a derivative has another shape than its value, or by `check_nan`."""
     if np.shape(derivative) != np.shape(value):
         raise AutodiffError(
             f"{where} has the shape {np.shape(derivative)} instead of {np.shape(value)}: "
@@ -97,7 +100,7 @@ def check_derivative(derivative: Any, value: Any, where: str) -> None:
 
 
 class Trace:
-    """What happens to operations at one level; subclasses say what."""
+    """One level of differentiation; subclasses say what happens to its operations."""
 
     def __init__(self) -> None:
         self.level, self.is_open = next(_levels), True
@@ -108,12 +111,12 @@ class Trace:
     def __exit__(self, *error: object) -> None:
         self.is_open = False
 
-    def apply(self, rule: Rule, arguments: tuple, keywords: dict) -> Any:
-        """Carry out an operation of which at least one argument is traced by this trace."""
+    def apply(self, rule: Rule, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        """Carry out an operation at least one of whose arguments is traced by this trace."""
         raise NotImplementedError
 
     def describe(self, result: Any) -> str:
-        """Where a result is, for messages."""
+        """The place of a result, for messages."""
         raise NotImplementedError
 
     def follows(self, value: Any) -> bool:
@@ -125,22 +128,21 @@ class Trace:
         return value.value if self.follows(value) else value
 
     def derivatives(
-        self, rules: Sequence[Callable | None], rule: Rule, arguments: tuple
-    ) -> list[tuple[int, Callable]]:
+        self, rules: Sequence[Function | None], rule: Rule, arguments: tuple[Any, ...]
+    ) -> list[tuple[int, Function]]:
         """Position, and JVP or VJP, of each argument that an operation is differentiated by."""
         positions = [at for at, argument in enumerate(arguments) if self.follows(argument)]
-        if rule.joint:
-            return [(at, rules[0]) for at in positions]
-        if positions and positions[-1] >= len(rules):
+        if not rule.joint and positions and positions[-1] >= len(rules):
             raise AutodiffError(
                 f"{name_of(rule.function)} has no rule for its argument {positions[-1] + 1}; "
                 "give it one with funksvd.autodiff.register"
             )
-        return [(at, rules[at]) for at in positions if rules[at] is not None]
+        found = ((at, rules[0 if rule.joint else at]) for at in positions)
+        return [(at, derivative) for at, derivative in found if derivative is not None]
 
 
-def dispatch(function: Callable, arguments: tuple, keywords: dict) -> Any:
-    """What NumPy asks of a traced array, as an operation with a rule."""
+def dispatch(function: Function, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """Carry out what NumPy asks of a traced array, by the rule of the function."""
     if function in RULES:
         return _call(RULES[function], arguments, keywords)
     if function in COMPOSITES:
@@ -157,7 +159,7 @@ def dispatch(function: Callable, arguments: tuple, keywords: dict) -> Any:
     )
 
 
-def _call(rule: Rule, arguments: tuple, keywords: dict) -> Any:
+def _call(rule: Rule, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     """Carry out an operation at the highest level among its arguments."""
     name = name_of(rule.function)
     traces = [argument.trace for argument in arguments if isinstance(argument, Traced)]
@@ -180,13 +182,18 @@ def _call(rule: Rule, arguments: tuple, keywords: dict) -> Any:
 
 
 def _check_arguments(
-    function: Callable, accepting: Callable, arguments: tuple, keywords: dict, skip: int = 0
+    function: Function,
+    accepting: Function,
+    arguments: tuple[Any, ...],
+    keywords: dict[str, Any],
+    skip: int = 0,
 ) -> None:
-    """Raise an error for arguments that NumPy's function has but the rule has not."""
+    """Raise an error for arguments that NumPy's function takes but its rule does not."""
     signature = _signature(accepting)
+    if signature is None:
+        return
     try:
-        if signature:
-            signature.bind(*arguments, **keywords)
+        signature.bind(*arguments, **keywords)
     except TypeError as error:
         name, parameters = name_of(function), list(signature.parameters.values())[skip:]
         bare = inspect.Signature([p.replace(annotation=p.empty) for p in parameters])
@@ -194,15 +201,15 @@ def _check_arguments(
 
 
 @functools.cache
-def _signature(function: Callable) -> inspect.Signature | None:
+def _signature(function: Function) -> inspect.Signature | None:
     try:
         return inspect.signature(function)
-    except ValueError:  # a ufunc as a rule does not show its arguments
+    except ValueError:  # a ufunc that serves as a rule does not show its arguments
         return None
 
 
-def name_of(function: Callable) -> str:
-    """A function's name, for messages and tables."""
+def name_of(function: Function) -> str:
+    """The name of a function, for messages and tables."""
     return function.__name__.strip("_")
 
 
@@ -212,14 +219,15 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
     Parameters
     ----------
     value : ndarray or Traced
-        What it stands for; traced itself where transforms nest.
+        The array that it stands for; traced itself where transforms nest.
     trace : Trace
+        The trace that follows it.
     mark : object
-        The trace's own: the node's number in reverse mode, the tangent in forward mode.
+        Number of its node in reverse mode, its tangent in forward mode.
     """
 
     __slots__ = ("mark", "trace", "value")
-    __hash__ = None  # as for ndarray
+    __hash__ = None  # type: ignore[assignment]  # an ndarray cannot be hashed either
 
     def __init__(self, value: Any, trace: Trace, mark: Any) -> None:
         self.value, self.trace, self.mark = value, trace, mark
@@ -237,7 +245,7 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
         return dispatch(ufunc, inputs, keywords)
 
     def __array_function__(
-        self, function: Callable, types: Any, arguments: tuple, keywords: dict
+        self, function: Function, types: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]
     ) -> Any:
         return dispatch(function, arguments, keywords)
 
@@ -275,15 +283,15 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
     T = property(lambda self: np.transpose(self))
 
     def reshape(self, *shape: Any) -> Any:
-        """As `np.reshape`, and as `ndarray.reshape` also with the lengths one by one."""
+        """Reshape as `ndarray.reshape` does: the lengths as a tuple or one by one."""
         return np.reshape(self, shape[0] if len(shape) == 1 else shape)
 
     def transpose(self, *axes: Any) -> Any:
-        """As `np.transpose`, and as `ndarray.transpose` also with the axes one by one."""
+        """Transpose as `ndarray.transpose` does: the axes as a tuple or one by one."""
         return np.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
 
 
-def _method(function: Callable) -> Callable:
+def _method(function: Function) -> Function:
     return lambda self, *arguments, **keywords: function(self, *arguments, **keywords)
 
 

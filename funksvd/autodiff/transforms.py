@@ -1,23 +1,24 @@
 """Functions of functions: gradients, products with Jacobians, Jacobians, Hessians.
 
-Arguments and results are arrays, or tuples, NamedTuples, lists and dicts of arrays; a derivative
-has the form of what it was taken by. Transforms nest: `grad(grad(f))` is right.
+Arguments and results are trees: arrays, or tuples, NamedTuples, lists and dicts of arrays. A
+gradient has the form of the argument that it was taken by. Transforms nest: `grad(grad(f))` is
+right.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from funksvd.autodiff.forward import Duals
 from funksvd.autodiff.reverse import Graph, table
-from funksvd.autodiff.tracing import AutodiffError, Traced
+from funksvd.autodiff.tracing import AutodiffError, Function, Traced
 from funksvd.autodiff.trees import as_float64, flatten, flatten_like
 
 
-def value_and_grad(function: Callable, argnum: int = 0) -> Callable:
+def value_and_grad(function: Function, argnum: int = 0) -> Function:
     """A function that returns a scalar function's value and its gradient, by reverse mode.
 
     Parameters
@@ -25,18 +26,13 @@ def value_and_grad(function: Callable, argnum: int = 0) -> Callable:
     function : callable
         Returns a scalar.
     argnum : int
-        The argument to differentiate by: float64 arrays.
+        Position of the argument to differentiate by, a tree of float64 arrays.
 
     Returns
     -------
     callable
-        Of the same arguments; returns (value, gradient), the gradient in the form of the argument.
-
-    Raises
-    ------
-    AutodiffError
-        By that function: if the value is not a scalar, the argument is not float64, or an
-        operation has no rule.
+        Takes the same arguments and returns (value, gradient). It raises `AutodiffError` if the
+        value is not a scalar, the argument is not float64, or an operation has no rule.
     """
 
     def differentiated(*arguments: Any, **keywords: Any) -> tuple[Any, Any]:
@@ -48,8 +44,8 @@ def value_and_grad(function: Callable, argnum: int = 0) -> Callable:
     return differentiated
 
 
-def grad(function: Callable, argnum: int = 0) -> Callable:
-    """A function that returns a scalar function's gradient, as `value_and_grad`.
+def grad(function: Function, argnum: int = 0) -> Function:
+    """A function that returns a scalar function's gradient; arguments as for `value_and_grad`.
 
     Examples
     --------
@@ -60,26 +56,28 @@ def grad(function: Callable, argnum: int = 0) -> Callable:
     return lambda *arguments, **keywords: both(*arguments, **keywords)[1]
 
 
-def vjp(function: Callable, *arguments: Any) -> tuple[Any, Callable]:
+def vjp(function: Function, *arguments: Any) -> tuple[Any, Function]:
     """A function's value, and the function that multiplies its transposed Jacobian by a vector.
 
     Returns
     -------
     value : array or tree
     pull_back : callable
-        (cotangent in the form of the value) -> tuple of adjoints, one an argument.
+        (cotangent in the form of the value) -> tuple of adjoints, one for each argument.
     """
     return _pull_back(lambda inputs: function(*inputs), tuple(arguments))
 
 
-def jvp(function: Callable, arguments: tuple, tangents: tuple) -> tuple[Any, Any]:
+def jvp(
+    function: Function, arguments: tuple[Any, ...], tangents: tuple[Any, ...]
+) -> tuple[Any, Any]:
     """A function's value and its derivative in a direction, by forward mode.
 
     Parameters
     ----------
     function : callable
     arguments, tangents : tuple
-        Of the same form.
+        The point and the direction, of the same form.
 
     Returns
     -------
@@ -95,21 +93,22 @@ def jvp(function: Callable, arguments: tuple, tangents: tuple) -> tuple[Any, Any
     return put([duals.lower(out) for out in outputs]), put(slopes)
 
 
-def jacobian(function: Callable, argnum: int = 0, mode: str | None = None) -> Callable:
+def jacobian(function: Function, argnum: int = 0, mode: str | None = None) -> Function:
     """A function that returns the Jacobian.
 
     Parameters
     ----------
     function : callable
     argnum : int
+        Position of the argument to differentiate by.
     mode : {"forward", "reverse"}, optional
-        By default forward where the argument has no more elements than the result.
+        Default: forward if the argument has no more elements than the result.
 
     Returns
     -------
     callable
-        Its result has the form of the function's result; in the place of each array there is the
-        form of the argument, with arrays of shape (*result's shape, *argument's shape).
+        Returns the form of the function's result, in which each array is replaced by the form of
+        the argument, with arrays of shape (*result's shape, *argument's shape).
     """
     if mode not in (None, "forward", "reverse"):
         raise ValueError(f'mode must be "forward" or "reverse", not {mode!r}')
@@ -140,28 +139,28 @@ def jacobian(function: Callable, argnum: int = 0, mode: str | None = None) -> Ca
     return differentiated
 
 
-def hessian(function: Callable, argnum: int = 0) -> Callable:
+def hessian(function: Function, argnum: int = 0) -> Function:
     """A function that returns a scalar function's second derivatives: forward over reverse."""
     return jacobian(grad(function, argnum), argnum, mode="forward")
 
 
-def hvp(function: Callable, argument: Any, vector: Any) -> Any:
+def hvp(function: Function, argument: Any, vector: Any) -> Any:
     """The product of a scalar function's Hessian with a vector, without the Hessian.
 
-    Forward over reverse (Pearlmutter, 1994): costs a few evaluations of the gradient.
+    Forward over reverse (Pearlmutter, 1994): the cost is that of a few gradients.
 
     Parameters
     ----------
     function : callable
-        Of one argument.
+        Takes one argument.
     argument, vector : array or tree
-        Of the same form.
+        The point and the vector, of the same form.
     """
     return jvp(grad(function), (argument,), (vector,))[1]
 
 
-def explain(function: Callable, *arguments: Any) -> str:
-    """A table of a scalar function's evaluation: each node's value and adjoint, in order.
+def explain(function: Function, *arguments: Any) -> str:
+    """A table of a scalar function's evaluation: value and adjoint of each node, in order.
 
     Examples
     --------
@@ -181,9 +180,9 @@ def explain(function: Callable, *arguments: Any) -> str:
 
 
 def _choose(
-    function: Callable, argnum: int, arguments: tuple, keywords: dict
-) -> tuple[Any, Callable]:
-    """The argument to differentiate by, and the function of it alone."""
+    function: Function, argnum: int, arguments: tuple[Any, ...], keywords: dict[str, Any]
+) -> tuple[Any, Function]:
+    """The argument to differentiate by, and the function of this argument alone."""
     if not 0 <= argnum < len(arguments):
         raise AutodiffError(
             f"there is no argument {argnum} to differentiate by among the {len(arguments)} that "
@@ -205,7 +204,7 @@ def _check_scalar(value: Any) -> None:
         )
 
 
-def _pull_back(function: Callable, argument: Any) -> tuple[Any, Callable]:
+def _pull_back(function: Function, argument: Any) -> tuple[Any, Function]:
     """A function's value, and the function from its cotangent to the argument's adjoint."""
     leaves, rebuild = flatten(argument)
     leaves = [as_float64(leaf, "an argument") for leaf in leaves]
@@ -229,12 +228,12 @@ def _pull_back(function: Callable, argument: Any) -> tuple[Any, Callable]:
 
 
 def _own(result: Any) -> Any:
-    """A copy: a result may be a read-only view, or the same array as another or as on the graph."""
+    """A copy of a result, which may be a read-only view or share memory with another one."""
     return result if isinstance(result, Traced) else np.array(result)[()]
 
 
 def _bases(arrays: list[Any]) -> Iterator[list[Any]]:
-    """For each element of each array: all arrays zero but for a one there."""
+    """For each element of each array: arrays of zeros with a one at that element."""
     for at, array in enumerate(arrays):
         for position in np.ndindex(np.shape(array)):
             basis = [np.zeros(np.shape(a)) for a in arrays]
@@ -243,11 +242,18 @@ def _bases(arrays: list[Any]) -> Iterator[list[Any]]:
 
 
 def _blocks(by_element: list[list[Any]], at: int, fasts: list[Any], slows: list[Any]) -> list[Any]:
-    """From a list of arrays like `slows` for each element of `fasts`: how the one at `at` moves.
+    """Stack the derivatives of one array by single elements into its derivatives by whole arrays.
+
+    Parameters
+    ----------
+    by_element : list of list of array
+        For each element of each of `fasts`, arrays of the shapes of `slows`.
+    at : int
+        Position among `slows` of the array whose derivatives are stacked.
 
     Returns
     -------
-    list of array of shape (*shape of the slow one, *shape of the fast one)
+    list of array of shape (*shape of the slow array, *shape of the fast array)
         One for each of `fasts`.
     """
     shape, rest = np.shape(slows[at]), iter(by_element)

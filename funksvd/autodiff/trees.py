@@ -1,4 +1,4 @@
-"""Tuples, NamedTuples, lists and dicts of arrays, as lists of arrays and back."""
+"""Trees (tuples, NamedTuples, lists and dicts of arrays) to lists of arrays and back."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def flatten(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
     Returns
     -------
     leaves : list
-        Whatever is not a tuple, a list or a dict; those of a dict in a fixed order, whatever the
-        order of its keys.
+        All that is not a tuple, a list or a dict. The leaves of a dict come in the order of its
+        sorted keys.
     rebuild : callable
-        list of as many leaves -> tree of the same form.
+        (list of the same number of leaves) -> tree of the same form.
     """
     if isinstance(tree, dict):
         keys = sorted(tree, key=repr)
@@ -42,12 +42,12 @@ def flatten(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
 
 
 def flatten_like(tree: Any, like: Any, what: str) -> list[Any]:
-    """The leaves of a tree that must have the form and the shapes of another, as float64.
+    """The leaves of a tree that must have the form and the shapes of another, as float64 arrays.
 
     Raises
     ------
     AutodiffError
-        If it has not.
+        If form or shapes differ; the message calls the tree by `what` and shows both.
     """
     leaves, rebuild = flatten(tree)
     others, rebuild_other = flatten(like)
@@ -69,7 +69,7 @@ def as_float64(leaf: Any, what: str) -> Any:
     Raises
     ------
     AutodiffError
-        If it is of another type, with which the derivative would lose digits or mean nothing.
+        If it has another type: the derivative would lose digits or mean nothing.
     """
     if isinstance(leaf, Traced):
         return leaf

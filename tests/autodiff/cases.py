@@ -254,6 +254,7 @@ COMPOSITE_CASES = {
     np.square: unary(np.square),
     np.reciprocal: unary(np.reciprocal),
     np.minimum: binary(np.minimum, (positive, lambda g, shape: -positive(g, shape))),
+    np.clip: unary(lambda x: np.clip(x, -0.25, 5.0) + 2 * np.clip(x, -5.0, 0.25)),
     np.min: reductions(np.min, spread, FULL_SHAPES),
     np.dot: products(np.dot),
     np.linalg.norm: reductions(np.linalg.norm, most_axes=2),
