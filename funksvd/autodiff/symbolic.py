@@ -1,31 +1,46 @@
-"""Symbolic differentiation: a function of NumPy is evaluated on SymPy's symbols."""
+"""Symbolic differentiation: a function of NumPy is evaluated on SymPy's symbols.
+
+Arithmetic is SymPy's own; any other function of NumPy needs a symbolic form (`_forms`), and one
+without a form is an error that names it. A function with a kink has slopes made of `sign`, whose
+own slope is 0: right everywhere but at the kink itself.
+"""
 
 from __future__ import annotations
 
 import functools
-import math
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from funksvd.autodiff.tracing import AutodiffError, Function
 
-def gradient(function: Callable, arrays: NamedTuple, *constants: Any) -> list[np.ndarray]:
-    """The derivative of a function of arrays by each element; needs SymPy.
+ARITHMETIC = {np.add, np.subtract, np.multiply, np.divide, np.power, np.square}
+ARITHMETIC |= {np.negative, np.positive, np.reciprocal, np.matmul}
+
+
+def gradient(function: Function, arrays: NamedTuple, *constants: Any) -> list[np.ndarray]:
+    """The derivative of a function of arrays by each of their elements; needs SymPy.
 
     Parameters
     ----------
     function : callable
-        (arrays, *constants) -> float, of ordinary NumPy expressions.
+        (arrays, *constants) -> float, made of ordinary NumPy expressions.
     arrays : NamedTuple of ndarray or float
-        Where to differentiate.
+        The point at which the derivative is taken.
+    *constants
+        Further arguments of `function`, by which nothing is differentiated.
 
     Returns
     -------
     list of ndarray
-        Of the shapes of `arrays`.
+        The shapes are those of `arrays`.
+
+    Raises
+    ------
+    AutodiffError
+        If `function` cannot be evaluated on symbols; the message says which operation cannot.
     """
-    import sympy
+    import sympy  # type: ignore[import-untyped]  # SymPy has no annotations
 
     def symbols(name: str, array: Any) -> Any:
         named = [sympy.Symbol(f"{name}_{at}") for at in range(np.size(array))]
@@ -33,50 +48,71 @@ def gradient(function: Callable, arrays: NamedTuple, *constants: Any) -> list[np
         return shaped.view(_Symbols) if np.ndim(array) else shaped[()]
 
     symbolic = type(arrays)(*map(symbols, arrays._fields, arrays))
-    result = function(symbolic, *constants)
+    try:
+        result = function(symbolic, *constants)
+    except AutodiffError:
+        raise
+    except Exception as error:  # what NumPy and SymPy raise here is of many types
+        raise AutodiffError(str(error).partition("\n")[0]) from error
     everything = [symbol for block in symbolic for symbol in np.ravel(block)]
-    numbers = [float(x) for block in arrays for x in np.ravel(block)]
     derivatives = [sympy.diff(result, symbol) for symbol in everything]
-    evaluate = sympy.lambdify(everything, derivatives, [_NUMERIC, "math"], cse=True)
-    values = np.array(evaluate(*numbers), dtype=np.float64)
+    evaluate = sympy.lambdify(everything, derivatives, "numpy")
+    values = np.array(evaluate(*np.concatenate([np.ravel(block) for block in arrays])), np.float64)
     parts = np.split(values, np.cumsum([np.size(array) for array in arrays])[:-1])
     return [part.reshape(np.shape(array)) for part, array in zip(parts, arrays, strict=True)]
 
 
 class _Symbols(np.ndarray):
-    """SymPy's expressions, with functions of NumPy that they lack."""
+    """An array of SymPy's expressions."""
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Any:
-        function = getattr(ufunc, method)
-        if ufunc in _functions():
-            function = np.frompyfunc(_functions()[ufunc], ufunc.nin, ufunc.nout)
-        result = function(*map(np.asarray, inputs), **keywords)
+    def __array_ufunc__(self, ufunc: np.ufunc, method: Any, *inputs: Any, **keywords: Any) -> Any:
+        if ufunc in ARITHMETIC:
+            function: Any = ufunc
+        elif ufunc.__name__ in _forms():
+            function = np.frompyfunc(_forms()[ufunc.__name__], ufunc.nin, ufunc.nout)
+        else:
+            raise AutodiffError(f"{ufunc.__name__} has no symbolic form")
+        if "out" in keywords:
+            keywords["out"] = tuple(map(np.asarray, keywords["out"]))
+        result = getattr(function, method)(*map(np.asarray, inputs), **keywords)
         return result.view(_Symbols) if isinstance(result, np.ndarray) else result
 
 
 @functools.cache
-def _functions() -> dict[np.ufunc, Callable]:
-    """By what the functions are replaced.
+def _forms() -> dict[str, Function]:
+    """Symbolic forms of functions, by the names that NumPy and SciPy have for them.
 
-    SymPy's own Abs and Min would ask for the sign of whole expressions, which takes seconds.
+    SymPy's own Abs, Max and Min would ask for the sign of whole expressions, which takes seconds.
     """
     import sympy
 
-    step = sympy.Function("step")
+    def with_slopes(name: str, *slopes: Function) -> Any:
+        """A function by its partial derivatives; NumPy's function of that name evaluates it."""
 
-    class Absolute(sympy.Function):
-        def fdiff(self, argindex: int = 1) -> Any:
-            return 2 * step(self.args[0]) - 1
+        def fdiff(self: Any, argindex: int = 1) -> Any:
+            return slopes[argindex - 1](*self.args)
 
-    class Minimum(sympy.Function):
-        def fdiff(self, argindex: int = 1) -> Any:
-            a, b = self.args
-            return step(b - a if argindex == 1 else a - b)
+        return type(name, (sympy.Function,), {"fdiff": fdiff})
 
-    def logaddexp(a: Any, b: Any) -> Any:
-        return sympy.log(sympy.exp(a) + sympy.exp(b))
+    sign = with_slopes("sign", lambda x: sympy.S.Zero)
 
-    return {np.absolute: Absolute, np.minimum: Minimum, np.logaddexp: logaddexp}
+    def is_larger(a: Any, b: Any) -> Any:  # 1 or 0, and ½ where they are equal
+        return (1 + sign(a - b)) / 2
 
-
-_NUMERIC = {"Absolute": abs, "Minimum": min, "step": lambda x: 0.5 + math.copysign(0.5, x)}
+    maximum = with_slopes("maximum", is_larger, lambda a, b: is_larger(b, a))
+    minimum = with_slopes("minimum", lambda a, b: is_larger(b, a), is_larger)
+    return {
+        "exp": sympy.exp,
+        "log": sympy.log,
+        "sqrt": sympy.sqrt,
+        "sin": sympy.sin,
+        "cos": sympy.cos,
+        "tanh": sympy.tanh,
+        "expit": lambda x: 1 / (1 + sympy.exp(-x)),
+        "logaddexp": lambda a, b: sympy.log(sympy.exp(a) + sympy.exp(b)),
+        "sign": sign,
+        "absolute": with_slopes("absolute", sign),
+        "maximum": maximum,
+        "minimum": minimum,
+        "clip": lambda x, low, high: minimum(maximum(x, low), high),
+    }
