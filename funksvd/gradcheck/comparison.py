@@ -6,29 +6,33 @@ from typing import NamedTuple
 
 import numpy as np
 
-from funksvd.autodiff import numeric
+from funksvd.autodiff import AutodiffError, numeric
 from funksvd.gradcheck.objectives import Objective
 from funksvd.gradcheck.problems import Problem
-from funksvd.gradcheck.witnesses import TOLERANCES, WITNESSES, available_witnesses
+from funksvd.gradcheck.witnesses import WITNESSES, available_witnesses
 from funksvd.rng import Stream, generator
 
 NEGLIGIBLE = 1e-3
-"""Coordinates smaller than this share of their block's largest are compared with that share."""
+"""Least size by which an error is divided, as a share of the largest coordinate of its block."""
 N_DIRECTIONS = 8
+"""Number of random directions in the study of steps."""
 
 
 class Comparison(NamedTuple):
-    """A witness's gradient of one parameter block beside the hand-derived one.
+    """A witness's gradient by one block of parameters beside the hand-derived one.
 
     Parameters
     ----------
     block : str
+        Name of the parameters, such as "user_factors".
     witness : str
+        Name of the witness.
     max_relative_error : float
+        Largest relative error of a coordinate.
     worst : tuple of int
-        The coordinate with the largest error.
+        Position of the coordinate with the largest error.
     by_hand, by_witness : float
-        Both values there.
+        Both values of the derivative by that coordinate.
     agrees : bool
         Whether the error is within the witness's tolerance.
     """
@@ -42,23 +46,60 @@ class Comparison(NamedTuple):
     agrees: bool
 
 
+class Verdict(NamedTuple):
+    """The findings of all witnesses on one objective.
+
+    Parameters
+    ----------
+    comparisons : list of Comparison
+        One for each block and each witness that can differentiate the loss.
+    cannot : dict of str to str
+        For each other witness, the reason why it cannot.
+    problems : dict of str to Problem
+        The problem that each witness was given.
+    """
+
+    comparisons: list[Comparison]
+    cannot: dict[str, str]
+    problems: dict[str, Problem]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether there is a witness that can differentiate the loss, and all of them agree."""
+        return bool(self.comparisons) and all(c.agrees for c in self.comparisons)
+
+
 class StepError(NamedTuple):
-    """Relative error of finite differences at one step."""
+    """Relative errors of forward and central differences at one step."""
 
     step: float
     forward: float
     central: float
 
 
-def compare(checked: Objective, problem: Problem) -> list[Comparison]:
-    """Hold every witness's gradient against the hand-derived one, block by block."""
-    by_hand = checked.gradients(problem.parameters, *problem.data)
-    gradients = {name: WITNESSES[name](checked, problem) for name in available_witnesses()}
-    return [
-        _compare_block(block, name, getattr(by_hand, block), getattr(gradient, block))
+def judge(checked: Objective, problem: Problem) -> Verdict:
+    """Compare each witness's gradient with the hand-derived one, block by block."""
+    problems = {name: WITNESSES[name].problem(problem) for name in available_witnesses()}
+    gradients, cannot = {}, {}
+    for name, given in problems.items():
+        try:
+            gradients[name] = WITNESSES[name].gradient(checked, given)
+        except AutodiffError as error:
+            cannot[name] = str(error)
+    by_hand = {
+        name: checked.gradients(given.parameters, *given.data) for name, given in problems.items()
+    }
+    comparisons = [
+        _compare_block(block, name, getattr(by_hand[name], block), getattr(gradient, block))
         for block in checked.blocks
         for name, gradient in gradients.items()
     ]
+    return Verdict(comparisons, cannot, problems)
+
+
+def compare(checked: Objective, problem: Problem) -> list[Comparison]:
+    """The comparisons of `judge`, without the witnesses that cannot differentiate the loss."""
+    return judge(checked, problem).comparisons
 
 
 def _compare_block(
@@ -75,20 +116,20 @@ def _compare_block(
         tuple(int(at) for at in worst),
         float(by_hand[worst]),
         float(by_witness[worst]),
-        bool(errors[worst] <= TOLERANCES[witness]),
+        bool(errors[worst] <= WITNESSES[witness].tolerance),
     )
 
 
 def study_steps(checked: Objective, problem: Problem, seed: int = 0) -> list[StepError]:
-    """How wrong finite differences are, by step: where truncation meets round-off.
+    """The error of finite differences by step: truncation at large steps, round-off at small ones.
 
-    Derivatives are taken in random directions, in which the loss is not quadratic; the errors are
-    root mean squares over them, relative to that of the derivatives.
+    Derivatives are taken in `N_DIRECTIONS` random directions, in which the loss is not quadratic.
+    An error is the root mean square over the directions, relative to that of the derivatives.
 
     Returns
     -------
     list of StepError
-        For steps from 1 down to 1e-14.
+        One for each step from 1 down to 1e-14, two to a power of ten.
     """
     shapes = [np.shape(block) for block in problem.parameters]
     ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]

@@ -1,17 +1,20 @@
-"""The objectives that are checked, and how one step of each one's kernel is made."""
+"""The objectives that are checked, and one step of the kernel that descends each of them."""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from funksvd.errors import FunkSVDError
 from funksvd.kernels import (
     Absolute,
     Huber,
     Logistic,
+    Squared,
     add_rows,
     draw_rows,
     feature_block,
@@ -20,27 +23,29 @@ from funksvd.kernels import (
     svdpp_block,
 )
 from funksvd.learned.fold_in import RatingsByRow
-from funksvd.objectives import bayes, incremental, svdpp
-from funksvd.objectives import plain as objective
-from funksvd.objectives.losses import ABSOLUTE, LOGISTIC, Loss, huber
+from funksvd.objectives import bayes, incremental, plain, svdpp
+from funksvd.objectives.losses import ABSOLUTE, LOGISTIC, SQUARED, Loss, huber
 from funksvd.objectives.parameters import Parameters, Regularization
 from funksvd.training.learners.bayes import features_of
 
 if TYPE_CHECKING:
     from funksvd.gradcheck.problems import Problem
 
+AnyParameters = Any
+"""A named tuple of the global mean and of arrays: `Parameters`, or what a model has instead."""
+
 REGULARIZATION = Regularization(factors=0.06, biases=0.05)
 DELTA = 1.0
-"""Of the Huber loss that is checked."""
+"""Size of error, in rating units, at which the Huber loss that is checked becomes linear."""
 
 
 def descend_plain(checked: Objective, problem: Problem, at: int, arrays: list[np.ndarray]) -> None:
-    """One step of a kernel with the signature of `sgd_block`."""
+    """Make one step of a kernel with the signature of `sgd_block`."""
     checked.kernel(*_rating(problem, at), *arrays, _rates(checked, arrays))
 
 
 def descend_svdpp(checked: Objective, problem: Problem, at: int, arrays: list[np.ndarray]) -> None:
-    """One step of SVD++: the user's sum is formed, moved, and handed back."""
+    """Make one step of SVD++: form the user's sum, move it, hand its descent back to the y_j."""
     *biases, p, q, y = arrays
     user = problem.user_index[at]
     of_user = problem.user_index == user
@@ -56,27 +61,66 @@ def descend_svdpp(checked: Objective, problem: Problem, at: int, arrays: list[np
     hand_back(*pairs, descents, regs, np.ones(len(y), np.float32), y)
 
 
-def energy(parameters: Parameters, *data: Any) -> float:
-    """`bayes.energy_loss` with some noise and some priors."""
-    return bayes.energy_loss(parameters, *data[:3], _given(parameters))
+def descend_features(
+    checked: Objective, problem: Problem, at: int, arrays: list[np.ndarray]
+) -> None:
+    """Make one step of the biases and of every feature, all from the same point."""
+    user_index, item_index, values, _ = _rating(problem, at)
+    weights = [
+        incremental.row_weights(np.bincount(rows, minlength=len(array))).astype(np.float32)
+        for rows, array in zip(problem[:2], arrays[:2], strict=True)
+    ]
+    regs = tuple(map(np.float32, checked.regularization))
+    last = problem.parameters.user_factors.shape[1] - 1
+    for f in range(last + 1):
+        residuals = incremental.residuals_without(
+            problem.parameters, f, user_index, item_index, values
+        ).astype(np.float32)
+        feature = [factors[:, f].copy() for factors in arrays[2:]]
+        rates = (np.float32(1), np.float32(f == last), *regs, *weights)
+        checked.kernel(user_index, item_index, residuals, *arrays[:2], *feature, rates)
+        for factors, moved in zip(arrays[2:], feature, strict=True):
+            factors[:, f] = moved
 
 
-def energy_gradients(parameters: Parameters, *data: Any) -> Parameters:
-    """`bayes.energy_gradients`, likewise."""
-    return bayes.energy_gradients(parameters, *data[:3], _given(parameters))
+def energy(
+    parameters: Parameters,
+    user_index: np.ndarray,
+    item_index: np.ndarray,
+    values: np.ndarray,
+    _: Any,
+) -> float:
+    """`bayes.energy_loss` with the noise and the priors of `_given`."""
+    return bayes.energy_loss(parameters, user_index, item_index, values, _given(parameters))
+
+
+def energy_gradients(
+    parameters: Parameters,
+    user_index: np.ndarray,
+    item_index: np.ndarray,
+    values: np.ndarray,
+    _: Any,
+) -> Parameters:
+    """`bayes.energy_gradients` with the noise and the priors of `_given`."""
+    return bayes.energy_gradients(parameters, user_index, item_index, values, _given(parameters))
 
 
 def _given(parameters: Parameters) -> bayes.Given:
-    """Another number for each row and each column."""
+    """Noise and priors that differ for each row and each column."""
     n_users, n_factors = np.shape(parameters.user_factors)
     n_items, k = len(parameters.item_biases), n_factors + 1
-    noise = np.linspace(0.5, 2, n_users), np.linspace(3, 1, n_items)
-    means = (np.linspace(-1, 1, n * k).reshape(n, k) for n in (n_users, n_items))
-    return bayes.Given(*noise, *means, np.linspace(1, 5, k), np.linspace(3, 2, k))
+    return bayes.Given(
+        user_noise=np.linspace(0.5, 2, n_users),
+        item_noise=np.linspace(3, 1, n_items),
+        user_means=np.linspace(-1, 1, n_users * k).reshape(n_users, k),
+        item_means=np.linspace(-1, 1, n_items * k).reshape(n_items, k),
+        user_precisions=np.linspace(1, 5, k),
+        item_precisions=np.linspace(3, 2, k),
+    )
 
 
 def sample_rows(checked: Objective, problem: Problem, at: int, arrays: list[np.ndarray]) -> None:
-    """What draws tell of the gradient, of all ratings at once.
+    """Move all rows by the gradient that the sampler's draws imply; only for rating number 0.
 
     With zeros for random numbers the kernel's draw is the mean m of a row's distribution, with the
     f-th unit vector a step d_f from it, and A = (sum of d_f d_f^T)^-1 is the precision. The energy
@@ -108,27 +152,8 @@ def sample_rows(checked: Objective, problem: Problem, at: int, arrays: list[np.n
         arrays[mine] -= gradient[:, -1]
 
 
-def descend_features(
-    checked: Objective, problem: Problem, at: int, arrays: list[np.ndarray]
-) -> None:
-    """One step of biases and of every feature, all from the same point."""
-    *index, values, _ = _rating(problem, at)
-    weights = [
-        incremental.row_weights(np.bincount(rows, minlength=len(array))).astype(np.float32)
-        for rows, array in zip(problem[:2], arrays[:2], strict=True)
-    ]
-    regs = tuple(map(np.float32, checked.regularization))
-    last = problem.parameters.user_factors.shape[1] - 1
-    for f in range(last + 1):
-        residuals = incremental.residuals_without(problem.parameters, f, *index, values)
-        feature = [factors[:, f].copy() for factors in arrays[2:]]
-        rates = (np.float32(1), np.float32(f == last), *regs, *weights)
-        checked.kernel(*index, residuals.astype(np.float32), *arrays[:2], *feature, rates)
-        for factors, moved in zip(arrays[2:], feature, strict=True):
-            factors[:, f] = moved
-
-
-def _rating(problem: Problem, at: int) -> tuple:
+def _rating(problem: Problem, at: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.float32]:
+    """One rating as kernels take it: user, item, value, and the global mean."""
     return (
         problem.user_index[at : at + 1],
         problem.item_index[at : at + 1],
@@ -137,7 +162,7 @@ def _rating(problem: Problem, at: int) -> tuple:
     )
 
 
-def _rates(checked: Objective, arrays: list[np.ndarray]) -> tuple:
+def _rates(checked: Objective, arrays: list[np.ndarray]) -> tuple[Any, ...]:
     """Learning rates of 1, and the regularization."""
     ones = (np.ones(len(rows), np.float32) for rows in arrays[:2])
     bias_rate = np.float32("user_biases" in checked.blocks)
@@ -150,66 +175,130 @@ class Objective(NamedTuple):
     Parameters
     ----------
     name, title : str
-        For programs and for people.
+        The objective's name for programs and for people.
     loss : callable
-        Parameters, user_index, item_index, values, regularization -> float.
+        (parameters, user_index, item_index, values, regularization) -> float.
     gradients : callable
-        Of the same arguments -> Parameters.
+        The hand-derived gradient: the same arguments -> named tuple like `parameters`.
     kernel : callable
-        Compiled; what descends.
+        The compiled function that descends the loss.
     blocks : tuple of str
-        The parameters that are learned; the others are zero.
+        Names of the parameters that are learned; the others are zero.
     regularization : tuple
-        What `loss` takes last.
+        Last argument of `loss`.
     descend : callable
-        Has the kernel make one step on one rating of a problem, at learning rate 1: objective,
-        problem, number of the rating, and the arrays of the parameters but for the mean, float32,
-        factors as `padded_rows`, which it changes.
+        (objective, problem, at, arrays) -> None: has the kernel make one step on rating number
+        `at` of the problem, at learning rate 1. It changes `arrays`, the parameters without the
+        mean, in float32, factors as `padded_rows`.
     parameters : type
-        The named tuple that `loss` takes first.
+        The type of named tuple that `loss` takes first.
     kinks : tuple of float
-        Errors e_ui at which the loss, or its derivative, has a kink.
+        Errors e_ui, in rating units, at which the loss or its derivative has a kink.
     is_binary : bool
         Whether ratings must be 0 or 1.
     """
 
     name: str
     title: str
-    loss: Callable
-    gradients: Callable
-    kernel: Callable
+    loss: Callable[..., float]
+    gradients: Callable[..., AnyParameters]
+    kernel: Callable[..., Any]
     blocks: tuple[str, ...]
-    regularization: tuple = REGULARIZATION
-    descend: Callable = descend_plain
-    parameters: type = Parameters
+    regularization: Any = REGULARIZATION
+    descend: Callable[[Any, Problem, int, list[np.ndarray]], None] = descend_plain
+    parameters: Any = Parameters
     kinks: tuple[float, ...] = ()
     is_binary: bool = False
 
 
 OBJECTIVES: dict[str, Objective] = {}
+"""The objectives that are checked, by name, in the order of their registration."""
 
 
-def register(objective: Objective) -> None:
+def register(checked: Objective) -> None:
     """Have an objective checked by `funksvd gradcheck` and by the tests."""
-    OBJECTIVES[objective.name] = objective
+    OBJECTIVES[checked.name] = checked
+
+
+def find(name: str) -> Objective:
+    """The objective of a name, in upper or lower case.
+
+    Raises
+    ------
+    FunkSVDError
+        If no objective has the name; the message lists the names and suggests the nearest one.
+    """
+    for spelling in (name, name.lower()):
+        if spelling in OBJECTIVES:
+            return OBJECTIVES[spelling]
+    near = difflib.get_close_matches(name.lower(), OBJECTIVES, n=1, cutoff=0.5)
+    suggestion = f" Did you mean {near[0]}?" if near else ""
+    raise FunkSVDError(
+        f"there is no objective called {name!r}, only {', '.join(OBJECTIVES)}.{suggestion}"
+    )
+
+
+class CheckedLoss(NamedTuple):
+    """A loss of the plain model, as it is checked.
+
+    Parameters
+    ----------
+    title : str
+        Name of the loss for people.
+    formula : Loss
+        Cost and residual.
+    for_kernels : NamedTuple
+        The loss as kernels know it.
+    kinks, is_binary
+        As in `Objective`.
+    """
+
+    title: str
+    formula: Loss
+    for_kernels: NamedTuple
+    kinks: tuple[float, ...] = ()
+    is_binary: bool = False
+
+
+LOSSES = {
+    "squared": CheckedLoss("squared", SQUARED, Squared()),
+    "absolute": CheckedLoss("absolute", ABSOLUTE, Absolute(), kinks=(0.0,)),
+    "huber": CheckedLoss("Huber", huber(DELTA), Huber(np.float32(DELTA)), kinks=(-DELTA, DELTA)),
+    "logistic": CheckedLoss("logistic", LOGISTIC, Logistic(), is_binary=True),
+}
+"""The losses of the plain model: each is checked as an objective of its own."""
+
+
+def of_loss(name: str, loss: CheckedLoss) -> Objective:
+    """The objective of the plain model with a loss."""
+    return Objective(
+        name,
+        f"Funk SVD, {loss.title} loss",
+        partial(plain.loss, rating_loss=loss.formula),
+        partial(plain.gradients, rating_loss=loss.formula),
+        partial(sgd_block, loss=loss.for_kernels),
+        Parameters._fields[1:],
+        kinks=loss.kinks,
+        is_binary=loss.is_binary,
+    )
 
 
 register(
     Objective(
         "biased",
         "Funk SVD with biases",
-        objective.loss,
-        objective.gradients,
+        plain.loss,
+        plain.gradients,
         sgd_block,
-        ("user_biases", "item_biases", "user_factors", "item_factors"),
+        Parameters._fields[1:],
     )
 )
 register(
     Objective(
         "unbiased",
         "Funk SVD without biases",
-        objective.loss,
-        objective.gradients,
+        plain.loss,
+        plain.gradients,
         sgd_block,
         ("user_factors", "item_factors"),
     )
@@ -238,25 +327,9 @@ register(
         descend=descend_features,
     )
 )
-
-
-def _register_loss(title: str, loss: Loss, for_kernel: NamedTuple, **facts: Any) -> None:
-    register(
-        Objective(
-            title,
-            f"Funk SVD, {title} loss",
-            partial(objective.loss, rating_loss=loss),
-            partial(objective.gradients, rating_loss=loss),
-            partial(sgd_block, loss=for_kernel),
-            Parameters._fields[1:],
-            **facts,
-        )
-    )
-
-
-_register_loss("absolute", ABSOLUTE, Absolute(), kinks=(0.0,))
-_register_loss("Huber", huber(DELTA), Huber(np.float32(DELTA)), kinks=(-DELTA, DELTA))
-_register_loss("logistic", LOGISTIC, Logistic(), is_binary=True)
+for _name, _loss in LOSSES.items():
+    if _name != "squared":  # checked as "biased" and "unbiased"
+        register(of_loss(_name, _loss))
 register(
     Objective(
         "bayes",

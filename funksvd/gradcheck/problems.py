@@ -7,37 +7,55 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from funksvd.errors import FunkSVDError
-from funksvd.gradcheck.objectives import Objective
-from funksvd.objectives import plain as objective
+from funksvd.gradcheck.objectives import AnyParameters, Objective
+from funksvd.objectives import plain
 from funksvd.ratings import Ratings
 from funksvd.rng import Stream, generator
 
 NEAR_KINK = 0.125
-"""No error is as near to a kink of its loss: there, a difference is not a derivative."""
+"""Least distance of an error from a kink of its loss, in rating units.
+
+Across a kink, a finite difference is no derivative.
+"""
+EXCERPT_FACTORS = 2
+"""Most factors of an `excerpt`."""
 
 
 class Problem(NamedTuple):
-    """Ratings and a point at which to differentiate.
+    """Ratings, and a point at which to differentiate.
 
     Parameters
     ----------
     user_index, item_index : ndarray of shape (n_ratings,), int32
     values : ndarray of shape (n_ratings,), float64
-    parameters : Parameters or another named tuple
-        float64.
+        The ratings, in rating units.
+    parameters : named tuple
+        The point, in float64: `Parameters`, or what the objective has instead.
     regularization : tuple
+        Last argument of the loss.
     """
 
     user_index: np.ndarray
     item_index: np.ndarray
     values: np.ndarray
-    parameters: Any
-    regularization: tuple
+    parameters: AnyParameters
+    regularization: Any
 
     @property
-    def data(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple]:
-        """What a loss takes after the parameters."""
+    def data(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, Any]:
+        """The arguments of a loss after the parameters."""
         return self.user_index, self.item_index, self.values, self.regularization
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Numbers of ratings, users, items and factors, by their names as options."""
+        n_users, n_factors = self.parameters.user_factors.shape
+        return {
+            "n_ratings": len(self.values),
+            "n_users": n_users,
+            "n_items": len(self.parameters.item_factors),
+            "n_factors": n_factors,
+        }
 
 
 def random_problem(
@@ -85,7 +103,7 @@ def sampled_problem(
     n_factors: int = 3,
     seed: int = 0,
 ) -> Problem:
-    """A problem made of real ratings: those of the busiest users and items, so that they repeat.
+    """A problem made of real ratings, of the busiest users and items, so that both repeat.
 
     Raises
     ------
@@ -104,6 +122,36 @@ def sampled_problem(
     return _at_random_point(checked, sample, n_factors, random)
 
 
+def excerpt(problem: Problem) -> Problem:
+    """Three ratings and two factors of a problem: a user with two items, an item with two users.
+
+    The user and the item of the excerpt are those of the pair with the most ratings; what has
+    fewer ratings or factors in the problem has fewer in the excerpt.
+    """
+    users, items = problem.user_index, problem.item_index
+    first = np.argmax(np.bincount(users)[users] * np.bincount(items)[items])
+    is_other = np.arange(len(users)) != first
+    seconds = [np.flatnonzero(is_other & (i == i[first]))[:1] for i in (users, items)]
+    chosen = np.concatenate([[first], *seconds])
+    of_users, user_index = np.unique(users[chosen], return_inverse=True)
+    of_items, item_index = np.unique(items[chosen], return_inverse=True)
+
+    def part(name: str, array: np.ndarray) -> np.ndarray:
+        rows: np.ndarray = array[of_users if name.startswith("user") else of_items]
+        return rows[:, :EXCERPT_FACTORS] if rows.ndim == 2 else rows
+
+    arrays = problem.parameters._asdict()
+    del arrays["global_mean"]
+    parts = {name: part(name, array) for name, array in arrays.items()}
+    return Problem(
+        user_index.astype(users.dtype),
+        item_index.astype(items.dtype),
+        problem.values[chosen],
+        problem.parameters._replace(**parts),
+        problem.regularization,
+    )
+
+
 def _at_random_point(
     checked: Objective, ratings: Ratings, n_factors: int, random: np.random.Generator
 ) -> Problem:
@@ -114,10 +162,10 @@ def _at_random_point(
         "item_factors": (ratings.n_items, n_factors),
         "implicit_factors": (ratings.n_items, n_factors),
     }
-    values = ratings.values.astype(np.float64)
+    values: np.ndarray = ratings.values.astype(np.float64)
     if checked.is_binary:
         values = (values > np.median(values)) * 1.0
-    # The point is exact in float32, so that the kernel starts from the very same one.
+    # The point is exact in float32, so that the float32 kernel starts from the very same one.
     arrays = {
         name: random.normal(0, 0.5, shape).astype(np.float32).astype(np.float64)
         if name in checked.blocks
@@ -129,6 +177,6 @@ def _at_random_point(
     parameters = checked.parameters(mean, **arrays)
     pairs = (ratings.user_index, ratings.item_index)
     for kink in checked.kinks:
-        errors = values - objective.predict(parameters, *pairs)
+        errors = values - plain.predict(parameters, *pairs)
         values = values + 2 * NEAR_KINK * (np.abs(errors - kink) < NEAR_KINK)
     return Problem(*pairs, values, parameters, checked.regularization)

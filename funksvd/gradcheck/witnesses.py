@@ -10,35 +10,27 @@ import numpy as np
 
 from funksvd import autodiff
 from funksvd.autodiff import numeric, symbolic
-from funksvd.gradcheck.objectives import Objective
-from funksvd.gradcheck.problems import Problem
+from funksvd.gradcheck.objectives import AnyParameters, Objective
+from funksvd.gradcheck.problems import Problem, excerpt
 from funksvd.kernels import padded_rows
 
-TOLERANCES = {
-    "reverse": 1e-10,
-    "forward": 1e-10,
-    "differences": 1e-6,
-    "kernel": 1e-4,  # float32
-    "sympy": 1e-10,
-}
 
-
-def by_reverse_mode(checked: Objective, problem: Problem) -> NamedTuple:
+def by_reverse_mode(checked: Objective, problem: Problem) -> AnyParameters:
     """The gradient by reverse-mode differentiation of the loss."""
     return autodiff.grad(checked.loss)(problem.parameters, *problem.data)
 
 
-def by_forward_mode(checked: Objective, problem: Problem) -> NamedTuple:
+def by_forward_mode(checked: Objective, problem: Problem) -> AnyParameters:
     """The gradient by forward-mode differentiation, one direction for each coordinate."""
     gradient = autodiff.jacobian(checked.loss, mode="forward")
     return gradient(problem.parameters, *problem.data)
 
 
-def by_differences(checked: Objective, problem: Problem) -> NamedTuple:
+def by_differences(checked: Objective, problem: Problem) -> AnyParameters:
     """The gradient by central differences.
 
     Between their kinks, all losses at hand but the logistic one are at most quadratic in one
-    coordinate: a step as large as this has no truncation error and little round-off.
+    coordinate: a step as large as 1e-4 has no truncation error and little round-off.
     """
 
     def block(name: str) -> np.ndarray:
@@ -51,10 +43,11 @@ def by_differences(checked: Objective, problem: Problem) -> NamedTuple:
     return checked.parameters(*(block(name) for name in checked.parameters._fields))
 
 
-def by_kernel(checked: Objective, problem: Problem) -> NamedTuple:
-    """The gradient as what the kernel moves: one step on one rating at learning rate 1, negated.
+def by_kernel(checked: Objective, problem: Problem) -> AnyParameters:
+    """The gradient as minus the movement that the kernel makes at learning rate 1.
 
-    The steps of all ratings, each from the same point, are summed.
+    Each rating's step starts from the same point, and the movements of all steps are summed. The
+    gradient by the global mean is NaN: the kernel does not move the mean.
     """
     fields = problem.parameters._fields[1:]
     start = [getattr(problem.parameters, name).astype(np.float32) for name in fields]
@@ -74,23 +67,46 @@ def by_kernel(checked: Objective, problem: Problem) -> NamedTuple:
         total if width is None else total[:, :width]
         for total, width in zip(totals, widths, strict=True)
     ]
-    return checked.parameters(np.nan, *totals)  # the mean is fixed: the kernel does not move it
+    return checked.parameters(np.nan, *totals)
 
 
-def by_sympy(checked: Objective, problem: Problem) -> NamedTuple:
+def by_sympy(checked: Objective, problem: Problem) -> AnyParameters:
     """The gradient by symbolic differentiation of the loss."""
     return checked.parameters(*symbolic.gradient(checked.loss, problem.parameters, *problem.data))
 
 
-WITNESSES: dict[str, Callable[[Objective, Problem], NamedTuple]] = {
-    "reverse": by_reverse_mode,
-    "forward": by_forward_mode,
-    "differences": by_differences,
-    "kernel": by_kernel,
-    "sympy": by_sympy,
+class Witness(NamedTuple):
+    """A way to find a gradient, and how it is compared.
+
+    Parameters
+    ----------
+    gradient : callable
+        (objective, problem) -> gradient, a named tuple like the objective's parameters. Raises
+        `AutodiffError` for a loss that this way cannot differentiate.
+    tolerance : float
+        Largest relative error at which the gradient agrees with the hand-derived one.
+    excerpt : callable or None
+        (problem) -> the smaller problem that the witness is given instead, if it is slow.
+    """
+
+    gradient: Callable[[Objective, Problem], AnyParameters]
+    tolerance: float
+    excerpt: Callable[[Problem], Problem] | None = None
+
+    def problem(self, problem: Problem) -> Problem:
+        """The problem that the witness is given."""
+        return self.excerpt(problem) if self.excerpt else problem
+
+
+WITNESSES = {
+    "reverse": Witness(by_reverse_mode, 1e-10),
+    "forward": Witness(by_forward_mode, 1e-10),
+    "differences": Witness(by_differences, 1e-6),
+    "kernel": Witness(by_kernel, 1e-4),  # float32
+    "sympy": Witness(by_sympy, 1e-10, excerpt),
 }
 
 
 def available_witnesses() -> list[str]:
-    """All witnesses, but SymPy only where it is installed."""
+    """Names of all witnesses; "sympy" is among them only if SymPy is installed."""
     return [w for w in WITNESSES if w != "sympy" or importlib.util.find_spec("sympy")]
