@@ -6,20 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .console import Output
+from .console import Output, counted
 from .options import output_options, reading_options, take_read_options
 
 if TYPE_CHECKING:
-    from funksvd.gradcheck import Comparison, Objective, Problem, StepError
+    from funksvd.gradcheck import Objective, Problem, StepError, Verdict
+    from funksvd.ratings import Ratings
 
 DISAGREE = 1
+"""Exit code if gradients disagree."""
 INTRODUCTION = """\
-The gradients that training uses were derived by hand. Here each is set beside those that other
-methods find for the same loss, at the same random point:
+The gradients that training uses were derived by hand. Each is compared with those that other
+methods find for the same loss at the same random point:
 
   reverse, forward   automatic differentiation of the function that states the loss
-  differences        central finite differences of it
-  kernel             what the compiled training step moves (float32: about 7 digits)
+  differences        central finite differences of that function
+  kernel             movement by the compiled training step (float32: about 7 digits)
   sympy              symbolic differentiation{sympy}
 """
 
@@ -28,56 +30,94 @@ methods find for the same loss, at the same random point:
     epilog="""\b
 Examples:
   funksvd gradcheck
+  funksvd gradcheck --only svd++ --only huber
   funksvd gradcheck --ratings ratings.csv -k 5 --seed 3
   funksvd gradcheck --step-study --plot steps.png"""
 )
-@click.option("--n-users", type=int, default=6, show_default=True, help="Users.")
-@click.option("--n-items", type=int, default=5, show_default=True, help="Items.")
-@click.option("--n-ratings", type=int, default=16, show_default=True, help="Ratings.")
-@click.option("--n-factors", "-k", type=int, default=3, show_default=True, help="Factors.")
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of data and point."
+    "--only",
+    metavar="NAME",
+    multiple=True,
+    help="Objective to check, such as biased, svd++ or huber; may be repeated.  [default: all]",
 )
-@click.option("--biases/--no-biases", default=None, help="Only with, or without.  [default: both]")
-@click.option("--ratings", "ratings_file", help="Use a sample of these ratings.")
-@click.option("--step-study", is_flag=True, help="Show the error of finite differences by step.")
-@click.option("--plot", help="Picture of the step study (needs matplotlib).")
+@click.option("--n-users", type=int, default=6, show_default=True, help="Number of users.")
+@click.option("--n-items", type=int, default=5, show_default=True, help="Number of items.")
+@click.option("--n-ratings", type=int, default=16, show_default=True, help="Number of ratings.")
+@click.option(
+    "--n-factors", "-k", type=int, default=3, show_default=True, help="Number of factors."
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Seed of the random ratings and of the random point.",
+)
+@click.option(
+    "--biases/--no-biases",
+    default=None,
+    help="Check only objectives with, or only objectives without biases.  [default: both]",
+)
+@click.option(
+    "--ratings", "ratings_file", help="File of ratings, a sample of which replaces random ones."
+)
+@click.option(
+    "--step-study",
+    is_flag=True,
+    help="Show instead the error of finite differences by step, for the first objective.",
+)
+@click.option("--plot", help="File for a picture of the step study (needs matplotlib).")
 @reading_options
 @output_options
-def gradcheck(biases: bool | None, step_study: bool, plot: str | None, **options: Any) -> int:
+def gradcheck(
+    only: tuple[str, ...], biases: bool | None, step_study: bool, plot: str | None, **options: Any
+) -> int:
     """Prove that the hand-derived gradients are right.
 
     They are compared with automatic, numeric and symbolic differentiation of the loss and with
-    what the compiled training step moves. Exit code 1 if any of them disagrees.
+    the movement by the compiled training step. Exit code 1 if any of them disagrees. A method that
+    cannot differentiate a loss is named, and the others judge without it.
     """
-    from funksvd.gradcheck import OBJECTIVES, compare, study_steps
+    from funksvd.gradcheck import judge, study_steps
 
     output = Output.of(options)
     read_options = take_read_options(options)
-    chosen = [
-        checked
-        for checked in OBJECTIVES.values()
-        if biases is None or biases == ("user_biases" in checked.blocks)
-    ]
+    chosen = _choose(only, biases)
     ratings = _read(output, options.pop("ratings_file"), read_options)
     problems = [_problem(checked, ratings, options) for checked in chosen]
     if step_study or plot:
         _show_steps(output, study_steps(chosen[0], problems[0], options["seed"]), plot)
         return 0
-    results = {
-        checked.name: compare(checked, problem)
+    verdicts = {
+        checked.name: judge(checked, problem)
         for checked, problem in zip(chosen, problems, strict=True)
     }
-    agrees = all(comparison.agrees for rows in results.values() for comparison in rows)
     if output.as_json:
-        objectives = {name: [row._asdict() for row in rows] for name, rows in results.items()}
-        output.json({"agrees": agrees, "objectives": objectives})
+        output.json(_as_json(verdicts))
     else:
-        _show(output, chosen, problems, results)
-    return 0 if agrees else DISAGREE
+        _show(output, chosen, problems, verdicts)
+    return 0 if all(verdict.agrees for verdict in verdicts.values()) else DISAGREE
 
 
-def _read(output: Output, path: str | None, read_options: Any) -> Any:
+def _choose(only: tuple[str, ...], biases: bool | None) -> list[Objective]:
+    """The objectives that the options name, in the order of their registration."""
+    from funksvd.gradcheck import OBJECTIVES, find
+
+    named = {find(name).name for name in only} or set(OBJECTIVES)
+    chosen = [
+        checked
+        for name, checked in OBJECTIVES.items()
+        if name in named and biases in (None, "user_biases" in checked.blocks)
+    ]
+    if not chosen:
+        which = "with" if biases else "without"
+        raise click.UsageError(
+            f"nothing is left to check: --only names no objective {which} biases"
+        )
+    return chosen
+
+
+def _read(output: Output, path: str | None, read_options: Any) -> Ratings | None:
     if path is None:
         return None
     from funksvd import read_ratings
@@ -89,7 +129,7 @@ def _read(output: Output, path: str | None, read_options: Any) -> Any:
     return ratings
 
 
-def _problem(checked: Objective, ratings: Any, options: dict[str, Any]) -> Problem:
+def _problem(checked: Objective, ratings: Ratings | None, options: dict[str, Any]) -> Problem:
     from funksvd.gradcheck import random_problem, sampled_problem
 
     if ratings is None:
@@ -98,25 +138,41 @@ def _problem(checked: Objective, ratings: Any, options: dict[str, Any]) -> Probl
     return sampled_problem(checked, ratings, **sizes)
 
 
+def _as_json(verdicts: dict[str, Verdict]) -> dict[str, Any]:
+    """All verdicts as one JSON value."""
+    return {
+        "agrees": all(verdict.agrees for verdict in verdicts.values()),
+        "objectives": {
+            name: [row._asdict() for row in verdict.comparisons]
+            for name, verdict in verdicts.items()
+        },
+        "problems": {
+            name: {witness: given.sizes for witness, given in verdict.problems.items()}
+            for name, verdict in verdicts.items()
+        },
+        "cannot": {name: verdict.cannot for name, verdict in verdicts.items() if verdict.cannot},
+    }
+
+
 def _show(
     output: Output,
     chosen: list[Objective],
     problems: list[Problem],
-    results: dict[str, list[Comparison]],
+    verdicts: dict[str, Verdict],
 ) -> None:
     from funksvd.gradcheck import available_witnesses
 
     missing = "" if "sympy" in available_witnesses() else " (SymPy is not installed: left out)"
     output.note(INTRODUCTION.format(sympy=missing))
     for checked, problem in zip(chosen, problems, strict=True):
-        n_users, n_factors = problem.parameters.user_factors.shape
-        output.note(
-            f"{checked.title}: {len(problem.values)} ratings, {n_users} users, "
-            f"{len(problem.parameters.item_biases)} items, {n_factors} factors"
-        )
+        verdict = verdicts[checked.name]
+        output.note(f"{checked.title}: {_sizes(problem)}")
+        for witness, given in verdict.problems.items():
+            if given.sizes != problem.sizes:
+                output.note(f"({witness}: an excerpt with positions of its own, {_sizes(given)})")
         rows = [
             (
-                row.block if row.witness == "reverse" else "",
+                row.block if row.witness == verdict.comparisons[0].witness else "",
                 row.witness,
                 f"{row.max_relative_error:.1e}",
                 f"[{', '.join(map(str, row.worst))}]",
@@ -124,21 +180,31 @@ def _show(
                 f"{row.by_witness:.8f}",
                 "agrees" if row.agrees else "DISAGREES",
             )
-            for row in results[checked.name]
+            for row in verdict.comparisons
         ]
         header = ("gradient by", "witness", "max rel. error", "at", "by hand", "by witness", "")
         output.table(header, rows, text=("gradient by", "witness", "at", ""))
+        for witness, reason in verdict.cannot.items():
+            output.note(f"{witness} cannot differentiate this loss: {reason}")
         output.note()
     wrong = [
         f"{row.block} ({name}, by {row.witness})"
-        for name, rows in results.items()
-        for row in rows
+        for name, verdict in verdicts.items()
+        for row in verdict.comparisons
         if not row.agrees
     ]
+    unproved = [name for name, verdict in verdicts.items() if not verdict.comparisons]
     if wrong:
         output.warn(f"gradients disagree: {', '.join(wrong)}")
-    else:
+    if unproved:
+        output.warn(f"no witness can differentiate: {', '.join(unproved)}")
+    if not wrong and not unproved:
         output.note("All agree: the gradients are right.")
+
+
+def _sizes(problem: Problem) -> str:
+    """Sizes of a problem in words."""
+    return ", ".join(counted(n, name[2:-1]) for name, n in problem.sizes.items())
 
 
 def _show_steps(output: Output, errors: list[StepError], plot: str | None) -> None:

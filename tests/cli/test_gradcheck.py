@@ -5,6 +5,7 @@ import json
 import pytest
 
 from funksvd import gradcheck
+from funksvd.autodiff import AutodiffError
 from funksvd.objectives import plain as objective
 
 
@@ -47,6 +48,63 @@ def test_json(cli, wrong_gradient):
     wrong = [row for row in value["objectives"]["biased"] if not row["agrees"]]
     assert {row["block"] for row in wrong} == {"item_factors"}
     assert all(row["agrees"] for row in value["objectives"]["unbiased"])
+
+
+def test_each_witness_tells_which_problem_it_was_given(cli):
+    pytest.importorskip("sympy")
+    out = cli("gradcheck", "--only", "biased").out
+    assert "sympy: an excerpt with positions of its own, 3 ratings, 2 users, 2 items, 2 f" in out
+    problems = json.loads(cli("gradcheck", "--only", "biased", "--json").out)["problems"]["biased"]
+    assert problems["reverse"] == problems["kernel"]
+    assert problems["kernel"] == {"n_ratings": 16, "n_users": 6, "n_items": 5, "n_factors": 3}
+    assert problems["sympy"] == {"n_ratings": 3, "n_users": 2, "n_items": 2, "n_factors": 2}
+    sizes = ("--n-ratings", 1, "--n-users", 1, "--n-items", 1, "-k", 1)
+    out = cli("gradcheck", "--only", "biased", *sizes).out
+    assert "1 rating, 1 user, 1 item, 1 factor\n" in out
+    assert "excerpt" not in out
+
+
+def test_only_the_objectives_that_are_named(cli):
+    names = ("--only", "huber", "--only", "svd++")
+    result = cli("gradcheck", *names, "--json")
+    assert result.code == 0
+    assert list(json.loads(result.out)["objectives"]) == ["svd++", "huber"]
+    out = cli("gradcheck", *names).out
+    assert "SVD++: 16 ratings" in out
+    assert "Huber loss: 16 ratings" in out
+    assert out.count("16 ratings") == 2
+
+
+def test_an_objective_that_there_is_not(error_of):
+    error = error_of("gradcheck", "--only", "hubber")
+    names = ", ".join(gradcheck.OBJECTIVES)
+    message = f"no objective called 'hubber', only {names}. Did you mean huber?"
+    assert message in " ".join(error.split())
+
+
+def test_nothing_left_to_check(error_of):
+    error = error_of("gradcheck", "--only", "svd++", "--no-biases")
+    assert "nothing is left to check: --only names no objective without biases" in error
+
+
+def test_a_witness_that_cannot_differentiate_is_shown_and_does_not_fail_the_check(cli, monkeypatch):
+    def cannot(checked, problem):
+        raise AutodiffError("erf has no rule")
+
+    witness = gradcheck.WITNESSES["forward"]._replace(gradient=cannot)
+    monkeypatch.setitem(gradcheck.WITNESSES, "forward", witness)
+    result = cli("gradcheck", "--only", "biased")
+    assert result.code == 0
+    assert "forward cannot differentiate this loss: erf has no rule" in result.out
+    value = json.loads(cli("gradcheck", "--only", "biased", "--json").out)
+    assert value["cannot"] == {"biased": {"forward": "erf has no rule"}}
+    assert value["agrees"] is True
+    for name in gradcheck.available_witnesses():
+        monkeypatch.setitem(gradcheck.WITNESSES, name, witness)
+    result = cli("gradcheck", "--only", "biased")
+    assert result.code == 1
+    assert "no witness can differentiate: biased" in result.err
+    assert "All agree" not in result.out
 
 
 @pytest.mark.parametrize(("flag", "there"), [("--biases", "with"), ("--no-biases", "without")])
