@@ -1,8 +1,8 @@
 """Time reverse mode against one evaluation of the objective, and measure its memory.
 
-The ratings are synthetic, the evaluation is NumPy's, and what is differentiated is
-`funksvd.objectives.plain.loss` itself. Runs alternate, so that a change of the machine's speed
-meets all of them; a ratio compares medians of one run of this script.
+The ratings are synthetic, NumPy evaluates, and `funksvd.objectives.plain.loss` itself is
+differentiated. Runs alternate, so that a change of the machine's speed affects all alike; a ratio
+compares medians of one run of this script.
 
     python scripts/bench_autodiff.py
 """
@@ -14,20 +14,22 @@ import statistics
 import time
 import tracemalloc
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from funksvd.autodiff import value_and_grad
-from funksvd.objectives import plain as objective
+from funksvd.objectives import plain
 from funksvd.objectives.parameters import Parameters, Regularization
 
 N_USERS, N_ITEMS = 6_000, 4_000
 REGULARIZATION = Regularization(0.05, 0.01)
-LIMIT = 6.0  # the cheap gradient principle: a few evaluations, whatever the number of parameters
+LIMIT = 6.0
+"""Largest time of reverse mode, in evaluations: the cheap gradient principle promises a few."""
 
 
-def make_problem(n_ratings: int, n_factors: int, seed: int) -> tuple:
-    """Draw parameters and ratings: the arguments of `objective.loss`."""
+def make_problem(n_ratings: int, n_factors: int, seed: int) -> tuple[Any, ...]:
+    """Draw parameters and ratings, the arguments of `plain.loss`."""
     generator = np.random.default_rng(seed)
     shapes = [(N_USERS,), (N_ITEMS,), (N_USERS, n_factors), (N_ITEMS, n_factors)]
     parameters = Parameters(3.5, *(generator.normal(0, 0.1, shape) for shape in shapes))
@@ -37,15 +39,15 @@ def make_problem(n_ratings: int, n_factors: int, seed: int) -> tuple:
     return parameters, users, items, values, REGULARIZATION
 
 
-def seconds(function: Callable, arguments: tuple) -> float:
-    """How long one call takes."""
+def seconds(function: Callable[..., Any], arguments: tuple[Any, ...]) -> float:
+    """Seconds that one call takes."""
     start = time.perf_counter()
     function(*arguments)
     return time.perf_counter() - start
 
 
-def peak_mib(function: Callable, arguments: tuple) -> float:
-    """The most memory that a call holds at once, in MiB, without its arguments."""
+def peak_mib(function: Callable[..., Any], arguments: tuple[Any, ...]) -> float:
+    """Peak memory of one call in MiB, without its arguments."""
     tracemalloc.start()
     function(*arguments)
     peak = tracemalloc.get_traced_memory()[1]
@@ -55,25 +57,26 @@ def peak_mib(function: Callable, arguments: tuple) -> float:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--n-ratings", type=int, default=100_000)
     parser.add_argument("--n-factors", type=int, default=64)
     parser.add_argument("--repeats", type=int, default=11)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     problem = make_problem(options.n_ratings, options.n_factors, options.seed)
-    reverse_mode = value_and_grad(objective.loss)
+    reverse_mode = value_and_grad(plain.loss)
     functions = {
-        "one evaluation": objective.loss,
-        "derived by hand": objective.gradients,
+        "one evaluation": plain.loss,
+        "derived by hand": plain.gradients,
         "reverse mode": reverse_mode,
     }
 
-    ref = objective.gradients(*problem)
+    ref = plain.gradients(*problem)
     comp = reverse_mode(*problem)[1]
-    worst = max(np.abs(a - b).max() / np.abs(a).max() for a, b in zip(ref, comp, strict=True))
+    pairs = ((np.asarray(a), np.asarray(b)) for a, b in zip(ref, comp, strict=True))
+    worst = max(np.abs(a - b).max() / np.abs(a).max() for a, b in pairs)
 
-    # The first calls above have also made the system hand out the memory; it is not timed.
+    # The calls above also had the system hand out the memory, which therefore is not timed.
     times: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(options.repeats):
         for name, function in functions.items():
