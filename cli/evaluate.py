@@ -249,7 +249,8 @@ def _rebuild(model: FunkSVD, path: str) -> Holdout:
             f"{path}: the model does not record which ratings it was trained on; name a file of "
             f"test ratings: funksvd evaluate {path} RATINGS"
         )
-    return rebuild(model.provenance, os.path.dirname(os.path.realpath(path)))
+    folder = os.path.dirname(os.path.realpath(path))
+    return rebuild(model.provenance, folder, with_interactions=False)
 
 
 def _cross_validate(

@@ -30,7 +30,6 @@ def ratings_of_user(model: FunkSVD, path: str, user: str) -> tuple[np.ndarray, n
         If the ratings that the model was trained on cannot be read again.
     """
     from funksvd import FunkSVDError, rebuild
-    from funksvd.ratings import as_labels, find
 
     if model.provenance is None:
         raise FunkSVDError(
@@ -38,11 +37,12 @@ def ratings_of_user(model: FunkSVD, path: str, user: str) -> tuple[np.ndarray, n
             f"ratings are not known; train again with `funksvd train`, or {REMEDY}"
         )
     folder = os.path.dirname(os.path.realpath(path))
-    training = rebuild(model.provenance, folder, remedy=REMEDY).all_but_test
-    row = int(find(training.user_ids, as_labels([user]))[0])
-    mine = training.subset(training.user_index == row)
+    training = rebuild(
+        model.provenance, folder, remedy=REMEDY, with_interactions=False
+    ).all_but_test
+    mine = training.subset(training.user_index == training.users.rows([user])[0])
     if model.seen is not None:
-        mine = mine.subset(model.seen.contains(*mine.index_for(model.user_ids, model.item_ids)))
+        mine = mine.subset(model.seen.contains(*mine.index_for(model.users, model.items)))
     return mine.item_ids[mine.item_index], mine.values
 
 

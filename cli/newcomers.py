@@ -155,23 +155,25 @@ def find_item(
         If the model knows no such item, or it is not clear which one is meant.
     """
     from funksvd import RatingsError
-    from funksvd.ratings import TitleSearch, as_labels, find, first_few
+    from funksvd.ratings import TitleSearch
 
-    ids = model.item_ids
-    row = find(ids, as_labels([text]))[0]
+    row = model.items.rows([text])[0]
     if row < 0 and titles is None:
         raise RatingsError(
-            f"{asked_by}the model knows no item with the id {text!r}; it knows {len(ids):,}, for "
-            f"instance {first_few(ids)}; to find items by title, give --items FILE"
+            f"{asked_by}the model knows no item with the id {text!r}; it knows "
+            f"{len(model.items):,}, for instance {model.items.examples}; to find items by title, "
+            "give --items FILE"
         )
     if row < 0:
-        known = {str(item): titles[str(item)] for item in ids.tolist() if str(item) in titles}
+        known = {
+            str(item): titles[str(item)] for item in model.item_ids.tolist() if str(item) in titles
+        }
         try:
             found = TitleSearch(known).find(text)
         except RatingsError as error:
             raise RatingsError(f"{asked_by}{error}") from None
-        row = find(ids, as_labels([found]))[0]
-    return ids[row : row + 1].tolist()[0]
+        row = model.items.row(found)
+    return model.items.label(row)
 
 
 def tell_item(
@@ -189,25 +191,24 @@ def tell_item(
 def _known(output: Output, model: FunkSVD, ratings: Ratings) -> Ratings:
     """The ratings of items that the model knows; loud about the others."""
     from funksvd import RatingsError
-    from funksvd.ratings import find, first_few, is_integer_ids
 
-    is_known = find(model.item_ids, ratings.item_ids)[ratings.item_index] >= 0
+    is_known = ratings.items.translate(ratings.item_index, model.items) >= 0
     unknown = 1 - is_known.mean()
-    examples = first_few(model.item_ids)
-    if is_integer_ids(model.item_ids) and not is_integer_ids(ratings.item_ids):
+    examples = model.items.examples
+    if model.items.holds_integers and not ratings.items.holds_integers:
         examples += (
             '; a file needs ids: titles are taken by --rate "TITLE=RATING" with --items FILE'
         )
     if unknown == 1:
         raise RatingsError(
             f"{ratings.source}: the model knows none of these {ratings.n_items:,} items "
-            f"({first_few(ratings.item_ids)}); are the item ids the same as in its training data? "
+            f"({ratings.items.examples}); are the item ids the same as in its training data? "
             f"The ids it knows look like {examples}"
         )
-    others = ratings.subset(~is_known).compact().item_ids
+    others = ratings.subset(~is_known).compact().items
     text = (
         f"the model does not know the items of {unknown:.0%} of these ratings "
-        f"({first_few(others)}); they are left out"
+        f"({others.examples}); they are left out"
     )
     if unknown >= MANY_UNKNOWN:
         output.warn(

@@ -11,7 +11,7 @@ from .console import Output, counted, describe_ratings, report_reading
 from .options import FILE
 
 if TYPE_CHECKING:
-    from funksvd import Ratings, ReadOptions
+    from funksvd import Interactions, Ratings, ReadOptions
     from funksvd.splitting import Holdout
 
 PARTS = (
@@ -60,7 +60,7 @@ def read_parts(
     options: dict[str, Any],
     read_options: ReadOptions,
     seed: int,
-) -> tuple[Holdout, Ratings | None]:
+) -> tuple[Holdout, Interactions | None]:
     """Read ratings, and set aside what `parts_options` say; read interactions, if there are any."""
     from funksvd import hold_out, read_ratings
 
@@ -81,28 +81,26 @@ def read_parts(
         test_fraction=options["test_fraction"],
         seed=seed,
         options=read_options,
+        interactions=_read_interactions(output, options["interactions_file"], read_options),
     )
     if holdout.test is None:
         output.note("No test: all of them are learned from")
     elif options["test_file"] is None:
         output.note(f"Set aside {counted(len(holdout.test), 'rating')} for the test")
-    interactions = _read_interactions(output, options["interactions_file"], read_options, holdout)
-    return holdout, interactions
+    if holdout.interactions is not None:
+        n_pairs = counted(len(holdout.interactions), "pair")
+        output.note(f"{n_pairs} of a user and an item, rated or not")
+    return holdout, holdout.interactions
 
 
 def _read_interactions(
-    output: Output, path: str | None, read_options: ReadOptions, holdout: Holdout
-) -> Ratings | None:
-    """What users have dealt with, but for the pairs of the test: those are not to be known."""
+    output: Output, path: str | None, read_options: ReadOptions
+) -> Interactions | None:
     from funksvd import read_interactions
-    from funksvd.splitting import is_in
 
     if path is None:
         return None
     with output.busy("Reading"):
         interactions = read_interactions(path, read_options)
     report_reading(output, interactions.report)
-    if holdout.test is not None:
-        interactions = interactions.subset(~is_in(interactions, holdout.test))
-    output.note(f"{counted(len(interactions), 'pair')} of a user and an item, rated or not")
     return interactions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +16,9 @@ from .options import (
     threads_option,
 )
 from .tables import emit_table, table_options
+
+if TYPE_CHECKING:
+    from funksvd import FunkSVD, Interactions, Vocabulary
 
 ROWS_PER_BATCH = 1 << 17
 
@@ -50,7 +53,7 @@ def predict(pairs: str | None, user: str | None, item: str | None, **options: An
     that were learned from: nine times out of ten it is within 1.645 of them of the prediction.
     """
     from funksvd import FunkSVD
-    from funksvd.ratings import find, read_coded_pairs
+    from funksvd.ratings import read_pair_rows
 
     output = Output.of(options)
     read_options = take_read_options(options)
@@ -61,15 +64,13 @@ def predict(pairs: str | None, user: str | None, item: str | None, **options: An
     model.n_threads = options["threads"]
     if pairs is not None:
         with output.busy("Reading"):
-            *coded, report = read_coded_pairs(pairs, read_options)
-        report_reading(output, report)
+            rows = read_pair_rows(pairs, read_options)
+        report_reading(output, rows.report)
     else:
-        coded = [*_as_known(user, model.user_ids), *_as_known(item, model.item_ids)]
-    users, user_index, items, item_index = coded
-    known_users = find(model.user_ids, users)[user_index]
-    known_items = find(model.item_ids, items)[item_index]
-    _warn_of_unknown(output, "user", users, known_users, model.user_ids)
-    _warn_of_unknown(output, "item", items, known_items, model.item_ids)
+        rows = _single_pair(model, user, item)
+    known_users, known_items = rows.index_for(model.users, model.items)
+    _warn_of_unknown(output, rows.users, known_users, model.users)
+    _warn_of_unknown(output, rows.items, known_items, model.items)
     with output.busy("Predicting"):
         columns = {"prediction": model.predict_index(known_users, known_items)}
         if options["with_uncertainty"]:
@@ -78,8 +79,8 @@ def predict(pairs: str | None, user: str | None, item: str | None, **options: An
     parts = (slice(at, at + ROWS_PER_BATCH) for at in range(0, n_rows, ROWS_PER_BATCH))
     batches = (
         {
-            "user": users[user_index[part]],
-            "item": items[item_index[part]],
+            "user": rows.users.labels(rows.user_index[part]),
+            "item": rows.items.labels(rows.item_index[part]),
             **{name: column[part] for name, column in columns.items()},
         }
         for part in parts
@@ -88,27 +89,28 @@ def predict(pairs: str | None, user: str | None, item: str | None, **options: An
     emit_table(output, batches, options["output"], options["file_format"], inputs, n_rows)
 
 
-def _as_known(label: str, ids: Any) -> tuple[Any, Any]:
-    """The id as the model has it, so that integers come out as integers; and its row."""
-    import numpy as np
+def _single_pair(model: FunkSVD, user: str, item: str) -> Interactions:
+    """A pair with ids as the model has them, so that integers come out as integers."""
+    from funksvd import Interactions
 
-    from funksvd.ratings import as_labels, find
+    def as_known(vocabulary: Vocabulary, label: str) -> int | str:
+        row = vocabulary.rows([label])[0]
+        return label if row < 0 else vocabulary.label(row)
 
-    labels = as_labels([label])
-    row = find(ids, labels)[0]
-    return labels if row < 0 else ids[row : row + 1], np.zeros(1, np.int32)
+    return Interactions.from_arrays([as_known(model.users, user)], [as_known(model.items, item)])
 
 
-def _warn_of_unknown(output: Output, what: str, labels: Any, index: Any, ids: Any) -> None:
-    from funksvd.ratings import first_few
-
+def _warn_of_unknown(output: Output, asked: Vocabulary, index: Any, known: Vocabulary) -> None:
+    what = known.what
     share = (index < 0).mean()
     if share == 1 and len(index) == 1:
-        output.warn(f"the model does not know {what} {labels[0]}; predicted from what is known")
+        output.warn(
+            f"the model does not know {what} {asked.label(0)}; predicted from what is known"
+        )
     elif share == 1:
         output.warn(
             f"the model knows none of these {what}s: are the {what} ids the same as in its "
-            f"training data? It knows, for instance, {first_few(ids)}"
+            f"training data? It knows, for instance, {known.examples}"
         )
     elif share > 0:
         output.warn(

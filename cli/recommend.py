@@ -152,16 +152,13 @@ def _without_user(batches: Iterator[dict]) -> Iterator[dict]:
 
 
 def _known_users(output: Output, model: FunkSVD, path: str) -> Any:
-    from funksvd import RatingsError, read_ids
-    from funksvd.ratings import find, first_few
+    from funksvd import read_ids
+    from funksvd.ratings import first_few
 
     users, _ = read_ids(path)
-    known = find(model.user_ids, users) >= 0
-    if not known.any():
-        raise RatingsError(
-            f"{path}: the model knows none of these {len(users):,} users; the ids it knows look "
-            f"like {first_few(model.user_ids)}"
-        )
+    rows = model.users.rows(users)
+    model.users.require_some(rows, users, path)
+    known = rows >= 0
     if not known.all():
         output.warn(
             f"the model does not know {(~known).sum():,} of {len(users):,} users "

@@ -100,6 +100,7 @@ def _find_ratings(model: FunkSVD, path: str) -> tuple[Holdout | None, str]:
     if model.provenance is None:
         return None, "The model does not record which ratings it was trained on."
     try:
-        return rebuild(model.provenance, os.path.dirname(os.path.realpath(path))), ""
+        folder = os.path.dirname(os.path.realpath(path))
+        return rebuild(model.provenance, folder, with_interactions=False), ""
     except FunkSVDError as error:
         return None, f"The model's ratings cannot be read again: {error}"

@@ -136,15 +136,14 @@ def update(model_path: str, ratings: tuple[str, ...], **options: Any) -> None:
 
 def _count(model: FunkSVD, old: Holdout, new: Holdout) -> dict[str, int]:
     """What is new about the new ratings."""
-    from funksvd.ratings import find
     from funksvd.splitting import is_in
 
     added = new.added[-1].compact()
     return {
         "n_new_ratings": len(added),
         "n_repeated": int(is_in(added, old.all_but_test).sum()),
-        "n_new_users": int((find(model.user_ids, added.user_ids) < 0).sum()),
-        "n_new_items": int((find(model.item_ids, added.item_ids) < 0).sum()),
+        "n_new_users": int((added.users.positions_in(model.users) < 0).sum()),
+        "n_new_items": int((added.items.positions_in(model.items) < 0).sum()),
     }
 
 

@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from funksvd.export import export_factors
     from funksvd.model import FunkSVD
     from funksvd.ratings import (
+        Interactions,
         Ratings,
         ReadOptions,
+        Vocabulary,
         read_ids,
         read_interactions,
         read_own_ratings,
@@ -67,6 +69,7 @@ _HOME = {
     "Fold": "splitting",
     "FunkSVD": "model",
     "FunkSVDError": "errors",
+    "Interactions": "ratings",
     "ModelFileError": "errors",
     "Monitor": "training",
     "NotFittedError": "errors",
@@ -78,6 +81,7 @@ _HOME = {
     "Tuning": "tuning",
     "TuningMonitor": "tuning",
     "UnknownIdError": "errors",
+    "Vocabulary": "ratings",
     "by_time": "splitting",
     "cross_validate": "evaluation",
     "evaluate_ranking": "evaluation",
@@ -110,6 +114,7 @@ __all__ = [  # noqa: RUF022 - sorted as _HOME is
     "Fold",
     "FunkSVD",
     "FunkSVDError",
+    "Interactions",
     "ModelFileError",
     "Monitor",
     "NotFittedError",
@@ -121,6 +126,7 @@ __all__ = [  # noqa: RUF022 - sorted as _HOME is
     "Tuning",
     "TuningMonitor",
     "UnknownIdError",
+    "Vocabulary",
     "by_time",
     "cross_validate",
     "evaluate_ranking",

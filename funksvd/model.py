@@ -10,10 +10,9 @@ import numpy as np
 
 from funksvd.errors import FunkSVDError
 from funksvd.learned import storage
-from funksvd.learned.scoring import UserItems
 from funksvd.metrics import Errors
 from funksvd.newcomers import Newcomers
-from funksvd.ratings import Ratings, as_interactions, as_ratings, find
+from funksvd.ratings import CompressedRows, Interactions, Ratings, as_interactions, as_ratings
 from funksvd.rng import Stream
 from funksvd.splitting import Holdout, Provenance, check_disjoint, is_in, random_part
 from funksvd.training import (
@@ -142,7 +141,7 @@ class FunkSVD(Newcomers):
             self._fit_with_validation(ratings, held_back, interactions, monitor)
         return self
 
-    def _fit(self, ratings: Ratings, interactions: Ratings | None, monitor: Monitor) -> None:
+    def _fit(self, ratings: Ratings, interactions: Interactions | None, monitor: Monitor) -> None:
         check_learnable(ratings.values, ratings.source)
         with Interrupts() as interrupts:
             plan = self._plan(ratings, None, interactions, monitor)
@@ -154,7 +153,7 @@ class FunkSVD(Newcomers):
         self,
         ratings: Ratings,
         held_back: np.ndarray,
-        interactions: Ratings | None,
+        interactions: Interactions | None,
         monitor: Monitor,
     ) -> None:
         """Find the best number of epochs; then, with `refit`, learn from all for so many."""
@@ -182,7 +181,7 @@ class FunkSVD(Newcomers):
         self,
         ratings: Ratings,
         held_back: np.ndarray | None,
-        interactions: Ratings | None,
+        interactions: Interactions | None,
         monitor: Monitor,
     ) -> BlockPlan:
         monitor.planning_started(len(ratings))
@@ -196,7 +195,7 @@ class FunkSVD(Newcomers):
         if interactions is None:
             return plan
         unrated = interactions.subset(~is_in(interactions, ratings))
-        users, items = unrated.index_for(ratings.user_ids, ratings.item_ids)
+        users, items = unrated.index_for(ratings.users, ratings.items)
         known = (users >= 0) & (items >= 0)
         return plan.with_unrated(users[known], items[known])
 
@@ -209,13 +208,8 @@ class FunkSVD(Newcomers):
         """
         training = ratings.subset(~held_back)
         known = training.compact()
-        users, items = (
-            find(mine, theirs)
-            for mine, theirs in (
-                (ratings.user_ids, known.user_ids),
-                (ratings.item_ids, known.item_ids),
-            )
-        )
+        users = known.users.positions_in(ratings.users)
+        items = known.items.positions_in(ratings.items)
         parameters = search.parameters.rows(users, items)
         implicit = None if search.implicit_factors is None else search.implicit_factors[items]
         found = {
@@ -224,8 +218,8 @@ class FunkSVD(Newcomers):
             "draws": search.draws and search.draws.rows(users, items),
         }
         self._install(search._replace(**found), known)
-        index = ratings.subset(held_back).index_for(known.user_ids, known.item_ids)
-        self.held_out = UserItems.of(*index, known.n_users)
+        index = ratings.subset(held_back).index_for(known.users, known.items)
+        self.held_out = CompressedRows.from_pairs(*index, known.n_users)
 
     def _install(
         self, result: TrainingResult, ratings: Ratings, search: TrainingResult | None = None
@@ -244,8 +238,11 @@ class FunkSVD(Newcomers):
             "rating_spread": result.spread,
             "implicit_factors": result.implicit_factors,
             "n_ratings": len(ratings),
-            "seen": UserItems.of(
-                ratings.user_index, ratings.item_index, ratings.n_users, self.thread_count()
+            "seen": CompressedRows.from_pairs(
+                ratings.user_index,
+                ratings.item_index,
+                ratings.n_users,
+                n_threads=self.thread_count(),
             ),
             "held_out": None,
             "provenance": None,
@@ -261,13 +258,12 @@ class FunkSVD(Newcomers):
         self.provenance = holdout.provenance
         if holdout.test is None:
             return
-        users, items = holdout.test.index_for(self.user_ids, self.item_ids)
-        n_users = len(self.user_ids)
+        users, items = holdout.test.index_for(self.users, self.items)
+        n_users = len(self.users)
         if self.held_out is not None:
-            owners = np.repeat(np.arange(n_users), np.diff(self.held_out.indptr))
-            users = np.concatenate([users, owners])
-            items = np.concatenate([items, self.held_out.items])
-        self.held_out = UserItems.of(users, items, n_users)
+            pairs = zip((users, items), self.held_out.pairs, strict=True)
+            users, items = map(np.concatenate, pairs)
+        self.held_out = CompressedRows.from_pairs(users, items, n_users)
 
     # -- the model file ------------------------------------------------------------------------
 

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from funksvd.errors import FunkSVDError, RatingsError, UnknownIdError
-from funksvd.learned.fold_in import PRIOR_RATINGS, OtherSide, RatingsByRow
-from funksvd.learned.scoring import UserItems, predict_pairs
+from funksvd.errors import FunkSVDError, RatingsError
+from funksvd.learned.fold_in import PRIOR_RATINGS, OtherSide
+from funksvd.learned.scoring import predict_pairs
 from funksvd.objectives.parameters import Regularization
-from funksvd.ratings import Ratings, as_labels, find, first_few
+from funksvd.ratings import CompressedRows, Ratings, as_labels
 from funksvd.uncertainty import Uncertain
 
 
@@ -153,15 +153,17 @@ class Newcomers(Uncertain):
         UnknownIdError
             If the model knows none of the items.
         """
-        items = find(self.item_ids, ratings.item_ids)[ratings.item_index]
-        self._check_some_known("item", items, ratings.item_ids)
-        by_user = RatingsByRow.of(ratings.user_index, items, ratings.values, ratings.n_users)
+        items = ratings.items.translate(ratings.item_index, self.items)
+        self.items.require_some(items, ratings.item_ids)
+        by_user = CompressedRows.from_pairs(
+            ratings.user_index, items, ratings.n_users, ratings.values
+        )
         biases, factors = self.items_side().fold(by_user, self.thread_count())
         model = copy.copy(self)
         model.user_ids = ratings.user_ids
         model.parameters = self.parameters._replace(user_biases=biases, user_factors=factors)
         model.n_ratings = len(by_user.values)
-        model.seen = UserItems(by_user.indptr, by_user.columns)
+        model.seen = CompressedRows(by_user.indptr, by_user.columns)
         model.held_out = model.provenance = model.draws = None
         return model
 
@@ -197,17 +199,13 @@ class Newcomers(Uncertain):
         """
         rated, values = self._rated("item", item_ids, ratings)
         items = as_labels(items, "item ids")
-        index = find(self.item_ids, items)
-        if (index < 0).any():
-            raise self._unknown("item", items[np.argmax(index < 0)], self.item_ids)
+        index = self.items.known_rows(items)
         contributions = self.items_side().contributions(rated, values, index)
         levels = self.item_biases[index].astype(np.float64)
         predictions = self.global_mean + levels + contributions.sum(axis=1)
         rest = np.zeros(len(items))
         if user is not None:
-            row = find(self.user_ids, as_labels([user], "user ids"))
-            if row[0] < 0:
-                raise self._unknown("user", user, self.user_ids)
+            row = self.users.known_rows([user])
             trained = predict_pairs(self.parameters, np.repeat(row, len(index)), index)
             rest = trained - predictions
             predictions = predictions + rest
@@ -236,25 +234,16 @@ class Newcomers(Uncertain):
         given = Ratings.from_arrays(np.zeros(len(ids), dtype=np.int64), ids, ratings)
         if not given:
             raise RatingsError("there are no ratings to fold in")
-        known = self.item_ids if what == "item" else self.user_ids
-        rows = find(known, given.item_ids)[given.item_index]
-        self._check_some_known(what, rows, given.item_ids)
+        known = self.items if what == "item" else self.users
+        rows = given.items.translate(given.item_index, known)
+        known.require_some(rows, given.item_ids)
         order = np.argsort(rows, kind="stable")
         order = order[rows[order] >= 0]
         return rows[order], given.values[order]
 
-    def _check_some_known(self, what: str, rows: np.ndarray, labels: np.ndarray) -> None:
-        if (rows >= 0).any():
-            return
-        known = self.item_ids if what == "item" else self.user_ids
-        raise UnknownIdError(
-            f"the model knows none of these {len(labels):,} {what}s ({first_few(labels)}); the ids "
-            f"it knows look like {first_few(known)}"
-        )
-
     @staticmethod
     def _fold_one(side: OtherSide, columns: np.ndarray, values: np.ndarray) -> FoldedIn:
-        biases, factors = side.fold(RatingsByRow(np.array([0, len(columns)]), columns, values))
+        biases, factors = side.fold(CompressedRows(np.array([0, len(columns)]), columns, values))
         return FoldedIn(float(biases[0]), factors[0])
 
     def items_side(self) -> OtherSide:

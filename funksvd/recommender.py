@@ -12,12 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from funksvd.errors import FunkSVDError, NotFittedError, RatingsError, UnknownIdError
+from funksvd.errors import FunkSVDError, NotFittedError, RatingsError
 from funksvd.evaluation import Evaluation, global_mean, regularized_biases
 from funksvd.kernels import turn_into_probabilities
 from funksvd.learned.scoring import (
     Draws,
-    UserItems,
     best_items,
     cosine_similarities,
     predict_pairs,
@@ -25,7 +24,7 @@ from funksvd.learned.scoring import (
 from funksvd.learned.svd import SVD, svd_of_product
 from funksvd.metrics import Errors, bootstrap_intervals
 from funksvd.objectives.parameters import Parameters
-from funksvd.ratings import Ratings, as_labels, as_pairs, as_ratings, find, first_few
+from funksvd.ratings import CompressedRows, Ratings, Vocabulary, as_pairs, as_ratings
 from funksvd.splitting import Provenance
 from funksvd.training import ALGORITHMS, EpochRecord, Hyperparameters
 
@@ -80,9 +79,9 @@ class Recommender(Hyperparameters):
         The y_j of SVD++, which new users need; those of trained users are in `user_factors`.
     n_ratings : int
         Number of ratings the parameters were learned from.
-    seen : UserItems or None
+    seen : CompressedRows or None
         The (user, item) pairs learned from; left out of recommendations.
-    held_out : UserItems or None
+    held_out : CompressedRows or None
         Pairs that the person has rated too but that were set aside; left out likewise.
     draws : Draws or None
         What tells how sure predictions are; None where the algorithm does not know.
@@ -101,17 +100,27 @@ class Recommender(Hyperparameters):
     rating_spread: float
     implicit_factors: np.ndarray | None
     n_ratings: int
-    seen: UserItems | None
-    held_out: UserItems | None
+    seen: CompressedRows | None
+    held_out: CompressedRows | None
     draws: Draws | None
     provenance: Provenance | None
 
     def __getattr__(self, name: str) -> Any:  # asked only for what is not there
         if name in Parameters._fields:
             return getattr(self.parameters, name)
-        if name in Recommender.__annotations__:
+        if name in Recommender.__annotations__ or name in ("users", "items"):
             raise NotFittedError(f"the model has no {name} yet: call fit, or load a model")
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    @property
+    def users(self) -> Vocabulary:
+        """The users it knows."""
+        return Vocabulary(self.user_ids, "user")
+
+    @property
+    def items(self) -> Vocabulary:
+        """The items it knows."""
+        return Vocabulary(self.item_ids, "item")
 
     @property
     def is_fitted(self) -> bool:
@@ -160,12 +169,8 @@ class Recommender(Hyperparameters):
         if items is None:
             users, items = as_pairs(users)
         single = np.ndim(users) == 0 and np.ndim(items) == 0
-        user_index = find(
-            self.user_ids, as_labels(users if np.ndim(users) else [users], "user ids")
-        )
-        item_index = find(
-            self.item_ids, as_labels(items if np.ndim(items) else [items], "item ids")
-        )
+        user_index = self.users.rows(users if np.ndim(users) else [users])
+        item_index = self.items.rows(items if np.ndim(items) else [items])
         if np.ndim(users) == 0 or len(user_index) == 1:
             user_index = np.repeat(user_index, len(item_index))
         elif np.ndim(items) == 0 or len(item_index) == 1:
@@ -231,12 +236,9 @@ class Recommender(Hyperparameters):
         """
         _check_count(n)
         if users is None:
-            index = np.arange(len(self.user_ids), dtype=np.int32)
+            index = np.arange(len(self.users), dtype=np.int32)
         else:
-            users = as_labels(users, "user ids")
-            index = find(self.user_ids, users)
-            if (index < 0).any():
-                raise self._unknown("user", users[np.argmax(index < 0)], self.user_ids)
+            index = self.users.known_rows(users)
         if self.seen is None and not include_seen:
             raise FunkSVDError(
                 "the model was saved without the pairs it has seen, so rated items cannot be "
@@ -264,7 +266,7 @@ class Recommender(Hyperparameters):
         UnknownIdError
             If the model does not know the item.
         """
-        pairs = self._similar("item", item, n, self.item_ids, self.item_factors)
+        pairs = self._similar(self.items, item, n, self.item_factors)
         return [SimilarItem(*pair) for pair in pairs]
 
     def similar_users(self, user: int | str, n: int = 10) -> list[SimilarUser]:
@@ -275,20 +277,18 @@ class Recommender(Hyperparameters):
         UnknownIdError
             If the model does not know the user.
         """
-        pairs = self._similar("user", user, n, self.user_ids, self.user_factors)
+        pairs = self._similar(self.users, user, n, self.user_factors)
         return [SimilarUser(*pair) for pair in pairs]
 
     def _similar(
-        self, what: str, label: int | str, n: int, ids: np.ndarray, factors: np.ndarray
+        self, vocabulary: Vocabulary, label: int | str, n: int, factors: np.ndarray
     ) -> Iterator[tuple[int | str, float]]:
         _check_count(n)
-        row = int(find(ids, as_labels([label], f"{what} ids"))[0])
-        if row < 0:
-            raise self._unknown(what, label, ids)
+        row = vocabulary.row(label)
         similarities = cosine_similarities(factors, row)
         order = np.argsort(-similarities, kind="stable")
         chosen = order[order != row][:n]
-        return zip(ids[chosen].tolist(), similarities[chosen].tolist(), strict=True)
+        return zip(vocabulary.labels(chosen).tolist(), similarities[chosen].tolist(), strict=True)
 
     def to_svd(self) -> SVD:
         """The singular value decomposition U Σ Vᵀ of what the factors predict, P Qᵀ.
@@ -316,14 +316,14 @@ class Recommender(Hyperparameters):
         ratings = as_ratings(ratings)
         if not ratings:
             raise RatingsError(f"{ratings.source}: there are no ratings to evaluate on")
-        user_index, item_index = ratings.index_for(self.user_ids, self.item_ids)
+        user_index, item_index = ratings.index_for(self.users, self.items)
         predictions = self.predict_index(user_index, item_index)
         values = ratings.values
         intervals = bootstrap_intervals(values, predictions, ratings.user_index, self.seed)
         n_threads = self.thread_count()
         baselines = {}
         if training is not None:
-            pairs = ratings.index_for(training.user_ids, training.item_ids)
+            pairs = ratings.index_for(training.users, training.items)
             fitted = {
                 "global_mean": global_mean(training),
                 "regularized_biases": regularized_biases(training, n_threads),
@@ -351,7 +351,7 @@ class Recommender(Hyperparameters):
         )
 
     def _predict_ratings(self, ratings: Ratings) -> np.ndarray:
-        return self.predict_index(*ratings.index_for(self.user_ids, self.item_ids))
+        return self.predict_index(*ratings.index_for(self.users, self.items))
 
     def predict_index(self, user_index: np.ndarray, item_index: np.ndarray) -> np.ndarray:
         """The same as `predict`, by the rows of users and items; -1 stands for unknown.
@@ -373,13 +373,6 @@ class Recommender(Hyperparameters):
         if self.loss == "logistic":
             turn_into_probabilities(scores)
         return np.clip(scores, *self.rating_scale, out=scores)
-
-    @staticmethod
-    def _unknown(what: str, label: int | str, ids: np.ndarray) -> UnknownIdError:
-        return UnknownIdError(
-            f"the model does not know {what} {label}; it knows {len(ids):,} {what}s, "
-            f"for instance {first_few(ids)}"
-        )
 
 
 def _check_count(n: int) -> None:

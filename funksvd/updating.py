@@ -24,10 +24,9 @@ from typing import Any
 import numpy as np
 
 from funksvd.errors import FunkSVDError, RatingsError
-from funksvd.learned.fold_in import RatingsByRow
 from funksvd.model import FunkSVD
 from funksvd.objectives.parameters import Parameters, side_by_side
-from funksvd.ratings import Ratings, as_ratings, find, first_few
+from funksvd.ratings import CompressedRows, Ratings, as_ratings
 from funksvd.training import (
     LEARNERS,
     Hyperparameters,
@@ -155,36 +154,24 @@ def _small_rates(hyperparameters: Hyperparameters) -> dict[str, float | None]:
 
 def _with_ids_of(model: FunkSVD, ratings: Ratings) -> Ratings:
     """The ratings over their ids and the model's."""
-    known_users = (find(model.user_ids, ratings.user_ids) >= 0).any()
-    known_items = (find(model.item_ids, ratings.item_ids) >= 0).any()
+    known_users = (ratings.users.positions_in(model.users) >= 0).any()
+    known_items = (ratings.items.positions_in(model.items) >= 0).any()
     if not (known_users or known_items):
         raise RatingsError(
             f"{ratings.source}: the model knows none of these {ratings.n_users:,} users and none "
-            f"of these {ratings.n_items:,} items; it knows users like "
-            f"{first_few(model.user_ids)} and items like {first_few(model.item_ids)}"
+            f"of these {ratings.n_items:,} items; it knows users like {model.users.examples} and "
+            f"items like {model.items.examples}"
         )
-    nothing = np.empty(0, np.int32)
-    old = replace(
-        ratings,
-        user_index=nothing,
-        item_index=nothing,
-        values=np.empty(0, np.float32),
-        timestamps=None if ratings.timestamps is None else np.empty(0, np.int64),
-        user_ids=model.user_ids,
-        item_ids=model.item_ids,
+    sources = f"{ratings.source} and the model"
+    return ratings.over(
+        ratings.users.joined(model.users, sources), ratings.items.joined(model.items, sources)
     )
-    return ratings.joined_with(old)
 
 
 def _starts(model: FunkSVD, ratings: Ratings) -> list[Start]:
     """Where each member of an ensemble goes on from: old parameters, and new rows folded in."""
-    users, items = (
-        find(theirs, mine)
-        for theirs, mine in (
-            (ratings.user_ids, model.user_ids),
-            (ratings.item_ids, model.item_ids),
-        )
-    )
+    users = model.users.positions_in(ratings.users)
+    items = model.items.positions_in(ratings.items)
     shape = (ratings.n_users, ratings.n_items)
     grown = copy.copy(model)
     grown.user_ids, grown.item_ids = ratings.user_ids, ratings.item_ids
@@ -236,7 +223,9 @@ def _fold(
     wanted = new[rows]
     if known is not None:
         wanted &= known[columns]
-    by_row = RatingsByRow.of(rows[wanted], columns[wanted], ratings.values[wanted], n_rows)
+    by_row = CompressedRows.from_pairs(
+        rows[wanted], columns[wanted], n_rows, ratings.values[wanted]
+    )
     biases, factors = side.fold(by_row, model.thread_count())
     of = "user" if from_items else "item"
     old_biases, old_factors = (getattr(model, f"{of}_{what}") for what in ("biases", "factors"))

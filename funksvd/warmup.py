@@ -64,7 +64,7 @@ def warm_up(n_factors: Sequence[int] = (64,)) -> list[str]:
         sampled.predict_std(training.user_ids[0], training.item_ids[0])
         for users in (ratings.user_ids[:1], ratings.user_ids[:100]):
             list(model.recommend_all(users, 3))
-        rows_with_repeats(model.seen.indptr, model.seen.items)
+        rows_with_repeats(model.seen.indptr, model.seen.columns)
         turn_into_probabilities(np.zeros(1, np.float32))
         for objective in OBJECTIVES.values():
             by_kernel(objective, random_problem(objective))

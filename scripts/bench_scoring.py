@@ -31,9 +31,10 @@ from pathlib import Path
 
 import numpy as np
 
-from funksvd.learned.scoring import UserItems, best_items
+from funksvd.learned.scoring import best_items
 from funksvd.objectives.parameters import Parameters
 from funksvd.parallel import available_processors
+from funksvd.ratings import CompressedRows
 
 N_BEST = 10
 WORKER = """
@@ -77,18 +78,22 @@ def make_model(n_users: int, n_items: int, n_factors: int, n_seen: int) -> tuple
     popular = np.argsort(-parameters.item_biases, kind="stable").astype(np.int32)
     users = np.repeat(np.arange(n_users, dtype=np.int32), n_seen)
     items = popular[(n_items * random.random(len(users), dtype=np.float32) ** 2).astype(np.int32)]
-    return parameters, UserItems.of(users, items, n_users, available_processors())
+    return parameters, CompressedRows.from_pairs(
+        users, items, n_users, n_threads=available_processors()
+    )
 
 
 class Implicit:
     """A process with the same arrays."""
 
-    def __init__(self, python: Path, folder: str, parameters: Parameters, seen: UserItems) -> None:
+    def __init__(
+        self, python: Path, folder: str, parameters: Parameters, seen: CompressedRows
+    ) -> None:
         arrays, self.found = Path(folder, "arrays.npz"), Path(folder, "found.npy")
         _, user_biases, item_biases, users, items = parameters
         users = np.column_stack([users, np.ones_like(user_biases)])
         items = np.column_stack([items, item_biases])
-        np.savez(arrays, users=users, items=items, indptr=seen.indptr, seen=seen.items)
+        np.savez(arrays, users=users, items=items, indptr=seen.indptr, seen=seen.columns)
         self.command = [python, "-c", WORKER, arrays, self.found]
 
     def start(self, n_threads: int) -> None:
@@ -109,7 +114,9 @@ class Implicit:
         return np.load(self.found)
 
 
-def our_run(parameters: Parameters, seen: UserItems, n_threads: int) -> tuple[float, np.ndarray]:
+def our_run(
+    parameters: Parameters, seen: CompressedRows, n_threads: int
+) -> tuple[float, np.ndarray]:
     """How long it took, and what was found."""
     started = time.perf_counter()
     users = np.arange(len(parameters.user_biases), dtype=np.int32)

@@ -51,7 +51,7 @@ def make_requests(model: FunkSVD, n_rated: int, explain: bool, n: int = 200) -> 
     per_user = np.diff(model.seen.indptr)
     requests = []
     for u in random.choice(np.flatnonzero(per_user >= n_rated), n).tolist():
-        mine = model.seen.items[model.seen.indptr[u] : model.seen.indptr[u + 1]]
+        mine = model.seen.columns[model.seen.indptr[u] : model.seen.indptr[u + 1]]
         rows = random.choice(mine, n_rated, replace=False)
         expected = model.predict_index(np.full(n_rated, u, dtype=np.int32), rows)
         values = np.clip(expected + random.normal(0, 0.8, n_rated), *model.rating_scale)

@@ -129,7 +129,7 @@ def export(model: str, arrays: str) -> None:
     found = FunkSVD.load(model)
     users = np.column_stack([found.user_factors, np.ones(len(found.user_ids), np.float32)])
     items = np.column_stack([found.item_factors, found.item_biases])
-    np.savez(arrays, users=users, items=items, indptr=found.seen.indptr, seen=found.seen.items)
+    np.savez(arrays, users=users, items=items, indptr=found.seen.indptr, seen=found.seen.columns)
 
 
 def our_recommend(model: str, lists: str, n_threads: int) -> dict:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..console import Output
+from ..console import Output, counted
 from ..options import FILE, output_options, reading_options, take_read_options
 from .files import format_of, read, write, writing_options
 
@@ -62,11 +62,13 @@ def _numbered(output: Output, ratings: Ratings, path: str, inputs: tuple[str, ..
 
     from ..options import refuse_to_overwrite
 
-    numbers = {}
-    for what, ids in (("user", ratings.user_ids), ("item", ratings.item_ids)):
+    numbered = []
+    for vocabulary in (ratings.users, ratings.items):
+        what, numbers = vocabulary.what, np.arange(len(vocabulary))
         beside = f"{path}.{what}s.csv"
         refuse_to_overwrite(beside, inputs)
-        numbers[f"{what}_ids"] = np.arange(len(ids))
-        write_table([{"number": numbers[f"{what}_ids"], what: ids}], beside)
-        output.note(f"Wrote {beside} ({len(ids):,} {what}s)")
-    return replace(ratings, **numbers)
+        write_table([{"number": numbers, what: vocabulary.ids}], beside)
+        output.note(f"Wrote {beside} ({counted(len(numbers), what)})")
+        numbered.append(replace(vocabulary, ids=numbers))
+    users, items = numbered
+    return replace(ratings, users=users, items=items)

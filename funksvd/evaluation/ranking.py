@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -11,11 +11,11 @@ import numpy as np
 from funksvd.errors import FunkSVDError, RatingsError
 from funksvd.evaluation.baselines import regularized_biases
 from funksvd.kernels import add_residuals
-from funksvd.learned.scoring import UserItems, best_items
+from funksvd.learned.scoring import best_items
 from funksvd.metrics.ranking import METRICS, RankingMetrics, ranking_metrics
 from funksvd.metrics.rating import MAX_CLUSTERS, N_RESAMPLES, Interval
 from funksvd.objectives.parameters import Parameters
-from funksvd.ratings import Ratings
+from funksvd.ratings import CompressedRows, Ratings, Vocabulary
 from funksvd.rng import Stream, generator
 
 
@@ -23,9 +23,9 @@ class Fitted(Protocol):
     """What is asked of a model; `FunkSVD` has it."""
 
     parameters: Parameters
-    user_ids: np.ndarray
-    item_ids: np.ndarray
-    seen: UserItems | None
+    users: Vocabulary
+    items: Vocabulary
+    seen: CompressedRows | None
     seed: int
 
     def thread_count(self) -> int:
@@ -152,9 +152,9 @@ def evaluate_ranking(
         raise FunkSVDError(f"n_best must be a whole number of at least 1, not {n_best!r}")
     n_threads = model.thread_count()
     if training is not None:
-        training = _over_ids_of(model, training)
-        seen = UserItems.of(
-            training.user_index, training.item_index, len(model.user_ids), n_threads
+        training = training.over(model.users, model.items)
+        seen = CompressedRows.from_pairs(
+            training.user_index, training.item_index, len(model.users), n_threads=n_threads
         )
     elif model.seen is None:
         raise FunkSVDError(
@@ -180,9 +180,9 @@ def evaluate_ranking(
         n_users=len(relevant.users),
         users_without_relevant=relevant.n_without,
         unknown_users=relevant.n_unknown,
-        n_items=len(model.item_ids),
+        n_items=len(model.items),
         n_relevant=n_relevant,
-        unknown_items=(n_relevant - len(relevant.items.items)) / n_relevant,
+        unknown_items=(n_relevant - len(relevant.items.columns)) / n_relevant,
         model=qualities.pop("model"),
         baselines=qualities,
     )
@@ -193,7 +193,7 @@ class _Relevant(NamedTuple):
 
     users: np.ndarray  # those with a relevant item
     counts: np.ndarray  # how many each of them has, known to the model or not
-    items: UserItems  # those that the model knows, of all users
+    items: CompressedRows  # those that the model knows, of all users
     n_without: int
     n_unknown: int
 
@@ -202,11 +202,11 @@ def _relevant(
     model: Fitted,
     ratings: Ratings,
     training: Ratings | None,
-    seen: UserItems,
+    seen: CompressedRows,
     relevant_from: float | None,
 ) -> _Relevant:
-    n_users = len(model.user_ids)
-    user_index, item_index = ratings.index_for(model.user_ids, model.item_ids)
+    n_users = len(model.users)
+    user_index, item_index = ratings.index_for(model.users, model.items)
     unknown = np.unique(ratings.user_index[user_index < 0])
     is_new = (user_index >= 0) & ~seen.contains(user_index, item_index, model.thread_count())
     users, items, values = user_index[is_new], item_index[is_new], ratings.values[is_new]
@@ -231,24 +231,9 @@ def _relevant(
     return _Relevant(
         users=np.flatnonzero(counts).astype(np.int32),
         counts=counts[counts > 0],
-        items=UserItems.of(users, items, n_users),
+        items=CompressedRows.from_pairs(users, items, n_users),
         n_without=int(n_known - np.count_nonzero(counts)),
         n_unknown=len(unknown),
-    )
-
-
-def _over_ids_of(model: Fitted, ratings: Ratings) -> Ratings:
-    """The ratings in the model's indices, as far as it knows both ids."""
-    user_index, item_index = ratings.index_for(model.user_ids, model.item_ids)
-    known = (user_index >= 0) & (item_index >= 0)
-    return replace(
-        ratings,
-        user_index=user_index[known],
-        item_index=item_index[known],
-        values=ratings.values[known],
-        user_ids=model.user_ids,
-        item_ids=model.item_ids,
-        timestamps=None,
     )
 
 
@@ -274,7 +259,7 @@ def _by_item(scores: np.ndarray, n_users: int) -> Parameters:
 def _qualities(
     recommenders: dict[str, Parameters],
     relevant: _Relevant,
-    seen: UserItems,
+    seen: CompressedRows,
     n_best: int,
     n_threads: int,
     seed: int,

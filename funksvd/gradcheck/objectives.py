@@ -22,10 +22,10 @@ from funksvd.kernels import (
     sgd_block,
     svdpp_block,
 )
-from funksvd.learned.fold_in import RatingsByRow
 from funksvd.objectives import bayes, incremental, plain, svdpp
 from funksvd.objectives.losses import ABSOLUTE, LOGISTIC, SQUARED, Loss, huber
 from funksvd.objectives.parameters import Parameters, Regularization
+from funksvd.ratings import CompressedRows
 from funksvd.training.learners.bayes import features_of
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def sample_rows(checked: Objective, problem: Problem, at: int, arrays: list[np.n
     k = rows[0].shape[1]
     for mine, other in ((0, 1), (1, 0)):
         n = len(rows[mine])
-        ratings = tuple(RatingsByRow.of(index[mine], index[other], values, n))
+        ratings = tuple(CompressedRows.from_pairs(index[mine], index[other], n, values))
         scales = np.sqrt(given[other]).astype(np.float32)
         prior = (given[4 + mine], given[2 + mine])
         draws = []

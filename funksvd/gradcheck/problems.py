@@ -9,7 +9,7 @@ import numpy as np
 from funksvd.errors import FunkSVDError
 from funksvd.gradcheck.objectives import AnyParameters, Objective
 from funksvd.objectives import plain
-from funksvd.ratings import Ratings
+from funksvd.ratings import Ratings, Vocabulary
 from funksvd.rng import Stream, generator
 
 NEAR_KINK = 0.125
@@ -86,11 +86,11 @@ def random_problem(
     user_index, item_index = np.divmod(pairs, n_items)
     values = random.integers(1, 6, n_ratings).astype(np.float64)
     ratings = Ratings(
+        Vocabulary(np.arange(n_users), "user"),
+        Vocabulary(np.arange(n_items), "item"),
         user_index.astype(np.int32),
         item_index.astype(np.int32),
         values,
-        np.arange(n_users),
-        np.arange(n_items),
     )
     return _at_random_point(checked, ratings, n_factors, random)
 

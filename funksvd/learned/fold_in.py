@@ -32,37 +32,10 @@ import numpy as np
 from funksvd.kernels import fold_rows, weigh_ratings
 from funksvd.objectives.parameters import Regularization
 from funksvd.parallel import in_order
-from funksvd.sorting import stable_order
+from funksvd.ratings.compressed import CompressedRows
 
 ROWS_PER_TASK = 256
 PRIOR_RATINGS = 120
-
-
-class RatingsByRow(NamedTuple):
-    """Ratings in compressed sparse row form.
-
-    Parameters
-    ----------
-    indptr : ndarray of shape (n_rows + 1,), int64
-    columns : ndarray of shape (n_ratings,), int32
-        Row r has rated `columns[indptr[r]:indptr[r + 1]]`, ascending.
-    values : ndarray of shape (n_ratings,), float32
-    """
-
-    indptr: np.ndarray
-    columns: np.ndarray
-    values: np.ndarray
-
-    @classmethod
-    def of(
-        cls, row_index: np.ndarray, column_index: np.ndarray, values: np.ndarray, n_rows: int
-    ) -> RatingsByRow:
-        """From ratings in any order; one with an index of -1 is left out."""
-        known = (row_index >= 0) & (column_index >= 0)
-        rows, columns, values = row_index[known], column_index[known], values[known]
-        order = stable_order(rows, columns)
-        indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=n_rows))])
-        return cls(indptr, columns[order].astype(np.int32), values[order])
 
 
 class OtherSide(NamedTuple):
@@ -95,12 +68,13 @@ class OtherSide(NamedTuple):
     n_prior: float
     has_biases: bool
 
-    def fold(self, ratings: RatingsByRow, n_threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    def fold(self, ratings: CompressedRows, n_threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """Bias and factors of each row; zeros for a row without ratings.
 
         Parameters
         ----------
-        ratings : RatingsByRow
+        ratings : CompressedRows
+            With values.
         n_threads : int
             Does not change the result.
 
@@ -109,7 +83,7 @@ class OtherSide(NamedTuple):
         biases : ndarray of shape (n_rows,), float32
         factors : ndarray of shape (n_rows, n_factors), float32
         """
-        n_rows = len(ratings.indptr) - 1
+        n_rows = ratings.n_rows
         biases = np.empty(n_rows, dtype=np.float32)
         factors = np.empty((n_rows, self.factors.shape[1]), dtype=np.float32)
         targets = self._residuals(ratings.columns, ratings.values)

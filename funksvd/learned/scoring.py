@@ -14,8 +14,6 @@ from funksvd.kernels import (
     TILE_ITEMS,
     deviate_block,
     exclude_items,
-    find_pairs,
-    group_by_row,
     pack_items,
     predict_block,
     rank_each_item,
@@ -23,6 +21,7 @@ from funksvd.kernels import (
 )
 from funksvd.objectives.parameters import Parameters
 from funksvd.parallel import in_order
+from funksvd.ratings.compressed import CompressedRows
 
 PAIRS_PER_TASK = 1 << 18
 ROWS_PER_BATCH = 1 << 17
@@ -32,42 +31,6 @@ MARKS_AT_ONCE = 1 << 24
 """So many items of users are marked as excluded or not at a time: in 2 MiB."""
 FEW_USERS = 16
 """For so few users, looking at each item takes less time than laying the items out."""
-
-
-class UserItems(NamedTuple):
-    """The items of each user, in compressed sparse row form.
-
-    Parameters
-    ----------
-    indptr : ndarray of shape (n_users + 1,), int64
-    items : ndarray of shape (n_pairs,), int32
-        User u's items are `items[indptr[u]:indptr[u + 1]]`, ascending.
-    """
-
-    indptr: np.ndarray
-    items: np.ndarray
-
-    @classmethod
-    def of(
-        cls, user_index: np.ndarray, item_index: np.ndarray, n_users: int, n_threads: int = 1
-    ) -> UserItems:
-        """From pairs in any order, int32; a pair with an index of -1 is left out."""
-        if min(user_index.min(initial=0), item_index.min(initial=0)) < 0:
-            known = (user_index >= 0) & (item_index >= 0)
-            user_index, item_index = user_index[known], item_index[known]
-        return cls(*group_by_row(user_index, item_index, n_users, n_threads))
-
-    def contains(
-        self, user_index: np.ndarray, item_index: np.ndarray, n_threads: int = 1
-    ) -> np.ndarray:
-        """Which pairs are in it; a pair with an index of -1 is not."""
-        found = np.empty(len(user_index), dtype=bool)
-
-        def find(part: slice) -> None:
-            find_pairs(user_index[part], item_index[part], *self, found[part])
-
-        _in_parts(find, len(found), n_threads)
-        return found
 
 
 class Draws(NamedTuple):
@@ -201,7 +164,7 @@ def best_items(
     users: np.ndarray,
     n_best: int,
     *,
-    exclude: tuple[UserItems, ...] = (),
+    exclude: tuple[CompressedRows, ...] = (),
     item_norms: np.ndarray | None = None,
     n_threads: int = 1,
 ) -> Iterator[Best]:
@@ -214,7 +177,7 @@ def best_items(
     users : ndarray of shape (n,), int32
         Known ones only.
     n_best : int
-    exclude : tuple of UserItems
+    exclude : tuple of CompressedRows
         Items left out, by user.
     item_norms : ndarray of shape (n_items,), float32, optional
         Lengths of the items' factors. Whoever asks for few users again and again should know them:
@@ -244,7 +207,7 @@ def best_items(
             part = slice(start, start + n_marked)
             excluded = np.zeros((len(batch[part]), n_items // 8 + 1), dtype=np.uint8)
             for user_items in exclude:
-                exclude_items(excluded, batch[part], *user_items)
+                exclude_items(excluded, batch[part], user_items.indptr, user_items.columns)
             rank(batch[part], excluded, arguments, items[part], predictions[part])
         return Best(batch, items, predictions)
 

@@ -25,8 +25,9 @@ import numpy as np
 
 from funksvd.atomic import replacing
 from funksvd.errors import ModelFileError, ModelWriteError
-from funksvd.learned.scoring import Draws, UserItems
+from funksvd.learned.scoring import Draws
 from funksvd.objectives.parameters import Parameters
+from funksvd.ratings.compressed import CompressedRows
 
 FORMAT_VERSION = 1
 METADATA_KEY = "funksvd"
@@ -43,7 +44,7 @@ class SavedModel:
     parameters : Parameters
         float32.
     user_ids, item_ids : ndarray, int64 or object (str)
-    seen, held_out : UserItems or None
+    seen, held_out : CompressedRows or None
     info : dict
         The JSON part, without format version and digest.
     implicit_factors : ndarray of shape (n_items, n_factors), float32, or None
@@ -53,8 +54,8 @@ class SavedModel:
     parameters: Parameters
     user_ids: np.ndarray
     item_ids: np.ndarray
-    seen: UserItems | None = None
-    held_out: UserItems | None = None
+    seen: CompressedRows | None = None
+    held_out: CompressedRows | None = None
     info: dict = field(default_factory=dict)
     implicit_factors: np.ndarray | None = None
     draws: Draws | None = None
@@ -179,7 +180,8 @@ def _to_tensors(model: SavedModel) -> dict[str, np.ndarray]:
         tensors[f"{name}.offsets"] = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
     for name, user_items in (("seen", model.seen), ("held_out", model.held_out)):
         if user_items is not None:
-            tensors[f"{name}.indptr"], tensors[f"{name}.items"] = user_items
+            tensors[f"{name}.indptr"] = user_items.indptr
+            tensors[f"{name}.items"] = user_items.columns
     if model.implicit_factors is not None:
         tensors["implicit_factors"] = model.implicit_factors
     if model.draws is not None:
@@ -264,7 +266,7 @@ def _read_ids(tensors: dict[str, np.ndarray], name: str) -> np.ndarray:
 
 def _read_user_items(
     tensors: dict[str, np.ndarray], name: str, n_users: int, n_items: int
-) -> UserItems | None:
+) -> CompressedRows | None:
     if f"{name}.indptr" not in tensors:
         return None
     items = _expect(tensors, f"{name}.items", np.int32)
@@ -273,7 +275,7 @@ def _read_user_items(
         raise ValueError(f"{name}.indptr is for {len(indptr) - 1:,} users, not {n_users:,}")
     if len(items) and not 0 <= items.min() <= items.max() < n_items:
         raise ValueError(f"{name}.items holds items that do not exist")
-    return UserItems(indptr, items)
+    return CompressedRows(indptr, items)
 
 
 def _read_offsets(tensors: dict[str, np.ndarray], name: str, end: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Whatever a caller has, as ratings or as pairs of ids."""
+"""From what a caller has to ratings, interactions or pairs of ids."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from funksvd.errors import RatingsError
+from funksvd.ratings.interactions import Interactions
 from funksvd.ratings.ratings import Ratings
 
 
 def as_ratings(source: Any, values: Any = None) -> Ratings:
-    """Ratings as they are, or from a table, or from pairs of ids and values.
+    """Ratings from what a caller gives for them.
 
     Parameters
     ----------
@@ -31,12 +32,12 @@ def as_ratings(source: Any, values: Any = None) -> Ratings:
     return read_ratings(source)
 
 
-def as_interactions(source: Any) -> Ratings:
-    """Pairs of ids as ratings whose values mean nothing; each pair once.
+def as_interactions(source: Any) -> Interactions:
+    """Interactions from what a caller gives for them; each pair once.
 
     Parameters
     ----------
-    source : Ratings, or a table or an array of shape (n, 2)
+    source : Interactions (ratings are), or a table or an array of shape (n, 2)
         User ids, item ids.
 
     Raises
@@ -44,10 +45,9 @@ def as_interactions(source: Any) -> Ratings:
     RatingsError
         If it is something else.
     """
-    if isinstance(source, Ratings):
+    if isinstance(source, Interactions):
         return source
-    users, items = as_pairs(source)
-    return Ratings.from_arrays(users, items, np.zeros(len(users), dtype=np.float32))
+    return Interactions.from_arrays(*as_pairs(source))
 
 
 def as_pairs(pairs: Any) -> tuple[np.ndarray, np.ndarray]:

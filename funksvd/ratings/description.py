@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from funksvd.errors import RatingsError
-from funksvd.ratings.labels import is_integer_ids
 
 if TYPE_CHECKING:
     from funksvd.ratings.ratings import Ratings
@@ -254,19 +253,20 @@ def _doubtful_times(times: np.ndarray | None) -> list[str]:
 def _doubtful_ids(ratings: Ratings) -> list[str]:
     """Ids that people would take for the same."""
     doubts = []
-    for what, ids in (("user", ratings.user_ids), ("item", ratings.item_ids)):
-        if is_integer_ids(ids):
+    for vocabulary in (ratings.users, ratings.items):
+        if vocabulary.holds_integers:
             continue
         seen: dict[str, str] = {}
         pairs = []
-        for label in ids.tolist():
+        for label in vocabulary.ids.tolist():
             before = seen.setdefault(" ".join(label.casefold().split()), label)
             if before != label:
                 pairs.append((before, label))
         if pairs:
+            n_ids = _n(len(pairs), f"{vocabulary.what} id", "differs", "differ")
             doubts.append(
-                f"{_n(len(pairs), f'{what} id', 'differs', 'differ')} from another in capitals or "
-                f"blanks only, like {pairs[0][0]!r} and {pairs[0][1]!r}"
+                f"{n_ids} from another in capitals or blanks only, like {pairs[0][0]!r} and "
+                f"{pairs[0][1]!r}"
             )
     return doubts
 

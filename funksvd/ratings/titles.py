@@ -11,7 +11,7 @@ from funksvd.errors import RatingsError
 from funksvd.ratings.io import folders, layout, names
 from funksvd.ratings.io.files import damage_explained
 from funksvd.ratings.io.options import SEPARATOR_NAMES
-from funksvd.ratings.labels import CANONICAL_INTEGER
+from funksvd.ratings.vocabulary import CANONICAL_INTEGER
 
 
 def read_titles(

@@ -218,11 +218,11 @@ def _counts(
     """Ratings learned from, of each user and each item; from whichever source there is."""
     if model.seen is not None:
         return np.diff(model.seen.indptr), np.bincount(
-            model.seen.items, minlength=len(model.item_ids)
+            model.seen.columns, minlength=len(model.item_ids)
         )
     if training is None:
         return None, None
-    users, items = training.index_for(model.user_ids, model.item_ids)
+    users, items = training.index_for(model.users, model.items)
     both = (users >= 0) & (items >= 0)
     return (
         np.bincount(users[both], minlength=len(model.user_ids)),

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from funksvd.ratings import Ratings, find
+from funksvd.ratings import Ratings
 from funksvd.recommender import Recommender
 from funksvd.report.labels import Labels
 
@@ -87,7 +87,7 @@ def choose_people(
     counts = np.zeros(len(model.user_ids), dtype=int) if n_ratings is None else n_ratings
     order = np.argsort(counts, kind="stable")
     if test is not None:
-        tested = find(model.user_ids, test.compact().user_ids)
+        tested = test.compact().users.positions_in(model.users)
         among = order[np.isin(order, tested)]
         order = among if len(among) >= len(ACTIVITY) else order
     chosen: dict[int, str] = {}
@@ -107,7 +107,7 @@ def _person(
 ) -> Person:
     user = model.user_ids[row : row + 1].tolist()[0]
     best = next(model.recommend_all([user], N_RECOMMENDED, include_seen=model.seen is None))
-    found = zip(find(model.item_ids, best["item"]).tolist(), best["prediction"], strict=True)
+    found = zip(model.items.rows(best["item"]).tolist(), best["prediction"], strict=True)
     person = Person(
         user=user,
         activity="",
@@ -143,9 +143,8 @@ def _ratings_of(
     user: int | str, model: Recommender, ratings: Ratings
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows of the items that a user rated, ascending, and the ratings; known items only."""
-    row = np.flatnonzero(ratings.user_ids == user)
-    mine = np.flatnonzero(ratings.user_index == row) if len(row) else row
-    items = find(model.item_ids, ratings.item_ids)[ratings.item_index[mine]]
+    mine = np.flatnonzero(ratings.user_index == ratings.users.rows([user])[0])
+    items = ratings.items.translate(ratings.item_index[mine], model.items)
     order = np.argsort(items, kind="stable")
     order = order[items[order] >= 0]
     return items[order], ratings.values[mine][order]

@@ -116,10 +116,10 @@ class TestResults:
 def look_at_test(model: Recommender, training: Ratings, test: Ratings) -> TestResults:
     """Predict the test part and look at the errors from several sides."""
     values = test.values.astype(np.float64)
-    predictions = model.predict_index(*test.index_for(model.user_ids, model.item_ids))
+    predictions = model.predict_index(*test.index_for(model.users, model.items))
     biases = predict_pairs(
         regularized_biases(training),
-        *test.index_for(training.user_ids, training.item_ids),
+        *test.index_for(training.users, training.items),
         limits=model.rating_scale,
         n_threads=model.thread_count(),
     )
@@ -127,7 +127,7 @@ def look_at_test(model: Recommender, training: Ratings, test: Ratings) -> TestRe
     largest = max(float(np.abs(residuals).max()), TINY)
     counts, edges = np.histogram(residuals, N_RESIDUALS, (-largest, largest))
     width = model.rating_scale[1] - model.rating_scale[0]
-    users, items = test.index_for(training.user_ids, training.item_ids)
+    users, items = test.index_for(training.users, training.items)
 
     def groups(index: np.ndarray, of_training: np.ndarray, n: int) -> list[Group]:
         known = np.bincount(of_training, minlength=n + 1)  # the last one, at -1, is the unknown

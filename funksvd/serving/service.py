@@ -9,11 +9,11 @@ import numpy as np
 from rapidfuzz import fuzz, process
 
 from funksvd.errors import UnknownIdError
-from funksvd.learned.fold_in import OtherSide, RatingsByRow
-from funksvd.learned.scoring import UserItems, best_items
+from funksvd.learned.fold_in import OtherSide
+from funksvd.learned.scoring import best_items
 from funksvd.model import FunkSVD
 from funksvd.newcomers import Explanation
-from funksvd.ratings import first_few, simplified
+from funksvd.ratings import CompressedRows, simplified
 
 REASONS = 3
 """How many ratings for and against an item an explanation names."""
@@ -39,7 +39,7 @@ class Service:
         by_text = {str(item): title for item, title in (titles or {}).items()}
         counts = np.zeros(len(model.item_ids), dtype=np.int64)
         if model.seen is not None:
-            counts = np.bincount(model.seen.items, minlength=len(counts))
+            counts = np.bincount(model.seen.columns, minlength=len(counts))
         self._items = [
             {"item": item, "title": by_text.get(str(item)) or str(item), "n_ratings": n_ratings}
             for item, n_ratings in zip(model.item_ids.tolist(), counts.tolist(), strict=True)
@@ -179,7 +179,7 @@ class Service:
         if not known:
             raise UnknownIdError(
                 "the model knows none of these items; it knows, for instance, "
-                f"{first_few(self.model.item_ids)}"
+                f"{self.model.items.examples}"
             )
         columns = np.array(sorted(known), dtype=np.int32)
         values = np.array([known[row] for row in columns.tolist()], dtype=np.float32)
@@ -216,10 +216,10 @@ class Service:
 
         The same as `FunkSVD.for_new_users` and its `recommend`, without ids.
         """
-        by_user = RatingsByRow(np.array([0, len(columns)]), columns, values)
+        by_user = CompressedRows(np.array([0, len(columns)]), columns, values)
         biases, factors = self._side.fold(by_user)
         parameters = self.model.parameters._replace(user_biases=biases, user_factors=factors)
-        rated = UserItems(by_user.indptr, columns)
+        rated = CompressedRows(by_user.indptr, columns)
         batches = best_items(parameters, ONE_USER, n, exclude=(rated,), item_norms=self._item_norms)
         best = next(batches)
         found = best.items[0] >= 0

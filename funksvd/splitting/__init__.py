@@ -8,16 +8,10 @@ from funksvd.splitting.folds import (
     per_user_folds,
     random_folds,
 )
-from funksvd.splitting.holdout import (
-    Holdout,
-    Provenance,
-    check_disjoint,
-    hold_out,
-    is_in,
-    rebuild,
-    split_again,
-)
+from funksvd.splitting.holdout import Holdout, check_disjoint, hold_out, is_in
+from funksvd.splitting.provenance import Provenance
 from funksvd.splitting.random import random_part, random_split
+from funksvd.splitting.rebuilding import rebuild, split_again
 
 __all__ = [
     "Fold",

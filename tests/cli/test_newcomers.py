@@ -228,7 +228,7 @@ class TestExplain:
         model = FunkSVD.load("model.funksvd")
         [row] = json.loads(cli("recommend", "--user", 1, "-n", 1, "--explain", "--json").out)
         u = model.user_ids.tolist().index(1)
-        seen = model.item_ids[model.seen.items[slice(*model.seen.indptr[u : u + 2])]]
+        seen = model.item_ids[model.seen.columns[slice(*model.seen.indptr[u : u + 2])]]
         assert {part["item"] for part in row["contributions"]} == set(seen.tolist())
 
     def test_the_ratings_are_gone(self, error_of, cli, here):

@@ -27,10 +27,10 @@ def test_new_ratings_are_learned_and_the_test_part_is_not(cli, two_files):
     model = FunkSVD.load("new.funksvd")
     assert model.n_ratings == len(old) - len(test) + len(new)
     assert set(model.user_ids) == set(before.user_ids) | set(new.user_ids)
-    assert model.seen.contains(*new.index_for(model.user_ids, model.item_ids)).all()
-    assert not model.seen.contains(*test.index_for(model.user_ids, model.item_ids)).any()
-    known = np.all([index >= 0 for index in test.index_for(model.user_ids, model.item_ids)], axis=0)
-    index = test.index_for(model.user_ids, model.item_ids)
+    assert model.seen.contains(*new.index_for(model.users, model.items)).all()
+    assert not model.seen.contains(*test.index_for(model.users, model.items)).any()
+    known = np.all([index >= 0 for index in test.index_for(model.users, model.items)], axis=0)
+    index = test.index_for(model.users, model.items)
     assert model.held_out.contains(*index)[known].all()
     assert "New: 600 ratings" in result.out
     assert f"{before.evaluate(test).rmse:.4f}" in result.out.splitlines()[-1]
@@ -68,7 +68,7 @@ def test_an_updated_model_can_be_updated_and_explained(cli, two_files):
     user = read_ratings("b.csv").user_ids[0]
     [row] = json.loads(cli("recommend", "--user", user, "-n", 1, "--explain", "--json").out)
     u = model.user_ids.tolist().index(user)
-    seen = model.item_ids[model.seen.items[slice(*model.seen.indptr[u : u + 2])]]
+    seen = model.item_ids[model.seen.columns[slice(*model.seen.indptr[u : u + 2])]]
     assert {part["item"] for part in row["contributions"]} == set(seen.tolist())
 
 

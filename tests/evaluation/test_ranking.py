@@ -13,9 +13,9 @@ from funksvd import FunkSVD, Ratings, evaluate_ranking, random_split
 from funksvd.errors import FunkSVDError, RatingsError
 from funksvd.evaluation import ranking
 from funksvd.evaluation.baselines import regularized_biases
-from funksvd.learned.scoring import UserItems
 from funksvd.metrics import ranking_metrics
 from funksvd.objectives.parameters import Parameters
+from funksvd.ratings.compressed import CompressedRows
 from funksvd.rng import Stream
 
 NAMES = ("precision", "recall", "ndcg", "map", "mrr", "hit_rate")
@@ -157,11 +157,11 @@ def case():
         *(random.normal(0, 0.5, n).astype(np.float32) for n in (n_users, n_items)),
         *(random.normal(0, 0.5, (n, 3)).astype(np.float32) for n in (n_users, n_items)),
     )
-    seen = UserItems.of(training.user_index, training.item_index, n_users)
+    seen = CompressedRows.from_pairs(training.user_index, training.item_index, n_users)
     model = SimpleNamespace(
         parameters=parameters,
-        user_ids=training.user_ids,
-        item_ids=training.item_ids,
+        users=training.users,
+        items=training.items,
         seen=seen,
         seed=5,
         thread_count=lambda: 2,
@@ -174,8 +174,8 @@ def scores_of(parameters, model):
     table = mean + user_biases[:, None] + item_biases + user_factors @ item_factors.T
     return {
         (user, item): float(table[u, i])
-        for u, user in enumerate(model.user_ids.tolist())
-        for i, item in enumerate(model.item_ids.tolist())
+        for u, user in enumerate(model.users.ids.tolist())
+        for i, item in enumerate(model.items.ids.tolist())
     }
 
 
@@ -190,7 +190,7 @@ def test_equals_plain_loops_over_all_items(case, n_best, relevant_from):
     for _, item in training:
         numbers[item] = numbers.get(item, 0) + 1
     biases = regularized_biases(case.training)
-    popularity = {(u, i): numbers[i] for u in case.model.user_ids for i in case.model.item_ids}
+    popularity = {(u, i): numbers[i] for u in case.model.users.ids for i in case.model.items.ids}
     assert len(set(numbers.values())) < len(numbers)  # ties
     for scores, quality in (
         (scores_of(case.model.parameters, case.model), comp.model),

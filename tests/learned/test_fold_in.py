@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from funksvd.learned import fold_in as folding
-from funksvd.learned.fold_in import OtherSide, RatingsByRow
+from funksvd.learned.fold_in import OtherSide
 from funksvd.objectives import plain as objective
 from funksvd.objectives.parameters import Parameters, Regularization, side_by_side
+from funksvd.ratings.compressed import CompressedRows
 
 N_COLUMNS = 60
 
@@ -37,7 +38,7 @@ def ratings_of(*counts, seed=0):
     columns = [np.sort(random.choice(N_COLUMNS, n, replace=False)) for n in counts]
     values = random.uniform(1, 5, sum(counts)).astype(np.float32)
     indptr = np.concatenate([[0], np.cumsum(counts)])
-    return RatingsByRow(indptr, np.concatenate(columns).astype(np.int32), values)
+    return CompressedRows(indptr, np.concatenate(columns).astype(np.int32), values)
 
 
 def least_squares(known, columns, values):
@@ -176,7 +177,7 @@ def test_ratings_by_row_in_any_order():
     users = np.array([2, 0, 2, -1, 0], dtype=np.int32)
     items = np.array([3, 1, 0, 2, -1], dtype=np.int32)
     values = np.array([5, 4, 3, 2, 1], dtype=np.float32)
-    comp = RatingsByRow.of(users, items, values, 4)
+    comp = CompressedRows.from_pairs(users, items, 4, values)
     assert comp.indptr.tolist() == [0, 1, 1, 3, 3]
     assert comp.columns.tolist() == [1, 0, 3]
     assert comp.values.tolist() == [4, 3, 5]

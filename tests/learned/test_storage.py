@@ -16,9 +16,9 @@ from safetensors.numpy import load_file, save_file
 from funksvd import FunkSVD, ModelFileError
 from funksvd.errors import ModelWriteError
 from funksvd.learned import storage
-from funksvd.learned.scoring import UserItems
 from funksvd.learned.storage import SavedModel, read_model, write_model
 from funksvd.objectives.parameters import Parameters
+from funksvd.ratings.compressed import CompressedRows
 
 INTEGER_IDS = (np.array([-5, 3, 2**62]), np.array([0, 7, 8, 900]))
 TEXT_IDS = (
@@ -36,7 +36,10 @@ def small_model(ids=INTEGER_IDS, seen=True):
     if seen:
         users, items = np.array([0, 0, 2], np.int32), np.array([1, 3, 0], np.int32)
         nobody = np.array([], np.int32)
-        pairs = (UserItems.of(users, items, 3), UserItems.of(nobody, nobody, 3))
+        pairs = (
+            CompressedRows.from_pairs(users, items, 3),
+            CompressedRows.from_pairs(nobody, nobody, 3),
+        )
     info = {"rating_scale": [1.0, 5.0], "history": [0.1, None], "name": "é"}
     return SavedModel(Parameters(3.5, *arrays), *ids, *pairs, info)
 
@@ -78,7 +81,7 @@ def test_a_model_comes_back_as_it_was(tmp_path, ids, seen):
         if not seen:
             assert comp is None
             continue
-        for ref_array, comp_array in zip(ref, comp, strict=True):
+        for ref_array, comp_array in zip(ref[:2], comp[:2], strict=True):
             assert comp_array.dtype == ref_array.dtype
             np.testing.assert_array_equal(comp_array, ref_array)
 

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from funksvd import RatingsError
-from funksvd.ratings import labels, read_ratings
+from funksvd.ratings import read_ratings
 
 
 @pytest.mark.parametrize(
@@ -99,27 +98,3 @@ def test_round_trip_through_the_csv_module(tmp_path, rows, separator, newline):
         for user in users
     )
     assert (ratings.user_ids.dtype == np.int64) == canonical
-
-
-def test_as_labels():
-    assert labels.as_labels([1, 2]).dtype == np.int64
-    assert labels.as_labels(np.array(["a", "b"])).tolist() == ["a", "b"]
-    assert labels.as_labels(np.array([3], np.uint8)).dtype == np.int64
-    for wrong in ([1, "a"], [1.5], [True], [None], ["a", ""], [[1]], np.array([2**64 - 1])):
-        with pytest.raises(RatingsError, match="ids"):
-            labels.as_labels(wrong)
-
-
-def test_find_and_encode():
-    ids, index = labels.encode(np.array(["b", "a", "b"], object))
-    assert (ids.tolist(), index.tolist()) == (["a", "b"], [1, 0, 1])
-    assert labels.find(ids, np.array(["b", "c"], object)).tolist() == [1, -1]
-    assert labels.find(np.array([3, 7]), np.array([7, 8, 2, 3])).tolist() == [1, -1, -1, 0]
-    assert labels.find(np.array([3, 7]), np.array(["7", "007"], object)).tolist() == [1, -1]
-    assert labels.find(np.array(["007", "7"], object), np.array([7, 8])).tolist() == [1, -1]
-    assert labels.find(np.empty(0, np.int64), np.array([1])).tolist() == [-1]
-
-
-def test_is_integer():
-    assert all(map(labels.is_integer, ["0", "7", "-7", str(2**63 - 1), str(-(2**63))]))
-    assert not any(map(labels.is_integer, ["", "007", "+7", "7.0", "7\n", "-0", str(2**63), "x"]))

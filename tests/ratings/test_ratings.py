@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import scipy.sparse
@@ -9,10 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from funksvd import RatingsError
-from funksvd.ratings import Ratings, duplicates, read_ratings
+from funksvd.ratings import Interactions, Ratings, Vocabulary, duplicates, read_ratings
 from funksvd.splitting import random_split
 
 BASE = (["b", "a", "b"], [20, 10, 10], [4.0, 3.5, 0.5])
+
+
+def vocabulary(what, *ids) -> Vocabulary:
+    return Vocabulary.encode(list(ids), what)[0]
 
 
 def rows_of(ratings: Ratings) -> list[tuple]:
@@ -74,14 +80,14 @@ def test_duplicates_against_naive(rows, policy, stamped, wide):
 def test_duplicates_where_pair_and_position_need_more_than_64_bits():
     n_ids = 2**31 - 1
 
-    class Ids:
-        """So many ids that no array of them fits."""
+    class Huge:
+        """A vocabulary whose ids would not fit in memory."""
 
         def __len__(self) -> int:
             return n_ids
 
     index = np.array([5, 7, 5, 7, 9], np.int32) + np.int32(n_ids - 10)
-    ratings = Ratings(index, index, np.arange(5, dtype=np.float32), Ids(), Ids())
+    ratings = Ratings(Huge(), Huge(), index, index, np.arange(5, dtype=np.float32))
     found, n_dropped = duplicates.resolve_duplicates(ratings, "last")
     assert n_dropped == 2
     assert found.values.tolist() == [2.0, 3.0, 4.0]
@@ -145,9 +151,15 @@ def test_subset_and_compact():
 
 def test_index_for():
     ratings = Ratings.from_arrays(*BASE)
-    users, items = ratings.index_for(np.array(["b", "c"], object), np.array([10, 15]))
+    vocabularies = vocabulary("user", "b", "c"), vocabulary("item", 10, 15)
+    users, items = ratings.index_for(*vocabularies)
     assert users.tolist() == [0, -1, 0]
     assert items.tolist() == [-1, 0, 0]
+    over = ratings.over(*vocabularies)
+    assert rows_of(over) == [("b", 10, 0.5)]
+    assert over.users is vocabularies[0]
+    more = vocabulary("user", "0", "a", "b"), ratings.items
+    assert rows_of(ratings.over(*more)) == rows_of(ratings)
 
 
 def test_joined_with():
@@ -193,8 +205,16 @@ def test_to_pandas_and_back():
 def test_fingerprint():
     users, items, values = BASE
     same = Ratings.from_arrays(users, items, values).fingerprint
-    assert Ratings.from_arrays(users, items, values, [1, 2, 3]).fingerprint == same
+    assert re.fullmatch("2:[0-9a-f]{32}", same)
+    assert Ratings.from_arrays(users, np.array(items), np.array(values)).fingerprint == same
     others = [
+        Interactions.from_arrays(users, items),
+        Ratings.from_arrays(users, items, [0, 0, 0]),
+        Ratings.from_arrays(users, items, values, [1, 2, 3]),
+        Ratings.from_arrays(users, items, values, [1, 2, 4]),
+        Ratings.from_arrays(users, items, values, weights=[1, 2, 3]),
+        Ratings.from_arrays(users, items, values, weights=[1, 2, 4]),
+        Interactions.from_arrays(users, items, weights=values),
         Ratings.from_arrays(users, items, [4.0, 3.5, 1.0]),
         Ratings.from_arrays(users[::-1], items[::-1], values[::-1]),
         Ratings.from_arrays(users, ["20", "10", "10"], values),
@@ -202,7 +222,25 @@ def test_fingerprint():
         Ratings.from_arrays(users, [20, 11, 11], values),
         Ratings.from_arrays(users[:2], items[:2], values[:2]),
     ]
-    assert len({same, *(other.fingerprint for other in others)}) == 7
+    assert len({same, *(other.fingerprint for other in others)}) == 14
+    for other in others:
+        assert other.has_fingerprint(other.fingerprint)
+        assert not other.has_fingerprint(same)
+
+
+# Digests that the program wrote into model files before fingerprints had a version.
+FIRST_FINGERPRINT = "5a56d9bc96d75aedeca54e771a8131fc"
+FIRST_FINGERPRINT_OF_PAIRS = "5be0e4a1c30d77371aec8e652d1a637a"
+
+
+def test_fingerprints_of_earlier_programs():
+    ratings = Ratings.from_arrays(*BASE, [1, 2, 3])
+    pairs = Interactions.from_arrays(*BASE[:2])
+    assert ratings.has_fingerprint(FIRST_FINGERPRINT)
+    assert pairs.has_fingerprint(FIRST_FINGERPRINT_OF_PAIRS)
+    assert not pairs.has_fingerprint(FIRST_FINGERPRINT)
+    assert not Ratings.from_arrays(*BASE[:2], [4.0, 3.5, 1.0]).has_fingerprint(FIRST_FINGERPRINT)
+    assert not ratings.has_fingerprint("3:" + ratings.fingerprint[2:])
 
 
 @given(

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from funksvd import RatingsError
-from funksvd.ratings import duplicates, labels, read_ids, read_pairs, read_ratings
+from funksvd.ratings import Vocabulary, duplicates, read_ids, read_pairs, read_ratings
 from funksvd.ratings.io import coded, lines, tables
 from funksvd.ratings.io import segments as segments_module
 from funksvd.ratings.io.coded import Coded, GrowingCoded, text_array
@@ -332,14 +332,15 @@ def test_integers_by_table_or_not(low, span):
     generator = np.random.default_rng(span)
     for n in (1, 5, 50, 400):
         written = low + generator.integers(0, span, n)
-        ids, index = labels.encode(written)
+        vocabulary, index = Vocabulary.encode(written, "user")
+        ids = vocabulary.ids
         assert ids.tolist() == sorted(set(written.tolist()))
         assert ids[index].tolist() == written.tolist()
         assert (ids.dtype, index.dtype) == (np.int64, np.int32)
         extremes = np.array([-(2**63), 2**63 - 1, 0])
         asked = np.concatenate([written, low + generator.integers(0, 299, 2 * n), extremes])
         row_of = {label: row for row, label in enumerate(ids.tolist())}
-        assert labels.find(ids, asked).tolist() == [row_of.get(one, -1) for one in asked.tolist()]
+        assert vocabulary.rows(asked).tolist() == [row_of.get(one, -1) for one in asked.tolist()]
 
 
 @pytest.mark.parametrize("policy", ["last", "first", "mean"])

@@ -27,7 +27,7 @@ def test_warming_up_asks_a_question_of_each_kind(service, monkeypatch):
 
 
 def test_items_have_titles_and_counts(service, model):
-    counts = np.bincount(model.seen.items, minlength=40)
+    counts = np.bincount(model.seen.columns, minlength=40)
     assert service.item("3") == {"item": 3, "title": "Das Boot", "n_ratings": counts[2]}
     assert service.item(17)["title"] == "17"
     with pytest.raises(UnknownIdError, match="does not know item 99"):

@@ -6,8 +6,15 @@ import os
 import numpy as np
 import pytest
 
-from funksvd import DataChangedError, Ratings, RatingsError, ReadOptions, read_ratings
-from funksvd.splitting import Provenance, hold_out, rebuild
+from funksvd import (
+    DataChangedError,
+    Ratings,
+    RatingsError,
+    ReadOptions,
+    read_interactions,
+    read_ratings,
+)
+from funksvd.splitting import Provenance, hold_out, is_in, rebuild, split_again
 
 
 def rows(ratings):
@@ -190,3 +197,61 @@ def test_several_files_are_looked_for_together(here, monkeypatch):
     monkeypatch.chdir(here)
     write(here / "a.csv", TRIPLES[:10])  # only one of the two: not the place
     assert rows(rebuild(ref.provenance, here / "model").test) == rows(ref.test)
+
+
+class TestInteractions:
+    @pytest.fixture
+    def holdout(self, here):
+        (here / "r.csv").write_text("".join(f"{n % 9},{n},{n % 5}\n" for n in range(200)))
+        pairs = [f"{n % 9},{n}" for n in range(100)] + [f"{n % 7},{n}" for n in range(300, 350)]
+        (here / "clicks.csv").write_text("user,item\n" + "\n".join(pairs) + "\n")
+        interactions = read_interactions("clicks.csv")
+        return hold_out(read_ratings("r.csv"), test_fraction=0.2, interactions=interactions)
+
+    def test_pairs_of_the_test_part_are_left_out(self, holdout):
+        n_tested = int(is_in(read_interactions("clicks.csv"), holdout.test).sum())
+        assert n_tested > 0
+        assert len(holdout.interactions) == 150 - n_tested
+        assert not is_in(holdout.interactions, holdout.test).any()
+
+    def test_they_are_read_again(self, holdout):
+        record = holdout.provenance
+        assert record.interactions.files == ["clicks.csv"]
+        assert Provenance.from_dict(json.loads(json.dumps(record.to_dict()))) == record
+        comp = rebuild(record)
+        assert comp.interactions.fingerprint == holdout.interactions.fingerprint
+        assert comp.provenance == record
+
+    def test_they_need_not_be_read(self, here, holdout):
+        (here / "clicks.csv").unlink()
+        comp = rebuild(holdout.provenance, with_interactions=False)
+        assert comp.interactions is None
+        assert comp.provenance == holdout.provenance
+        assert split_again(holdout.provenance, read_ratings("r.csv")).provenance == comp.provenance
+        with pytest.raises(DataChangedError, match="interactions that the model was trained on"):
+            rebuild(holdout.provenance)
+
+    def test_changed_ones_are_noticed(self, here, holdout):
+        (here / "clicks.csv").write_text("user,item\n1,2\n")
+        with pytest.raises(DataChangedError, match=r"clicks.csv: the interactions have changed"):
+            rebuild(holdout.provenance)
+
+    def test_records_of_earlier_programs_know_nothing_of_them(self, holdout):
+        plain = holdout.provenance.to_dict()
+        del plain["interactions"]
+        assert Provenance.from_dict(plain).interactions is None
+
+
+def test_fingerprints_of_earlier_programs_are_understood(here):
+    (here / "r.csv").write_text("".join(f"{n % 9},{n},{n % 5},{n}\n" for n in range(200)))
+    # What the program recorded before fingerprints covered timestamps.
+    plain = hold_out(read_ratings("r.csv"), test_fraction=0.2).provenance.to_dict()
+    plain["ratings"]["fingerprint"] = "622ff35d2a996e6cbd0a8e55fb5def42"
+    plain["test_fingerprint"] = "a5433bb5b1f7cb6728897741c67f1185"
+    del plain["interactions"]
+    record = Provenance.from_dict(plain)
+    assert len(rebuild(record).test) == 40
+    assert len(split_again(record, read_ratings("r.csv")).test) == 40
+    plain["test_fingerprint"] = "0" * 32
+    with pytest.raises(DataChangedError, match="the test part is not the one"):
+        rebuild(Provenance.from_dict(plain))

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from funksvd.ratings.io.coded import booleans, mask, numbers, text_array, text_bytes
 from funksvd.ratings.io.layout import NUMBER
-from funksvd.ratings.labels import CANONICAL_INTEGER
+from funksvd.ratings.vocabulary import CANONICAL_INTEGER
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 ISO_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?)?"

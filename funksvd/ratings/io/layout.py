@@ -13,7 +13,7 @@ from funksvd.errors import RatingsError
 from funksvd.ratings.io import names
 from funksvd.ratings.io.files import Source
 from funksvd.ratings.io.options import ReadOptions
-from funksvd.ratings.labels import CANONICAL_INTEGER
+from funksvd.ratings.vocabulary import CANONICAL_INTEGER
 
 SAMPLE_BYTES = 1 << 16
 SAMPLE_LINES = 50

@@ -7,22 +7,24 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from funksvd.errors import RatingsError
 from funksvd.ratings.duplicates import resolve_duplicates
+from funksvd.ratings.interactions import Interactions
 from funksvd.ratings.io.names import MissingColumnsError
 from funksvd.ratings.io.options import ReadOptions
 from funksvd.ratings.io.report import ReadReport
-from funksvd.ratings.labels import CANONICAL_INTEGER, is_integer_ids
 from funksvd.ratings.ratings import Ratings
+from funksvd.ratings.vocabulary import CANONICAL_INTEGER, Vocabulary
 
 if TYPE_CHECKING:
     from funksvd.ratings.io.columns import Columns
     from funksvd.ratings.io.files import Source
 
+Some = TypeVar("Some", bound=Interactions)
 RATINGS = ("user", "item", "rating")
 N_KEPT_BAD_ROWS = 5
 
@@ -96,29 +98,36 @@ def read_own_ratings(source: Any, options: ReadOptions | None = None, **override
 
 
 def _ratings(parts: list[Columns], report: ReadReport, options: ReadOptions) -> Ratings:
-    ids, index = {}, {}
+    vocabularies, index = {}, {}
     if "user" not in parts[0].ids:
         n_rows = sum(len(part.values) for part in parts)
-        ids["user"], index["user"] = np.zeros(1, np.int64), np.zeros(n_rows, np.int32)
+        vocabularies["user"] = Vocabulary(np.zeros(1, np.int64), "user")
+        index["user"] = np.zeros(n_rows, np.int32)
     for role in list(parts[0].ids):
         typed = any(part.ids[role].typed for part in parts)
-        ids[role], index[role] = _joined_ids(parts, role, report)
+        vocabularies[role], index[role] = _joined_ids(parts, role, report)
         if not typed:
-            report = replace(report, detected=report.detected + _mixture(role, ids[role]))
+            remark = _why_text(vocabularies[role])
+            report = replace(report, detected=report.detected + remark)
     stamped = all(part.timestamps is not None for part in parts)
     ratings = Ratings(
+        vocabularies["user"],
+        vocabularies["item"],
         index["user"],
         index["item"],
         _joined([part.values for part in parts]),
-        ids["user"],
-        ids["item"],
-        _joined([part.timestamps for part in parts]) if stamped else None,
-        report,
+        timestamps=_joined([part.timestamps for part in parts]) if stamped else None,
+        report=report,
     )
     parts.clear()
     del index
-    ratings, n_duplicates = resolve_duplicates(ratings, options.duplicates)
-    return replace(ratings, report=replace(report, n_duplicates=n_duplicates))
+    return _without_repeats(ratings, options.duplicates)
+
+
+def _without_repeats(found: Some, policy: str) -> Some:
+    """One of each pair; the report says how many were dropped."""
+    found, n_duplicates = resolve_duplicates(found, policy)
+    return replace(found, report=replace(found.report, n_duplicates=n_duplicates))
 
 
 def read_pairs(
@@ -142,33 +151,21 @@ def read_pairs(
     RatingsError
         As for `read_ratings`.
     """
-    pairs = read_coded_pairs(source, options, **overrides)
-    users, items = pairs.user_ids[pairs.user_index], pairs.item_ids[pairs.item_index]
-    return users, items, pairs.report
+    rows = read_pair_rows(source, options, **overrides)
+    assert rows.report is not None
+    users, items = rows.users.labels(rows.user_index), rows.items.labels(rows.item_index)
+    return users, items, rows.report
 
 
-class CodedPairs(NamedTuple):
-    """Pairs as rows of id arrays.
-
-    Parameters
-    ----------
-    user_ids, item_ids : ndarray of shape (n_users,) and (n_items,), int64 or object (str)
-        Sorted, distinct.
-    user_index, item_index : ndarray of shape (n_rows,), int32
-    report : ReadReport
-    """
-
-    user_ids: np.ndarray
-    user_index: np.ndarray
-    item_ids: np.ndarray
-    item_index: np.ndarray
-    report: ReadReport
-
-
-def read_coded_pairs(
+def read_pair_rows(
     source: Any, options: ReadOptions | None = None, **overrides: Any
-) -> CodedPairs:
+) -> Interactions:
     """The same as `read_pairs`, with each id once: many text ids take less time and memory.
+
+    Returns
+    -------
+    Interactions
+        In the source's order; unlike others, they may hold a pair twice.
 
     Raises
     ------
@@ -176,12 +173,15 @@ def read_coded_pairs(
         As for `read_ratings`.
     """
     parts, report = _read(source, ("user", "item"), _merged(options, overrides))
-    ids = (*_joined_ids(parts, "user", report), *_joined_ids(parts, "item", report))
-    return CodedPairs(*ids, report)
+    users, user_index = _joined_ids(parts, "user", report)
+    items, item_index = _joined_ids(parts, "item", report)
+    return Interactions(users, items, user_index, item_index, report=report)
 
 
-def read_interactions(source: Any, options: ReadOptions | None = None, **overrides: Any) -> Ratings:
-    """Read what users have dealt with: pairs as ratings of zero, which mean nothing.
+def read_interactions(
+    source: Any, options: ReadOptions | None = None, **overrides: Any
+) -> Interactions:
+    """Read (user, item) pairs that users have dealt with, rated or not.
 
     Parameters
     ----------
@@ -190,21 +190,15 @@ def read_interactions(source: Any, options: ReadOptions | None = None, **overrid
 
     Returns
     -------
-    Ratings
-        Each pair once.
+    Interactions
+        Each pair once, without values, weights and timestamps.
 
     Raises
     ------
     RatingsError
         As for `read_ratings`.
     """
-    pairs = read_coded_pairs(source, options, **overrides)
-    values = np.zeros(len(pairs.user_index), dtype=np.float32)
-    ratings = Ratings(
-        pairs.user_index, pairs.item_index, values, pairs.user_ids, pairs.item_ids, None
-    )
-    ratings, n_duplicates = resolve_duplicates(ratings, "last")
-    return replace(ratings, report=replace(pairs.report, n_duplicates=n_duplicates))
+    return _without_repeats(read_pair_rows(source, options, **overrides), "last")
 
 
 def read_ids(
@@ -229,8 +223,8 @@ def read_ids(
         As for `read_ratings`.
     """
     parts, report = _read(source, ("user",), _merged(options, overrides))
-    ids, index = _joined_ids(parts, "user", report)
-    return ids[index], report
+    users, index = _joined_ids(parts, "user", report)
+    return users.labels(index), report
 
 
 def _merged(options: ReadOptions | None, overrides: dict[str, Any]) -> ReadOptions:
@@ -311,15 +305,16 @@ def _read_netflix(files: list[tuple[Source, Any]], options: ReadOptions) -> tupl
     return textfile.name_of(sources), textfile.read(sources, layout, options)
 
 
-def _mixture(role: str, ids: np.ndarray) -> str:
-    """What keeps integers from being integers, since people are surprised; usually nothing."""
-    if is_integer_ids(ids):
+def _why_text(vocabulary: Vocabulary) -> str:
+    """Say which id made a column of integers text; nothing where it is not one."""
+    if vocabulary.holds_integers:
         return ""
+    ids = vocabulary.ids
     integer = re.compile(CANONICAL_INTEGER).fullmatch
     if not any(integer(label) for label in (*ids[:1000], *ids[-1000:])):
         return ""
     odd = next((label for label in ids if not integer(label)), None)
-    return f"; {role} ids are text" + (f" because of {odd!r}" if odd else "")
+    return f"; {vocabulary.what} ids are text" + (f" because of {odd!r}" if odd else "")
 
 
 def _names(names: list[str]) -> str:
@@ -337,11 +332,12 @@ def _detected(named: list[tuple[str, Columns]]) -> str:
 
 def _joined_ids(
     parts: list[Columns], role: str, report: ReadReport
-) -> tuple[np.ndarray, np.ndarray]:
-    """The parts' ids, which they are left without, so that nothing is there twice for long."""
+) -> tuple[Vocabulary, np.ndarray]:
+    """The ids of all parts, and each row's index; the parts lose theirs, to save memory."""
     from funksvd.ratings.io.columns import joined_ids
 
-    return joined_ids([part.ids.pop(role) for part in parts], role, report.source)
+    ids, index = joined_ids([part.ids.pop(role) for part in parts], role, report.source)
+    return Vocabulary(ids, role), index
 
 
 def _joined(arrays: list[np.ndarray]) -> np.ndarray:

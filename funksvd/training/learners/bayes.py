@@ -40,9 +40,9 @@ from itertools import pairwise
 import numpy as np
 
 from funksvd.kernels import LANES, draw_rows, draw_weights, group_by_row
-from funksvd.learned.fold_in import RatingsByRow
 from funksvd.learned.scoring import Draws, predict_pairs
 from funksvd.objectives.parameters import Parameters
+from funksvd.ratings import CompressedRows
 from funksvd.training.hyperparameters import Hyperparameters
 from funksvd.training.learners.base import Learner
 from funksvd.training.plan import BlockPlan, Triples
@@ -67,7 +67,7 @@ class Side:
 
     Parameters
     ----------
-    ratings : RatingsByRow
+    ratings : CompressedRows
         Of this side's rows.
     n_factors : int
     known : (ndarray, ndarray) of shape (n_pairs,), int32; or None
@@ -88,7 +88,7 @@ class Side:
 
     def __init__(
         self,
-        ratings: RatingsByRow,
+        ratings: CompressedRows,
         n_factors: int,
         known: tuple[np.ndarray, np.ndarray] | None,
         random: np.random.Generator,
@@ -225,8 +225,8 @@ class GibbsLearner(Learner):
         )
         users, items, values = self.learned
         values = ((values - self.scale.mean) / self.scale.spread).astype(np.float32)
-        by_user = RatingsByRow.of(users, items, values, len(plan.users.order))
-        by_item = RatingsByRow.of(items, users, values, len(plan.items.order))
+        by_user = CompressedRows.from_pairs(users, items, len(plan.users.order), values)
+        by_item = CompressedRows.from_pairs(items, users, len(plan.items.order), values)
         known = _known_pairs(plan) if self.implicit else None
         n_factors = hyperparameters.n_factors
         self.users = Side(by_user, n_factors, known, random)

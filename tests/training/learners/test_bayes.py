@@ -7,8 +7,8 @@ import pytest
 
 import naive
 from funksvd import Monitor
-from funksvd.learned.fold_in import RatingsByRow
 from funksvd.learned.scoring import predict_deviations, predict_pairs
+from funksvd.ratings.compressed import CompressedRows
 from funksvd.training import Hyperparameters, Triples, plan_blocks, train
 from funksvd.training.learners.bayes import NOISE_SHAPES, ROW_RATE, WEIGHT_RATE, Side
 
@@ -78,7 +78,10 @@ def test_sweeps_leave_the_joint_distribution_as_it_is():
     rows, columns = pairs.astype(np.int32).T
     random = np.random.default_rng(0)
     values = np.zeros(len(pairs), np.float32)
-    tables = RatingsByRow.of(rows, columns, values, 4), RatingsByRow.of(columns, rows, values, 5)
+    tables = (
+        CompressedRows.from_pairs(rows, columns, 4, values),
+        CompressedRows.from_pairs(columns, rows, 5, values),
+    )
     probabilities = []
     with ThreadPoolExecutor(1) as pool:
         sides = [Side(tables[0], 1, (rows, columns), random)]
@@ -108,7 +111,8 @@ def test_prior_means_are_sums_over_lists(ratings):
     index = ratings.user_index, ratings.item_index
     random = np.random.default_rng(0)
     tables = [
-        RatingsByRow.of(*pair, ratings.values, n) for pair, n in ((index, 60), (index[::-1], 50))
+        CompressedRows.from_pairs(*pair, n, ratings.values)
+        for pair, n in ((index, 60), (index[::-1], 50))
     ]
     users, items = Side(tables[0], 2, index, random), Side(tables[1], 2, index[::-1], random)
     with ThreadPoolExecutor(1) as pool:

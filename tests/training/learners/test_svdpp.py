@@ -2,6 +2,7 @@
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -186,9 +187,7 @@ def test_what_is_held_back_is_in_no_users_set(ratings, held_back, unrated):
 
 def test_ratings_held_back_do_not_change_what_is_learned(ratings, held_back):
     values = np.where(held_back, 6 - ratings.values, ratings.values).astype(np.float32)
-    changed = Ratings(
-        ratings.user_index, ratings.item_index, values, ratings.user_ids, ratings.item_ids
-    )
+    changed = replace(ratings, values=values)
     comp, ref = (Run(plan_of(each, held_back)) for each in (changed, ratings))
     assert comp.epochs(5) == ref.epochs(5)
     assert comp.learner.validation_error() != ref.learner.validation_error()

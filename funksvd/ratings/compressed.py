@@ -1,0 +1,100 @@
+"""`CompressedRows`: the columns of each row, such as the items of each user.
+
+Numba is loaded by the methods that need a kernel, not by importing the class.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from funksvd.parallel import PIECE, in_order
+from funksvd.sorting import stable_order
+
+
+class CompressedRows(NamedTuple):
+    """Pairs (row, column), and perhaps a value each, in compressed sparse row form.
+
+    Parameters
+    ----------
+    indptr : ndarray of shape (n_rows + 1,), int64
+    columns : ndarray of shape (n_pairs,), int32
+        Row r has `columns[indptr[r]:indptr[r + 1]]`, ascending.
+    values : ndarray of shape (n_pairs,), float32, optional
+    """
+
+    indptr: np.ndarray
+    columns: np.ndarray
+    values: np.ndarray | None = None
+
+    @classmethod
+    def from_pairs(
+        cls,
+        row_index: np.ndarray,
+        column_index: np.ndarray,
+        n_rows: int,
+        values: np.ndarray | None = None,
+        n_threads: int = 1,
+    ) -> CompressedRows:
+        """From pairs in any order.
+
+        Parameters
+        ----------
+        row_index, column_index : ndarray of shape (n,), int32
+            A pair with a -1 is left out. Equal pairs keep their order.
+        n_rows : int
+        values : ndarray of shape (n,), optional
+        n_threads : int
+            Does not change the result.
+        """
+        if min(row_index.min(initial=0), column_index.min(initial=0)) < 0:
+            known = (row_index >= 0) & (column_index >= 0)
+            row_index, column_index = row_index[known], column_index[known]
+            values = None if values is None else values[known]
+        if values is None:
+            from funksvd.kernels import group_by_row
+
+            return cls(*group_by_row(row_index, column_index, n_rows, n_threads))
+        order = stable_order(row_index, column_index)
+        indptr = np.concatenate([[0], np.cumsum(np.bincount(row_index, minlength=n_rows))])
+        return cls(indptr, column_index[order].astype(np.int32), values[order])
+
+    @property
+    def n_rows(self) -> int:
+        return len(self.indptr) - 1
+
+    @property
+    def pairs(self) -> tuple[np.ndarray, np.ndarray]:
+        """Row and column of each pair, row by row."""
+        return np.repeat(np.arange(self.n_rows, dtype=np.int32), np.diff(self.indptr)), self.columns
+
+    def contains(
+        self, row_index: np.ndarray, column_index: np.ndarray, n_threads: int = 1
+    ) -> np.ndarray:
+        """Which pairs are in it; a pair with a -1 is not.
+
+        Parameters
+        ----------
+        row_index, column_index : ndarray of shape (n,), int32
+        n_threads : int
+            Does not change the result.
+
+        Returns
+        -------
+        ndarray of shape (n,), bool
+        """
+        from funksvd.kernels import find_pairs
+
+        found = np.empty(len(row_index), dtype=bool)
+
+        def find(start: int) -> None:
+            part = slice(start, start + PIECE)
+            find_pairs(row_index[part], column_index[part], self.indptr, self.columns, found[part])
+
+        starts = range(0, len(found), PIECE)
+        if len(starts) == 1:
+            find(0)
+        else:
+            list(in_order(find, starts, n_threads))
+        return found

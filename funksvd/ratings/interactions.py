@@ -1,0 +1,351 @@
+"""`Interactions`: pairs of a user and an item, each perhaps with a value, a weight and a time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from funksvd.errors import RatingsError
+from funksvd.parallel import available_processors, chosen, occurring, take
+from funksvd.ratings.duplicates import resolve_duplicates
+from funksvd.ratings.vocabulary import Vocabulary, as_labels
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from funksvd.ratings.io.report import ReadReport
+
+COLUMNS = {"values": "rating", "weights": "weight", "timestamps": "timestamp"}
+"""Columns that interactions may have besides user and item; what each is called in a table."""
+FINGERPRINT_VERSION = "2"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Interactions:
+    """What users had to do with items: pairs, and columns beside them, each of which may be absent.
+
+    Made by `read_interactions` and `Interactions.from_arrays`; the bare constructor trusts its
+    arguments.
+
+    Parameters
+    ----------
+    users, items : Vocabulary
+    user_index, item_index : ndarray of shape (n,), int32
+        0-based rows of `users` and `items`.
+    values : ndarray of shape (n,), float32, optional
+        Ratings, in rating units (stars); finite.
+    weights : ndarray of shape (n,), float32, optional
+        How much each interaction counts; finite, not negative.
+    timestamps : ndarray of shape (n,), int64, optional
+        Seconds since 1970, or whatever else the source counted in.
+    report : ReadReport, optional
+        Where they came from, and what was noticed on the way.
+    """
+
+    users: Vocabulary
+    items: Vocabulary
+    user_index: np.ndarray
+    item_index: np.ndarray
+    values: np.ndarray | None = None
+    weights: np.ndarray | None = None
+    timestamps: np.ndarray | None = None
+    report: ReadReport | None = field(default=None, repr=False)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        users: Any,
+        items: Any,
+        values: Any = None,
+        timestamps: Any = None,
+        *,
+        weights: Any = None,
+        duplicates: str = "last",
+    ) -> Self:
+        """Interactions from arrays of the same length.
+
+        Parameters
+        ----------
+        users, items : array-like of shape (n,)
+            Raw ids, integers or text.
+        values : array-like of shape (n,), optional
+            Ratings; any finite numbers.
+        timestamps : array-like of shape (n,), optional
+            Integers.
+        weights : array-like of shape (n,), optional
+            Finite numbers of at least 0.
+        duplicates : {"last", "first", "mean", "error"}
+            What to keep of several interactions of one user with one item.
+
+        Raises
+        ------
+        RatingsError
+            If the lengths differ, an id is missing, or a value or weight is not allowed; the
+            message names the position.
+
+        Examples
+        --------
+        >>> pairs = Interactions.from_arrays(["ann", "bob", "ann"], [10, 10, 20])
+        >>> pairs.n_users, pairs.n_items, len(pairs)
+        (2, 2, 3)
+        """
+        users, items = as_labels(users, "user ids"), as_labels(items, "item ids")
+        given = {"values": values, "weights": weights}
+        arrays = {name: np.asarray(each) for name, each in given.items() if each is not None}
+        lengths = {"users": len(users), "items": len(items)}
+        lengths |= {name: array.size for name, array in arrays.items()}
+        if len(set(lengths.values())) > 1 or any(array.ndim != 1 for array in arrays.values()):
+            *names, last = lengths
+            *counts, last_count = (f"{n:,}" for n in lengths.values())
+            raise RatingsError(
+                f"{', '.join(names)} and {last} must have the same length, but have "
+                f"{', '.join(counts)} and {last_count}"
+            )
+        columns = {name: _finite(name, array) for name, array in arrays.items()}
+        if timestamps is not None:
+            columns["timestamps"] = _integers(timestamps, len(users))
+        user_vocabulary, user_index = Vocabulary.encode(users, "user")
+        item_vocabulary, item_index = Vocabulary.encode(items, "item")
+        made = cls(user_vocabulary, item_vocabulary, user_index, item_index, **columns)
+        return resolve_duplicates(made, duplicates)[0]
+
+    noun = "pairs"
+    """What its rows are called in messages."""
+
+    def __repr__(self) -> str:
+        counts = f"{self.n_users:,} users, {self.n_items:,} items"
+        return f"<{type(self).__name__}: {len(self):,} {self.noun}, {counts}>"
+
+    def __len__(self) -> int:
+        return self.user_index.size
+
+    @property
+    def n_users(self) -> int:
+        return len(self.users)
+
+    @property
+    def n_items(self) -> int:
+        return len(self.items)
+
+    @property
+    def user_ids(self) -> np.ndarray:
+        """Raw ids of the users, sorted: ndarray of shape (n_users,), int64 or object (str)."""
+        return self.users.ids
+
+    @property
+    def item_ids(self) -> np.ndarray:
+        """Raw ids of the items, sorted: ndarray of shape (n_items,), int64 or object (str)."""
+        return self.items.ids
+
+    @property
+    def source(self) -> str:
+        """Where they came from, for messages."""
+        return self.report.source if self.report else f"the {self.noun}"
+
+    @property
+    def columns(self) -> dict[str, np.ndarray]:
+        """Those of `COLUMNS` that there are, by name."""
+        named = ((name, getattr(self, name)) for name in COLUMNS)
+        return {name: column for name, column in named if column is not None}
+
+    # -- what they are, in a few characters ------------------------------------------------------
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A digest of ids, pairs and all columns, in their order: "2:" and 32 hexadecimal digits.
+
+        What may influence a model is covered, so that models of equal fingerprints learned from the
+        same. The number before the colon is the version of the rule:
+
+        2
+            BLAKE2b of the BLAKE2b digests of all parts, each named with its type: users, items,
+            user_index, item_index, and those of `COLUMNS` that there are.
+        1 (without a number and a colon)
+            BLAKE2b of users, items, user_index, item_index and values, zeros where there are none;
+            weights and timestamps are not covered. Files of earlier programs hold such.
+
+        To compare with a fingerprint from a file, use `has_fingerprint`.
+        """
+        arrays = {"user_index": self.user_index, "item_index": self.item_index} | self.columns
+        names = [f"{_kind(each)} {len(each)}" for each in (self.users, self.items)]
+        names += [f"{name} {array.dtype} {array.size}" for name, array in arrays.items()]
+        parts = [_id_bytes(self.users), _id_bytes(self.items), *map(_bytes, arrays.values())]
+        with ThreadPoolExecutor(available_processors()) as pool:
+            digests = list(pool.map(lambda part: _blake(part).digest(), parts))
+        whole = _blake()
+        for name, digest in zip(names, digests, strict=True):
+            whole.update(name.encode() + b"\0" + digest)
+        return f"{FINGERPRINT_VERSION}:{whole.hexdigest()}"
+
+    def has_fingerprint(self, text: str) -> bool:
+        """Whether a fingerprint, of this or an earlier version of the rule, is that of these."""
+        return text == (self.fingerprint if ":" in text else self._first_fingerprint)
+
+    @cached_property
+    def _first_fingerprint(self) -> str:
+        digest = _blake()
+        for vocabulary in (self.users, self.items):
+            digest.update(_kind(vocabulary).encode())
+            digest.update(len(vocabulary).to_bytes(8, "little"))
+            digest.update(_id_bytes(vocabulary))
+        values = np.zeros(len(self), np.float32) if self.values is None else self.values
+        for array in (self.user_index, self.item_index, values):
+            digest.update(_bytes(array))
+        return digest.hexdigest()
+
+    # -- some of them, or others beside them ------------------------------------------------------
+
+    def subset(self, rows: np.ndarray) -> Self:
+        """Some of them, with the same vocabularies and so the same indices.
+
+        Parameters
+        ----------
+        rows : ndarray of bool of shape (n,), or of int
+        """
+        columns = {"user_index": self.user_index, "item_index": self.item_index} | self.columns
+        return self._with(dict(zip(columns, chosen(columns.values(), rows), strict=True)))
+
+    def compact(self) -> Self:
+        """The same without the ids that none of them uses."""
+        users, user_index = _without_unused(self.users, self.user_index)
+        items, item_index = _without_unused(self.items, self.item_index)
+        return self._with({"user_index": user_index, "item_index": item_index}, users, items)
+
+    def index_for(self, users: Vocabulary, items: Vocabulary) -> tuple[np.ndarray, np.ndarray]:
+        """Their rows in other vocabularies, -1 where an id is missing there.
+
+        Returns
+        -------
+        user_index, item_index : ndarray of shape (n,), int32
+        """
+        return (
+            self.users.translate(self.user_index, users),
+            self.items.translate(self.item_index, items),
+        )
+
+    def over(self, users: Vocabulary, items: Vocabulary) -> Self:
+        """The same with other vocabularies, without those whose user or item is missing there."""
+        user_index, item_index = self.index_for(users, items)
+        index = {"user_index": user_index, "item_index": item_index}
+        translated = self._with(index, users, items)
+        if min(user_index.min(initial=0), item_index.min(initial=0)) >= 0:
+            return translated
+        return translated.subset((user_index >= 0) & (item_index >= 0))
+
+    def joined_with(self, other: Interactions, duplicates: str = "last") -> Self:
+        """These followed by others, over the ids of both.
+
+        Parameters
+        ----------
+        other : Interactions
+            A column that one of the two does not have is left out.
+        duplicates : {"last", "first", "mean", "error"}
+            What to keep of several interactions of one user with one item.
+
+        Raises
+        ------
+        RatingsError
+            If one has integer ids where the other has text.
+        """
+        sources = f"{self.source} and {other.source}"
+        users = self.users.joined(other.users, sources)
+        items = self.items.joined(other.items, sources)
+        indices = zip(self.index_for(users, items), other.index_for(users, items), strict=True)
+        joined = dict(zip(("user_index", "item_index"), map(np.concatenate, indices), strict=True))
+        mine, theirs = self.columns, other.columns
+        for name in mine.keys() & theirs.keys():
+            joined[name] = np.concatenate([mine[name], theirs[name]])
+        without = dict.fromkeys(mine.keys() - theirs.keys())
+        return resolve_duplicates(self._with(joined | without, users, items), duplicates)[0]
+
+    def _with(
+        self,
+        columns: dict[str, np.ndarray | None],
+        users: Vocabulary | None = None,
+        items: Vocabulary | None = None,
+    ) -> Self:
+        return replace(
+            self,
+            users=self.users if users is None else users,
+            items=self.items if items is None else items,
+            **columns,  # type: ignore[arg-type]
+        )
+
+    # -- as tables --------------------------------------------------------------------------------
+
+    def batches(self, n_rows: int = 1 << 17) -> Iterator[dict[str, np.ndarray]]:
+        """Tables of at most `n_rows` rows: user, item, and those of `COLUMNS` that there are."""
+        for start in range(0, max(1, len(self)), n_rows):
+            part = slice(start, start + n_rows)
+            yield {
+                "user": self.users.labels(self.user_index[part]),
+                "item": self.items.labels(self.item_index[part]),
+                **{COLUMNS[name]: column[part] for name, column in self.columns.items()},
+            }
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A DataFrame with the columns user, item, and those of `COLUMNS` that there are."""
+        import pandas as pd
+
+        return pd.DataFrame(next(self.batches(max(1, len(self)))))
+
+
+def _finite(name: str, array: np.ndarray) -> np.ndarray:
+    """Values or weights as float32."""
+    if array.dtype.kind not in "iuf":
+        noun = "ratings" if name == "values" else name
+        raise RatingsError(f"{name} are {array.dtype}; {noun} must be numbers")
+    with np.errstate(over="ignore"):
+        array = array.astype(np.float32)
+    allowed = np.isfinite(array) if name == "values" else np.isfinite(array) & (array >= 0)
+    if not allowed.all():
+        at = int(np.argmin(allowed))
+        what, rule = (
+            ("rating", "remove ratings that are not finite numbers first")
+            if name == "values"
+            else ("weight", "weights must be finite numbers of at least 0")
+        )
+        raise RatingsError(f"the {what} at position {at} is {array[at]}; {rule}")
+    return array
+
+
+def _integers(timestamps: Any, n: int) -> np.ndarray:
+    array = np.asarray(timestamps)
+    if array.shape != (n,) or array.dtype.kind not in "iu":
+        raise RatingsError(
+            f"timestamps must be {n:,} integers, but are of shape {array.shape} and type "
+            f"{array.dtype}"
+        )
+    return array.astype(np.int64)
+
+
+def _without_unused(vocabulary: Vocabulary, index: np.ndarray) -> tuple[Vocabulary, np.ndarray]:
+    used = occurring(index, len(vocabulary))
+    if len(used) == len(vocabulary):
+        return vocabulary, index
+    new_row = np.zeros(len(vocabulary), np.int32)
+    new_row[used] = np.arange(len(used), dtype=np.int32)
+    return vocabulary.select(used), take(new_row, index, out=np.empty(len(index), np.int32))
+
+
+def _blake(data: Any = b"") -> hashlib.blake2b:
+    return hashlib.blake2b(data, digest_size=16)
+
+
+def _kind(vocabulary: Vocabulary) -> str:
+    return "int64" if vocabulary.holds_integers else "text"
+
+
+def _id_bytes(vocabulary: Vocabulary) -> bytes:
+    ids = vocabulary.ids
+    return ids.tobytes() if vocabulary.holds_integers else "\0".join(ids.tolist()).encode()
+
+
+def _bytes(array: np.ndarray) -> memoryview:
+    return np.ascontiguousarray(array).data

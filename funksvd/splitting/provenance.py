@@ -1,0 +1,118 @@
+"""Where a model's ratings came from: what a model file records, so that they can be found again."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from funksvd.ratings import Interactions, ReadOptions
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where ratings or interactions came from, and what they were.
+
+    Parameters
+    ----------
+    files : list of str
+        Paths as they were given; empty where there were none (standard input, a table).
+    fingerprint : str
+        `Interactions.fingerprint`, of any version.
+    """
+
+    files: list[str]
+    fingerprint: str
+
+    def __post_init__(self) -> None:
+        if not all(isinstance(text, str) for text in (*self.files, self.fingerprint)):
+            raise TypeError("files and fingerprint must be text")
+
+    @classmethod
+    def of(cls, found: Interactions) -> Source:
+        return cls(found.report.files if found.report else [], found.fingerprint)
+
+
+@dataclass(frozen=True)
+class Update:
+    """Ratings that a model was given later.
+
+    Parameters
+    ----------
+    ratings : Source
+    options : ReadOptions
+        How they were read.
+    """
+
+    ratings: Source
+    options: ReadOptions
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Record of a model's training and test ratings, from which they can be found again.
+
+    Parameters
+    ----------
+    ratings : Source
+        Ratings as they were read, before the test part was taken out of them.
+    options : ReadOptions
+        How they were read; the given parts and the interactions too.
+    test, validation : Source or None
+        Parts that were given as files of their own.
+    test_fraction : float
+        Share of the ratings taken out at random; 0 where there is no such part.
+    seed : int
+    test_fingerprint : str or None
+        `Interactions.fingerprint` of the test part, given or random.
+    updates : tuple of Update
+        Ratings that came later, in that order; the test part stays as it is.
+    interactions : Source or None
+        Interactions as they were read, before those of the test part were taken out of them.
+
+    Raises
+    ------
+    TypeError
+        If a field is of another kind: they may come from a file.
+    """
+
+    ratings: Source
+    options: ReadOptions
+    test: Source | None
+    validation: Source | None
+    test_fraction: float
+    seed: int
+    test_fingerprint: str | None = None
+    updates: tuple[Update, ...] = ()
+    interactions: Source | None = None
+
+    def __post_init__(self) -> None:
+        fits = isinstance(self.test_fraction, float) and isinstance(self.seed, int)
+        fits = fits and 0 <= self.test_fraction < 1 and self.seed >= 0
+        if not fits or not isinstance(self.test_fingerprint, str | None):
+            raise TypeError("the record of where the ratings came from makes no sense")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, plain: dict[str, Any]) -> Provenance:
+        """The opposite of `to_dict`; models of earlier programs know nothing of interactions."""
+
+        def source(name: str) -> Source | None:
+            return Source(**plain[name]) if plain.get(name) else None
+
+        return cls(
+            ratings=Source(**plain["ratings"]),
+            options=ReadOptions(**plain["options"]),
+            test=source("test"),
+            validation=source("validation"),
+            test_fraction=plain["test_fraction"],
+            seed=plain["seed"],
+            test_fingerprint=plain["test_fingerprint"],
+            updates=tuple(
+                Update(Source(**update["ratings"]), ReadOptions(**update["options"]))
+                for update in plain["updates"]
+            ),
+            interactions=source("interactions"),
+        )

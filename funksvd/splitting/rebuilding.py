@@ -1,0 +1,167 @@
+"""A model's ratings, read again and split as they were split for training."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from funksvd.errors import DataChangedError, RatingsError
+from funksvd.ratings import Interactions, Ratings, ReadOptions, read_interactions, read_ratings
+from funksvd.splitting.holdout import Holdout, hold_out
+from funksvd.splitting.provenance import Provenance, Source
+
+REMEDY = "judge the model on other ratings with `funksvd evaluate MODEL RATINGS`"
+"""What can be done without a model's ratings, whichever command needs them; ends messages."""
+
+Some = TypeVar("Some", bound=Interactions)
+
+
+def rebuild(
+    provenance: Provenance,
+    folder: str | os.PathLike[str] = ".",
+    *,
+    remedy: str = REMEDY,
+    with_interactions: bool = True,
+) -> Holdout:
+    """Read a model's ratings again and split them as they were split for training.
+
+    Parameters
+    ----------
+    provenance : Provenance
+    folder : path
+        The model file's. Relative paths are looked for in the current folder, then in this one
+        and in those above it; files whose ratings are not the same are passed over.
+    remedy : str
+        What else can be done, for messages.
+    with_interactions : bool
+        Whether interactions that the model was trained with are read again: they are for training
+        only, and evaluation should not depend on their file.
+
+    Raises
+    ------
+    DataChangedError
+        If a file is gone, or its ratings are no longer the same.
+    RatingsError
+        If a file cannot be read.
+    """
+    again = _Again(Path(folder), remedy)
+    ratings = again.read(read_ratings, provenance.ratings, provenance.options)
+    test, validation = (
+        part and again.read(read_ratings, part, provenance.options)
+        for part in (provenance.test, provenance.validation)
+    )
+    interactions = None
+    if with_interactions and provenance.interactions is not None:
+        interactions = again.read(read_interactions, provenance.interactions, provenance.options)
+    holdout = _split(provenance, ratings, test, validation, interactions)
+    for update in provenance.updates:
+        added = again.read(read_ratings, update.ratings, update.options)
+        holdout = holdout.with_added(added, update.options)
+    return holdout
+
+
+def split_again(provenance: Provenance, ratings: Ratings) -> Holdout | None:
+    """Split a model's ratings, wherever they are now, as they were split for training.
+
+    Returns
+    -------
+    Holdout or None
+        None if these are other ratings, or parts were given as files of their own. Without
+        interactions.
+
+    Raises
+    ------
+    DataChangedError
+        If NumPy draws another test part than it did then.
+    """
+    given = provenance.test is not None or provenance.validation is not None
+    if given or not ratings.has_fingerprint(provenance.ratings.fingerprint):
+        return None
+    return _split(provenance, ratings)
+
+
+def _split(
+    provenance: Provenance,
+    ratings: Ratings,
+    test: Ratings | None = None,
+    validation: Ratings | None = None,
+    interactions: Interactions | None = None,
+) -> Holdout:
+    holdout = hold_out(
+        ratings,
+        test=test,
+        validation=validation,
+        test_fraction=provenance.test_fraction,
+        seed=provenance.seed,
+        options=provenance.options,
+        interactions=interactions,
+    )
+    expected, found = provenance.test_fingerprint, holdout.test
+    same = found is None if expected is None else found and found.has_fingerprint(expected)
+    if not same:
+        raise DataChangedError(
+            "the test part is not the one that was set aside for training: another version of "
+            f"NumPy may draw other random numbers; train again, or {REMEDY}"
+        )
+    # Interactions that were not read again are recorded all the same.
+    recorded = replace(holdout.provenance, interactions=provenance.interactions)
+    return replace(holdout, provenance=recorded)
+
+
+class _Again(NamedTuple):
+    """Reads files that have been read before.
+
+    Parameters
+    ----------
+    folder : Path
+        The model file's.
+    remedy : str
+        What else can be done, for messages.
+    """
+
+    folder: Path
+    remedy: str
+
+    def read(
+        self,
+        reader: Callable[[list[Path], ReadOptions], Some],
+        source: Source,
+        options: ReadOptions,
+    ) -> Some:
+        """The same ratings or interactions as then, from wherever their files are now."""
+        noun = "ratings" if reader is read_ratings else "interactions"
+        if not source.files:
+            raise DataChangedError(
+                f"the model was trained on {noun} that did not come from a file, so they cannot "
+                f"be read again; {self.remedy}"
+            )
+        problem: RatingsError | DataChangedError | None = None
+        for paths in _candidates(source.files, self.folder):
+            try:
+                found = reader(paths, options)
+            except RatingsError as error:  # perhaps another file of that name
+                problem = problem or error
+                continue
+            if found.has_fingerprint(source.fingerprint):
+                return found
+            problem = problem or DataChangedError(
+                f"{found.source}: the {noun} have changed since the model was trained; train "
+                f"again, or {self.remedy}"
+            )
+        raise problem or DataChangedError(
+            f"{', '.join(source.files)}: the {noun} that the model was trained on are no longer "
+            f"there; put them back, here or beside the model, or {self.remedy}"
+        )
+
+
+def _candidates(files: list[str], folder: Path) -> Iterator[list[Path]]:
+    """Where the files may be: all of them under the same folder, each place once."""
+    folder, here = folder.resolve(), Path.cwd()
+    bases = [Path(), *(base for base in (folder, *folder.parents) if base != here)]
+    places = dict.fromkeys(tuple(base / name for name in files) for base in bases)
+    return (
+        list(paths) for paths in places if all(path.is_file() or path.is_dir() for path in paths)
+    )
