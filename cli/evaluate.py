@@ -171,7 +171,7 @@ def _test_model(
         )
     with output.busy("Loading"):
         model = _load(model_path)
-    model.n_threads = options["threads"]
+    model.hyperparameters.n_threads = options["threads"]
 
     training = None
     if ratings:
@@ -285,7 +285,7 @@ def _cross_validate(
             n_folds=options["n_folds"] or 1,
             fraction=options["test_fraction"],
             n_last=options["n_last"],
-            seed=model.seed,
+            seed=model.hyperparameters.seed,
         )
         for remark in folds.remarks:
             output.note(remark)
@@ -313,7 +313,7 @@ def _cross_validate(
         (fold,) = result.folds
         output.note(
             f"Learned from {fold.n_training:,} ratings, {fold.best_epoch} "
-            f"{ALGORITHMS[model.algorithm].epoch}s, "
+            f"{ALGORITHMS[model.hyperparameters.algorithm].epoch}s, "
             f"in {fold.training_seconds:.1f} s\n"
         )
         show_evaluation(output, fold.evaluation, model.title)

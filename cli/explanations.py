@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from funksvd import FunkSVD
-    from funksvd.newcomers import Explanation
+    from funksvd.learned.explain import Explanation
 
 N_SHOWN = 3
 REMEDY = "give the user's ratings with --ratings FILE, as those of someone new"

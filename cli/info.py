@@ -44,11 +44,11 @@ def _facts(model: FunkSVD, path: str) -> dict[str, Any]:
     from funksvd.training import ALGORITHMS, of_error
 
     provenance = model.provenance
-    history = [record.to_dict(model.loss) for record in model.history]
+    history = [record.to_dict(model.hyperparameters.loss) for record in model.history]
     for record in history:
         del record["seconds"]  # not kept in the file
-    valid_error = of_error("valid_error", model.loss)
-    hyperparameters = asdict(model.resolved())
+    valid_error = of_error("valid_error", model.hyperparameters.loss)
+    hyperparameters = asdict(model.hyperparameters.resolved())
     del hyperparameters["n_threads"]
     return {
         "size_bytes": os.path.getsize(path),
@@ -60,7 +60,9 @@ def _facts(model: FunkSVD, path: str) -> dict[str, Any]:
         "rating_scale": list(model.rating_scale),
         "global_mean": model.global_mean,
         "best_epoch": model.best_epoch,
-        "n_draws": model.n_members if ALGORITHMS[model.algorithm].is_sampler else None,
+        "n_draws": model.n_members
+        if ALGORITHMS[model.hyperparameters.algorithm].is_sampler
+        else None,
         valid_error: history[model.best_epoch - 1][valid_error],
         "refitted": model.refitted,
         "knows_seen_pairs": model.seen is not None,
@@ -81,10 +83,13 @@ def _for_people(facts: dict[str, Any], model: FunkSVD) -> dict[str, Any]:
     """Without what is too long to look at, and what means nothing for this model."""
     from funksvd.training import ALGORITHMS, of_error
 
-    unused = {"history", *(model.get_params().keys() - model.in_use(model.was_validated).keys())}
+    unused = {
+        "history",
+        *(model.get_params().keys() - model.hyperparameters.in_use(model.was_validated).keys()),
+    }
     if not model.was_validated:
-        unused.add(of_error("valid_error", model.loss))
-    is_sampler = ALGORITHMS[model.algorithm].is_sampler
+        unused.add(of_error("valid_error", model.hyperparameters.loss))
+    is_sampler = ALGORITHMS[model.hyperparameters.algorithm].is_sampler
     unused |= {"best_epoch", "reg_used"} if is_sampler else {"n_draws"}
     shown = {name: value for name, value in facts.items() if name not in unused}
     if "reg" in shown and shown["reg"] is None:

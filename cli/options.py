@@ -243,7 +243,7 @@ def new_model(options: dict[str, Any]) -> FunkSVD:
     )
     given = {name: options[name] for name in model.get_params() if options.get(name) is not None}
     model.set_params(**given)
-    model.check()
+    model.hyperparameters.check()
     return model
 
 

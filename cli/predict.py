@@ -61,7 +61,7 @@ def predict(pairs: str | None, user: str | None, item: str | None, **options: An
         raise click.UsageError("give either a file of PAIRS, or --user and --item")
     with output.busy("Loading"):
         model = FunkSVD.load(options["model_path"])
-    model.n_threads = options["threads"]
+    model.hyperparameters.n_threads = options["threads"]
     if pairs is not None:
         with output.busy("Reading"):
             rows = read_pair_rows(pairs, read_options)

@@ -72,7 +72,7 @@ def recommend(**options: Any) -> None:
     _check_together(options, read_options)
     with output.busy("Loading"):
         model = FunkSVD.load(options["model_path"])
-    model.n_threads = options["threads"]
+    model.hyperparameters.n_threads = options["threads"]
     titles = titles_of(output, options["items_file"], model.item_ids)
     users, asked, newcomers = None, model, None
     if options["ratings_file"] or options["rates"]:

@@ -60,7 +60,7 @@ def report(model_path: str, **options: Any) -> None:
         raise click.BadParameter(f"{folder} is there already and is no folder", param_hint="--png")
     with output.busy("Loading"):
         model = FunkSVD.load(model_path)
-    model.n_threads = options["threads"]
+    model.hyperparameters.n_threads = options["threads"]
     titles = {} if items is None else titles_of(output, items, model.item_ids)
     with output.busy("Reading"):
         holdout, missing = _find_ratings(model, model_path)

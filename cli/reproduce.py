@@ -47,7 +47,7 @@ def reproducing_command(model: FunkSVD, path: str) -> tuple[str | None, tuple[st
             "Training was interrupted (Ctrl-C), and the best epoch until then was kept; the "
             "command would go on."
         )
-    if LEARNERS[model.algorithm].uses_unrated:
+    if LEARNERS[model.hyperparameters.algorithm].uses_unrated:
         remarks.append(
             "If training was given pairs without a rating (--interactions), give them again: "
             "model files do not record them."
@@ -88,7 +88,7 @@ def _chosen(model: FunkSVD) -> dict[str, Any]:
     """The hyperparameters that must be given; what one is by default depends on those before it."""
     from funksvd.training import Hyperparameters
 
-    given = asdict(model.resolved())
+    given = asdict(model.hyperparameters.resolved())
     del given["n_threads"]  # does not change the model
     chosen: dict[str, Any] = {}
     for name, value in given.items():
@@ -152,9 +152,9 @@ def _was_interrupted(model: FunkSVD) -> bool:
     """Whether training had neither run all epochs nor stopped of itself, as far as one can tell."""
     from funksvd.training.stopping import EarlyStopping
 
-    chosen = model.resolved()
+    chosen = model.hyperparameters.resolved()
     watched = model.history[0].valid_error is not None
-    if watched and model.refit and not model.refitted:
+    if watched and model.hyperparameters.refit and not model.refitted:
         return True
     if model.user_factors.shape[1] < chosen.n_factors * chosen.ensemble:
         return True

@@ -67,7 +67,7 @@ def serve(model_path: str, **options: Any) -> None:
                 f"{model_path}: the model was saved without the pairs it has seen (--no-seen), so "
                 "rated items cannot be left out; train it again without that option"
             )
-        if model.loss == "logistic":
+        if model.hyperparameters.loss == "logistic":
             raise FunkSVDError(
                 f"{model_path}: with the logistic loss nobody new can be recommended to, which is "
                 "what the page is for"

@@ -72,12 +72,14 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
     check_writable(model_path, (*ratings, *given_files(options)), is_model_file, "a model")
 
     model = new_model(options)
-    holdout, interactions = read_parts(output, ratings, options, read_options, model.seed)
+    holdout, interactions = read_parts(
+        output, ratings, options, read_options, model.hyperparameters.seed
+    )
 
     interrupted = False
-    epoch = ALGORITHMS[model.algorithm].epoch
+    epoch = ALGORITHMS[model.hyperparameters.algorithm].epoch
     try:
-        with TrainingProgress(output, LOSSES[model.loss], epoch) as progress:
+        with TrainingProgress(output, LOSSES[model.hyperparameters.loss], epoch) as progress:
             model.fit(
                 holdout.training,
                 validation=holdout.validation,
@@ -117,12 +119,12 @@ def _summary(model: FunkSVD, path: str, interrupted: bool, evaluation: Any) -> d
         "n_ratings": model.n_ratings,
         "n_users": len(model.user_ids),
         "n_items": len(model.item_ids),
-        "hyperparameters": asdict(model.resolved()),
+        "hyperparameters": asdict(model.hyperparameters.resolved()),
         "best_epoch": model.best_epoch,
         "refitted": model.refitted,
         "reg_used": model.reg_used,
         "interrupted": interrupted,
-        "history": [record.to_dict(model.loss) for record in model.history],
+        "history": [record.to_dict(model.hyperparameters.loss) for record in model.history],
         "test": evaluation.to_dict() if evaluation else None,
     }
 

@@ -94,8 +94,10 @@ def tune(ratings: tuple[str, ...], **options: Any) -> int:
 
     model = new_model(options)
     _check_judged(model, options["valid_file"])
-    holdout, interactions = read_parts(output, ratings, options, read_options, model.seed)
-    error_name = LOSSES[model.loss]
+    holdout, interactions = read_parts(
+        output, ratings, options, read_options, model.hyperparameters.seed
+    )
+    error_name = LOSSES[model.hyperparameters.loss]
     with TuningProgress(output, options["n_trials"], error_name) as progress:
         tuning = search(
             model,
@@ -124,13 +126,14 @@ def _check_judged(model: FunkSVD, validation_file: str | None) -> None:
     """Say before the ratings are read that there is nothing to judge trials by."""
     from funksvd.training import ALGORITHMS
 
-    if validation_file is not None or model.resolved().validation_fraction:
+    if validation_file is not None or model.hyperparameters.resolved().validation_fraction:
         return
     what = "there are no validation ratings, by which trials are judged"
-    if ALGORITHMS[model.algorithm].is_sampler:
+    algorithm = model.hyperparameters.algorithm
+    if ALGORITHMS[algorithm].is_sampler:
         what = (
-            f"{model.algorithm} is a sampler, which has nothing to tune but its number of "
-            f"factors: train it, with funksvd train RATINGS --algorithm {model.algorithm}. To "
+            f"{algorithm} is a sampler, which has nothing to tune but its number of "
+            f"factors: train it, with funksvd train RATINGS --algorithm {algorithm}. To "
             "search the number of factors"
         )
     else:

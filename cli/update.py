@@ -84,7 +84,7 @@ def update(model_path: str, ratings: tuple[str, ...], **options: Any) -> None:
     check_writable(path, ratings, is_model_file, "a model")
     with output.busy("Loading"):
         model = FunkSVD.load(model_path)
-    model.n_threads = options["threads"]
+    model.hyperparameters.n_threads = options["threads"]
     check_updatable(model)
     if model.provenance is None:
         raise FunkSVDError(

@@ -193,7 +193,7 @@ def find(name: str) -> Dataset:
 
 
 def default_folder() -> Path:
-    """Where archives are kept: FUNKSVD_DATA, or else a folder in the user's cache folder."""
+    """The folder of downloaded archives: FUNKSVD_DATA, or else one in the user's cache folder."""
     given = os.environ.get(FOLDER_VARIABLE)
     if given:
         return Path(given).expanduser()
@@ -307,7 +307,7 @@ def _download(dataset: Dataset, kept: Path, progress: Any) -> None:
 
 
 class _UnpublishedError(Exception):
-    """What was sent is not what was published."""
+    """The error for an archive that is not the published one."""
 
 
 def _not_published(dataset: Dataset, found: str) -> str:
@@ -318,7 +318,7 @@ def _not_published(dataset: Dataset, found: str) -> str:
 
 
 def _failure(host: str, error: Exception) -> str:
-    """What went wrong, in fewer words than the library has for it."""
+    """The cause of a failed download, in fewer words than the library has for it."""
     import requests
 
     if isinstance(error, requests.HTTPError):

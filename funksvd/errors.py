@@ -45,5 +45,5 @@ class DownloadError(FunkSVDError):
 
 
 def how_to_install(extra: str) -> str:
-    """What to do about packages that only an extra brings, for a message."""
+    """The advice, for a message, on how to install the packages of an extra."""
     return f'in the folder that funksvd was installed from, pip install ".[{extra}]"'

@@ -1,27 +1,41 @@
-"""`FunkSVD`: the model as people use it, in raw ids."""
+"""`FunkSVD`: the model of ratings as people use it, in raw ids."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 import numpy as np
 
 from funksvd.errors import FunkSVDError
+from funksvd.evaluation import Evaluation, evaluate
 from funksvd.learned import storage
+from funksvd.learned.fold_in import PRIOR_RATINGS
+from funksvd.learned.rating_model import FoldInTerms, RatingModel
+from funksvd.learned.ratings import LearnedRatings
 from funksvd.metrics import Errors
-from funksvd.newcomers import Newcomers
-from funksvd.ratings import CompressedRows, Interactions, Ratings, as_interactions, as_ratings
+from funksvd.objectives.parameters import Regularization
+from funksvd.ratings import (
+    CompressedRows,
+    Interactions,
+    Ratings,
+    Vocabulary,
+    as_interactions,
+    as_ratings,
+)
+from funksvd.recommender import Fitted, Recommender
 from funksvd.rng import Stream
-from funksvd.splitting import Holdout, Provenance, check_disjoint, is_in, random_part
+from funksvd.splitting import Provenance, check_disjoint, is_in, random_part
 from funksvd.training import (
     ALGORITHMS,
     LEARNERS,
     BlockPlan,
-    EpochRecord,
+    Hyperparameters,
     Interrupts,
     Monitor,
+    TrainingRecord,
     TrainingResult,
     Triples,
     check_learnable,
@@ -31,14 +45,38 @@ from funksvd.training import (
     train_ensemble,
 )
 
+Chosen = ParamSpec("Chosen")
+Model = TypeVar("Model")
 
-class FunkSVD(Newcomers):
+
+def _given(
+    declared: Callable[Chosen, Any],
+) -> Callable[[Callable[..., None]], Callable[Concatenate[Any, Chosen], None]]:
+    """Let a constructor have the keyword arguments of another, for readers and type checkers."""
+
+    def with_its_signature(method: Callable[..., None]) -> Callable[..., None]:
+        import inspect
+
+        of_class = inspect.signature(declared)
+        itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        parameters = [itself, *of_class.parameters.values()]
+        method.__signature__ = of_class.replace(parameters=parameters)  # type: ignore[attr-defined]
+        return method
+
+    return with_its_signature
+
+
+class FunkSVD(Recommender):
     """A Funk SVD model: biased matrix factorization learned from explicit ratings.
 
-    The keyword arguments are those of `Hyperparameters`, which describes each of them; they
-    become attributes of the same names and are not changed by `fit`. What is learned is described
-    by `Recommender`, which also holds `predict`, `recommend`, `similar` and `evaluate`; `fold_in`
-    and `explain` are in `Newcomers`.
+    The keyword arguments are those of `Hyperparameters`, which describes each of them; they are in
+    `hyperparameters` afterwards, can be read and set as attributes of the model too, and are not
+    changed by `fit`. `Recommender` has all that can be asked of a fitted model: `predict`,
+    `recommend`, `similar`, `fold_in`, `explain`.
+
+    Attributes
+    ----------
+    hyperparameters : Hyperparameters
 
     Examples
     --------
@@ -48,7 +86,70 @@ class FunkSVD(Newcomers):
     (1,)
     """
 
+    @_given(Hyperparameters)
+    def __init__(self, **chosen: Any) -> None:
+        self.hyperparameters = Hyperparameters.from_dict(chosen)
+
+    @classmethod
+    def of(cls, hyperparameters: Hyperparameters) -> Self:
+        """A model that is not fitted, with these hyperparameters."""
+        return cls(**hyperparameters.get_params())
+
+    @property
+    def title(self) -> str:
+        """A name for people: the algorithm, and the number of factors."""
+        chosen = self.hyperparameters
+        algorithm = ALGORITHMS[chosen.algorithm]
+        counts_features = algorithm.by_feature and self.is_fitted
+        n_factors = self.best_epoch if counts_features else chosen.resolved().n_factors
+        return f"{algorithm.title}, {n_factors} factors"
+
+    def thread_count(self) -> int:
+        """Number of threads to use."""
+        return self.hyperparameters.thread_count()
+
     # -- scikit-learn's protocol ---------------------------------------------------------------
+
+    if not TYPE_CHECKING:  # to a type checker, hyperparameters are those of `hyperparameters`
+
+        def __getattr__(self, name: str) -> Any:  # asked only for what is not there
+            if name in Hyperparameters.names() and "hyperparameters" in vars(self):
+                return getattr(self.hyperparameters, name)
+            if hasattr(type(self), name):
+                return self.fitted  # raises: it is a property of fitted models
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name in Hyperparameters.names():
+                setattr(self.hyperparameters, name, value)
+            else:
+                super().__setattr__(name, value)
+
+    def __copy__(self) -> Self:
+        other = self.of(self.hyperparameters)
+        other._fitted = self._fitted
+        return other
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Hyperparameters by name, as scikit-learn asks for them."""
+        return self.hyperparameters.get_params()
+
+    def set_params(self, **params: Any) -> Self:
+        """Set hyperparameters by name.
+
+        Raises
+        ------
+        FunkSVDError
+            If a name is not one of a hyperparameter.
+        """
+        self.hyperparameters.set_params(**params)
+        return self
+
+    def __repr__(self) -> str:
+        default = Hyperparameters().get_params()
+        given = {name: value for name, value in self.get_params().items() if value != default[name]}
+        inner = ", ".join(f"{name}={value!r}" for name, value in given.items())
+        return f"{type(self).__name__}({inner})"
 
     def __sklearn_tags__(self) -> Any:
         """Called by scikit-learn only, so that it is there to be imported."""
@@ -66,7 +167,26 @@ class FunkSVD(Newcomers):
     def score(self, ratings: Any, values: Any = None) -> float:
         """Negative RMSE on the given ratings: greater is better, as scikit-learn expects."""
         ratings = as_ratings(ratings, values)
-        return -Errors.of(ratings.values, self._predict_ratings(ratings)).rmse
+        predictions = self.predict_index(*ratings.index_for(self.users, self.items))
+        return -Errors.of(ratings.values, predictions).rmse
+
+    def evaluate(self, ratings: Any, *, training: Ratings | None = None) -> Evaluation:
+        """Errors on ratings, with bootstrap intervals and the share of unknown ids.
+
+        Parameters
+        ----------
+        ratings : Ratings or table
+            Ones the model has not learned from.
+        training : Ratings, optional
+            What it has learned from; if given, baselines are fitted to it and set beside.
+
+        Raises
+        ------
+        RatingsError
+            If there are no ratings.
+        """
+        seed = self.hyperparameters.seed
+        return evaluate(self, as_ratings(ratings), training=training, seed=seed)
 
     # -- learning ------------------------------------------------------------------------------
 
@@ -78,11 +198,11 @@ class FunkSVD(Newcomers):
         validation: Any = None,
         interactions: Any = None,
         monitor: Monitor | None = None,
-    ) -> FunkSVD:
+    ) -> Self:
         """Learn from ratings.
 
         A validation part decides how many epochs are best; with `refit`, training then runs once
-        more on all ratings for so many epochs.
+        more, on all ratings, for that number of epochs.
 
         Parameters
         ----------
@@ -93,7 +213,7 @@ class FunkSVD(Newcomers):
             Ratings.
         validation : Ratings or table, optional
             By default `validation_fraction` of the ratings, at random.
-        interactions : Ratings, or a table or an array of shape (n_pairs, 2), optional
+        interactions : Interactions, or a table or an array of shape (n_pairs, 2), optional
             User ids, item ids: what users have dealt with without rating it, for svd++ and
             bayes++. Pairs that are rated, and ids that have no rating, are passed over.
         monitor : Monitor, optional
@@ -117,13 +237,13 @@ class FunkSVD(Newcomers):
             On Ctrl-C. If an epoch had been completed, the model is fitted, with the best one's
             parameters.
         """
-        self.check()
+        chosen = self.hyperparameters
+        chosen.check()
         monitor = monitor or Monitor()
         ratings = as_ratings(ratings, values)
         if interactions is not None:
             interactions = as_interactions(interactions)
-            if not LEARNERS[self.algorithm].uses_unrated:
-                raise FunkSVDError(f"algorithm {self.algorithm!r} has no use for interactions")
+            check_uses_interactions(chosen)
         held_back = None
         if validation is not None:
             validation = as_ratings(validation)
@@ -131,9 +251,9 @@ class FunkSVD(Newcomers):
             n_training = len(ratings)
             ratings = ratings.joined_with(validation)
             held_back = np.arange(len(ratings)) >= n_training
-        elif fraction := self.resolved().validation_fraction:
-            held_back = random_part(len(ratings), fraction, self.seed, Stream.VALIDATION)
-        check_ratings(self, ratings.values, ratings.source)
+        elif fraction := chosen.resolved().validation_fraction:
+            held_back = random_part(len(ratings), fraction, chosen.seed, Stream.VALIDATION)
+        check_ratings(chosen, ratings.values, ratings.source)
         ratings = ratings.compact()
         if held_back is None or not held_back.any():
             self._fit(ratings, interactions, monitor)
@@ -144,10 +264,12 @@ class FunkSVD(Newcomers):
     def _fit(self, ratings: Ratings, interactions: Interactions | None, monitor: Monitor) -> None:
         check_learnable(ratings.values, ratings.source)
         with Interrupts() as interrupts:
-            plan = self._plan(ratings, None, interactions, monitor)
-            result = train_ensemble(plan, self, "fit", monitor=monitor, interrupts=interrupts)
+            plan = make_plan(self.hyperparameters, ratings, None, interactions, monitor)
+            result = train_ensemble(
+                plan, self.hyperparameters, "fit", monitor=monitor, interrupts=interrupts
+            )
             interrupts.requested |= result.interrupted
-            self._install(result, ratings)
+            self.install(result, ratings)
 
     def _fit_with_validation(
         self,
@@ -156,48 +278,35 @@ class FunkSVD(Newcomers):
         interactions: Interactions | None,
         monitor: Monitor,
     ) -> None:
-        """Find the best number of epochs; then, with `refit`, learn from all for so many."""
+        """Find the best number of epochs; then, with `refit`, learn from all for that number."""
         check_learnable(ratings.values[~held_back], ratings.source)
+        chosen = self.hyperparameters
         with Interrupts() as interrupts:
-            plan = self._plan(ratings, held_back, interactions, monitor)
-            search = search_best(plan, self, monitor=monitor, interrupts=interrupts)
+            plan = make_plan(chosen, ratings, held_back, interactions, monitor)
+            search = search_best(plan, chosen, monitor=monitor, interrupts=interrupts)
             interrupts.requested |= search.interrupted
-            if not self.refit or interrupts.requested:
+            if not chosen.refit or interrupts.requested:
                 self._install_search(search, ratings, held_back)
-        if not self.refit:
+        if not chosen.refit:
             return
         try:
             plan = plan.with_all_learned(self.thread_count())
-            refit = train_ensemble(plan, self, "refit", search=search, monitor=monitor)
+            refit = train_ensemble(plan, chosen, "refit", findings=search.findings, monitor=monitor)
             if refit.interrupted:  # half a refit is worse than the whole search
                 raise KeyboardInterrupt
-        except BaseException:
-            self._install_search(search, ratings, held_back)
+        except BaseException as error:
+            stopped = isinstance(error, KeyboardInterrupt)
+            kept = search.as_interrupted() if stopped else search
+            self._install_search(kept, ratings, held_back)
             raise
-        with Interrupts(armed=True):
-            self._install(refit, ratings, search)
-
-    def _plan(
-        self,
-        ratings: Ratings,
-        held_back: np.ndarray | None,
-        interactions: Interactions | None,
-        monitor: Monitor,
-    ) -> BlockPlan:
-        monitor.planning_started(len(ratings))
-        plan = plan_blocks(
-            Triples(ratings.user_index, ratings.item_index, ratings.values),
-            (ratings.n_users, ratings.n_items),
-            held_back=held_back,
-            n_batches=LEARNERS[self.algorithm].n_batches,
-            n_threads=self.thread_count(),
+        record = replace(
+            refit.record,
+            history=search.record.history,
+            stopped=search.record.stopped,
+            refitted=True,
         )
-        if interactions is None:
-            return plan
-        unrated = interactions.subset(~is_in(interactions, ratings))
-        users, items = unrated.index_for(ratings.users, ratings.items)
-        known = (users >= 0) & (items >= 0)
-        return plan.with_unrated(users[known], items[known])
+        with Interrupts(armed=True):
+            self.install(replace(refit, record=record), ratings)
 
     def _install_search(
         self, search: TrainingResult, ratings: Ratings, held_back: np.ndarray
@@ -206,68 +315,38 @@ class FunkSVD(Newcomers):
 
         Those ratings are rated too, though not learned from.
         """
-        training = ratings.subset(~held_back)
-        known = training.compact()
-        users = known.users.positions_in(ratings.users)
-        items = known.items.positions_in(ratings.items)
-        parameters = search.parameters.rows(users, items)
-        implicit = None if search.implicit_factors is None else search.implicit_factors[items]
-        found = {
-            "parameters": parameters,
-            "implicit_factors": implicit,
-            "draws": search.draws and search.draws.rows(users, items),
-        }
-        self._install(search._replace(**found), known)
-        index = ratings.subset(held_back).index_for(known.users, known.items)
-        self.held_out = CompressedRows.from_pairs(*index, known.n_users)
+        known = ratings.subset(~held_back).compact()
+        users = ratings.users.rows(known.user_ids)
+        items = ratings.items.rows(known.item_ids)
+        validation = ratings.subset(held_back).index_for(known.users, known.items)
+        held_out = CompressedRows.from_pairs(*validation, known.n_users)
+        found = replace(search, learned=search.learned.rows(users, items))
+        self.install(found, known, held_out)
 
-    def _install(
-        self, result: TrainingResult, ratings: Ratings, search: TrainingResult | None = None
+    def install(
+        self, result: TrainingResult, ratings: Ratings, held_out: CompressedRows | None = None
     ) -> None:
         """Make what was learned from the ratings the model's own: all of it at once, or nothing."""
-        learned = {
-            "parameters": result.parameters,
-            "draws": result.draws,
-            "user_ids": ratings.user_ids,
-            "item_ids": ratings.item_ids,
-            "rating_scale": (float(ratings.values.min()), float(ratings.values.max())),
-            "history": (search or result).history,
-            "best_epoch": result.best_epoch,
-            "refitted": search is not None,
-            "reg_used": result.reg,
-            "rating_spread": result.spread,
-            "implicit_factors": result.implicit_factors,
-            "n_ratings": len(ratings),
-            "seen": CompressedRows.from_pairs(
+        chosen, record = self.hyperparameters, result.record
+        limits = (float(ratings.values.min()), float(ratings.values.max()))
+        self._fitted = Fitted(
+            users=ratings.users,
+            items=ratings.items,
+            rating=_rating_model(chosen, result.learned, record, limits),
+            n_ratings=len(ratings),
+            seen=CompressedRows.from_pairs(
                 ratings.user_index,
                 ratings.item_index,
                 ratings.n_users,
                 n_threads=self.thread_count(),
             ),
-            "held_out": None,
-            "provenance": None,
-        }
-        vars(self).update(learned)
-
-    def remember_origin(self, holdout: Holdout) -> None:
-        """Keep where the ratings came from, and which pairs were held out.
-
-        `rebuild(model.provenance)` finds the test part again; held-out pairs are rated too, and
-        are left out of recommendations like those learned from.
-        """
-        self.provenance = holdout.provenance
-        if holdout.test is None:
-            return
-        users, items = holdout.test.index_for(self.users, self.items)
-        n_users = len(self.users)
-        if self.held_out is not None:
-            pairs = zip((users, items), self.held_out.pairs, strict=True)
-            users, items = map(np.concatenate, pairs)
-        self.held_out = CompressedRows.from_pairs(users, items, n_users)
+            record=record,
+            held_out=held_out,
+        )
 
     # -- the model file ------------------------------------------------------------------------
 
-    def save(self, path: str | os.PathLike, *, with_seen: bool = True) -> None:
+    def save(self, path: str | os.PathLike[str], *, with_seen: bool = True) -> None:
         """Write the model to one file.
 
         Parameters
@@ -282,31 +361,34 @@ class FunkSVD(Newcomers):
         ModelWriteError
             If it cannot be written; a file that was there before is then untouched.
         """
-        hyperparameters = asdict(self.resolved())
-        del hyperparameters["n_threads"]  # not a property of the model
-        history = [record.to_dict(self.loss) for record in self.history]
-        for record in history:
-            del record["seconds"]  # would make each file different
-        info = {
-            "hyperparameters": hyperparameters,
-            "rating_scale": list(self.rating_scale),
-            "history": history,
-            "best_epoch": self.best_epoch,
-            "refitted": self.refitted,
-            "reg_used": self.reg_used,
-            "rating_spread": self.rating_spread,
-            "n_ratings": self.n_ratings,
-            "provenance": self.provenance.to_dict() if self.provenance else None,
-        }
-        pairs = (self.seen, self.held_out) if with_seen else (None, None)
-        more = (info, self.implicit_factors, self.draws)
+        fitted = self.fitted
+        chosen = self.hyperparameters.resolved().get_params()
+        del chosen["n_threads"]  # not a property of the model
+        part = storage.Part(
+            info={
+                "hyperparameters": chosen,
+                "rating_scale": list(fitted.rating.limits),
+                **fitted.record.to_dict(self.hyperparameters.loss),
+            },
+            tensors=fitted.rating.learned.tensors(),
+        )
         storage.write_model(
             path,
-            storage.SavedModel(self.parameters, self.user_ids, self.item_ids, *pairs, *more),
+            storage.SavedModel(
+                user_ids=fitted.users.ids,
+                item_ids=fitted.items.ids,
+                seen=fitted.seen if with_seen else None,
+                held_out=fitted.held_out if with_seen else None,
+                info={
+                    "n_ratings": fitted.n_ratings,
+                    "provenance": fitted.provenance.to_dict() if fitted.provenance else None,
+                },
+                parts={LearnedRatings.kind: part},
+            ),
         )
 
     @classmethod
-    def load(cls, path: str | os.PathLike, *, in_memory: bool = False) -> FunkSVD:
+    def load(cls, path: str | os.PathLike[str], *, in_memory: bool = False) -> Self:
         """Read a model that `save` has written.
 
         Parameters
@@ -321,42 +403,112 @@ class FunkSVD(Newcomers):
         ModelFileError
             If the file is missing, truncated, altered or something else.
         """
-        saved = storage.read_model(path, in_memory=in_memory)
-        try:
+        saved = storage.read_model(path, kinds={LearnedRatings.kind}, in_memory=in_memory)
+        with storage.telling_of_damage(path):
+            chosen = saved.parts[LearnedRatings.kind].info["hyperparameters"]
+            if unknown := sorted(set(chosen) - set(Hyperparameters.names())):
+                raise storage.newer(path, f"a hyperparameter {unknown[0]!r}")
             return cls._from_saved(saved)
-        except storage.MALFORMED as error:
-            raise storage.altered(path, error) from error
 
     @classmethod
-    def _from_saved(cls, saved: storage.SavedModel) -> FunkSVD:
-        info = saved.info
-        model = cls(**info["hyperparameters"], n_threads=None)
-        model.check()
-        n_factors = saved.parameters.user_factors.shape[1]
-        of_each = model.resolved().n_factors
-        n_members, rest = divmod(n_factors, of_each)
-        n_draws = n_members if saved.draws is None else len(saved.draws.global_means)
-        most = np.inf if ALGORITHMS[model.algorithm].is_sampler else model.ensemble
-        if rest or n_members != n_draws or not 1 <= n_members <= most:
-            raise ValueError(f"n_factors is {of_each}, but there are {n_factors}")
-        model.parameters, model.seen, model.held_out = saved.parameters, saved.seen, saved.held_out
-        model.draws = saved.draws
-        model.user_ids, model.item_ids = saved.user_ids, saved.item_ids
-        model.implicit_factors = saved.implicit_factors
-        low, high = map(float, info["rating_scale"])
+    def _from_saved(cls, saved: storage.SavedModel) -> Self:
+        part = saved.parts[LearnedRatings.kind]
+        hyperparameters = Hyperparameters.from_dict(part.info["hyperparameters"])
+        hyperparameters.check()
+        learned = LearnedRatings.from_tensors(
+            part.tensors, len(saved.user_ids), len(saved.item_ids)
+        )
+        low, high = map(float, part.info["rating_scale"])
         if not -np.inf < low <= high < np.inf:
             raise ValueError(f"rating_scale is {low} to {high}")
-        model.rating_scale = (low, high)
-        model.history = [EpochRecord.from_dict(each, model.loss) for each in info["history"]]
-        model.best_epoch, model.n_ratings = info["best_epoch"], info["n_ratings"]
-        model.refitted, model.reg_used = bool(info["refitted"]), float(info["reg_used"])
-        model.rating_spread = float(info["rating_spread"])
-        if not (0 <= model.reg_used < np.inf and 0 < model.rating_spread < np.inf):
-            raise ValueError("reg_used and rating_spread must be finite, and not negative")
-        if not all(type(n) is int for n in (model.best_epoch, model.n_ratings)):
-            raise ValueError("best_epoch and n_ratings must be integers")
-        if not 1 <= model.best_epoch <= len(model.history):
-            raise ValueError(f"best_epoch is {model.best_epoch} of {len(model.history)}")
-        provenance = info["provenance"]
-        model.provenance = Provenance.from_dict(provenance) if provenance else None
+        record = TrainingRecord.from_dict(part.info, hyperparameters.loss)
+        n_ratings, provenance = saved.info["n_ratings"], saved.info["provenance"]
+        if type(n_ratings) is not int:
+            raise ValueError("n_ratings must be an integer")
+        model = cls.of(hyperparameters)
+        model._fitted = Fitted(
+            users=Vocabulary(saved.user_ids, "user"),
+            items=Vocabulary(saved.item_ids, "item"),
+            rating=_rating_model(hyperparameters, learned, record, (low, high)),
+            n_ratings=n_ratings,
+            seen=saved.seen,
+            record=record,
+            held_out=saved.held_out,
+            provenance=Provenance.from_dict(provenance) if provenance else None,
+        )
         return model
+
+
+def _rating_model(
+    hyperparameters: Hyperparameters,
+    learned: LearnedRatings,
+    record: TrainingRecord,
+    limits: tuple[float, float],
+) -> RatingModel:
+    """A learned model, with the facts that its answers depend on besides.
+
+    Raises
+    ------
+    ValueError
+        If the number of factors is not that of the members: both may come from a file.
+    """
+    chosen = hyperparameters.resolved()
+    n_factors = learned.user_factors.shape[1]
+    n_members, rest = divmod(n_factors, chosen.n_factors)
+    n_draws = n_members if learned.draw_means is None else len(learned.draw_means)
+    most = np.inf if ALGORITHMS[chosen.algorithm].is_sampler else chosen.ensemble
+    if rest or n_members != n_draws or not 1 <= n_members <= most:
+        raise ValueError(f"n_factors is {chosen.n_factors}, but there are {n_factors}")
+    unexplained = (record.best.train_error / record.spread) ** 2
+    return RatingModel(
+        learned,
+        limits,
+        n_members,
+        is_logistic=chosen.loss == "logistic",
+        terms=FoldInTerms(
+            Regularization(record.reg * record.spread, chosen.bias_reg),
+            PRIOR_RATINGS * min(unexplained, 1.0) if chosen.biases else 0.0,
+            bool(chosen.biases),
+        ),
+    )
+
+
+def check_uses_interactions(hyperparameters: Hyperparameters) -> None:
+    """Raise `FunkSVDError` if the algorithm learns from rated pairs only."""
+    if not LEARNERS[hyperparameters.algorithm].uses_unrated:
+        raise FunkSVDError(f"algorithm {hyperparameters.algorithm!r} has no use for interactions")
+
+
+def make_plan(
+    hyperparameters: Hyperparameters,
+    ratings: Ratings,
+    held_back: np.ndarray | None,
+    interactions: Interactions | None,
+    monitor: Monitor,
+) -> BlockPlan:
+    """The plan that an algorithm learns from.
+
+    Parameters
+    ----------
+    hyperparameters : Hyperparameters
+    ratings : Ratings
+    held_back : ndarray of shape (n_ratings,), bool, or None
+        Ratings that decide when to stop.
+    interactions : Interactions or None
+        Pairs that are known without a rating; those that are rated, or of ids that the ratings do
+        not have, are passed over.
+    monitor : Monitor
+    """
+    monitor.planning_started(len(ratings))
+    plan = plan_blocks(
+        Triples(ratings.user_index, ratings.item_index, ratings.values),
+        (ratings.n_users, ratings.n_items),
+        held_back=held_back,
+        n_batches=LEARNERS[hyperparameters.algorithm].n_batches,
+        n_threads=hyperparameters.thread_count(),
+    )
+    if interactions is None:
+        return plan
+    unrated = interactions.subset(~is_in(interactions, ratings))
+    unrated = unrated.over(ratings.users, ratings.items)
+    return plan.with_unrated(unrated.user_index, unrated.item_index)

@@ -1,32 +1,31 @@
-"""`Recommender`: what can be asked of learned parameters, in raw ids.
+"""`Recommender`: a fitted model that people ask, raw ids in and raw ids out.
 
-Whichever way the parameters were learned, they end in the same five arrays, so this is written
-once.
+However a model was learned, its answers are made the same way, which is written once: a vocabulary
+turns ids into rows, a part such as `RatingModel` answers in rows, and a vocabulary turns rows into
+ids again.
 """
 
 from __future__ import annotations
 
-import numbers
+import copy
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from funksvd.errors import FunkSVDError, NotFittedError, RatingsError
-from funksvd.evaluation import Evaluation, global_mean, regularized_biases
-from funksvd.kernels import turn_into_probabilities
-from funksvd.learned.scoring import (
-    Draws,
-    best_items,
-    cosine_similarities,
-    predict_pairs,
-)
+from funksvd.learned import Draws, LearnedRatings
+from funksvd.learned.explain import Explanation
+from funksvd.learned.fold_in import FoldedIn, OtherSide
+from funksvd.learned.rating_model import RatingModel
+from funksvd.learned.similar import most_similar
 from funksvd.learned.svd import SVD, svd_of_product
-from funksvd.metrics import Errors, bootstrap_intervals
 from funksvd.objectives.parameters import Parameters
-from funksvd.ratings import CompressedRows, Ratings, Vocabulary, as_pairs, as_ratings
-from funksvd.splitting import Provenance
-from funksvd.training import ALGORITHMS, EpochRecord, Hyperparameters
+from funksvd.ratings import CompressedRows, Ratings, Vocabulary, as_labels, as_pairs
+from funksvd.splitting import Holdout, Provenance
+from funksvd.training import EpochRecord, TrainingRecord
 
 
 class Recommendation(NamedTuple):
@@ -50,100 +49,229 @@ class SimilarUser(NamedTuple):
     similarity: float
 
 
-class Recommender(Hyperparameters):
-    """Learned parameters and the ids they belong to; `FunkSVD` adds how to learn them.
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """All that a fitted model answers from; replaced as a whole, never changed.
 
-    Attributes
+    Parameters
     ----------
-    parameters : Parameters
-        The learned arrays; also as `global_mean`, `user_biases`, `item_biases`, `user_factors`
-        and `item_factors`. For the logistic loss they make log-odds. mu is the mean of the
-        training ratings; of samplers ("bayes", "bayes++"), that of its draws (posterior mean).
-    user_ids, item_ids : ndarray of shape (n_users,) and (n_items,), int64 or object (str)
-        Raw ids of the rows, ascending: those with at least one rating learned from.
-    rating_scale : (float, float)
-        Lowest and highest rating learned from; predictions are held within it.
-    history : list of EpochRecord
-        The epochs of training, as far as the validation part was watched.
-    best_epoch : int
-        The epoch whose parameters were kept, and the length of the refit.
-    refitted : bool
-        Whether the parameters come from training and validation ratings together.
-    reg_used : float
-        Regularization of the factors: the one given, or the one chosen by the data. A sampler
-        learns its own, and this is for new users and items.
-    rating_spread : float
-        Standard deviation of the ratings learned from; lambda of eq. (3) is so many times
-        `reg_used`.
-    implicit_factors : ndarray of shape (n_items, n_factors), float32, or None
-        The y_j of SVD++, which new users need; those of trained users are in `user_factors`.
+    users, items : Vocabulary
+        Ids of the rows: of users and items with at least one rating learned from.
+    rating : RatingModel
     n_ratings : int
-        Number of ratings the parameters were learned from.
+        Number of ratings learned from.
     seen : CompressedRows or None
-        The (user, item) pairs learned from; left out of recommendations.
+        Items of each user, by row: the pairs learned from, which recommendations leave out. None
+        for a model that was saved without them.
+    record : TrainingRecord
+        How training went.
     held_out : CompressedRows or None
         Pairs that the person has rated too but that were set aside; left out likewise.
-    draws : Draws or None
-        What tells how sure predictions are; None where the algorithm does not know.
     provenance : Provenance or None
-        Where the ratings came from; set by whoever read them.
+        Where the ratings came from, where that is known.
     """
 
-    parameters: Parameters
-    user_ids: np.ndarray
-    item_ids: np.ndarray
-    rating_scale: tuple[float, float]
-    history: list[EpochRecord]
-    best_epoch: int
-    refitted: bool
-    reg_used: float
-    rating_spread: float
-    implicit_factors: np.ndarray | None
+    users: Vocabulary
+    items: Vocabulary
+    rating: RatingModel
     n_ratings: int
     seen: CompressedRows | None
-    held_out: CompressedRows | None
-    draws: Draws | None
-    provenance: Provenance | None
+    record: TrainingRecord
+    held_out: CompressedRows | None = None
+    provenance: Provenance | None = None
 
-    def __getattr__(self, name: str) -> Any:  # asked only for what is not there
-        if name in Parameters._fields:
-            return getattr(self.parameters, name)
-        if name in Recommender.__annotations__ or name in ("users", "items"):
-            raise NotFittedError(f"the model has no {name} yet: call fit, or load a model")
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
-    @property
-    def users(self) -> Vocabulary:
-        """The users it knows."""
-        return Vocabulary(self.user_ids, "user")
+class Recommender(ABC):
+    """A fitted model that is asked in raw ids; a subclass adds how to learn one."""
+
+    _fitted: Fitted | None = None
 
     @property
-    def items(self) -> Vocabulary:
-        """The items it knows."""
-        return Vocabulary(self.item_ids, "item")
+    def fitted(self) -> Fitted:
+        """All that it answers from.
+
+        Raises
+        ------
+        NotFittedError
+            If there is nothing yet.
+        """
+        if self._fitted is None:
+            raise NotFittedError("the model has learned nothing yet: call fit, or load a model")
+        return self._fitted
 
     @property
     def is_fitted(self) -> bool:
-        """Whether it has learned parameters."""
-        return "parameters" in vars(self)
+        """True once something was learned."""
+        return self._fitted is not None
 
     @property
+    @abstractmethod
     def title(self) -> str:
-        """What it is, in a few words."""
-        algorithm = ALGORITHMS[self.algorithm]
-        counts_features = algorithm.by_feature and self.is_fitted
-        n_factors = self.best_epoch if counts_features else self.resolved().n_factors
-        return f"{algorithm.title}, {n_factors} factors"
+        """A name for people, in a few words."""
+
+    @abstractmethod
+    def thread_count(self) -> int:
+        """Number of threads to use."""
+
+    # -- what was learned ----------------------------------------------------------------------
+
+    @property
+    def users(self) -> Vocabulary:
+        """Ids of the users, and their rows: those with at least one rating learned from."""
+        return self.fitted.users
+
+    @property
+    def items(self) -> Vocabulary:
+        """Ids of the items, and their rows: those with at least one rating learned from."""
+        return self.fitted.items
+
+    @property
+    def user_ids(self) -> np.ndarray:
+        """Raw ids of the users, ascending: ndarray of shape (n_users,), int64 or object (str)."""
+        return self.fitted.users.ids
+
+    @property
+    def item_ids(self) -> np.ndarray:
+        """Raw ids of the items, ascending: ndarray of shape (n_items,), int64 or object (str)."""
+        return self.fitted.items.ids
+
+    @property
+    def learned(self) -> LearnedRatings:
+        """The record of all learned arrays."""
+        return self.fitted.rating.learned
+
+    @property
+    def parameters(self) -> Parameters:
+        """The parameters of eq. (1); for the logistic loss they make log-odds.
+
+        mu is the mean of the training ratings; of samplers ("bayes", "bayes++"), that of its draws
+        (posterior mean).
+        """
+        return self.learned.parameters
+
+    @property
+    def global_mean(self) -> float:
+        """mu, in rating units."""
+        return self.learned.global_mean
+
+    @property
+    def user_biases(self) -> np.ndarray:
+        """b_u: ndarray of shape (n_users,), float32, in rating units."""
+        return self.learned.user_biases
+
+    @property
+    def item_biases(self) -> np.ndarray:
+        """b_i: ndarray of shape (n_items,), float32, in rating units."""
+        return self.learned.item_biases
+
+    @property
+    def user_factors(self) -> np.ndarray:
+        """p_u, one a row: ndarray of shape (n_users, n_factors), float32."""
+        return self.learned.user_factors
+
+    @property
+    def item_factors(self) -> np.ndarray:
+        """q_i, one a row: ndarray of shape (n_items, n_factors), float32."""
+        return self.learned.item_factors
+
+    @property
+    def implicit_factors(self) -> np.ndarray | None:
+        """y_j of SVD++, which new users need: (n_items, n_factors), float32; None without."""
+        return self.learned.implicit_factors
+
+    @property
+    def draws(self) -> Draws | None:
+        """Mean and biases of each draw, which tell how sure predictions are; None without draws."""
+        return self.learned.draws
 
     @property
     def n_members(self) -> int:
         """Number of models, or of draws, whose mean it is."""
-        return self.user_factors.shape[1] // self.resolved().n_factors
+        return self.fitted.rating.n_members
+
+    @property
+    def rating_scale(self) -> tuple[float, float]:
+        """Lowest and highest rating learned from; predictions are held within it."""
+        return self.fitted.rating.limits
+
+    @property
+    def n_ratings(self) -> int:
+        """Number of ratings the parameters were learned from."""
+        return self.fitted.n_ratings
+
+    @property
+    def seen(self) -> CompressedRows | None:
+        """The pairs learned from, as items of each user; left out of recommendations."""
+        return self.fitted.seen
+
+    @property
+    def held_out(self) -> CompressedRows | None:
+        """Pairs that the person has rated too but that were set aside; left out likewise."""
+        return self.fitted.held_out
+
+    # -- how it was learned --------------------------------------------------------------------
+
+    @property
+    def training(self) -> TrainingRecord:
+        """The record of how training went."""
+        return self.fitted.record
+
+    @property
+    def history(self) -> list[EpochRecord]:
+        """The epochs of training, as far as the validation part was watched."""
+        return self.training.history
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch whose parameters were kept, and the length of the refit."""
+        return self.training.best_epoch
+
+    @property
+    def refitted(self) -> bool:
+        """True if the parameters come from training and validation ratings together."""
+        return self.training.refitted
+
+    @property
+    def reg_used(self) -> float:
+        """Regularization of the factors: the one given, or the one chosen by the data."""
+        return self.training.reg
+
+    @property
+    def rating_spread(self) -> float:
+        """Standard deviation of the ratings learned from."""
+        return self.training.spread
 
     @property
     def was_validated(self) -> bool:
-        """Whether training watched a validation part."""
-        return self.history[0].valid_error is not None
+        """True if training watched a validation part."""
+        return self.training.was_validated
+
+    @property
+    def provenance(self) -> Provenance | None:
+        """Origin of the ratings, as `remember_origin` has set it; None if it is not known."""
+        return self.fitted.provenance
+
+    def remember_origin(self, holdout: Holdout) -> None:
+        """Keep where the ratings came from, and which pairs were held out.
+
+        `rebuild(model.provenance)` finds the test part again; held-out pairs are rated too, and
+        are left out of recommendations like those learned from.
+
+        Parameters
+        ----------
+        holdout : Holdout
+            Its training part is what the model has learned from.
+        """
+        held_out = self.held_out
+        if holdout.test is not None:
+            users, items = holdout.test.index_for(self.users, self.items)
+            if held_out is not None:
+                more_users, more_items = held_out.pairs
+                users, items = np.append(users, more_users), np.append(items, more_items)
+            held_out = CompressedRows.from_pairs(users, items, len(self.users))
+        self._fitted = replace(self.fitted, held_out=held_out, provenance=holdout.provenance)
+
+    # -- predictions ---------------------------------------------------------------------------
 
     def predict(self, users: Any, items: Any = None) -> np.ndarray | float:
         """Predicted ratings, held within the rating scale; for the logistic loss, probabilities.
@@ -164,6 +292,53 @@ class Recommender(Hyperparameters):
         predictions = self.predict_index(user_index, item_index)
         return float(predictions[0]) if single else predictions
 
+    def predict_index(self, user_index: np.ndarray, item_index: np.ndarray) -> np.ndarray:
+        """Predicted ratings, by the rows of users and items; -1 stands for unknown.
+
+        Parameters
+        ----------
+        user_index, item_index : ndarray of shape (n,), int32
+
+        Returns
+        -------
+        ndarray of shape (n,), float32
+        """
+        return self.fitted.rating.predict(user_index, item_index, n_threads=self.thread_count())
+
+    def predict_std(self, users: Any, items: Any = None) -> np.ndarray | float:
+        """Standard deviations: how sure predictions are, in rating units.
+
+        They are of the noise-free rating mu + b_u + b_i + p_u . q_i, given all ratings learned
+        from: nine times out of ten it is within 1.645 of them of the prediction.
+
+        Parameters
+        ----------
+        users, items
+            As for `predict`. An id that the model does not know could be any of the known ones.
+
+        Returns
+        -------
+        ndarray of shape (n,), float32; or float
+            A float for one user and one item.
+
+        Raises
+        ------
+        FunkSVDError
+            If the algorithm was another one than bayes and bayes++.
+        """
+        user_index, item_index, single = self._find_pairs(users, items)
+        deviations = self.predict_std_index(user_index, item_index)
+        return float(deviations[0]) if single else deviations
+
+    def predict_std_index(self, user_index: np.ndarray, item_index: np.ndarray) -> np.ndarray:
+        """`predict_std` by the rows of users and items; -1 stands for unknown."""
+        if self.draws is None:
+            raise FunkSVDError(
+                f"the model ({self.title}) does not know how sure its predictions are; train one "
+                "that does with algorithm bayes or bayes++ (--algorithm bayes)"
+            )
+        return self.fitted.rating.deviations(user_index, item_index, n_threads=self.thread_count())
+
     def _find_pairs(self, users: Any, items: Any) -> tuple[np.ndarray, np.ndarray, bool]:
         """Rows of the pairs that are meant, -1 for unknown; and whether it is a single one."""
         if items is None:
@@ -182,6 +357,8 @@ class Recommender(Hyperparameters):
             )
         return user_index, item_index, single
 
+    # -- lists ---------------------------------------------------------------------------------
+
     def recommend(
         self, user: int | str, n: int = 10, *, include_seen: bool = False
     ) -> list[Recommendation]:
@@ -192,7 +369,7 @@ class Recommender(Hyperparameters):
         user : int or str
             Raw id.
         n : int
-            How many; fewer where there are not so many items.
+            Number of items; there are fewer where the model does not know that many.
         include_seen : bool
             Whether items that the user has rated may be among them.
 
@@ -220,7 +397,9 @@ class Recommender(Hyperparameters):
         users : array-like of shape (n_users,), optional
             Raw ids; by default all users.
         n : int
+            Number of items for each user.
         include_seen : bool
+            Whether items that the user has rated may be among them.
 
         Yields
         ------
@@ -245,17 +424,15 @@ class Recommender(Hyperparameters):
                 "left out; ask for recommendations with include_seen (--include-seen)"
             )
         exclude = () if include_seen else tuple(p for p in (self.seen, self.held_out) if p)
-        batches = best_items(
-            self.parameters, index, n, exclude=exclude, n_threads=self.thread_count()
-        )
-        for best in batches:
+        rating = self.fitted.rating
+        for best in rating.best_items(index, n, exclude=exclude, n_threads=self.thread_count()):
             found = best.items >= 0
             ranks = np.broadcast_to(np.arange(1, found.shape[1] + 1), found.shape)
             yield {
-                "user": np.repeat(self.user_ids[best.users], found.sum(axis=1)),
+                "user": np.repeat(self.users.labels(best.users), found.sum(axis=1)),
                 "rank": ranks[found],
-                "item": self.item_ids[best.items[found]],
-                "prediction": self._as_ratings(best.predictions[found]),
+                "item": self.items.labels(best.items[found]),
+                "prediction": rating.from_scores(best.predictions[found]),
             }
 
     def similar(self, item: int | str, n: int = 10) -> list[SimilarItem]:
@@ -266,8 +443,7 @@ class Recommender(Hyperparameters):
         UnknownIdError
             If the model does not know the item.
         """
-        pairs = self._similar(self.items, item, n, self.item_factors)
-        return [SimilarItem(*pair) for pair in pairs]
+        return [SimilarItem(*pair) for pair in _similar(self.items, item, n, self.item_factors)]
 
     def similar_users(self, user: int | str, n: int = 10) -> list[SimilarUser]:
         """The users whose factors point in the most similar direction.
@@ -277,18 +453,7 @@ class Recommender(Hyperparameters):
         UnknownIdError
             If the model does not know the user.
         """
-        pairs = self._similar(self.users, user, n, self.user_factors)
-        return [SimilarUser(*pair) for pair in pairs]
-
-    def _similar(
-        self, vocabulary: Vocabulary, label: int | str, n: int, factors: np.ndarray
-    ) -> Iterator[tuple[int | str, float]]:
-        _check_count(n)
-        row = vocabulary.row(label)
-        similarities = cosine_similarities(factors, row)
-        order = np.argsort(-similarities, kind="stable")
-        chosen = order[order != row][:n]
-        return zip(vocabulary.labels(chosen).tolist(), similarities[chosen].tolist(), strict=True)
+        return [SimilarUser(*pair) for pair in _similar(self.users, user, n, self.user_factors)]
 
     def to_svd(self) -> SVD:
         """The singular value decomposition U Σ Vᵀ of what the factors predict, P Qᵀ.
@@ -298,83 +463,175 @@ class Recommender(Hyperparameters):
         """
         return svd_of_product(self.user_factors, self.item_factors)
 
-    def evaluate(self, ratings: Any, *, training: Ratings | None = None) -> Evaluation:
-        """Errors on ratings, with bootstrap intervals and the share of unknown ids.
+    # -- users and items that the model has not learned ----------------------------------------
+
+    def fold_in(self, item_ids: Any, ratings: Any) -> FoldedIn:
+        """Bias and factors of a new user, from their ratings.
+
+        They minimize the objective, eq. (3), with everything else as it is: a closed form, so that
+        no training is needed. The fewer the ratings, the closer they stay to zero
+        (`funksvd.learned.fold_in`). An SVD++ model also counts which items these are. Errors are
+        squared here whatever the model's loss, and factors may be negative.
 
         Parameters
         ----------
-        ratings : Ratings or table
-            Ones the model has not learned from.
-        training : Ratings, optional
-            What it has learned from; if given, baselines are fitted to it and set beside.
+        item_ids : array-like of shape (n_rated,)
+            Raw ids; those that the model does not know are passed over.
+        ratings : array-like of shape (n_rated,)
+
+        Returns
+        -------
+        FoldedIn
 
         Raises
         ------
         RatingsError
-            If there are no ratings.
+            If there are no ratings, or they are not finite numbers.
+        FunkSVDError
+            If the model's loss is logistic.
+        UnknownIdError
+            If the model knows none of the items.
         """
-        ratings = as_ratings(ratings)
-        if not ratings:
-            raise RatingsError(f"{ratings.source}: there are no ratings to evaluate on")
-        user_index, item_index = ratings.index_for(self.users, self.items)
-        predictions = self.predict_index(user_index, item_index)
-        values = ratings.values
-        intervals = bootstrap_intervals(values, predictions, ratings.user_index, self.seed)
-        n_threads = self.thread_count()
-        baselines = {}
-        if training is not None:
-            pairs = ratings.index_for(training.users, training.items)
-            fitted = {
-                "global_mean": global_mean(training),
-                "regularized_biases": regularized_biases(training, n_threads),
-            }
-            for name, parameters in fitted.items():
-                guesses = predict_pairs(
-                    parameters, *pairs, limits=self.rating_scale, n_threads=n_threads
-                )
-                baselines[name] = Errors.of(values, guesses)
-        already_learned = None
-        if self.seen is not None:
-            already_learned = float(self.seen.contains(user_index, item_index, n_threads).mean())
-        errors = Errors.of(values, predictions)
-        return Evaluation(
-            n_ratings=len(ratings),
-            rmse=errors.rmse,
-            mae=errors.mae,
-            rmse_interval=intervals[0],
-            mae_interval=intervals[1],
-            n_users=int(np.count_nonzero(np.bincount(ratings.user_index))),
-            unknown_users=float(np.mean(user_index < 0)),
-            unknown_items=float(np.mean(item_index < 0)),
-            already_learned=already_learned,
-            baselines=baselines,
-        )
+        rows, values = _rated(self.items, item_ids, ratings)
+        return self.items_side().fold_one(rows, values)
 
-    def _predict_ratings(self, ratings: Ratings) -> np.ndarray:
-        return self.predict_index(*ratings.index_for(self.users, self.items))
-
-    def predict_index(self, user_index: np.ndarray, item_index: np.ndarray) -> np.ndarray:
-        """The same as `predict`, by the rows of users and items; -1 stands for unknown.
+    def fold_in_item(self, user_ids: Any, ratings: Any) -> FoldedIn:
+        """Bias and factors of a new item, from its ratings; as `fold_in`.
 
         Parameters
         ----------
-        user_index, item_index : ndarray of shape (n,), int32
+        user_ids : array-like of shape (n_ratings,)
+        ratings : array-like of shape (n_ratings,)
 
         Returns
         -------
-        ndarray of shape (n,), float32
-        """
-        n_threads = self.thread_count()
-        scores = predict_pairs(self.parameters, user_index, item_index, n_threads=n_threads)
-        return self._as_ratings(scores)
+        FoldedIn
 
-    def _as_ratings(self, scores: np.ndarray) -> np.ndarray:
-        """Scores, float32, as predicted ratings, in their place."""
-        if self.loss == "logistic":
-            turn_into_probabilities(scores)
-        return np.clip(scores, *self.rating_scale, out=scores)
+        Raises
+        ------
+        RatingsError
+            If there are no ratings, or they are not finite numbers.
+        UnknownIdError
+            If the model knows none of the users.
+        """
+        rows, values = _rated(self.users, user_ids, ratings)
+        return self.users_side().fold_one(rows, values)
+
+    def for_new_users(self, ratings: Ratings) -> Self:
+        """A model of the same items for other users: those of some ratings, folded in.
+
+        Its `recommend`, `predict` and `evaluate` are about these users, and leave out the items
+        that they have rated.
+
+        Parameters
+        ----------
+        ratings : Ratings
+            Items that the model does not know are passed over. A user who has rated no other is
+            predicted from what is known of the items alone.
+
+        Returns
+        -------
+        Recommender
+            This model stays as it is.
+
+        Raises
+        ------
+        UnknownIdError
+            If the model knows none of the items.
+        """
+        rows = self.items.rows(ratings.item_ids)
+        items = rows[ratings.item_index]
+        self.items.require_some(items, ratings.item_ids)
+        by_user = CompressedRows.from_pairs(
+            ratings.user_index, items, ratings.n_users, ratings.values
+        )
+        other = copy.copy(self)
+        other._fitted = replace(
+            self.fitted,
+            users=ratings.users,
+            rating=self.fitted.rating.with_users(by_user, n_threads=self.thread_count()),
+            n_ratings=len(by_user.columns),
+            seen=by_user._replace(values=None),
+            held_out=None,
+            provenance=None,
+        )
+        return other
+
+    def explain(
+        self, item_ids: Any, ratings: Any, items: Any, *, user: int | str | None = None
+    ) -> list[Explanation]:
+        """Which of a user's ratings speak for and against items, and by how much.
+
+        The prediction for someone who is folded in is linear in their ratings, so that each has
+        its part in it.
+
+        Parameters
+        ----------
+        item_ids, ratings : array-like of shape (n_rated,)
+            The user's ratings, as for `fold_in`.
+        items : array-like of shape (n,)
+            Raw ids of the items whose predictions are to be explained.
+        user : int or str, optional
+            A user of the model, by whose trained factors it predicts: what these and the folded-in
+            ones differ by is the `rest`. The ratings are then those that the model learned from.
+
+        Returns
+        -------
+        list of Explanation
+            One for each of the items.
+
+        Raises
+        ------
+        RatingsError
+            If there are no ratings, or they are not finite numbers.
+        UnknownIdError
+            If the model knows none of the rated items, not all of `items`, or not the user.
+        """
+        rated, values = _rated(self.items, item_ids, ratings)
+        index = self.items.known_rows(items)
+        row = None if user is None else self.users.row(user)
+        sums = self.fitted.rating.explain(rated, values, index, row)
+        return sums.explanations(as_labels(items, "item ids"), self.items.labels(rated), values)
+
+    def items_side(self) -> OtherSide:
+        """The items, in rows, as the side that new users are folded into.
+
+        Raises
+        ------
+        FunkSVDError
+            If the model's loss is logistic.
+        """
+        return self.fitted.rating.items_side()
+
+    def users_side(self) -> OtherSide:
+        """The users, in rows, as the side that new items are folded into; see `items_side`."""
+        return self.fitted.rating.users_side()
+
+
+def _similar(
+    vocabulary: Vocabulary, label: int | str, n: int, factors: np.ndarray
+) -> Iterator[tuple[int | str, float]]:
+    _check_count(n)
+    rows, similarities = most_similar(factors, vocabulary.row(label), n)
+    return zip(vocabulary.labels(rows).tolist(), similarities.tolist(), strict=True)
+
+
+def _rated(vocabulary: Vocabulary, ids: Any, ratings: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Rows, ascending, of the rated items (or of the users who rated) that are known; ratings.
+
+    The last rating of several counts.
+    """
+    ids = as_labels(ids, f"{vocabulary.what} ids")
+    given = Ratings.from_arrays(np.zeros(len(ids), dtype=np.int64), ids, ratings)
+    if not given:
+        raise RatingsError("there are no ratings to fold in")
+    rows = vocabulary.rows(given.item_ids)[given.item_index]
+    vocabulary.require_some(rows, given.item_ids)
+    order = np.argsort(rows, kind="stable")
+    order = order[rows[order] >= 0]
+    return rows[order], given.values[order]
 
 
 def _check_count(n: int) -> None:
-    if not isinstance(n, numbers.Integral) or n < 1:
+    if not isinstance(n, int | np.integer) or n < 1:
         raise FunkSVDError(f"n must be a whole number of at least 1, not {n}")

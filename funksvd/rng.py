@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Stream(IntEnum):
-    """What random numbers are drawn for. The numbers are part of the promise of determinism."""
+    """Uses of random numbers. The values are part of the promise of determinism."""
 
     TEST = 0
     VALIDATION = 1

@@ -24,29 +24,33 @@ from typing import Any
 import numpy as np
 
 from funksvd.errors import FunkSVDError, RatingsError
-from funksvd.model import FunkSVD
-from funksvd.objectives.parameters import Parameters, side_by_side
-from funksvd.ratings import CompressedRows, Ratings, as_ratings
+from funksvd.learned import LearnedRatings
+from funksvd.learned.rating_model import RatingModel
+from funksvd.model import FunkSVD, check_uses_interactions, make_plan
+from funksvd.ratings import CompressedRows, Interactions, Ratings, as_interactions, as_ratings
 from funksvd.training import (
     LEARNERS,
     Hyperparameters,
     Monitor,
-    Start,
     TrainingResult,
-    Triples,
     check_learnable,
     check_ratings,
-    plan_blocks,
     train,
 )
 
 N_EPOCHS = 3
+"""Passes over all ratings."""
 RATE_SHARE = 0.2
-"""The learning rate is so many times that of the first epoch of training."""
+"""Learning rate of an update, as a multiple of that of the first epoch of training."""
 
 
 def update(
-    model: FunkSVD, ratings: Any, *, n_epochs: int = N_EPOCHS, monitor: Monitor | None = None
+    model: FunkSVD,
+    ratings: Any,
+    *,
+    interactions: Any = None,
+    n_epochs: int = N_EPOCHS,
+    monitor: Monitor | None = None,
 ) -> FunkSVD:
     """Add users, items and ratings to a model, and train it on.
 
@@ -57,8 +61,10 @@ def update(
     ratings : Ratings or table
         All that the new model is to know: the ratings that the old one has learned from too.
         Users and items without any stay as they were.
+    interactions : Interactions, or a table or an array of shape (n_pairs, 2), optional
+        As for `FunkSVD.fit`; needed for a model that was given some there.
     n_epochs : int
-        How often to go through them.
+        Passes over the ratings.
     monitor : Monitor, optional
         Told of each epoch.
 
@@ -73,7 +79,8 @@ def update(
     RatingsError
         If the model knows none of the users and none of the items.
     FunkSVDError
-        If the algorithm cannot go on from what was learned.
+        If the algorithm cannot go on from what was learned, or has no use for interactions; or if
+        the model has learned from interactions and is not given any now.
     DivergenceError
         If no learning rate is small enough.
     KeyboardInterrupt
@@ -83,47 +90,33 @@ def update(
     monitor = monitor or Monitor()
     ratings = as_ratings(ratings).compact()
     check_learnable(ratings.values, ratings.source)
-    check_ratings(model, ratings.values, ratings.source)
+    check_ratings(model.hyperparameters, ratings.values, ratings.source)
+    pairs = None if interactions is None else as_interactions(interactions)
+    check_keeps_interactions(model, pairs)
     ratings = _with_ids_of(model, ratings)
-    hyperparameters = replace(
-        model.resolved(),
-        n_epochs=n_epochs,
-        schedule="exponential",
-        ensemble_snapshots=False,
-        **_small_rates(model.resolved()),
-        reg=model.reg_used,
-        n_threads=model.n_threads,
-    )
-    hyperparameters.check()
-    monitor.planning_started(len(ratings))
-    plan = plan_blocks(
-        Triples(ratings.user_index, ratings.item_index, ratings.values),
-        (ratings.n_users, ratings.n_items),
-        n_batches=LEARNERS[model.algorithm].n_batches,
-        n_threads=model.thread_count(),
-    )
+    chosen = _hyperparameters(model, n_epochs)
+    plan = make_plan(chosen, ratings, None, pairs, monitor)
     starts = _starts(model, ratings)
-    members: list[TrainingResult] = []
+    results: list[TrainingResult] = []
     for member, start in enumerate(starts):
         if len(starts) > 1:
             monitor.member_started(member + 1, len(starts))
         monitor.fit_started("update", plan.n_learned, 0, n_epochs)
-        result = train(plan, hyperparameters, member=member, start=start, monitor=monitor)
+        result = train(plan, chosen, member=member, start=start, monitor=monitor)
         if result.interrupted:  # half an update is not better than none
             raise KeyboardInterrupt
-        members.append(result)
-    implicit = [m.implicit_factors for m in members if m.implicit_factors is not None]
-    updated = copy.copy(model)
-    updated._install(
-        members[0]._replace(
-            parameters=Parameters.mean([member.parameters for member in members]),
-            implicit_factors=side_by_side(implicit) if implicit else None,
-            history=model.history,
-            best_epoch=model.best_epoch,
-        ),
-        ratings,
+        results.append(result)
+    first = results[0]
+    record = replace(
+        first.record,
+        history=model.history,
+        best_epoch=model.best_epoch,
+        stopped=model.training.stopped,
+        refitted=True,
     )
-    updated.refitted = True
+    learned = LearnedRatings.mean([result.learned for result in results])
+    updated = copy.copy(model)
+    updated.install(replace(first, learned=learned, record=record), ratings)
     return updated
 
 
@@ -139,28 +132,70 @@ def check_updatable(model: FunkSVD) -> None:
     FunkSVDError
         If the algorithm cannot go on from what was learned.
     """
-    if not LEARNERS[model.algorithm].can_go_on:
+    algorithm = model.hyperparameters.algorithm
+    if not LEARNERS[algorithm].can_go_on:
         raise FunkSVDError(
-            f"a model of algorithm {model.algorithm!r} cannot be trained further; "
+            f"a model of algorithm {algorithm!r} cannot be trained further; "
             "train a new one on all ratings"
         )
 
 
-def _small_rates(hyperparameters: Hyperparameters) -> dict[str, float | None]:
-    names = ("learning_rate", "bias_learning_rate")
-    rates = {name: getattr(hyperparameters, name) for name in names}
-    return {name: rate and rate * RATE_SHARE for name, rate in rates.items()}
+def check_keeps_interactions(model: FunkSVD, interactions: Interactions | None) -> None:
+    """Refuse to let a model forget the pairs without a rating that it has learned from.
+
+    Parameters
+    ----------
+    model : FunkSVD
+    interactions : Interactions or None
+        Those that an update is given.
+
+    Raises
+    ------
+    FunkSVDError
+        If training had some and the update has none, or the algorithm has no use for any.
+    """
+    n_before = model.training.n_unrated
+    if interactions is not None:
+        check_uses_interactions(model.hyperparameters)
+    if n_before and interactions is None:
+        raise FunkSVDError(
+            f"the model has also learned from {n_before:,} pairs without a rating, and would "
+            "forget them: give them again with interactions= (--interactions)"
+        )
+
+
+def _hyperparameters(model: FunkSVD, n_epochs: int) -> Hyperparameters:
+    """Those of the model, with small learning rates and few epochs."""
+    before = model.hyperparameters.resolved()
+    rates = {
+        name: rate and rate * RATE_SHARE
+        for name, rate in (
+            ("learning_rate", before.learning_rate),
+            ("bias_learning_rate", before.bias_learning_rate),
+        )
+    }
+    chosen = replace(
+        before,
+        n_epochs=n_epochs,
+        schedule="exponential",
+        ensemble_snapshots=False,
+        **rates,
+        reg=model.reg_used,
+        n_threads=model.hyperparameters.n_threads,
+    )
+    chosen.check()
+    return chosen
 
 
 def _with_ids_of(model: FunkSVD, ratings: Ratings) -> Ratings:
     """The ratings over their ids and the model's."""
-    known_users = (ratings.users.positions_in(model.users) >= 0).any()
-    known_items = (ratings.items.positions_in(model.items) >= 0).any()
+    known_users = (model.users.rows(ratings.user_ids) >= 0).any()
+    known_items = (model.items.rows(ratings.item_ids) >= 0).any()
     if not (known_users or known_items):
         raise RatingsError(
             f"{ratings.source}: the model knows none of these {ratings.n_users:,} users and none "
-            f"of these {ratings.n_items:,} items; it knows users like {model.users.examples} and "
-            f"items like {model.items.examples}"
+            f"of these {ratings.n_items:,} items; it knows users like "
+            f"{model.users.examples} and items like {model.items.examples}"
         )
     sources = f"{ratings.source} and the model"
     return ratings.over(
@@ -168,79 +203,49 @@ def _with_ids_of(model: FunkSVD, ratings: Ratings) -> Ratings:
     )
 
 
-def _starts(model: FunkSVD, ratings: Ratings) -> list[Start]:
-    """Where each member of an ensemble goes on from: old parameters, and new rows folded in."""
-    users = model.users.positions_in(ratings.users)
-    items = model.items.positions_in(ratings.items)
-    shape = (ratings.n_users, ratings.n_items)
-    grown = copy.copy(model)
-    grown.user_ids, grown.item_ids = ratings.user_ids, ratings.item_ids
-    grown.parameters = Parameters(
-        model.global_mean,
-        _spread_out(model.user_biases, users, shape[0]),
-        _spread_out(model.item_biases, items, shape[1]),
-        _spread_out(model.user_factors, users, shape[0]),
-        _spread_out(model.item_factors, items, shape[1]),
-    )
-    if model.implicit_factors is not None:
-        grown.implicit_factors = _spread_out(model.implicit_factors, items, shape[1])
-    new_users, new_items = (np.ones(n, dtype=bool) for n in shape)
+def _starts(model: FunkSVD, ratings: Ratings) -> list[LearnedRatings]:
+    """Parameters that each member of an ensemble goes on from: old ones, and new rows folded in."""
+    users, items = ratings.users.rows(model.user_ids), ratings.items.rows(model.item_ids)
+    n_users, n_items = ratings.n_users, ratings.n_items
+    rating = model.fitted.rating
+    grown = replace(rating, learned=rating.learned.spread_out(users, items, (n_users, n_items)))
+    new_users, new_items = np.ones(n_users, dtype=bool), np.ones(n_items, dtype=bool)
     new_users[users] = False
     new_items[items] = False
+    n_threads = model.thread_count()
     # Users by the old items, items by all users; then the users who have rated only new items.
-    _fold(grown, ratings, new_users, from_items=True, known=~new_items)
-    _fold(grown, ratings, new_items, from_items=False, known=np.ones(shape[0], dtype=bool))
-    _fold(grown, ratings, new_users & ~_has_factors(grown.user_factors), from_items=True)
-    n_factors, n_members = model.resolved().n_factors, model.n_members
-    return [_member(grown, at * n_factors, n_factors, n_members) for at in range(n_members)]
+    _fold_users(grown, ratings, new_users, ~new_items, n_threads)
+    _fold_items(grown, ratings, new_items, n_threads)
+    without = new_users & ~grown.learned.user_factors.any(axis=1)
+    _fold_users(grown, ratings, without, np.ones(n_items, dtype=bool), n_threads)
+    return grown.learned.members(rating.n_members)
 
 
-def _spread_out(rows: np.ndarray, places: np.ndarray, n: int) -> np.ndarray:
-    """Rows at their new places; zeros at others."""
-    out = np.zeros((n, *rows.shape[1:]), dtype=rows.dtype)
-    out[places] = rows
-    return out
-
-
-def _has_factors(factors: np.ndarray) -> np.ndarray:
-    return factors.any(axis=1)
-
-
-def _fold(
-    model: FunkSVD,
-    ratings: Ratings,
-    new: np.ndarray,
-    *,
-    from_items: bool,
-    known: np.ndarray | None = None,
+def _fold_users(
+    model: RatingModel, ratings: Ratings, new: np.ndarray, known: np.ndarray, n_threads: int
 ) -> None:
-    """Fold in some users, from the items that are known, or some items from users; in place."""
-    rows, columns = ratings.user_index, ratings.item_index
-    side, n_rows = model.items_side(), ratings.n_users
-    if not from_items:
-        rows, columns = columns, rows
-        side, n_rows = model.users_side(), ratings.n_items
-    wanted = new[rows]
-    if known is not None:
-        wanted &= known[columns]
-    by_row = CompressedRows.from_pairs(
-        rows[wanted], columns[wanted], n_rows, ratings.values[wanted]
+    """Fold some users in, from the items that are known; in place."""
+    wanted = new[ratings.user_index] & known[ratings.item_index]
+    by_user = CompressedRows.from_pairs(
+        ratings.user_index[wanted],
+        ratings.item_index[wanted],
+        ratings.n_users,
+        ratings.values[wanted],
     )
-    biases, factors = side.fold(by_row, model.thread_count())
-    of = "user" if from_items else "item"
-    old_biases, old_factors = (getattr(model, f"{of}_{what}") for what in ("biases", "factors"))
-    old_biases[new], old_factors[new] = biases[new], factors[new]
+    biases, factors = model.items_side().fold(by_user, n_threads)
+    model.learned.user_biases[new] = biases[new]
+    model.learned.user_factors[new] = factors[new]
 
 
-def _member(model: FunkSVD, first: int, n_factors: int, n_members: int) -> Start:
-    """One of the models whose mean a model is; they share the biases."""
-    part = slice(first, first + n_factors)
-    root = np.float32(np.sqrt(n_members))
-    implicit = model.implicit_factors
-    return Start(
-        model.parameters._replace(
-            user_factors=model.user_factors[:, part] * root,
-            item_factors=model.item_factors[:, part] * root,
-        ),
-        None if implicit is None else implicit[:, part] * root,
+def _fold_items(model: RatingModel, ratings: Ratings, new: np.ndarray, n_threads: int) -> None:
+    """Fold some items in, from all users; in place."""
+    wanted = new[ratings.item_index]
+    by_item = CompressedRows.from_pairs(
+        ratings.item_index[wanted],
+        ratings.user_index[wanted],
+        ratings.n_items,
+        ratings.values[wanted],
     )
+    biases, factors = model.users_side().fold(by_item, n_threads)
+    model.learned.item_biases[new] = biases[new]
+    model.learned.item_factors[new] = factors[new]

@@ -11,8 +11,8 @@ from funksvd.gradcheck import OBJECTIVES, random_problem
 from funksvd.gradcheck.witnesses import by_kernel
 from funksvd.kernels import rows_with_repeats, telling_of_compilation, turn_into_probabilities
 from funksvd.model import FunkSVD
-from funksvd.ratings import Ratings
-from funksvd.training import ALGORITHMS
+from funksvd.ratings import CompressedRows, Ratings
+from funksvd.training import ALGORITHMS, Hyperparameters
 
 DESCENDING = [name for name, algorithm in ALGORITHMS.items() if not algorithm.is_sampler]
 MANY_USERS = 300_000
@@ -45,11 +45,12 @@ def warm_up(n_factors: Sequence[int] = (64,)) -> list[str]:
     compiled: list[str] = []
     with telling_of_compilation(compiled.append):
         for length in n_factors:
-            FunkSVD(n_factors=length).check()
+            Hyperparameters(n_factors=length).check()
         for ratings in (_random_ratings(40, 30, 400), _random_ratings(MANY_USERS, 10, MANY_USERS)):
             for length, algorithm in itertools.product(n_factors, DESCENDING):
-                chosen = {"algorithm": algorithm, "n_factors": length}
-                model = FunkSVD(**chosen, n_epochs=1, validation_fraction=0.1)
+                model = FunkSVD(
+                    algorithm=algorithm, n_factors=length, n_epochs=1, validation_fraction=0.1
+                )
                 model.fit(ratings)
         for length in n_factors:
             for batch_size in (64, "full"):
@@ -64,7 +65,8 @@ def warm_up(n_factors: Sequence[int] = (64,)) -> list[str]:
         sampled.predict_std(training.user_ids[0], training.item_ids[0])
         for users in (ratings.user_ids[:1], ratings.user_ids[:100]):
             list(model.recommend_all(users, 3))
-        rows_with_repeats(model.seen.indptr, model.seen.columns)
+        pairs = CompressedRows.from_pairs(np.zeros(2, np.int32), np.arange(2, dtype=np.int32), 1)
+        rows_with_repeats(pairs.indptr, pairs.columns)
         turn_into_probabilities(np.zeros(1, np.float32))
         for objective in OBJECTIVES.values():
             by_kernel(objective, random_problem(objective))

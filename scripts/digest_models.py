@@ -79,6 +79,13 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "bayes++, ensemble": {"algorithm": "bayes++", "n_epochs": 20, "ensemble": 2},
 }
 
+UPDATED: dict[str, dict[str, Any]] = {
+    "sgd": {},
+    "adam": {"optimizer": "adam", "n_epochs": 12},
+    "svd++": {"algorithm": "svd++"},
+    "svd++, ensemble": {"algorithm": "svd++", "ensemble": 2},
+}
+
 
 def models() -> Iterator[tuple[str, FunkSVD, Ratings]]:
     """Name, model, and ratings that it has not learned from."""
@@ -101,10 +108,10 @@ def models() -> Iterator[tuple[str, FunkSVD, Ratings]]:
     for algorithm in ("svd++", "bayes++"):
         more = _new({"algorithm": algorithm, "n_epochs": 15})
         yield f"{algorithm}, interactions", more.fit(training, interactions=later), test
-    for algorithm, members in (("sgd", 1), ("svd++", 1), ("svd++", 2)):
-        old = _new({"algorithm": algorithm, "ensemble": members}).fit(training)
-        yield f"{algorithm}, {members} updated", update(old, training.joined_with(later)), test
-        yield f"{algorithm}, {members} for new users", old.for_new_users(later), test
+    for name, settings in UPDATED.items():
+        old = _new(settings).fit(training)
+        yield f"{name}, updated", update(old, training.joined_with(later)), test
+        yield f"{name}, for new users", old.for_new_users(later), test
 
 
 def _new(settings: dict[str, Any]) -> FunkSVD:

@@ -34,13 +34,14 @@ UNTOLD_MEMORY = 8 << 30
 class Learning(Fitted, Protocol):
     """What is asked of a model; `FunkSVD` has it."""
 
-    best_epoch: int
+    hyperparameters: Hyperparameters
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch that was kept."""
 
     def get_params(self) -> dict[str, Any]:
-        """Hyperparameters; the model's type makes another model of them."""
-
-    def resolved(self) -> Hyperparameters:
-        """Hyperparameters, the algorithm's defaults among them."""
+        """Hyperparameters by name; the model's type makes another model of them."""
 
     def fit(self, ratings: Ratings, *, monitor: Monitor) -> Any:
         """Learn."""
@@ -225,7 +226,7 @@ def _run(
 def _fitting_in_memory(model: Learning, folds: Sequence[Fold]) -> int:
     """How many folds can run at the same time."""
     whole = folds.ratings if isinstance(folds, Folds) else folds[0].training
-    n_parameters = (whole.n_users + whole.n_items) * model.resolved().n_factors
+    n_parameters = (whole.n_users + whole.n_items) * model.hyperparameters.resolved().n_factors
     needed = BYTES_PER_RATING * len(whole) + 4 * COPIES_OF_PARAMETERS * n_parameters
     return max(1, int(MEMORY_SHARE * _memory() / max(needed, 1)))
 

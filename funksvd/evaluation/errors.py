@@ -3,9 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from funksvd.metrics import Errors, Interval
+import numpy as np
+
+from funksvd.errors import RatingsError
+from funksvd.evaluation.baselines import global_mean, regularized_biases
+from funksvd.learned.scoring import predict_pairs
+from funksvd.metrics import Errors, Interval, bootstrap_intervals
+from funksvd.ratings import CompressedRows, Ratings, Vocabulary
+
+
+class Predictor(Protocol):
+    """What the evaluation of errors asks of a model; every `Recommender` has it."""
+
+    @property
+    def users(self) -> Vocabulary: ...
+    @property
+    def items(self) -> Vocabulary: ...
+    @property
+    def rating_scale(self) -> tuple[float, float]: ...
+    @property
+    def seen(self) -> CompressedRows | None: ...
+    def predict_index(self, user_index: np.ndarray, item_index: np.ndarray) -> np.ndarray: ...
+    def thread_count(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -51,3 +72,58 @@ class Evaluation:
         plain["mae_interval"] = list(self.mae_interval)
         plain["baselines"] = {name: errors._asdict() for name, errors in self.baselines.items()}
         return plain
+
+
+def evaluate(
+    model: Predictor, ratings: Ratings, *, training: Ratings | None = None, seed: int = 0
+) -> Evaluation:
+    """Errors on ratings, with bootstrap intervals and the share of unknown ids.
+
+    Parameters
+    ----------
+    model : Predictor
+    ratings : Ratings
+        Ones the model has not learned from.
+    training : Ratings, optional
+        What it has learned from; if given, baselines are fitted to it and set beside.
+    seed : int
+        For the bootstrap.
+
+    Raises
+    ------
+    RatingsError
+        If there are no ratings.
+    """
+    if not ratings:
+        raise RatingsError(f"{ratings.source}: there are no ratings to evaluate on")
+    user_index, item_index = ratings.index_for(model.users, model.items)
+    values, n_threads = ratings.values, model.thread_count()
+    predictions = model.predict_index(user_index, item_index)
+    rmse_interval, mae_interval = bootstrap_intervals(values, predictions, ratings.user_index, seed)
+    baselines = {}
+    if training is not None:
+        pairs = ratings.index_for(training.users, training.items)
+        fitted = {
+            "global_mean": global_mean(training),
+            "regularized_biases": regularized_biases(training, n_threads),
+        }
+        for name, parameters in fitted.items():
+            limits = model.rating_scale
+            guesses = predict_pairs(parameters, *pairs, limits=limits, n_threads=n_threads)
+            baselines[name] = Errors.of(values, guesses)
+    already_learned = None
+    if model.seen is not None:
+        already_learned = float(model.seen.contains(user_index, item_index, n_threads).mean())
+    errors = Errors.of(values, predictions)
+    return Evaluation(
+        n_ratings=len(ratings),
+        rmse=errors.rmse,
+        mae=errors.mae,
+        rmse_interval=rmse_interval,
+        mae_interval=mae_interval,
+        n_users=int(np.count_nonzero(np.bincount(ratings.user_index))),
+        unknown_users=float(np.mean(user_index < 0)),
+        unknown_items=float(np.mean(item_index < 0)),
+        already_learned=already_learned,
+        baselines=baselines,
+    )

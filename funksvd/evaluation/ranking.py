@@ -17,6 +17,7 @@ from funksvd.metrics.rating import MAX_CLUSTERS, N_RESAMPLES, Interval
 from funksvd.objectives.parameters import Parameters
 from funksvd.ratings import CompressedRows, Ratings, Vocabulary
 from funksvd.rng import Stream, generator
+from funksvd.training import Hyperparameters
 
 
 class Fitted(Protocol):
@@ -26,7 +27,7 @@ class Fitted(Protocol):
     users: Vocabulary
     items: Vocabulary
     seen: CompressedRows | None
-    seed: int
+    hyperparameters: Hyperparameters
 
     def thread_count(self) -> int:
         """Threads to use."""
@@ -173,7 +174,9 @@ def evaluate_ranking(
         item_biases = regularized_biases(training, n_threads).item_biases
         recommenders["regularized_biases"] = _by_item(item_biases, training.n_users)
     n_relevant = int(relevant.counts.sum())
-    qualities = _qualities(recommenders, relevant, seen, n_best, n_threads, model.seed)
+    qualities = _qualities(
+        recommenders, relevant, seen, n_best, n_threads, model.hyperparameters.seed
+    )
     return RankingEvaluation(
         n_best=n_best,
         relevant_from=relevant_from,

@@ -1,1 +1,6 @@
-"""What was learned: the arrays, and what can be asked of them; in indices, not in raw ids."""
+"""Learned models: named arrays, and the answers they give; in rows, not in raw ids."""
+
+from funksvd.learned.base import Axis, Learned
+from funksvd.learned.ratings import Draws, LearnedRatings
+
+__all__ = ["Axis", "Draws", "Learned", "LearnedRatings"]

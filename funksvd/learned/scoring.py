@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -19,51 +19,20 @@ from funksvd.kernels import (
     rank_each_item,
     rank_items,
 )
+from funksvd.learned.ratings import Draws
 from funksvd.objectives.parameters import Parameters
 from funksvd.parallel import in_order
 from funksvd.ratings.compressed import CompressedRows
 
 PAIRS_PER_TASK = 1 << 18
 ROWS_PER_BATCH = 1 << 17
+"""Largest number of best items, of all its users together, that one batch of users has."""
 SCORES_PER_BATCH = 1 << 29
-"""A batch of users has at most so many best items, of so many scores, and is one thread's task."""
+"""Largest number of scores that one batch of users, the task of one thread, is ranked by."""
 MARKS_AT_ONCE = 1 << 24
-"""So many items of users are marked as excluded or not at a time: in 2 MiB."""
+"""Pairs of a user and an item that are marked as excluded or not at a time: 2 MiB of bits."""
 FEW_USERS = 16
-"""For so few users, looking at each item takes less time than laying the items out."""
-
-
-class Draws(NamedTuple):
-    """What several draws of parameters have besides factors: with these, how sure the mean is.
-
-    `Parameters.mean` of the draws has their factors side by side, in the same order.
-
-    Parameters
-    ----------
-    global_means : ndarray of shape (n_draws,), float64
-    user_biases : ndarray of shape (n_users, n_draws), float32
-    item_biases : ndarray of shape (n_items, n_draws), float32
-    """
-
-    global_means: np.ndarray
-    user_biases: np.ndarray
-    item_biases: np.ndarray
-
-    @classmethod
-    def of(cls, draws: Sequence[Parameters]) -> Draws:
-        """Of draws, each in the form of parameters."""
-        means, *biases = list(zip(*draws, strict=True))[:3]
-        stacked = (np.ascontiguousarray(np.transpose(columns)) for columns in biases)
-        return cls(np.array(means), *stacked)
-
-    @classmethod
-    def joined(cls, members: Sequence[Draws]) -> Draws:
-        """Those of all members of an ensemble."""
-        return cls(*(np.concatenate(arrays, axis=-1) for arrays in zip(*members, strict=True)))
-
-    def rows(self, users: np.ndarray, items: np.ndarray) -> Draws:
-        """Those of some users and items, by index."""
-        return Draws(self.global_means, self.user_biases[users], self.item_biases[items])
+"""Users up to which looking at each item takes less time than laying the items out first."""
 
 
 def predict_deviations(
@@ -194,7 +163,7 @@ def best_items(
     n_best = min(n_best, n_items)
     if len(users) <= FEW_USERS:
         norms = np.empty(0, dtype=np.float32) if item_norms is None else item_norms
-        rank = partial(rank_each_item, norms)
+        rank: Callable[..., None] = partial(rank_each_item, norms)
     else:
         rank = _ranking_of_many(parameters)
     arguments = _for_kernels(parameters)
@@ -243,7 +212,7 @@ def _ranking_of_many(parameters: Parameters) -> Callable[..., None]:
     return rank
 
 
-def _for_kernels(parameters: Parameters) -> tuple:
+def _for_kernels(parameters: Parameters) -> tuple[Any, ...]:
     return (np.float32(parameters.global_mean), *parameters[1:])
 
 
@@ -254,20 +223,3 @@ def _in_parts(function: Callable[[slice], None], n: int, n_threads: int) -> None
         function(parts[0])
     else:
         list(in_order(function, parts, n_threads))
-
-
-def cosine_similarities(rows: np.ndarray, row: int) -> np.ndarray:
-    """Cosine of the angle between one row and each row; 0 where one of them is zero.
-
-    Parameters
-    ----------
-    rows : ndarray of shape (n, n_factors), float32
-    row : int
-
-    Returns
-    -------
-    ndarray of shape (n,), float32
-    """
-    norms = np.linalg.norm(rows, axis=1)
-    norms[norms == 0] = np.inf
-    return np.clip((rows @ rows[row]) / norms / norms[row], -1, 1)

@@ -1,67 +1,91 @@
 """The model file: one safetensors file, nothing in it is ever executed.
 
 Tensors
-    user_biases, item_biases, user_factors, item_factors (float32), global_mean (float64, shape
-    (1,)); user_ids and item_ids (int64) or, for text, user_ids.utf8 (uint8) with
-    user_ids.offsets (int64), likewise for items; seen.indptr, seen.items: the pairs learned from;
-    held_out.indptr, held_out.items: the pairs that were rated but set aside for the test;
-    implicit_factors (float32): the y_j of SVD++; draws.global_means (float64), draws.user_biases
-    and draws.item_biases (float32): what `Draws` has, for models that know how sure they are.
+    user_ids and item_ids (int64) or, for text, user_ids.utf8 (uint8) with user_ids.offsets
+    (int64), likewise for items; seen.indptr, seen.items: the pairs learned from; held_out.indptr,
+    held_out.items: the pairs that were rated but set aside for the test. The arrays of each part
+    stand behind its kind: rating.user_factors, … (`LearnedRatings`).
 Metadata
-    One entry, `funksvd`: JSON with the format version, the hyperparameters, the rating scale, the
-    history, where the ratings came from, and a SHA-256 digest of all of it.
+    One entry, `funksvd`: JSON with the format version; `parts`, for each kind the version of its
+    own and all that it needs to know; the number of ratings, where they came from, and a SHA-256
+    digest of everything.
+
+Which files are read
+    The format version changes when a program that knows only the old one would misread a file; the
+    version of a part, likewise for that part. A file of an older format is read if `UPGRADES` leads
+    from it to the present one, step by step, and refused otherwise. A newer format or part, a part
+    of an unknown kind, and a tensor or a hyperparameter that this program does not know are
+    refused: whatever wrote them meant something by them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from funksvd.atomic import replacing
 from funksvd.errors import ModelFileError, ModelWriteError
-from funksvd.learned.scoring import Draws
-from funksvd.objectives.parameters import Parameters
-from funksvd.ratings.compressed import CompressedRows
+from funksvd.learned.base import UnknownArrayError
+from funksvd.ratings import CompressedRows
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+PART_VERSION = 1
 METADATA_KEY = "funksvd"
 MALFORMED = (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
-"""What reading a file of the right kind with the wrong content comes to."""
+"""Errors that a file of the right kind with the wrong content leads to."""
+
+Tensors = dict[str, np.ndarray]
+Plain = dict[str, Any]
+"""An object of JSON."""
+
+
+@dataclass
+class Part:
+    """The part of a model file that belongs to one kind of model.
+
+    Parameters
+    ----------
+    info : dict
+        Plain data.
+    tensors : dict of str to ndarray
+    """
+
+    info: Plain
+    tensors: Tensors
 
 
 @dataclass
 class SavedModel:
-    """What a model file holds.
+    """The content of a model file.
 
     Parameters
     ----------
-    parameters : Parameters
-        float32.
     user_ids, item_ids : ndarray, int64 or object (str)
     seen, held_out : CompressedRows or None
     info : dict
-        The JSON part, without format version and digest.
-    implicit_factors : ndarray of shape (n_items, n_factors), float32, or None
-    draws : Draws or None
+        Plain data that belongs to no part.
+    parts : dict of str to Part
+        By kind.
     """
 
-    parameters: Parameters
     user_ids: np.ndarray
     item_ids: np.ndarray
     seen: CompressedRows | None = None
     held_out: CompressedRows | None = None
-    info: dict = field(default_factory=dict)
-    implicit_factors: np.ndarray | None = None
-    draws: Draws | None = None
+    info: Plain = field(default_factory=dict)
+    parts: dict[str, Part] = field(default_factory=dict)
 
 
-def write_model(path: str | os.PathLike, model: SavedModel) -> None:
+def write_model(path: str | os.PathLike[str], model: SavedModel) -> None:
     """Write a model file; the same model gives the same bytes.
 
     Raises
@@ -73,7 +97,8 @@ def write_model(path: str | os.PathLike, model: SavedModel) -> None:
     from safetensors.numpy import save_file
 
     tensors = _to_tensors(model)
-    info = {"format_version": FORMAT_VERSION, **model.info}
+    parts = {kind: {"version": PART_VERSION, **part.info} for kind, part in model.parts.items()}
+    info: Plain = {"format_version": FORMAT_VERSION, **model.info, "parts": parts}
     # NumPy's scalars come from parameter grids, such as scikit-learn's.
     info = json.loads(json.dumps(info, default=np.generic.item))
     info["sha256"] = _digest(tensors, info)
@@ -88,12 +113,16 @@ def write_model(path: str | os.PathLike, model: SavedModel) -> None:
         ) from error
 
 
-def read_model(path: str | os.PathLike, *, in_memory: bool = False) -> SavedModel:
+def read_model(
+    path: str | os.PathLike[str], *, kinds: Collection[str], in_memory: bool = False
+) -> SavedModel:
     """Read a model file, memory-mapped: pages of the factors are shared between processes.
 
     Parameters
     ----------
     path : path
+    kinds : collection of str
+        Kinds of parts that the caller knows.
     in_memory : bool
         Read it as a whole instead. A map changes with a file that is written over in place, and
         where that makes it shorter, even for a moment, reading the map ends the process.
@@ -101,11 +130,36 @@ def read_model(path: str | os.PathLike, *, in_memory: bool = False) -> SavedMode
     Raises
     ------
     ModelFileError
-        If the file is missing, truncated, altered, of a later format or something else.
+        If the file is missing, truncated, altered, of a format or with a part that is not known,
+        or something else.
     """
+    path = Path(path)
+    raw, metadata = _read_bytes(path, in_memory)
+    if METADATA_KEY not in metadata:
+        raise ModelFileError(f"{path}: a safetensors file, but not one written by funksvd")
+    with telling_of_damage(path):
+        info = json.loads(metadata[METADATA_KEY])
+        expected = info.pop("sha256")
+        version = info["format_version"]
+        if version != FORMAT_VERSION and version not in UPGRADES:
+            known = ", ".join(map(str, [*UPGRADES, FORMAT_VERSION]))
+            raise ModelFileError(
+                f"{path}: written in format {version}, but this version of funksvd reads format "
+                f"{known}; use the version that wrote it, or train again"
+            )
+        tensors = _map_tensors(raw)
+        if _digest(tensors, info) != expected:
+            raise altered(path, "its checksum does not match")
+        while (version := info.pop("format_version")) != FORMAT_VERSION:
+            info, tensors = UPGRADES[version](info, tensors)
+        _check_parts(path, info["parts"], kinds)
+        return _from_tensors(path, tensors, info)
+
+
+def _read_bytes(path: Path, in_memory: bool) -> tuple[np.ndarray, dict[str, str]]:
+    """All bytes of a safetensors file, and its metadata."""
     from safetensors import SafetensorError, safe_open
 
-    path = Path(path)
     if not path.is_file():
         what = "is a folder, not a model file" if path.is_dir() else "there is no such model file"
         raise ModelFileError(f"{path}: {what}; train one with `funksvd train RATINGS`")
@@ -116,10 +170,8 @@ def read_model(path: str | os.PathLike, *, in_memory: bool = False) -> SavedMode
                 metadata = checked.metadata() or {}
                 if os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
                     if in_memory:
-                        raw = np.fromfile(file, dtype=np.uint8)
-                    else:
-                        raw = np.asarray(np.memmap(file, dtype=np.uint8, mode="c"))
-                    break
+                        return np.fromfile(file, dtype=np.uint8), metadata
+                    return np.asarray(np.memmap(file, dtype=np.uint8, mode="c")), metadata
     except OSError as error:
         raise ModelFileError(f"{path}: the file cannot be read: {_reason(error)}") from error
     except (SafetensorError, ValueError) as error:
@@ -127,35 +179,16 @@ def read_model(path: str | os.PathLike, *, in_memory: bool = False) -> SavedMode
             f"{path}: not a model file, or one that was cut short ({error}); train one with "
             "`funksvd train RATINGS`, or restore a copy"
         ) from error
-    if METADATA_KEY not in metadata:
-        raise ModelFileError(f"{path}: a safetensors file, but not one written by funksvd")
-    try:
-        info = json.loads(metadata[METADATA_KEY])
-        version = info.pop("format_version")
-        if version != FORMAT_VERSION:
-            raise ModelFileError(
-                f"{path}: written in format {version}, but this version of funksvd reads format "
-                f"{FORMAT_VERSION}; use the version that wrote it, or train again"
-            )
-        expected = info.pop("sha256")
-        tensors = _map_tensors(raw)
-        if _digest(tensors, {"format_version": version, **info}) != expected:
-            raise altered(path, "its checksum does not match")
-        return _from_tensors(tensors, info)
-    except ModelFileError:
-        raise
-    except MALFORMED as error:
-        raise altered(path, error) from error
 
 
-def is_model_file(path: str | os.PathLike) -> bool:
-    """Whether a file looks like one that funksvd has written, to judge by its first bytes."""
+def is_model_file(path: str | os.PathLike[str]) -> bool:
+    """Tell by its first bytes whether a file looks like one that funksvd has written."""
     with open(path, "rb") as file:
         head = file.read(1 << 16)
     return b'"__metadata__"' in head and f'"{METADATA_KEY}"'.encode() in head
 
 
-def altered(path: str | os.PathLike, why: str | Exception) -> ModelFileError:
+def altered(path: str | os.PathLike[str], why: str | Exception) -> ModelFileError:
     """The error for a file that funksvd has written, but not like this."""
     if isinstance(why, KeyError):
         why = f"{why} is missing"
@@ -164,13 +197,56 @@ def altered(path: str | os.PathLike, why: str | Exception) -> ModelFileError:
     )
 
 
+@contextlib.contextmanager
+def telling_of_damage(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn whatever the content of a file leads to into an error that names the file."""
+    try:
+        yield
+    except ModelFileError:
+        raise
+    except UnknownArrayError as error:
+        raise newer(path, f"a tensor {str(error)!r}") from error
+    except MALFORMED as error:
+        raise altered(path, error) from error
+
+
+def newer(path: str | os.PathLike[str], what: str) -> ModelFileError:
+    """The error for a file that holds something this program does not know."""
+    return ModelFileError(
+        f"{path}: the model file has {what}, which this version of funksvd does not know; use the "
+        "version that wrote it, or train again"
+    )
+
+
 def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def _to_tensors(model: SavedModel) -> dict[str, np.ndarray]:
-    tensors = dict(model.parameters._asdict())
-    tensors["global_mean"] = np.array([model.parameters.global_mean], dtype=np.float64)
+# -- formats of earlier programs ---------------------------------------------------------------
+
+
+def _from_format_1(info: Plain, tensors: Tensors) -> tuple[Plain, Tensors]:
+    """Format 1 had a model of ratings only, and its arrays and facts beside all others."""
+    shared = ("user_ids", "item_ids", "seen.", "held_out.")
+    of_model = {"n_ratings", "provenance"}
+    rating = {name: value for name, value in info.items() if name not in of_model}
+    upgraded: Plain = {name: info[name] for name in of_model}
+    upgraded |= {"format_version": 2, "parts": {"rating": {"version": 1, **rating}}}
+    return upgraded, {
+        name if name.startswith(shared) else f"rating.{name}": array
+        for name, array in tensors.items()
+    }
+
+
+UPGRADES: dict[int, Callable[[Plain, Tensors], tuple[Plain, Tensors]]] = {1: _from_format_1}
+"""For each older format that is read, what makes the next one of it; without the digest."""
+
+
+# -- tensors -------------------------------------------------------------------------------------
+
+
+def _to_tensors(model: SavedModel) -> Tensors:
+    tensors: Tensors = {}
     for name, ids in (("user_ids", model.user_ids), ("item_ids", model.item_ids)):
         if ids.dtype.kind == "i":
             tensors[name] = ids
@@ -178,85 +254,60 @@ def _to_tensors(model: SavedModel) -> dict[str, np.ndarray]:
         encoded = [label.encode() for label in ids.tolist()]
         tensors[f"{name}.utf8"] = np.frombuffer(b"".join(encoded), dtype=np.uint8)
         tensors[f"{name}.offsets"] = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
-    for name, user_items in (("seen", model.seen), ("held_out", model.held_out)):
-        if user_items is not None:
-            tensors[f"{name}.indptr"] = user_items.indptr
-            tensors[f"{name}.items"] = user_items.columns
-    if model.implicit_factors is not None:
-        tensors["implicit_factors"] = model.implicit_factors
-    if model.draws is not None:
-        tensors |= {f"draws.{name}": array for name, array in model.draws._asdict().items()}
+    for name, pairs in (("seen", model.seen), ("held_out", model.held_out)):
+        if pairs is not None:
+            tensors |= {f"{name}.indptr": pairs.indptr, f"{name}.items": pairs.columns}
+    for kind, part in model.parts.items():
+        tensors |= {f"{kind}.{name}": array for name, array in part.tensors.items()}
     return {name: np.ascontiguousarray(array) for name, array in tensors.items()}
 
 
-def _from_tensors(tensors: dict[str, np.ndarray], info: dict) -> SavedModel:
-    user_ids, item_ids = _read_ids(tensors, "user_ids"), _read_ids(tensors, "item_ids")
-    n_users, n_items = len(user_ids), len(item_ids)
-    n_factors = tensors["user_factors"].shape[-1]
-    shapes = ((1,), (n_users,), (n_items,), (n_users, n_factors), (n_items, n_factors))
-    arrays = [
-        _expect_finite(tensors, name, np.float64 if name == "global_mean" else np.float32, shape)
-        for name, shape in zip(Parameters._fields, shapes, strict=True)
-    ]
-    implicit_factors = None
-    if "implicit_factors" in tensors:
-        implicit_factors = _expect_finite(tensors, "implicit_factors", np.float32, shapes[-1])
-    return SavedModel(
-        Parameters(float(arrays[0][0]), *arrays[1:]),
-        user_ids,
-        item_ids,
-        _read_user_items(tensors, "seen", n_users, n_items),
-        _read_user_items(tensors, "held_out", n_users, n_items),
-        info,
-        implicit_factors,
-        _read_draws(tensors, n_users, n_items, n_factors),
-    )
+def _check_parts(path: Path, parts: dict[str, Plain], kinds: Collection[str]) -> None:
+    for kind, part in parts.items():
+        if kind not in kinds:
+            raise newer(path, f"a part of the kind {kind!r}")
+        if (version := part.pop("version")) != PART_VERSION:
+            raise newer(path, f"version {version} of the part {kind!r}")
+    for kind in kinds:
+        if kind not in parts:
+            raise ModelFileError(f"{path}: the model file has no part of the kind {kind!r}")
 
 
-def _expect(
-    tensors: dict[str, np.ndarray], name: str, dtype: type, shape: tuple[int, ...] | None = None
-) -> np.ndarray:
-    """A tensor of that kind and shape, or any one-dimensional one; kernels rely on it."""
-    array = tensors[name]
+def _from_tensors(path: Path, tensors: Tensors, info: Plain) -> SavedModel:
+    tensors = dict(tensors)
+    parts = {
+        kind: Part(part, _taken(tensors, f"{kind}.")) for kind, part in info.pop("parts").items()
+    }
+    user_ids, item_ids = _take_ids(tensors, "user_ids"), _take_ids(tensors, "item_ids")
+    shape = (len(user_ids), len(item_ids))
+    seen, held_out = (_take_pairs(tensors, name, *shape) for name in ("seen", "held_out"))
+    if tensors:
+        raise newer(path, f"a tensor {min(tensors)!r}")
+    return SavedModel(user_ids, item_ids, seen, held_out, info, parts)
+
+
+def _taken(tensors: Tensors, prefix: str) -> Tensors:
+    """The tensors whose names begin so, taken out; without that beginning."""
+    names = [name for name in tensors if name.startswith(prefix)]
+    return {name.removeprefix(prefix): tensors.pop(name) for name in names}
+
+
+def _take(tensors: Tensors, name: str, dtype: type) -> np.ndarray:
+    """A one-dimensional tensor of that type, taken out; kernels rely on it."""
+    array = tensors.pop(name)
     if array.dtype != dtype or not array.flags.aligned:
         raise ValueError(f"{name} is not an aligned array of {np.dtype(dtype)}")
-    if array.ndim != 1 if shape is None else array.shape != shape:
-        raise ValueError(f"{name} has the shape {array.shape}, not {shape or 'one dimension'}")
+    if array.ndim != 1:
+        raise ValueError(f"{name} has the shape {array.shape}, not one dimension")
     return array
 
 
-def _expect_finite(
-    tensors: dict[str, np.ndarray], name: str, dtype: type, shape: tuple[int, ...] | None = None
-) -> np.ndarray:
-    array = _expect(tensors, name, dtype, shape)
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} holds values that are not finite")
-    return array
-
-
-def _read_draws(
-    tensors: dict[str, np.ndarray], n_users: int, n_items: int, n_factors: int
-) -> Draws | None:
-    if "draws.global_means" not in tensors:
-        return None
-    means = _expect_finite(tensors, "draws.global_means", np.float64)
-    n_draws = len(means)
-    if n_draws < 2 or n_factors % n_draws:
-        raise ValueError(f"{n_factors} factors are not those of {n_draws} draws")
-    shapes = {"user_biases": (n_users, n_draws), "item_biases": (n_items, n_draws)}
-    biases = (
-        _expect_finite(tensors, f"draws.{name}", np.float32, shape)
-        for name, shape in shapes.items()
-    )
-    return Draws(means, *biases)
-
-
-def _read_ids(tensors: dict[str, np.ndarray], name: str) -> np.ndarray:
+def _take_ids(tensors: Tensors, name: str) -> np.ndarray:
     if name in tensors:
-        ids = _expect(tensors, name, np.int64)
+        ids = _take(tensors, name, np.int64)
     else:
-        text = _expect(tensors, f"{name}.utf8", np.uint8).tobytes()
-        offsets = _read_offsets(tensors, f"{name}.offsets", len(text)).tolist()
+        text = _take(tensors, f"{name}.utf8", np.uint8).tobytes()
+        offsets = _take_offsets(tensors, f"{name}.offsets", len(text)).tolist()
         ids = np.empty(len(offsets) - 1, dtype=object)
         ids[:] = [text[a:b].decode() for a, b in pairwise(offsets)]
     if not (ids[:-1] < ids[1:]).all():  # rows are found by bisection
@@ -264,13 +315,11 @@ def _read_ids(tensors: dict[str, np.ndarray], name: str) -> np.ndarray:
     return ids
 
 
-def _read_user_items(
-    tensors: dict[str, np.ndarray], name: str, n_users: int, n_items: int
-) -> CompressedRows | None:
+def _take_pairs(tensors: Tensors, name: str, n_users: int, n_items: int) -> CompressedRows | None:
     if f"{name}.indptr" not in tensors:
         return None
-    items = _expect(tensors, f"{name}.items", np.int32)
-    indptr = _read_offsets(tensors, f"{name}.indptr", len(items))
+    items = _take(tensors, f"{name}.items", np.int32)
+    indptr = _take_offsets(tensors, f"{name}.indptr", len(items))
     if len(indptr) != n_users + 1:
         raise ValueError(f"{name}.indptr is for {len(indptr) - 1:,} users, not {n_users:,}")
     if len(items) and not 0 <= items.min() <= items.max() < n_items:
@@ -278,9 +327,9 @@ def _read_user_items(
     return CompressedRows(indptr, items)
 
 
-def _read_offsets(tensors: dict[str, np.ndarray], name: str, end: int) -> np.ndarray:
-    """Where parts begin, and where the last one ends; kernels follow them without any check."""
-    offsets = _expect(tensors, name, np.int64)
+def _take_offsets(tensors: Tensors, name: str, end: int) -> np.ndarray:
+    """Positions where parts begin, and where the last one ends; kernels follow them unchecked."""
+    offsets = _take(tensors, name, np.int64)
     # Ordered by comparison: a difference of huge numbers overflows to any sign.
     ordered = (offsets[:-1] <= offsets[1:]).all()
     if len(offsets) == 0 or offsets[0] != 0 or offsets[-1] != end or not ordered:
@@ -288,7 +337,7 @@ def _read_offsets(tensors: dict[str, np.ndarray], name: str, end: int) -> np.nda
     return offsets
 
 
-def _digest(tensors: dict[str, np.ndarray], info: dict) -> str:
+def _digest(tensors: Tensors, info: Plain) -> str:
     digest = hashlib.sha256(json.dumps(info, sort_keys=True).encode())
     for name in sorted(tensors):
         array = tensors[name]
@@ -297,7 +346,7 @@ def _digest(tensors: dict[str, np.ndarray], info: dict) -> str:
     return digest.hexdigest()
 
 
-def _map_tensors(raw: np.ndarray) -> dict[str, np.ndarray]:
+def _map_tensors(raw: np.ndarray) -> Tensors:
     """All tensors as views of a map of the file; `safe_open` has checked the layout.
 
     Format: 8 bytes with the header's length, the header in JSON, the data.

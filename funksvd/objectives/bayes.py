@@ -55,7 +55,7 @@ from funksvd.objectives.plain import predict
 
 
 class Given(NamedTuple):
-    """What rows are drawn given, besides each other and the ratings.
+    """The quantities that rows are drawn given, besides each other and the ratings.
 
     Parameters
     ----------

@@ -122,7 +122,7 @@ def residuals_without(
     item_index: np.ndarray,
     values: np.ndarray,
 ) -> np.ndarray:
-    """What all features but one leave of the ratings, c_ui of eq. (3).
+    """The ratings less all features but one, c_ui of eq. (3).
 
     Parameters
     ----------

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from funksvd.model import FunkSVD
 from funksvd.ratings import Ratings
-from funksvd.recommender import Recommender
 from funksvd.report.factors import Factors, look_at_factors
 from funksvd.report.labels import Labels
 from funksvd.report.people import Person, choose_people
@@ -140,7 +140,7 @@ class Content:
 
 
 def gather(
-    model: Recommender,
+    model: FunkSVD,
     *,
     holdout: Holdout | None = None,
     missing: str | None = None,
@@ -153,7 +153,7 @@ def gather(
 
     Parameters
     ----------
-    model : Recommender
+    model : FunkSVD
         Fitted.
     holdout : Holdout, optional
         The ratings it learned from and was tested on; `rebuild(model.provenance)` finds them.
@@ -182,8 +182,8 @@ def gather(
         name=name,
         title=model.title,
         rating_scale=model.rating_scale,
-        error_name=LOSSES[model.loss],
-        unit="log-odds" if model.loss == "logistic" else "rating units",
+        error_name=LOSSES[model.hyperparameters.loss],
+        unit="log-odds" if model.hyperparameters.loss == "logistic" else "rating units",
         n_users=len(model.user_ids),
         n_items=len(model.item_ids),
         n_ratings=model.n_ratings,
@@ -193,7 +193,7 @@ def gather(
             user_counts=_quantiles(user_counts),
             item_counts=_quantiles(item_counts),
         ),
-        is_sampler=ALGORITHMS[model.algorithm].is_sampler,
+        is_sampler=ALGORITHMS[model.hyperparameters.algorithm].is_sampler,
         epoch=_epoch(model),
         history=model.history,
         best_epoch=model.best_epoch,
@@ -213,7 +213,7 @@ def gather(
 
 
 def _counts(
-    model: Recommender, training: Ratings | None
+    model: FunkSVD, training: Ratings | None
 ) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
     """Ratings learned from, of each user and each item; from whichever source there is."""
     if model.seen is not None:
@@ -248,9 +248,7 @@ def _quantiles(counts: np.ndarray | None) -> dict[str, int] | None:
     return dict(zip(QUANTILES, map(int, found), strict=True))
 
 
-def _data_facts(
-    model: Recommender, training: Ratings | None, test: Ratings | None
-) -> dict[str, str]:
+def _data_facts(model: FunkSVD, training: Ratings | None, test: Ratings | None) -> dict[str, str]:
     n_users, n_items = len(model.user_ids), len(model.item_ids)
     low, high = model.rating_scale
     facts = {
@@ -259,7 +257,9 @@ def _data_facts(
         "items": f"{n_items:,}",
         "of the matrix known": f"{model.n_ratings / (n_users * n_items):.2%}",
         "rating scale": f"{low:g} to {high:g}",
-        _constant(model): f"{model.global_mean:.3f}" if model.biases else "not part of the model",
+        _constant(model): f"{model.global_mean:.3f}"
+        if model.hyperparameters.biases
+        else "not part of the model",
     }
     origin = model.provenance
     if origin is not None:
@@ -279,15 +279,15 @@ def _data_facts(
     return facts | (_times(training) if training is not None else {})
 
 
-def _constant(model: Recommender) -> str:
+def _constant(model: FunkSVD) -> str:
     """What the model's mu is."""
-    if ALGORITHMS[model.algorithm].is_sampler:
+    if ALGORITHMS[model.hyperparameters.algorithm].is_sampler:
         return "level of all predictions (μ), mean of the draws"
-    return "log-odds of a 1" if model.loss == "logistic" else "mean rating"
+    return "log-odds of a 1" if model.hyperparameters.loss == "logistic" else "mean rating"
 
 
-def _epoch(model: Recommender) -> str:
-    algorithm = ALGORITHMS[model.algorithm]
+def _epoch(model: FunkSVD) -> str:
+    algorithm = ALGORITHMS[model.hyperparameters.algorithm]
     return "sweep" if algorithm.is_sampler else algorithm.epoch
 
 
@@ -305,13 +305,15 @@ def _times(ratings: Ratings) -> dict[str, str]:
     return {"rated": f"{first} to {last}"}
 
 
-def _training_facts(model: Recommender) -> dict[str, str]:
-    is_sampler, epoch = ALGORITHMS[model.algorithm].is_sampler, _epoch(model)
-    facts = {f"{epoch}s watched": f"{len(model.history):,} of at most {model.epoch_limit():,}"}
+def _training_facts(model: FunkSVD) -> dict[str, str]:
+    is_sampler, epoch = ALGORITHMS[model.hyperparameters.algorithm].is_sampler, _epoch(model)
+    facts = {
+        f"{epoch}s watched": f"{len(model.history):,} of at most {model.hyperparameters.epoch_limit():,}"
+    }
     record = model.history[model.best_epoch - 1]
     n_updates = len(model.provenance.updates) if model.provenance else 0
     if record.valid_error is not None:
-        error = f"validation {LOSSES[model.loss]}"
+        error = f"validation {LOSSES[model.hyperparameters.loss]}"
         if is_sampler:
             facts[f"{error} in the end"] = f"{record.valid_error:.4f}"
         else:
@@ -326,13 +328,15 @@ def _training_facts(model: Recommender) -> dict[str, str]:
         )
     if is_sampler:
         facts["draws kept"] = f"{model.n_members:,}; the model predicts the mean of theirs"
-    elif model.ensemble > 1:
+    elif model.hyperparameters.ensemble > 1:
         facts["models"] = (
             f"{model.n_members:,}, folded into one by taking the mean of their predictions"
         )
     if is_sampler:
         n_rows = len(model.user_ids) + len(model.item_ids)
-        facts["numbers in each draw"] = f"{n_rows * (1 + model.resolved().n_factors):,}"
+        facts["numbers in each draw"] = (
+            f"{n_rows * (1 + model.hyperparameters.resolved().n_factors):,}"
+        )
     else:
         floats = sum(array.size for array in model.parameters[1:])
         facts["numbers learned"] = f"{floats:,}"
@@ -343,11 +347,11 @@ def _training_facts(model: Recommender) -> dict[str, str]:
     return facts
 
 
-def _hyperparameters(model: Recommender) -> dict[str, str]:
+def _hyperparameters(model: FunkSVD) -> dict[str, str]:
     chosen_by_data = f"{model.reg_used:.4g} (chosen by the data)"
     return {
         name: chosen_by_data if value is None else _text(value)
-        for name, value in model.in_use(model.was_validated).items()
+        for name, value in model.hyperparameters.in_use(model.was_validated).items()
     }
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from funksvd.learned.svd import SVD
-from funksvd.recommender import Recommender
+from funksvd.model import FunkSVD
 from funksvd.report.labels import Labels
 
 N_ITEMS = 500
@@ -110,12 +110,12 @@ class Factors:
     axes: tuple[str, str]
 
 
-def look_at_factors(model: Recommender, labels: Labels, n_ratings: np.ndarray | None) -> Factors:
+def look_at_factors(model: FunkSVD, labels: Labels, n_ratings: np.ndarray | None) -> Factors:
     """Turn the factors into their principal axes and look at the items there.
 
     Parameters
     ----------
-    model : Recommender
+    model : FunkSVD
     labels : Labels
     n_ratings : ndarray of shape (n_items,), int, or None
         Ratings learned from, of each item.

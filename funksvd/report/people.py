@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from funksvd.model import FunkSVD
 from funksvd.ratings import Ratings
-from funksvd.recommender import Recommender
 from funksvd.report.labels import Labels
 
 ACTIVITY = {
@@ -67,7 +67,7 @@ class Person(NamedTuple):
 
 
 def choose_people(
-    model: Recommender,
+    model: FunkSVD,
     labels: Labels,
     n_ratings: np.ndarray | None,
     training: Ratings | None,
@@ -77,7 +77,7 @@ def choose_people(
 
     Parameters
     ----------
-    model : Recommender
+    model : FunkSVD
     labels : Labels
     n_ratings : ndarray of shape (n_users,), int, or None
         Ratings learned from, of each user.
@@ -103,7 +103,7 @@ def choose_people(
 
 
 def _person(
-    model: Recommender, labels: Labels, row: int, training: Ratings | None, test: Ratings | None
+    model: FunkSVD, labels: Labels, row: int, training: Ratings | None, test: Ratings | None
 ) -> Person:
     user = model.user_ids[row : row + 1].tolist()[0]
     best = next(model.recommend_all([user], N_RECOMMENDED, include_seen=model.seen is None))
@@ -139,9 +139,7 @@ def _person(
     return person
 
 
-def _ratings_of(
-    user: int | str, model: Recommender, ratings: Ratings
-) -> tuple[np.ndarray, np.ndarray]:
+def _ratings_of(user: int | str, model: FunkSVD, ratings: Ratings) -> tuple[np.ndarray, np.ndarray]:
     """Rows of the items that a user rated, ascending, and the ratings; known items only."""
     mine = np.flatnonzero(ratings.user_index == ratings.users.rows([user])[0])
     items = ratings.items.translate(ratings.item_index[mine], model.items)

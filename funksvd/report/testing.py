@@ -10,8 +10,8 @@ import numpy as np
 from funksvd.evaluation import Evaluation, regularized_biases
 from funksvd.learned.scoring import predict_pairs
 from funksvd.metrics import Errors, Interval, bootstrap_intervals
+from funksvd.model import FunkSVD
 from funksvd.ratings import Ratings
-from funksvd.recommender import Recommender
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 MAX_VALUES = 12
@@ -113,7 +113,7 @@ class TestResults:
     by_popularity: list[Group]
 
 
-def look_at_test(model: Recommender, training: Ratings, test: Ratings) -> TestResults:
+def look_at_test(model: FunkSVD, training: Ratings, test: Ratings) -> TestResults:
     """Predict the test part and look at the errors from several sides."""
     values = test.values.astype(np.float64)
     predictions = model.predict_index(*test.index_for(model.users, model.items))
@@ -131,7 +131,7 @@ def look_at_test(model: Recommender, training: Ratings, test: Ratings) -> TestRe
 
     def groups(index: np.ndarray, of_training: np.ndarray, n: int) -> list[Group]:
         known = np.bincount(of_training, minlength=n + 1)  # the last one, at -1, is the unknown
-        return _groups(known[index], test, predictions, biases, model.seed)
+        return _groups(known[index], test, predictions, biases, model.hyperparameters.seed)
 
     return TestResults(
         evaluation=model.evaluate(test, training=training),

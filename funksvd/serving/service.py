@@ -9,10 +9,10 @@ import numpy as np
 from rapidfuzz import fuzz, process
 
 from funksvd.errors import UnknownIdError
+from funksvd.learned.explain import Explanation
 from funksvd.learned.fold_in import OtherSide
 from funksvd.learned.scoring import best_items
 from funksvd.model import FunkSVD
-from funksvd.newcomers import Explanation
 from funksvd.ratings import CompressedRows, simplified
 
 REASONS = 3

@@ -1,32 +1,39 @@
 """Learning: the block plan, the epoch loop, what can be chosen and what is reported."""
 
 from funksvd.training.algorithms import ALGORITHMS
+from funksvd.training.context import Context, Findings
 from funksvd.training.ensemble import train_ensemble
 from funksvd.training.hyperparameters import LOSSES, Hyperparameters, available_processors
 from funksvd.training.interrupts import Interrupts
-from funksvd.training.learners.base import Start
 from funksvd.training.learners.registry import LEARNERS
-from funksvd.training.loop import TrainingResult, train
 from funksvd.training.losses import check_ratings
 from funksvd.training.monitor import EpochRecord, Monitor, of_error
 from funksvd.training.plan import BlockPlan, Triples
 from funksvd.training.planning import plan_blocks
+from funksvd.training.record import TrainingRecord
 from funksvd.training.scale import Scale, check_learnable
 from funksvd.training.search import search_best
+from funksvd.training.stopping import Stopped
+from funksvd.training.trainer import TrainingResult, train
+from funksvd.training.validation import Validation
 
 __all__ = [
     "ALGORITHMS",
     "LEARNERS",
     "LOSSES",
     "BlockPlan",
+    "Context",
     "EpochRecord",
+    "Findings",
     "Hyperparameters",
     "Interrupts",
     "Monitor",
     "Scale",
-    "Start",
+    "Stopped",
+    "TrainingRecord",
     "TrainingResult",
     "Triples",
+    "Validation",
     "available_processors",
     "check_learnable",
     "check_ratings",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from funksvd.learned.scoring import Draws
+from dataclasses import replace
+
+from funksvd.learned import LearnedRatings
+from funksvd.training.context import Findings
 from funksvd.training.hyperparameters import Hyperparameters
 from funksvd.training.interrupts import Interrupts
-from funksvd.training.loop import TrainingResult, fold_together, train
 from funksvd.training.monitor import Monitor
 from funksvd.training.plan import BlockPlan
+from funksvd.training.trainer import TrainingResult, train
 
 
 def train_ensemble(
@@ -15,8 +18,7 @@ def train_ensemble(
     hyperparameters: Hyperparameters,
     purpose: str,
     *,
-    search: TrainingResult | None = None,
-    reg_factor: float = 1.0,
+    findings: Findings | None = None,
     monitor: Monitor,
     interrupts: Interrupts | None = None,
 ) -> TrainingResult:
@@ -31,18 +33,16 @@ def train_ensemble(
     hyperparameters : Hyperparameters
     purpose : {"search", "refit", "fit"}
         A search before a refit needs one member only.
-    search : TrainingResult, optional
-        What a search has found: each member takes as many epochs, the same learning rates, and
-        the same `reg_factor`.
-    reg_factor : float
-        As for `train`.
+    findings : Findings, optional
+        What a search has found: each member has as many epochs, and the same learning rates and
+        regularization.
     monitor : Monitor
     interrupts : Interrupts, optional
 
     Returns
     -------
     TrainingResult
-        That of the first member, but for the parameters.
+        That of the first member, but for what was learned.
 
     Raises
     ------
@@ -51,7 +51,8 @@ def train_ensemble(
     KeyboardInterrupt
         Likewise, of the first member; later, the members that are complete are kept.
     """
-    n_epochs = search.best_epoch if search else hyperparameters.epoch_limit()
+    findings = findings or Findings()
+    n_epochs = findings.n_epochs or hyperparameters.epoch_limit()
     one = hyperparameters.ensemble_snapshots or (purpose == "search" and hyperparameters.refit)
     n_members = 1 if one else hyperparameters.ensemble
     members: list[TrainingResult] = []
@@ -64,11 +65,7 @@ def train_ensemble(
             result = train(
                 plan,
                 hyperparameters,
-                n_epochs=n_epochs,
-                rate_factor=search.rate_factor if search else 1.0,
-                reg_factor=search.reg_factor if search else reg_factor,
-                followed=search.history if search else (),
-                passes=search.passes if search else None,
+                findings=findings,
                 member=len(members),
                 monitor=monitor,
                 interrupts=interrupts,
@@ -81,13 +78,6 @@ def train_ensemble(
         interrupted = result.interrupted
         if not (interrupted and members):  # half a member would spoil the others
             members.append(result)
-    parameters, implicit_factors = fold_together(
-        [(member.parameters, member.implicit_factors) for member in members]
-    )
-    draws = [member.draws for member in members if member.draws is not None]
-    return members[0]._replace(
-        parameters=parameters,
-        implicit_factors=implicit_factors,
-        interrupted=interrupted,
-        draws=Draws.joined(draws) if draws else None,
-    )
+    learned = LearnedRatings.mean([member.learned for member in members])
+    whole = replace(members[0], learned=learned)
+    return whole.as_interrupted() if interrupted else whole

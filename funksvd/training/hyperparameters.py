@@ -135,6 +135,16 @@ class Hyperparameters:
     seed: int = 0
     n_threads: int | None = None
 
+    @classmethod
+    def names(cls) -> list[str]:
+        """Names of all hyperparameters."""
+        return [field.name for field in fields(Hyperparameters)]
+
+    @classmethod
+    def from_dict(cls, plain: dict[str, Any]) -> Hyperparameters:
+        """Hyperparameters by name; raises `FunkSVDError` for a name that is none."""
+        return Hyperparameters().set_params(**plain)
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Hyperparameters by name, as scikit-learn asks for them."""
         return {field.name: getattr(self, field.name) for field in fields(Hyperparameters)}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType, TracebackType
+from typing import Any
 
 
 class Interrupts:
@@ -23,7 +25,7 @@ class Interrupts:
     def __init__(self, armed: bool = False) -> None:
         self.armed = armed
         self.requested = False
-        self._previous = None
+        self._previous: Callable[[int, FrameType | None], Any] | int | None = None
 
     def __enter__(self) -> Interrupts:
         is_main = threading.current_thread() is threading.main_thread()

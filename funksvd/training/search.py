@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from funksvd.errors import DivergenceError
 from funksvd.training.algorithms import ALGORITHMS
+from funksvd.training.context import Findings
 from funksvd.training.ensemble import train_ensemble
 from funksvd.training.hyperparameters import Hyperparameters
 from funksvd.training.interrupts import Interrupts
-from funksvd.training.loop import TrainingResult
 from funksvd.training.monitor import Monitor
 from funksvd.training.plan import BlockPlan
+from funksvd.training.record import TrainingRecord
 from funksvd.training.scale import reg_factor
+from funksvd.training.trainer import TrainingResult
 
 MAX_SEARCHES = 6
-"""The first one included."""
+"""Largest number of searches, the first one included."""
 ENOUGH_HELD_BACK = 50
-"""From fewer ratings it cannot be told how clear the signal is."""
+"""Fewest held-back ratings that tell how clear the signal is."""
 WORTH_TRYING = 0.85
-"""Less regularization is tried where it is at most so many times what was tried last."""
+"""Largest ratio of the new `reg` to the last one at which another search is worth running."""
 MUCH_BETTER = 0.99
-"""Where it has made the error at most so many times what it was, still less is tried:"""
+"""Largest ratio of an error to the one before that counts as much better."""
 STILL_LESS = 0.4
-"""at most so many times that."""
+"""Largest ratio of the next `reg` to one that has made the error much better."""
 
 
 def search_best(
@@ -59,8 +61,9 @@ def search_best(
     chosen = hyperparameters.resolved()
 
     def search(factor: float) -> TrainingResult:
+        findings = Findings(reg_factor=factor)
         return train_ensemble(
-            plan, chosen, "search", reg_factor=factor, monitor=monitor, interrupts=interrupts
+            plan, chosen, "search", findings=findings, monitor=monitor, interrupts=interrupts
         )
 
     best = search(1.0)
@@ -70,36 +73,37 @@ def search_best(
         return best
     at_most = 1.0  # times what the best one had
     for _ in range(1, MAX_SEARCHES):
-        first, unexplained = _shares_left(best)
+        first, unexplained = _shares_left(best.record)
+        tried = best.findings.reg_factor
         if best.interrupted or not unexplained > 0:  # nothing can be better
             break
-        factor = min(reg_factor(unexplained, first - unexplained), at_most * best.reg_factor)
-        if factor > WORTH_TRYING * best.reg_factor:
+        factor = min(reg_factor(unexplained, first - unexplained), at_most * tried)
+        if factor > WORTH_TRYING * tried:
             break
-        monitor.reg_lowered(best.reg, factor / best.reg_factor * best.reg, unexplained)
+        reg = best.record.reg
+        monitor.reg_lowered(reg, factor / tried * reg, unexplained)
         try:
             found = search(factor)
         except DivergenceError:
-            monitor.reg_kept(best.reg)
+            monitor.reg_kept(reg)
             break
         except KeyboardInterrupt:
-            return best._replace(interrupted=True)
-        error, lowest = _valid_error(found), _valid_error(best)
-        of_all = found.parameters.user_factors.shape == best.parameters.user_factors.shape
+            return best.as_interrupted()
+        error, lowest = _valid_error(found.record), _valid_error(best.record)
+        of_all = found.learned.user_factors.shape == best.learned.user_factors.shape
         if not (error < lowest and of_all):  # Ctrl-C may have cost an ensemble some members
-            monitor.reg_kept(best.reg)
-            best = best._replace(interrupted=found.interrupted)
-            break
+            monitor.reg_kept(reg)
+            return best.as_interrupted() if found.interrupted else best
         best, at_most = found, STILL_LESS if error < MUCH_BETTER * lowest else 1.0
     return best
 
 
-def _shares_left(result: TrainingResult) -> tuple[float, float]:
-    """Of the ratings' variance, in those held back: after the first epoch, and after the best."""
-    errors = (result.history[0].valid_error, _valid_error(result))
-    first, best = ((error / result.spread) ** 2 for error in errors)
+def _shares_left(record: TrainingRecord) -> tuple[float, float]:
+    """Shares of the variance of ratings held back that the first epoch and the best one leave."""
+    errors = (record.history[0].valid_error, _valid_error(record))
+    first, best = ((error / record.spread) ** 2 for error in errors)
     return first, best
 
 
-def _valid_error(result: TrainingResult) -> float:
-    return result.history[result.best_epoch - 1].valid_error
+def _valid_error(record: TrainingRecord) -> float:
+    return record.best.valid_error

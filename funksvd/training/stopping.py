@@ -1,36 +1,58 @@
-"""When to stop."""
+"""Early stopping, and the reasons for which training ends."""
 
 from __future__ import annotations
 
 import math
+from enum import StrEnum
 
 NOTABLE_IMPROVEMENT = 1e-4
-"""An epoch whose validation error is not lower by this share counts against the patience."""
+"""Share by which a validation value must be better than the last notable one to be notable."""
+
+
+class Stopped(StrEnum):
+    """The reason for which training ended."""
+
+    LIMIT = "limit"
+    """All epochs were run that the hyperparameters, or a search before, allow."""
+    PATIENCE = "patience"
+    """The validation value had not become notably better for `patience` epochs."""
+    INTERRUPT = "interrupt"
+    """Ctrl-C."""
+
+
+def is_notable(value: float, best: float) -> bool:
+    """Tell whether a value is notably lower than the best one so far; NaN never is."""
+    limit = best * (1 - NOTABLE_IMPROVEMENT) if best > 0 else best * (1 + NOTABLE_IMPROVEMENT)
+    return value < limit
 
 
 class EarlyStopping:
-    """Follows the validation error; without one, the latest epoch is always the best.
+    """Follows a validation value; without one, the latest epoch is always the best.
 
     Parameters
     ----------
     patience : int
         Epochs without a notable improvement after which it is time to stop.
+    greater_is_better : bool
+        Whether the value is one, such as NDCG, that should rise.
     """
 
-    def __init__(self, patience: int) -> None:
+    def __init__(self, patience: int, greater_is_better: bool = False) -> None:
         self.patience = patience
         self.is_exhausted = False
+        self._sign = -1.0 if greater_is_better else 1.0
         self._best = self._notable = math.inf
         self._notable_epoch = 0
 
-    def is_best(self, epoch: int, valid_error: float | None) -> bool:
-        """Take note of an epoch; whether it is the best so far."""
-        if valid_error is None:
+    def is_best(self, epoch: int, value: float | None) -> bool:
+        """Take note of an epoch's value, and tell whether it is the best so far."""
+        if value is None:
             return True
-        if valid_error < self._notable * (1 - NOTABLE_IMPROVEMENT):
-            self._notable, self._notable_epoch = valid_error, epoch
+        value *= self._sign
+        if is_notable(value, self._notable):
+            self._notable, self._notable_epoch = value, epoch
         self.is_exhausted = epoch - self._notable_epoch >= self.patience
-        if not valid_error < self._best:  # NaN is never best
+        if not value < self._best:  # NaN is never best
             return False
-        self._best = valid_error
+        self._best = value
         return True

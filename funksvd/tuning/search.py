@@ -91,12 +91,12 @@ def tune(
         On Ctrl-C before the trial of the defaults has ended.
     """
     studies.require_optuna()
-    model.check()
+    model.hyperparameters.check()
     ratings = as_ratings(ratings)
     validation = None if validation is None else as_ratings(validation)
     interactions = None if interactions is None else as_interactions(interactions)
     n_validation = (
-        round(model.resolved().validation_fraction * len(ratings))
+        round(model.hyperparameters.resolved().validation_fraction * len(ratings))
         if validation is None
         else len(validation)
     )
@@ -104,7 +104,7 @@ def tune(
         raise FunkSVDError("there are no validation ratings, by which trials are judged")
     if n_repeats is None:
         n_repeats = 1 if n_validation >= ENOUGH_VALIDATION_RATINGS else REPEATS
-    names = tunable(model.resolved(), fixed)
+    names = tunable(model.hyperparameters.resolved(), fixed)
     if not names:
         raise FunkSVDError("all hyperparameters are given: there is nothing to search")
     monitor = monitor or TuningMonitor()
@@ -169,7 +169,7 @@ class _Objective:
 
     def identity(self, names: list[str]) -> dict[str, Any]:
         """All that the trials depend on."""
-        identity = asdict(FunkSVD(**self.params).resolved())
+        identity = FunkSVD(**self.params).hyperparameters.resolved().get_params()
         del identity["n_threads"]
         fingerprints = {
             name: None if part is None else part.fingerprint
@@ -276,7 +276,7 @@ class _Search:
 
         started = time.perf_counter()
         model, outcome = self.objective.run({}, self.objective.parts, report)
-        used = asdict(model.resolved()) | {"reg": model.reg_used}
+        used = asdict(model.hyperparameters.resolved()) | {"reg": model.reg_used}
         defaults = {name: used[name] for name in self.names}
         self.space = search_space(defaults)
         outcome |= {

@@ -1,1 +1,1 @@
-"""Algorithms: what one epoch of each of them does."""
+"""Learners: one for each algorithm, and the interface to a run."""

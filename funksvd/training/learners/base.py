@@ -1,147 +1,169 @@
-"""What the epoch loop asks of an algorithm."""
+"""The interface between a run and an algorithm: learners."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Callable
+from typing import ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 
-from funksvd.learned.scoring import Draws
-from funksvd.objectives.parameters import Parameters
-from funksvd.training.hyperparameters import Hyperparameters
+from funksvd.learned import LearnedRatings
+from funksvd.training.context import Context
 from funksvd.training.losses import TrainingLoss
-from funksvd.training.plan import BlockPlan
 from funksvd.training.scale import Scale, choose_reg
 
+DIVERGED = 1.5
+"""Training error from which on an epoch has diverged, as a multiple of that of no model."""
 
-class Start(NamedTuple):
-    """Parameters to go on from, in the numbering of the ratings' own indices.
+
+Value = TypeVar("Value")
+
+
+class Progress(NamedTuple):
+    """The other side of an epoch: how fast to go, and whom to tell.
 
     Parameters
     ----------
-    parameters : Parameters
-        As `Learner.parameters` returns them.
-    implicit_factors : ndarray of shape (n_items, n_factors), float32, or None
+    learning_rate : callable
+        Learning rate for ratings of unit standard deviation after a fraction of the epoch, from 0
+        to less than 1.
+    ratings_done : callable
+        To be called now and then with the number of ratings done since the last call. It may
+        raise: the epoch is then given up.
     """
 
-    parameters: Parameters
-    implicit_factors: np.ndarray | None
+    learning_rate: Callable[[float], float]
+    ratings_done: Callable[[int], None]
 
 
 class Learner(ABC):
-    """Learns parameters epoch by epoch; the loop decides how fast, how long, and what is kept.
+    """Learns epoch by epoch; a run decides how long, and what is kept.
+
+    Whatever it needs is in its context; nothing of it is changed from outside.
 
     Parameters
     ----------
-    plan : BlockPlan
-        The ratings.
-    hyperparameters : Hyperparameters
-    random : numpy.random.Generator
-        Of all random choices.
-    pool : ThreadPoolExecutor
-        Its size does not change the result.
+    context : Context
 
     Attributes
     ----------
-    loss : TrainingLoss
+    n_factors : int
     scale : Scale
-        Of the ratings learned from, or of their scores.
-    error_without_model : float
-        Training error of the mean alone; without biases, of zero.
+        How large the ratings learned from are.
     reg : float
         Regularization of the factors: the one given, or the one chosen by the data. A sampler
-        learns its own, and this is for rows that are new.
-    planned_passes : sequence of int or None
-        What `passes` of another run on the same kind of data were; None to find them.
+        learns its own, and this is for rows that are folded in later.
     n_batches : int
-        Of users, that the plan must have.
+        Batches of users that its plan must have.
     uses_unrated : bool
         Whether it learns from pairs that are known without a rating.
     reg_share : float
-        A `reg` that the data choose is so many times `choose_reg`.
+        A `reg` that the data choose, as a multiple of `choose_reg`.
     can_go_on : bool
-        Whether it has `start_from`.
+        Whether it can start from what was learned before.
+    latest_is_best : bool
+        Whether each epoch makes the result better, so that validation errors do not choose one.
     """
 
     n_batches: ClassVar[int] = 1
     uses_unrated: ClassVar[bool] = False
     reg_share: ClassVar[float] = 1.0
     can_go_on: ClassVar[bool] = False
+    latest_is_best: ClassVar[bool] = False
 
-    def __init__(
-        self,
-        plan: BlockPlan,
-        hyperparameters: Hyperparameters,
-        random: np.random.Generator,
-        pool: ThreadPoolExecutor,
-    ) -> None:
-        self.plan, self.hyperparameters = plan, hyperparameters
-        self.random, self.pool = random, pool
-        parts = [plan.values[block.learned] for block in plan.blocks]
-        self.loss = TrainingLoss.of(hyperparameters, Scale.of(parts, hyperparameters.biases))
-        self.scale = self.loss.scale
-        self.error_without_model = self.loss.error_without_model(parts)
-        self.planned_passes: Sequence[int] | None = None
-        self.reg = hyperparameters.reg
-        if self.reg is None:
-            self.reg = self.reg_share * choose_reg(plan)
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.plan = context.plan
+        self.hyperparameters = context.hyperparameters
+        self.n_factors = decided(self.hyperparameters.n_factors)
+        self.random, self.executor = context.random, context.executor
+        parts = [self.plan.values[block.learned] for block in self.plan.blocks]
+        self.scale = Scale.of(parts, self.hyperparameters.biases)
+        if self.hyperparameters.reg is None:
+            chosen = self.reg_share * choose_reg(self.plan)
+            self.reg = chosen * context.findings.reg_factor
+        else:
+            self.reg = self.hyperparameters.reg
 
     @abstractmethod
-    def run_epoch(
-        self, learning_rate: Callable[[float], float], on_ratings_done: Callable[[int], None]
-    ) -> float:
+    def run_epoch(self, progress: Progress) -> float:
         """One pass over the ratings to learn from.
-
-        Parameters
-        ----------
-        learning_rate : callable
-            By the part of the epoch that is done, from 0 to less than 1: the learning rate as a
-            person chooses it, for ratings of unit standard deviation.
-        on_ratings_done : callable
-            Called now and then with the number of ratings done since.
 
         Returns
         -------
         float
-            Training error; not finite where the descent diverges.
+            Training error; not finite where it went wrong.
         """
 
     @abstractmethod
-    def validation_error(self) -> float | None:
-        """The loss's error on what the plan holds back; None if that is nothing."""
+    def held_back_error(self) -> float | None:
+        """The loss's error on the ratings that the plan holds back; None if there are none."""
+
+    @abstractmethod
+    def has_diverged(self, train_error: float) -> bool:
+        """Tell by its training error whether an epoch came to nothing."""
+
+    @abstractmethod
+    def divergence_message(self, learning_rate: float) -> str:
+        """The message of the error that ends training then, with what a person can do."""
+
+    @abstractmethod
+    def snapshot(self, slot: int) -> None:
+        """Remember the state, in the place of what the slot held."""
+
+    @abstractmethod
+    def restore(self, slot: int) -> None:
+        """Go back to the state of the last `snapshot` of this slot."""
+
+    @abstractmethod
+    def learned(self) -> LearnedRatings:
+        """A copy of all that is known now, in the numbering of the ratings' own indices."""
+
+    def passes(self) -> list[int] | None:
+        """Passes over the ratings that each part of the work took; None where none is chosen."""
+        return None
+
+
+class Descent(Learner):
+    """A learner that follows gradients with a step size, and may therefore diverge.
+
+    Attributes
+    ----------
+    loss : TrainingLoss
+    scale : Scale
+        How large scores are.
+    """
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.loss = TrainingLoss.of(self.hyperparameters, self.scale)
+        self.scale: Scale = self.loss.scale
+        parts = [self.plan.values[block.learned] for block in self.plan.blocks]
+        self._error_limit = DIVERGED * self.loss.error_without_model(parts)
+        self._slots: dict[int, list[np.ndarray]] = {}
 
     @abstractmethod
     def state(self) -> list[np.ndarray]:
         """The arrays that an epoch changes."""
 
-    @abstractmethod
-    def parameters(self) -> Parameters:
-        """What was learned, float32, in the numbering of the ratings' own indices."""
+    def snapshot(self, slot: int) -> None:
+        """Remember the state, in the place of what the slot held."""
+        if slot in self._slots:
+            _overwrite(self._slots[slot], self.state())
+        else:
+            self._slots[slot] = [array.copy() for array in self.state()]
 
-    def start_from(self, start: Start) -> None:
-        """Take parameters that were learned before in the place of random ones."""
-        raise NotImplementedError
+    def restore(self, slot: int) -> None:
+        """Go back to the state of the last `snapshot` of this slot."""
+        _overwrite(self.state(), self._slots[slot])
 
-    def implicit_factors(self) -> np.ndarray | None:
-        """The y_j of SVD++, float32, in that numbering; None for learners without."""
-        return None
-
-    def draws(self) -> Draws | None:
-        """What tells how sure the predictions are; None where the algorithm does not know."""
-        return None
-
-    def passes(self) -> list[int] | None:
-        """How many passes over the ratings each part of the work took; None where none is chosen.
-
-        A refit takes as many.
-        """
-        return None
+    def has_diverged(self, train_error: float) -> bool:
+        """Tell whether the error is far above that of no model, or not finite."""
+        return not train_error < self._error_limit
 
     def divergence_message(self, learning_rate: float) -> str:
-        """What a person can do about it."""
+        """The message of the error that ends training, with what a person can do."""
         return (
             f"training diverges, even with a learning rate of {learning_rate:.2g}. Give a smaller "
             f"--learning-rate (it is {self.hyperparameters.learning_rate:g}), or look for "
@@ -149,15 +171,35 @@ class Learner(ABC):
         )
 
 
-def sum_in_order(tasks: Iterable[Future]) -> float:
-    """Sum of the tasks' results; none of them still runs when this returns or raises."""
-    return sum(in_order(tasks))
+class Sampler(Learner):
+    """A learner whose epochs are draws from a distribution: the result is their mean.
+
+    Each further draw makes it better, and no epoch is taken back.
+    """
+
+    latest_is_best: ClassVar[bool] = True
+
+    def has_diverged(self, train_error: float) -> bool:
+        """Tell whether a draw is not finite."""
+        return not np.isfinite(train_error)
+
+    def divergence_message(self, learning_rate: float) -> str:
+        """The message of the error that ends training, with what a person can do."""
+        return "sampling came to numbers that are not finite; look for outliers among the ratings"
+
+    def snapshot(self, slot: int) -> None:
+        """Nothing: no epoch is taken back."""
+
+    def restore(self, slot: int) -> None:
+        """Nothing, likewise."""
 
 
-def in_order(tasks: Iterable[Future]) -> list[Any]:
-    """The tasks' results; none of them still runs when this returns or raises."""
-    tasks = list(tasks)
-    try:
-        return [task.result() for task in tasks]
-    finally:
-        wait(tasks)
+def decided(value: Value | None) -> Value:
+    """A hyperparameter that the resolved ones always have."""
+    assert value is not None
+    return value
+
+
+def _overwrite(target: list[np.ndarray], source: list[np.ndarray]) -> None:
+    for target_array, source_array in zip(target, source, strict=True):
+        np.copyto(target_array, source_array)

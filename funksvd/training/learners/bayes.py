@@ -33,33 +33,36 @@ M. Welling, Y. W. Teh, "Bayesian Learning via Stochastic Gradient Langevin Dynam
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
 
 from funksvd.kernels import LANES, draw_rows, draw_weights, group_by_row
-from funksvd.learned.scoring import Draws, predict_pairs
+from funksvd.learned import LearnedRatings
+from funksvd.learned.scoring import predict_pairs
 from funksvd.objectives.parameters import Parameters
 from funksvd.ratings import CompressedRows
-from funksvd.training.hyperparameters import Hyperparameters
-from funksvd.training.learners.base import Learner
+from funksvd.training.context import Context
+from funksvd.training.executors import Executor
+from funksvd.training.learners.base import Progress, Sampler, decided
 from funksvd.training.plan import BlockPlan, Triples
 
 BURN_IN = 40
-"""Sweeps whose draws are not used, as they depend on where sampling began; at most a fifth."""
+"""Sweeps, at most a fifth of all, whose draws depend on where sampling began and are not used."""
 DRAWS_KEPT = 50
-"""At most so many draws are kept, spread over the other sweeps; the model is their mean."""
+"""Largest number of draws that are kept, spread over the other sweeps; the model is their mean."""
 RATINGS_PER_PART = 10_000
+"""Ratings of the rows that are drawn as one part, with random numbers of its own."""
 MAX_PARTS = 16
-"""Rows are drawn in parts, each with random numbers of its own, so that threads do not matter."""
+"""Largest number of parts that rows are drawn in, whatever the number of threads."""
 COLUMNS_PER_PART = 8
+"""Columns of the weights that are drawn as one part, likewise."""
 ROW_RATE, WEIGHT_RATE = 0.01, 0.03
-"""Of the precisions of rows and of weights, eq. (3)."""
+"""Rates of the Gamma priors of the precisions of rows and of weights, eq. (3)."""
 NOISE_SHAPES = 0.5 * 2 ** (np.arange(33) / 4)
-"""What the noise's shape a is chosen from, eq. (4)."""
+"""The grid that the shape a of the noise is drawn from, eq. (4)."""
 LOG_GAMMAS = np.array([math.lgamma(a) for a in NOISE_SHAPES])
+"""Logarithms of the Gamma function of these shapes."""
 
 
 class Side:
@@ -115,8 +118,8 @@ class Side:
             self.column_parts = [slice(*edge) for edge in pairwise(edges)]
             self.column_randoms = random.spawn(len(self.column_parts))
 
-    def draw_prior(self, random: np.random.Generator, pool: ThreadPoolExecutor) -> None:
-        """Where rows come from: mean, precisions and weights, eqs. (2) and (3)."""
+    def draw_prior(self, random: np.random.Generator, executor: Executor) -> None:
+        """Draw the distribution of rows: mean, precisions and weights, eqs. (2) and (3)."""
         residuals = self.rows - (self.prior_means - self.mean)
         n, k = residuals.shape
         spread = np.sqrt(self.precisions * (n + 1))
@@ -136,27 +139,26 @@ class Side:
                 draw_weights(self.lists, self.scales, *precisions, normals, drawn, weights)
                 residuals[:, part], self.weights[:, part] = drawn, weights
 
-            list(pool.map(draw, self.column_parts, self.column_randoms))
+            executor.map(draw, self.column_parts, self.column_randoms)
         self.prior_means = self.rows - residuals
 
-    def draw_rows(self, other: Side, pool: ThreadPoolExecutor) -> None:
-        """The rows, given those of the other side, eq. (8)."""
+    def draw_rows(self, other: Side, executor: Executor) -> None:
+        """Draw the rows, given those of the other side, eq. (8)."""
         scales = np.sqrt(other.noise).astype(np.float32)
         features = features_of(other.rows, scales)
         prior = (self.precisions, self.prior_means)
-        ratings = tuple(
-            self.ratings
-        )  # a named one would be a part of what is kept of compiled code
+        # A named tuple's type would become a part of what is kept of compiled code.
+        ratings = tuple(self.ratings)
 
         def draw(span: tuple[int, int], random: np.random.Generator) -> None:
             normals = random.standard_normal((span[1] - span[0], self.rows.shape[1]))
             given = (ratings, features, scales, self.noise, prior, normals)
             draw_rows(span, *given, self.rows, self.errors)
 
-        list(pool.map(draw, *zip(*self.parts, strict=True)))
+        executor.map(draw, *zip(*self.parts, strict=True))
 
     def draw_noise(self, random: np.random.Generator, has_unit_mean: bool) -> None:
-        """The rows' share of the precision of their ratings, eq. (4)."""
+        """Draw the rows' share of the precision of their ratings, eq. (4)."""
         noise = self.noise[self.is_rated]
         n, total = len(noise), float(noise.sum())
         variance = 1.0
@@ -174,7 +176,7 @@ class Side:
 
 
 def features_of(rows: np.ndarray, scales: np.ndarray) -> np.ndarray:
-    """What `draw_rows` explains ratings by: s (factors, 1, -bias), and zeros."""
+    """The vectors that `draw_rows` explains ratings by: s (factors, 1, -bias), and zeros."""
     n, k = rows.shape
     features = np.zeros((n, -(-(k + 1) // LANES) * LANES), np.float32)
     features[:, : k - 1] = rows[:, :-1]
@@ -202,7 +204,7 @@ def _equal_parts(
     return list(zip(spans, random.spawn(len(spans)), strict=True))
 
 
-class GibbsLearner(Learner):
+class GibbsLearner(Sampler):
     """Draws parameters from their distribution given the ratings; the model is the draws' mean.
 
     Draws are kept as they are predicted with: in rating units, the rows of those that have ratings
@@ -211,54 +213,45 @@ class GibbsLearner(Learner):
 
     implicit = False
 
-    def __init__(
-        self,
-        plan: BlockPlan,
-        hyperparameters: Hyperparameters,
-        random: np.random.Generator,
-        pool: ThreadPoolExecutor,
-    ) -> None:
-        super().__init__(plan, hyperparameters, random, pool)
-        self.error_without_model = np.inf  # a draw may well be worse than no model
-        self.learned, self.held_back = (
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        plan, random = self.plan, self.random
+        self.ratings, self.held_back = (
             _in_old_numbers(plan, at) for at in ("learned", "held_back")
         )
-        users, items, values = self.learned
+        users, items, values = self.ratings
         values = ((values - self.scale.mean) / self.scale.spread).astype(np.float32)
         by_user = CompressedRows.from_pairs(users, items, len(plan.users.order), values)
         by_item = CompressedRows.from_pairs(items, users, len(plan.items.order), values)
         known = _known_pairs(plan) if self.implicit else None
-        n_factors = hyperparameters.n_factors
+        n_factors = self.n_factors
         self.users = Side(by_user, n_factors, known, random)
         self.items = Side(by_item, n_factors, known and known[::-1], random)
-        n_epochs = hyperparameters.n_epochs
+        n_epochs = decided(self.hyperparameters.n_epochs)
         self.burn_in = min(BURN_IN, n_epochs // 5)
         self.thinning = -(-(n_epochs - self.burn_in) // DRAWS_KEPT)
         self.n_sweeps = 0
         self.kept: list[Parameters] = []
-        self.latest: Parameters | None = None
         self.validation_sum = np.zeros(len(self.held_back.values))
 
-    def run_epoch(
-        self, learning_rate: Callable[[float], float], on_ratings_done: Callable[[int], None]
-    ) -> float:
+    def run_epoch(self, progress: Progress) -> float:
         """One sweep; the training RMSE is that of its draw."""
         sides = (self.users, self.items)
         for mine, other in (sides, sides[::-1]):
-            mine.draw_prior(self.random, self.pool)
-            mine.draw_rows(other, self.pool)
+            mine.draw_prior(self.random, self.executor)
+            mine.draw_rows(other, self.executor)
             mine.draw_noise(self.random, has_unit_mean=mine is self.items)
-            on_ratings_done((self.plan.n_learned + (mine is self.users)) // 2)
+            progress.ratings_done((self.plan.n_learned + (mine is self.users)) // 2)
         self.n_sweeps += 1
         self.latest = self._draw()
         after = self.n_sweeps - self.burn_in
         if after > 0 and after % self.thinning == 0:
             self.kept.append(self.latest)
             self.validation_sum += self._predictions(self.latest, self.held_back)
-        errors = self._predictions(self.latest, self.learned) - self.learned.values
+        errors = self._predictions(self.latest, self.ratings) - self.ratings.values
         return float(np.sqrt(np.mean(np.square(errors, dtype=np.float64))))
 
-    def validation_error(self) -> float | None:
+    def held_back_error(self) -> float | None:
         """Root mean squared error of the mean of the draws kept so far, or of the latest."""
         if not self.plan.n_held_back:
             return None
@@ -269,21 +262,13 @@ class GibbsLearner(Learner):
         errors = np.clip(predictions, self.scale.low, self.scale.high) - self.held_back.values
         return float(np.sqrt(np.mean(np.square(errors, dtype=np.float64))))
 
-    def state(self) -> list[np.ndarray]:
-        """Nothing: no epoch is taken back."""
-        return []
-
-    def parameters(self) -> Parameters:
-        """The mean of the draws kept; of the first sweeps, the latest draw."""
-        return Parameters.mean(self.kept or [self.latest])
-
-    def draws(self) -> Draws | None:
-        """The draws kept, if there are several."""
-        return Draws.of(self.kept) if len(self.kept) > 1 else None
+    def learned(self) -> LearnedRatings:
+        """The mean of the draws kept; after the first sweeps, the latest draw."""
+        return LearnedRatings.of_draws(self.kept or [self.latest])
 
     def _predictions(self, draw: Parameters, ratings: Triples) -> np.ndarray:
-        n_threads = self.hyperparameters.thread_count()
-        return predict_pairs(draw, ratings.user_index, ratings.item_index, n_threads=n_threads)
+        index = (ratings.user_index, ratings.item_index)
+        return predict_pairs(draw, *index, n_threads=self.executor.n_threads)
 
     def _draw(self) -> Parameters:
         """The rows as they are now, in rating units, float32.
@@ -331,7 +316,7 @@ def _in_old_numbers(plan: BlockPlan, which: str) -> Triples:
 
 
 def _known_pairs(plan: BlockPlan) -> tuple[np.ndarray, np.ndarray]:
-    """What users have dealt with: the ratings learned from, and pairs without a rating."""
+    """Pairs that users have dealt with: the ratings learned from, and pairs without a rating."""
     parts = [
         _old_pairs(plan, plan.users.group(g), plan.items.group(h), *pairs)
         for g, h in np.ndindex(*plan.bounds.shape[:2])

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from funksvd.kernels import feature_block, squared_error_of_feature, subtract_feature
+from funksvd.learned import LearnedRatings
 from funksvd.objectives.incremental import row_weights
 from funksvd.objectives.parameters import Parameters
-from funksvd.training.hyperparameters import Hyperparameters
-from funksvd.training.learners.base import Learner, sum_in_order
-from funksvd.training.plan import Block, BlockPlan
+from funksvd.training.context import Context
+from funksvd.training.learners.base import Descent, Progress, decided
+from funksvd.training.plan import Block
 from funksvd.training.scale import scaled_rates
 from funksvd.training.stopping import EarlyStopping
 
 PATIENCE, FEWEST_PASSES = 5, 25
-"""A feature is done after so many passes without a notably lower training error, but begins slowly.
+"""A feature stops after PATIENCE passes without improvement, but not before FEWEST_PASSES.
 
 The validation part decides about the number of features only: were each feature stopped by it, one
 after the other would be fitted to its few ratings. On parts held out of MovieLens 100K that made
 the RMSE 1 % higher.
 """
 BIAS_SHARE = 0.1
-"""The biases' learning rate is so many times that of the features."""
+"""Learning rate of the biases, as a multiple of that of the features."""
 
 
-class IncrementalLearner(Learner):
+class IncrementalLearner(Descent):
     """Learns biases, then feature after feature from what the earlier ones leave.
 
     Equations are those of `funksvd.objectives.incremental`. An epoch is a feature: as many passes
@@ -41,15 +40,10 @@ class IncrementalLearner(Learner):
 
     reg_share: ClassVar[float] = 1.6  # features are trained to the end
 
-    def __init__(
-        self,
-        plan: BlockPlan,
-        hyperparameters: Hyperparameters,
-        random: np.random.Generator,
-        pool: ThreadPoolExecutor,
-    ) -> None:
-        super().__init__(plan, hyperparameters, random, pool)
-        k = hyperparameters.n_factors
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        plan = self.plan
+        k = self.n_factors
         sizes = [len(rows.order) for rows in (plan.users, plan.items)]
         self.biases = [np.zeros(n, np.float32) for n in sizes]
         self.features = [np.zeros((k, n), np.float32) for n in sizes]
@@ -63,9 +57,7 @@ class IncrementalLearner(Learner):
         self.residuals = plan.values - np.float32(self.scale.center)
         self.n_subtracted = 0
 
-    def run_epoch(
-        self, learning_rate: Callable[[float], float], on_ratings_done: Callable[[int], None]
-    ) -> float:
+    def run_epoch(self, progress: Progress) -> float:
         """Train the next feature; before the first one, the biases, which go on learning with it.
 
         Each error is that of the feature's last pass, as it was before its own step.
@@ -74,15 +66,15 @@ class IncrementalLearner(Learner):
         self._subtract_up_to(feature)
         rmse = 0.0
         if feature == 0 and self.hyperparameters.biases:
-            rmse = self._train(0, learning_rate, on_ratings_done)
+            rmse = self._train(0, progress)
         if np.isfinite(rmse):
             self._initialize(feature)
-            rmse = self._train(feature + 1, learning_rate, on_ratings_done)
+            rmse = self._train(feature + 1, progress)
         self.n_learned[0] = feature + 1
-        on_ratings_done(self.plan.n_learned)
+        progress.ratings_done(self.plan.n_learned)
         return rmse
 
-    def validation_error(self) -> float | None:
+    def held_back_error(self) -> float | None:
         """Root mean squared error of the predictions, held within the ratings learned from."""
         return self._validation_rmse(int(self.n_learned[0]) - 1)
 
@@ -91,35 +83,32 @@ class IncrementalLearner(Learner):
         return [*self.biases, *self.features, self.n_learned]
 
     def passes(self) -> list[int]:
-        """Those of the biases and of each feature."""
+        """Numbers of passes of the biases, and of each feature."""
         return self.n_passes[: self.n_learned[0] + 1].tolist()
 
-    def parameters(self) -> Parameters:
-        """In the ratings' own numbering; the features with the largest products first.
+    def learned(self) -> LearnedRatings:
+        """Biases and features, those with the largest products first.
 
         Those that were not learned are zero, and last.
         """
         energies = [np.square(rows).sum(axis=1, dtype=np.float64) for rows in self.features]
         order = np.argsort(-energies[0] * energies[1], kind="stable")
         factors = (rows[order].T for rows in self.features)
-        return self.plan.restored(Parameters(self.scale.center, *self.biases, *factors), len(order))
+        arranged = Parameters(self.scale.center, *self.biases, *factors)
+        return LearnedRatings.of(self.plan.restored(arranged, len(order)))
 
-    def _train(
-        self,
-        part: int,
-        learning_rate: Callable[[float], float],
-        on_ratings_done: Callable[[int], None],
-    ) -> float:
+    def _train(self, part: int, progress: Progress) -> float:
         """Train the biases (part 0), or them and a feature (its number plus 1), until no better.
 
         Returns the training RMSE of the last pass.
         """
-        planned = self.planned_passes
-        limit = self.hyperparameters.n_epochs if planned is None else planned[part]
+        planned = self.context.findings.passes
+        limit = decided(self.hyperparameters.n_epochs) if planned is None else planned[part]
         stopping = EarlyStopping(PATIENCE)
         rmse = np.nan
         for n_done in range(limit):
-            rmse = self._pass(part, learning_rate(n_done / limit), on_ratings_done)
+            rmse = self._pass(part, progress.learning_rate(n_done / limit))
+            progress.ratings_done(0)
             self.n_passes[part] = n_done + 1
             stopping.is_best(n_done + 1, rmse)
             done = planned is None and stopping.is_exhausted and n_done + 1 >= FEWEST_PASSES
@@ -127,9 +116,7 @@ class IncrementalLearner(Learner):
                 break
         return rmse
 
-    def _pass(
-        self, part: int, learning_rate: float, on_ratings_done: Callable[[int], None]
-    ) -> float:
+    def _pass(self, part: int, learning_rate: float) -> float:
         """One pass, stratum by stratum, the blocks of a stratum in parallel; the training RMSE."""
         hyperparameters, plan = self.hyperparameters, self.plan
         one = (np.ones(1), np.ones(1))
@@ -137,17 +124,14 @@ class IncrementalLearner(Learner):
         share = np.float32(BIAS_SHARE if hyperparameters.bias_learning_rate is None else 1)
         scalars = (rates.users[0], share * rates.biases, rates.reg, rates.bias_reg)
         w_users, w_items = self.weights
+
+        def descend(block: Block) -> float:
+            operands = self._operands(block, block.learned, max(part - 1, 0))
+            return feature_block(*operands, (*scalars, w_users[block.users], w_items[block.items]))
+
         squared_error = 0.0
         for shift in self.random.permutation(plan.n_groups):
-            squared_error += sum_in_order(
-                self.pool.submit(
-                    feature_block,
-                    *self._operands(block, block.learned, max(part - 1, 0)),
-                    (*scalars, w_users[block.users], w_items[block.items]),
-                )
-                for block in plan.stratum(int(shift))
-            )
-            on_ratings_done(0)
+            squared_error += self.executor.sum(descend, plan.stratum(int(shift)))
         return float(np.sqrt(squared_error / plan.n_learned))
 
     def _validation_rmse(self, feature: int) -> float | None:
@@ -155,15 +139,12 @@ class IncrementalLearner(Learner):
         if not plan.n_held_back:
             return None
         limits = (np.float32(self.scale.low), np.float32(self.scale.high))
-        squared_error = sum_in_order(
-            self.pool.submit(
-                squared_error_of_feature,
-                *self._operands(block, block.held_back, feature),
-                plan.values[block.held_back],
-                limits,
-            )
-            for block in plan.blocks
-        )
+
+        def cost(block: Block) -> float:
+            operands = self._operands(block, block.held_back, feature)
+            return squared_error_of_feature(*operands, plan.values[block.held_back], limits)
+
+        squared_error = self.executor.sum(cost, plan.blocks)
         return float(np.sqrt(squared_error / plan.n_held_back))
 
     def _initialize(self, feature: int) -> None:
@@ -179,16 +160,18 @@ class IncrementalLearner(Learner):
         while self.n_subtracted < feature:
             user_feature, item_feature = (features[self.n_subtracted] for features in self.features)
 
-            def subtract(block: Block, rows: tuple = (user_feature, item_feature)) -> None:
+            def subtract(
+                block: Block, rows: tuple[np.ndarray, np.ndarray] = (user_feature, item_feature)
+            ) -> None:
                 ratings = slice(block.learned.start, block.held_back.stop)
                 index = (self.plan.user_index[ratings], self.plan.item_index[ratings])
                 p, q = rows[0][block.users], rows[1][block.items]
                 subtract_feature(*index, self.residuals[ratings], p, q)
 
-            list(self.pool.map(subtract, self.plan.blocks))
+            self.executor.map(subtract, self.plan.blocks)
             self.n_subtracted += 1
 
-    def _operands(self, block: Block, ratings: slice, feature: int) -> tuple:
+    def _operands(self, block: Block, ratings: slice, feature: int) -> tuple[Any, ...]:
         """A block's ratings, and the rows that they are of: what kernels take first."""
         users, items = block.users, block.items
         return (

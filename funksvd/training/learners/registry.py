@@ -20,7 +20,7 @@ LEARNERS: dict[str, type[Learner]] = {
 
 
 def choose_learner(hyperparameters: Hyperparameters) -> type[Learner]:
-    """The one for these hyperparameters; they are resolved."""
+    """The learner for hyperparameters that are resolved."""
     chosen = LEARNERS[hyperparameters.algorithm]
     one_by_one = (hyperparameters.optimizer, hyperparameters.batch_size) == ("sgd", 1)
     return BatchLearner if chosen is SGDLearner and not one_by_one else chosen

@@ -2,44 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from funksvd.kernels import cost_of_block, sgd_block
+from funksvd.learned import LearnedRatings
 from funksvd.objectives.parameters import Parameters
+from funksvd.training.context import Context
 from funksvd.training.hyperparameters import Hyperparameters
-from funksvd.training.learners.base import Learner, Start, sum_in_order
+from funksvd.training.learners.base import Descent, Progress, decided
 from funksvd.training.plan import Block, BlockPlan
 from funksvd.training.scale import Rates, Scale, row_shares, scaled_rates
 
 
-class SGDLearner(Learner):
+class SGDLearner(Descent):
     """Moves the rows of each rating along its negative gradient, eqs. (3) and (8) to (12)."""
 
     can_go_on: ClassVar[bool] = True
 
-    def __init__(
-        self,
-        plan: BlockPlan,
-        hyperparameters: Hyperparameters,
-        random: np.random.Generator,
-        pool: ThreadPoolExecutor,
-    ) -> None:
-        super().__init__(plan, hyperparameters, random, pool)
-        start = initial_parameters(plan, hyperparameters, self.scale, random)
-        self.arranged = plan.arranged(start)
-        self.row_shares = row_shares(plan)
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.arranged = self.plan.arranged(self._start())
+        self.row_shares = row_shares(self.plan)
 
-    def start_from(self, start: Start) -> None:
-        """Take parameters that were learned before in the place of random ones."""
-        self.arranged = self.plan.arranged(start.parameters)
+    def _start(self) -> Parameters:
+        """The parameters that were learned before; without any, random ones."""
+        # Random ones are drawn in any case: later random choices then do not depend on the start.
+        random = initial_parameters(self.plan, self.hyperparameters, self.scale, self.random)
+        start = self.context.start
+        return random if start is None else start.parameters
 
-    def run_epoch(
-        self, learning_rate: Callable[[float], float], on_ratings_done: Callable[[int], None]
-    ) -> float:
+    def run_epoch(self, progress: Progress) -> float:
         """One pass, stratum by stratum, the blocks of a stratum in parallel.
 
         Each error is taken as it was before its own step.
@@ -49,40 +43,45 @@ class SGDLearner(Learner):
         kind = (self.loss.for_kernels, bool(self.hyperparameters.nonnegative))
         for shift in self.random.permutation(plan.n_groups):
             blocks = plan.stratum(int(shift))
-            rates = self._rates(learning_rate(n_done / plan.n_learned))
-            total += sum_in_order(
-                self.pool.submit(
-                    sgd_block, *self._operands(block, block.learned), tuple(rates.of(block)), *kind
-                )
-                for block in blocks
-            )
+            rates = self._rates(progress.learning_rate(n_done / plan.n_learned))
+
+            def descend(block: Block, rates: Rates = rates) -> float:
+                operands = self._operands(block, block.learned)
+                return sgd_block(*operands, tuple(rates.of(block)), *kind)
+
+            total += self.executor.sum(descend, blocks)
             n_ratings = sum(block.learned.stop - block.learned.start for block in blocks)
             n_done += n_ratings
-            on_ratings_done(n_ratings)
+            progress.ratings_done(n_ratings)
         return self.loss.error(total, plan.n_learned)
 
-    def validation_error(self) -> float | None:
+    def held_back_error(self) -> float | None:
         """The error of the predictions, held within the ratings learned from."""
         if not self.plan.n_held_back:
             return None
         limits = (np.float32(self.scale.low), np.float32(self.scale.high))
         loss = self.loss.for_kernels
-        total = sum_in_order(
-            self.pool.submit(cost_of_block, *self._operands(block, block.held_back), limits, loss)
-            for block in self.plan.blocks
-        )
+
+        def cost(block: Block) -> float:
+            return cost_of_block(*self._operands(block, block.held_back), limits, loss)
+
+        total = self.executor.sum(cost, self.plan.blocks)
         return self.loss.error(total, self.plan.n_held_back)
 
     def state(self) -> list[np.ndarray]:
         """Biases and factors."""
         return list(self.arranged[1:])
 
-    def parameters(self) -> Parameters:
-        """In the ratings' own numbering, without the padding."""
-        return self.plan.restored(self.arranged, self.hyperparameters.n_factors)
+    def learned(self) -> LearnedRatings:
+        """Biases and factors, in the ratings' own numbering."""
+        return LearnedRatings.of(self._restored())
+
+    def _restored(self) -> Parameters:
+        """The parameters in the ratings' own numbering, without the padding."""
+        return self.plan.restored(self.arranged, self.n_factors)
 
     def divergence_message(self, learning_rate: float) -> str:
-        """What a person can do about it: too large a regularization looks the same."""
+        """The message of the error that ends training; too large a regularization is told apart."""
         rates = self._rates(learning_rate)
         fastest = max(float(rates.users.max()), float(rates.items.max()))
         steps = (fastest * float(rates.reg), float(rates.biases) * float(rates.bias_reg))
@@ -99,7 +98,7 @@ class SGDLearner(Learner):
             self.hyperparameters, learning_rate, self.reg, self.scale, self.row_shares
         )
 
-    def _operands(self, block: Block, ratings: slice) -> tuple:
+    def _operands(self, block: Block, ratings: slice) -> tuple[Any, ...]:
         """A block's ratings, and the rows that they are of: what kernels take first."""
         plan, arranged = self.plan, self.arranged
         return (
@@ -125,8 +124,8 @@ def initial_parameters(
     A user or an item without a rating to learn from gets zeros, so that it is predicted from what
     is known. Where factors must not be negative, their absolute values are taken.
     """
-    k = hyperparameters.n_factors
-    std = hyperparameters.init_std * np.sqrt(scale.spread)
+    k = decided(hyperparameters.n_factors)
+    std = decided(hyperparameters.init_std) * np.sqrt(scale.spread)
     learned = [side.counts[0] for side in (plan.users, plan.items)]
     factors = [
         random.standard_normal((len(counts), k), dtype=np.float32) * np.float32(std)

@@ -28,26 +28,25 @@ not .8508 (the plain model: .8506). On MovieLens 100K it costs .0002, and 4 woul
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from typing import ClassVar
 
 import numpy as np
 
 from funksvd.kernels import add_rows, hand_back, padded_rows, svdpp_block
-from funksvd.objectives.parameters import Parameters
-from funksvd.training.hyperparameters import Hyperparameters
-from funksvd.training.learners.base import Start, sum_in_order
+from funksvd.learned import LearnedRatings
+from funksvd.training.context import Context
+from funksvd.training.learners.base import Progress
 from funksvd.training.learners.sgd import SGDLearner
-from funksvd.training.plan import Block, BlockPlan
+from funksvd.training.plan import Block
 from funksvd.training.scale import Rates, factor_rate
 
 FULL_RATE_VISITORS = 8
-"""A y_j that so many users of a batch pull at moves half as far for each of them."""
+"""Users of a batch who pull at a y_j at which it moves half as far for each of them."""
 BIAS_RATE_SHARE = 0.57
-"""The biases' learning rate is so many times that of the factors, unless it is given."""
+"""Learning rate of the biases, as a multiple of that of the factors, unless it is given."""
 IMPLICIT_REG = 5.0
-"""lambda_y is so many times lambda."""
+"""Regularization lambda_y of the y_j, as a multiple of lambda."""
 
 
 class SVDPPLearner(SGDLearner):
@@ -61,35 +60,23 @@ class SVDPPLearner(SGDLearner):
     uses_unrated: ClassVar[bool] = True
     reg_share: ClassVar[float] = 0.8
 
-    def __init__(
-        self,
-        plan: BlockPlan,
-        hyperparameters: Hyperparameters,
-        random: np.random.Generator,
-        pool: ThreadPoolExecutor,
-    ) -> None:
-        super().__init__(plan, hyperparameters, random, pool)
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
         # p_u; `arranged` has z_u while a batch is visited, and w_u when it is asked for
         self.p = self.arranged.user_factors
-        n_factors = hyperparameters.n_factors
         self.arranged = self.arranged._replace(
-            user_factors=padded_rows(len(plan.users.order), n_factors)
+            user_factors=padded_rows(len(self.plan.users.order), self.n_factors)
         )
-        self.y = padded_rows(len(plan.items.order), n_factors)
+        self.y = padded_rows(len(self.plan.items.order), self.n_factors)
         self._count_pairs()
-
-    def start_from(self, start: Start) -> None:
-        """Take parameters that were learned before: p_u is what the y_j leave of w_u."""
-        w = self.plan.arranged(start.parameters)
-        self.y[:] = self.plan.arranged(
-            start.parameters._replace(item_factors=start.implicit_factors)
-        ).item_factors
-        self.arranged = w._replace(user_factors=self.arranged.user_factors)
-        list(self.pool.map(self._form_sums, range(len(self.plan.bounds))))
-        self.p = np.subtract(w.user_factors, self.arranged.user_factors, out=w.user_factors)
+        if (start := context.start) is not None and start.implicit_factors is not None:
+            y = start.parameters._replace(item_factors=start.implicit_factors)
+            self.y[:] = self.plan.arranged(y).item_factors
+            self._form_all_sums()  # p_u is what they leave of the w_u that were learned before
+            self.p -= self.arranged.user_factors
 
     def _count_pairs(self) -> None:
-        """What |N(u)| and the numbers of a batch's users by item come to."""
+        """Set the weights that depend on |N(u)| and on the numbers of a batch's users by item."""
         plan = self.plan
         n_pairs = np.zeros(len(plan.users.order))
         visitors = np.zeros((plan.n_batches, len(plan.items.order)), dtype=np.float32)
@@ -106,9 +93,7 @@ class SVDPPLearner(SGDLearner):
         self._reg_shares = (n_ratings / n_pairs).astype(np.float32)
         self._rate_shares = 1 / (1 + visitors / np.float32(FULL_RATE_VISITORS))
 
-    def run_epoch(
-        self, learning_rate: Callable[[float], float], on_ratings_done: Callable[[int], None]
-    ) -> float:
+    def run_epoch(self, progress: Progress) -> float:
         """One visit to each user, batch by batch.
 
         Each error is taken as it was before its own step.
@@ -116,12 +101,12 @@ class SVDPPLearner(SGDLearner):
         plan = self.plan
         squared_error, n_done = 0.0, 0
         for batch in self.random.permutation(plan.n_batches):
-            rate = learning_rate(n_done / plan.n_learned)
+            rate = progress.learning_rate(n_done / plan.n_learned)
             squared_error += self._visit(int(batch), rate)
             bounds = plan.bounds[plan.groups(int(batch))]
             n_ratings = int((bounds[..., 1] - bounds[..., 0]).sum())
             n_done += n_ratings
-            on_ratings_done(n_ratings)
+            progress.ratings_done(n_ratings)
         return float(np.sqrt(squared_error / plan.n_learned))
 
     def _visit(self, batch: int, learning_rate: float) -> float:
@@ -129,15 +114,13 @@ class SVDPPLearner(SGDLearner):
         plan, sums = self.plan, self.arranged.user_factors
         rates = self._rates(learning_rate)
         groups = plan.groups(batch)
-        list(self.pool.map(self._form_sums, groups))
+        self.executor.map(self._form_sums, groups)
         rows = slice(plan.users.group(groups[0]).start, plan.users.group(groups[-1]).stop)
         before = sums[rows].copy()
         squared_error = 0.0
         for shift in self.random.permutation(plan.n_groups):
-            squared_error += sum_in_order(
-                self.pool.submit(self._descend, block, rates)
-                for block in plan.stratum(int(shift), batch)
-            )
+            blocks = plan.stratum(int(shift), batch)
+            squared_error += self.executor.sum(self._descend, blocks, repeat(rates, len(blocks)))
         descents = np.subtract(sums[rows], before, out=before)
         descents *= (self._weights[rows] / rates.users[rows])[:, None]
         regs = self._reg_shares[rows] * (np.float32(IMPLICIT_REG) * rates.reg)
@@ -153,11 +136,11 @@ class SVDPPLearner(SGDLearner):
                         *pairs, descents[users], regs[users], item_rates[items], self.y[items]
                     )
 
-        list(self.pool.map(hand_back_to, range(plan.n_groups)))
+        self.executor.map(hand_back_to, range(plan.n_groups))
         return squared_error
 
     def _form_sums(self, g: int) -> None:
-        """The z_u of a group of users, eq. (2)."""
+        """Form the z_u of a group of users, eq. (2)."""
         users = self.plan.users.group(g)
         sums = self.arranged.user_factors[users]
         sums[:] = 0
@@ -177,28 +160,31 @@ class SVDPPLearner(SGDLearner):
             return rates
         return rates._replace(biases=rates.biases * np.float32(BIAS_RATE_SHARE))
 
-    def validation_error(self) -> float | None:
+    def held_back_error(self) -> float | None:
         """The error of the predictions, held within the ratings learned from."""
         if self.plan.n_held_back:
             self._fold()
-        return super().validation_error()
+        return super().held_back_error()
 
     def state(self) -> list[np.ndarray]:
         """Biases, factors and the y_j."""
         _, user_biases, item_biases, _, q = self.arranged
         return [user_biases, item_biases, self.p, q, self.y]
 
-    def parameters(self) -> Parameters:
-        """The plain model that predicts the same: w_u, eq. (2), in the place of p_u."""
-        self._fold()
-        return super().parameters()
+    def learned(self) -> LearnedRatings:
+        """The plain model that predicts the same, w_u of eq. (2) in the place of p_u; and the y_j.
 
-    def implicit_factors(self) -> np.ndarray:
-        """The y_j, in the ratings' own numbering, without the padding."""
-        restored = np.empty((len(self.y), self.hyperparameters.n_factors), dtype=np.float32)
-        restored[self.plan.items.order] = self.y[:, : restored.shape[1]]
-        return restored
+        All are in the ratings' own numbering, without the padding.
+        """
+        self._fold()
+        y = np.empty((len(self.y), self.n_factors), dtype=np.float32)
+        y[self.plan.items.order] = self.y[:, : y.shape[1]]
+        return LearnedRatings.of(self._restored(), y)
 
     def _fold(self) -> None:
-        list(self.pool.map(self._form_sums, range(len(self.plan.bounds))))
+        """Put the w_u of all users, eq. (2), where predictions look for them."""
+        self._form_all_sums()
         self.arranged.user_factors[:] += self.p
+
+    def _form_all_sums(self) -> None:
+        self.executor.map(self._form_sums, range(len(self.plan.bounds)))

@@ -1,0 +1,207 @@
+"""`RatingModel`: the answers of a model of ratings, in rows.
+
+It is one part of a recommender, which asks it in raw ids; however the arrays were learned, this is
+written once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+from funksvd.errors import FunkSVDError
+from funksvd.kernels import turn_into_probabilities
+from funksvd.learned.explain import Sums
+from funksvd.learned.fold_in import OtherSide
+from funksvd.learned.ratings import LearnedRatings
+from funksvd.learned.scoring import Best, best_items, predict_deviations, predict_pairs
+from funksvd.objectives.parameters import Regularization
+from funksvd.ratings import CompressedRows
+
+
+@dataclass(frozen=True)
+class FoldInTerms:
+    """Constants of the ridge problem by which rows are folded into a model of ratings.
+
+    Parameters
+    ----------
+    regularization : Regularization
+    n_prior : float
+        A new row is regularized as if it had this number of ratings more.
+    has_biases : bool
+        Whether new rows get a bias.
+    """
+
+    regularization: Regularization
+    n_prior: float
+    has_biases: bool
+
+
+@dataclass(frozen=True, eq=False)
+class RatingModel:
+    """Learned parameters, and the facts that predictions of ratings depend on besides.
+
+    Parameters
+    ----------
+    learned : LearnedRatings
+    limits : (float, float)
+        The rating scale: lowest and highest rating learned from. Predictions are held within it.
+    n_members : int
+        Number of models, or of draws, whose mean this one is.
+    is_logistic : bool
+        Whether scores are log-odds, and predictions probabilities.
+    terms : FoldInTerms
+    """
+
+    learned: LearnedRatings
+    limits: tuple[float, float]
+    n_members: int
+    is_logistic: bool
+    terms: FoldInTerms
+
+    def predict(
+        self, user_index: np.ndarray, item_index: np.ndarray, *, n_threads: int = 1
+    ) -> np.ndarray:
+        """Predicted ratings, held within the rating scale; for log-odds, probabilities.
+
+        Parameters
+        ----------
+        user_index, item_index : ndarray of shape (n,), int32
+            Rows; -1 stands for an unknown user or item, who is predicted from what is known.
+        n_threads : int
+            Does not change the result.
+
+        Returns
+        -------
+        ndarray of shape (n,), float32
+        """
+        parameters = self.learned.parameters
+        return self.from_scores(
+            predict_pairs(parameters, user_index, item_index, n_threads=n_threads)
+        )
+
+    def from_scores(self, scores: np.ndarray) -> np.ndarray:
+        """Turn scores, float32, into predicted ratings; in their place."""
+        if self.is_logistic:
+            turn_into_probabilities(scores)
+        return np.clip(scores, *self.limits, out=scores)
+
+    def deviations(
+        self, user_index: np.ndarray, item_index: np.ndarray, *, n_threads: int = 1
+    ) -> np.ndarray:
+        """Standard deviations of the noise-free ratings, in rating units.
+
+        Parameters
+        ----------
+        user_index, item_index : ndarray of shape (n,), int32
+            Rows; -1 stands for unknown: any of the known ones.
+        n_threads : int
+            Does not change the result.
+
+        Returns
+        -------
+        ndarray of shape (n,), float32
+        """
+        draws = self.learned.draws
+        assert draws is not None, "asked only of models that are the mean of draws"
+        parameters = self.learned.parameters
+        return predict_deviations(parameters, draws, user_index, item_index, n_threads=n_threads)
+
+    def best_items(
+        self,
+        users: np.ndarray,
+        n: int,
+        *,
+        exclude: tuple[CompressedRows, ...] = (),
+        item_norms: np.ndarray | None = None,
+        n_threads: int = 1,
+    ) -> Iterator[Best]:
+        """The items with the highest scores for each user; see `learned.scoring.best_items`."""
+        return best_items(
+            self.learned.parameters,
+            users,
+            n,
+            exclude=exclude,
+            item_norms=item_norms,
+            n_threads=n_threads,
+        )
+
+    def items_side(self) -> OtherSide:
+        """The items, as the side that new users are folded into.
+
+        Raises
+        ------
+        FunkSVDError
+            If scores are log-odds: there is no closed form for them.
+        """
+        learned = self.learned
+        return self._side(learned.item_biases, learned.item_factors, learned.implicit_factors)
+
+    def users_side(self) -> OtherSide:
+        """The users, as the side that new items are folded into; raises as `items_side` does."""
+        return self._side(self.learned.user_biases, self.learned.user_factors, None)
+
+    def _side(
+        self, biases: np.ndarray, factors: np.ndarray, implicit_factors: np.ndarray | None
+    ) -> OtherSide:
+        if self.is_logistic:
+            raise FunkSVDError(
+                "with the logistic loss there is no closed form for new users and items, nor for "
+                "explanations; train again with their ratings"
+            )
+        return OtherSide(
+            self.learned.global_mean,
+            biases,
+            factors,
+            implicit_factors,
+            self.n_members,
+            self.terms.regularization,
+            self.terms.n_prior,
+            self.terms.has_biases,
+        )
+
+    def with_users(self, ratings: CompressedRows, *, n_threads: int = 1) -> Self:
+        """A model of the same items for other users: those whose ratings these are.
+
+        Parameters
+        ----------
+        ratings : CompressedRows
+            Ratings of items by user, with values.
+        n_threads : int
+            Does not change the result.
+        """
+        biases, factors = self.items_side().fold(ratings, n_threads)
+        learned = LearnedRatings.of(
+            self.learned.parameters._replace(user_biases=biases, user_factors=factors),
+            self.learned.implicit_factors,
+        )
+        return replace(self, learned=learned)
+
+    def explain(
+        self, rated: np.ndarray, values: np.ndarray, items: np.ndarray, user: int | None = None
+    ) -> Sums:
+        """The part of each of someone's ratings in the predictions of items.
+
+        Parameters
+        ----------
+        rated : ndarray of shape (n_rated,), int32
+            Rows of the rated items, ascending.
+        values : ndarray of shape (n_rated,), float32
+            Their ratings.
+        items : ndarray of shape (n_items,), int32
+            Rows of the items to be explained.
+        user : int, optional
+            Row of a user by whose trained parameters the model predicts; what these differ by
+            from folded-in ones is the rest.
+        """
+        contributions = self.items_side().contributions(rated, values, items)
+        levels = self.learned.item_biases[items].astype(np.float64)
+        rest = np.zeros(len(items))
+        if user is not None:
+            sums = self.learned.global_mean + levels + contributions.sum(axis=1)
+            row = np.full(len(items), user, dtype=np.int32)
+            rest = predict_pairs(self.learned.parameters, row, items) - sums
+        return Sums(self.learned.global_mean, levels, contributions, rest, self.limits)

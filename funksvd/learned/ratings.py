@@ -1,0 +1,108 @@
+"""`LearnedRatings`: the parameters of eq. (1) of `objectives.plain`, and further arrays.
+
+Every algorithm that learns from ratings ends in this record, however it came there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple, Self
+
+import numpy as np
+
+from funksvd.learned.base import Axis, Learned, array, number, optional
+from funksvd.objectives.parameters import Parameters
+
+
+class Draws(NamedTuple):
+    """Mean and biases of each draw of a sampler: with its factors, how sure predictions are.
+
+    Parameters
+    ----------
+    global_means : ndarray of shape (n_draws,), float64
+    user_biases : ndarray of shape (n_users, n_draws), float32
+    item_biases : ndarray of shape (n_items, n_draws), float32
+    """
+
+    global_means: np.ndarray
+    user_biases: np.ndarray
+    item_biases: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class LearnedRatings(Learned):
+    """A model of ratings, one model or the mean of several.
+
+    Parameters
+    ----------
+    global_mean : float
+        mu, in rating units (log-odds for the logistic loss).
+    user_biases, item_biases : ndarray of shape (n_users,) and (n_items,), float32
+        b_u and b_i, in the same unit.
+    user_factors, item_factors : ndarray of shape (n_users, n_factors) and (n_items, n_factors), \
+float32
+        p_u and q_i, one a row. For SVD++, the user's row is w_u of eq. (2) of `objectives.svdpp`.
+    implicit_factors : ndarray of shape (n_items, n_factors), float32, optional
+        y_j of SVD++, which new users need.
+    draw_means : ndarray of shape (n_draws,), float64, optional
+        mu of each draw of a sampler; their factors lie side by side in `user_factors` and
+        `item_factors`, in the same order.
+    draw_user_biases, draw_item_biases : ndarray of shape (n, n_draws), float32, optional
+    """
+
+    kind: ClassVar[str] = "rating"
+
+    global_mean: float = number()
+    user_biases: np.ndarray = array(Axis.USER)
+    item_biases: np.ndarray = array(Axis.ITEM)
+    user_factors: np.ndarray = array(Axis.USER, Axis.FACTOR)
+    item_factors: np.ndarray = array(Axis.ITEM, Axis.FACTOR)
+    implicit_factors: np.ndarray | None = optional(Axis.ITEM, Axis.FACTOR)
+    draw_means: np.ndarray | None = optional(
+        Axis.DRAW, dtype=np.float64, tensor="draws.global_means"
+    )
+    draw_user_biases: np.ndarray | None = optional(Axis.USER, Axis.DRAW, tensor="draws.user_biases")
+    draw_item_biases: np.ndarray | None = optional(Axis.ITEM, Axis.DRAW, tensor="draws.item_biases")
+
+    @classmethod
+    def of(cls, parameters: Parameters, implicit_factors: np.ndarray | None = None) -> Self:
+        """The record of parameters."""
+        return cls(*parameters, implicit_factors)
+
+    @classmethod
+    def of_draws(cls, draws: Sequence[Parameters]) -> Self:
+        """The mean of draws; several of them are remembered, one is taken for the model itself."""
+        mean = cls.mean([cls.of(draw) for draw in draws])
+        if len(draws) == 1:
+            return mean
+        user_biases, item_biases = (
+            np.ascontiguousarray(np.transpose(biases))
+            for biases in ([draw.user_biases for draw in draws], [d.item_biases for d in draws])
+        )
+        return cls(
+            *mean.parameters,
+            draw_means=np.array([draw.global_mean for draw in draws]),
+            draw_user_biases=user_biases,
+            draw_item_biases=item_biases,
+        )
+
+    @property
+    def parameters(self) -> Parameters:
+        """The parameters of eq. (1), as kernels and the mathematics take them."""
+        return Parameters(
+            self.global_mean,
+            self.user_biases,
+            self.item_biases,
+            self.user_factors,
+            self.item_factors,
+        )
+
+    @property
+    def draws(self) -> Draws | None:
+        """Mean and biases of each draw; None for a model that is not made of draws."""
+        if self.draw_means is None:
+            return None
+        assert self.draw_user_biases is not None
+        assert self.draw_item_biases is not None
+        return Draws(self.draw_means, self.draw_user_biases, self.draw_item_biases)

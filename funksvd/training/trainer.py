@@ -1,0 +1,140 @@
+"""Training: a run of the algorithm that the hyperparameters name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from funksvd.learned import LearnedRatings
+from funksvd.rng import Stream, generator
+from funksvd.training.algorithms import ALGORITHMS
+from funksvd.training.context import Context, Findings
+from funksvd.training.executors import Threads
+from funksvd.training.hyperparameters import LOSSES, Hyperparameters
+from funksvd.training.interrupts import Interrupts
+from funksvd.training.learners.base import decided
+from funksvd.training.learners.registry import choose_learner
+from funksvd.training.monitor import Monitor
+from funksvd.training.plan import BlockPlan
+from funksvd.training.record import TrainingRecord
+from funksvd.training.run import Limits, Run
+from funksvd.training.schedules import SCHEDULES
+from funksvd.training.steps import StepSizes
+from funksvd.training.stopping import Stopped
+from funksvd.training.validation import Validation, held_back_error
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingResult:
+    """The result of training.
+
+    Parameters
+    ----------
+    learned : LearnedRatings
+        That of the best epoch, or the mean of the snapshots.
+    record : TrainingRecord
+    findings : Findings
+        What another run on the same kind of data should know.
+    """
+
+    learned: LearnedRatings
+    record: TrainingRecord
+    findings: Findings
+
+    @property
+    def interrupted(self) -> bool:
+        """True if Ctrl-C ended training."""
+        return self.record.stopped is Stopped.INTERRUPT
+
+    def as_interrupted(self) -> TrainingResult:
+        """The same, where Ctrl-C came later."""
+        return replace(self, record=replace(self.record, stopped=Stopped.INTERRUPT))
+
+
+def train(
+    plan: BlockPlan,
+    hyperparameters: Hyperparameters,
+    *,
+    findings: Findings | None = None,
+    member: int = 0,
+    start: LearnedRatings | None = None,
+    validation: Validation | None = None,
+    monitor: Monitor | None = None,
+    interrupts: Interrupts | None = None,
+) -> TrainingResult:
+    """Learn parameters, epoch by epoch, by the algorithm that the hyperparameters name.
+
+    Deterministic: the result depends on the ratings, the hyperparameters and the seed, not on
+    `n_threads`.
+
+    Parameters
+    ----------
+    plan : BlockPlan
+        The ratings. Those that it holds back decide which epoch is best, and when to stop.
+    hyperparameters : Hyperparameters
+    findings : Findings, optional
+        Of another run on the same kind of data.
+    member : int
+        Number of the model within an ensemble, whose models have random numbers of their own.
+    start : LearnedRatings, optional
+        Go on from these parameters rather than from random ones.
+    validation : Validation, optional
+        Decides in the place of the loss's error on the ratings held back.
+    monitor : Monitor, optional
+    interrupts : Interrupts, optional
+        Armed once an epoch is complete: from then on, there is something to lose.
+
+    Raises
+    ------
+    DivergenceError
+        If the errors still grow without bound after the learning rate was halved 12 times.
+    KeyboardInterrupt
+        If Ctrl-C comes before the first epoch is complete. Later, it ends training with the best
+        epoch so far.
+    """
+    chosen = hyperparameters.resolved()
+    findings = findings or Findings()
+    n_epochs = findings.n_epochs or chosen.epoch_limit()
+    if not ALGORITHMS[chosen.algorithm].by_feature:
+        chosen = replace(chosen, n_epochs=n_epochs)
+    with Threads(chosen.thread_count()) as executor:
+        random = generator(chosen.seed, Stream.TRAINING, member)
+        context = Context(plan, chosen, random, executor, start, findings)
+        steps = None
+        if chosen.learning_rate is not None:
+            schedule = SCHEDULES[chosen.schedule](chosen)
+            factor, followed = findings.rate_factor, findings.history
+            steps = StepSizes(schedule, chosen.learning_rate, factor, followed)
+        run = Run(
+            lambda: choose_learner(chosen)(context),
+            Limits(
+                n_epochs,
+                decided(chosen.patience),
+                snapshot_every=chosen.cycle_epochs if chosen.ensemble_snapshots else 0,
+            ),
+            validation or held_back_error(LOSSES[chosen.loss]),
+            steps,
+            monitor or Monitor(),
+            interrupts or Interrupts(),
+        )
+        run.until_done()
+        learned = run.learned()
+    n_unrated = 0 if plan.unrated is None else len(plan.unrated.user_index)
+    learner = run.learner
+    return TrainingResult(
+        learned,
+        TrainingRecord(
+            history=run.history,
+            best_epoch=run.best_epoch,
+            reg=learner.reg,
+            spread=learner.scale.spread,
+            stopped=run.stopped,
+            n_unrated=n_unrated,
+        ),
+        Findings(
+            n_epochs=run.best_epoch,
+            rate_factor=1.0 if steps is None else steps.factor,
+            reg_factor=findings.reg_factor,
+            history=run.history,
+            passes=learner.passes(),
+        ),
+    )
