@@ -44,7 +44,6 @@ import argparse
 import subprocess
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -55,11 +54,14 @@ from funksvd.ratings import read_ratings
 from funksvd.rng import Stream, generator
 from funksvd.training import (
     BlockPlan,
+    Context,
     Hyperparameters,
     Triples,
     available_processors,
     plan_blocks,
 )
+from funksvd.training.executors import Threads
+from funksvd.training.learners.base import Progress
 from funksvd.training.learners.sgd import SGDLearner
 
 LIBMF_EPOCHS = 5
@@ -84,13 +86,13 @@ class OurEpochs:
     def __init__(self, plan: BlockPlan, n_factors: int, n_threads: int):
         hyperparameters = Hyperparameters(n_factors=n_factors).resolved()
         random = generator(0, Stream.TRAINING)
-        self.learner = SGDLearner(plan, hyperparameters, random, ThreadPoolExecutor(n_threads))
+        self.learner = SGDLearner(Context(plan, hyperparameters, random, Threads(n_threads)))
         self.seconds()  # compiles
 
     def seconds(self) -> float:
         """Run one epoch; how long it took."""
         started = time.perf_counter()
-        self.learner.run_epoch(lambda done: 0.005, lambda n: None)
+        self.learner.run_epoch(Progress(lambda done: 0.005, lambda n_ratings: None))
         return time.perf_counter() - started
 
 

@@ -24,7 +24,15 @@ from funksvd import FunkSVDError
 from funksvd.ratings import read_ratings
 from funksvd.rng import Stream
 from funksvd.splitting import random_part
-from funksvd.training import BlockPlan, EpochRecord, Hyperparameters, Triples, plan_blocks, train
+from funksvd.training import (
+    BlockPlan,
+    EpochRecord,
+    Findings,
+    Hyperparameters,
+    Triples,
+    plan_blocks,
+    train,
+)
 from funksvd.training.optimizers import OPTIMIZERS
 from funksvd.training.schedules import SCHEDULES
 
@@ -56,8 +64,8 @@ def follow(plan: BlockPlan, run: Run, fixed: dict[str, Any]) -> list[EpochRecord
     """The epochs of a run."""
     hyperparameters = Hyperparameters(**fixed, **run.chosen)
     hyperparameters.check()
-    train(plan, hyperparameters, n_epochs=1)  # compiles
-    return train(plan, hyperparameters).history
+    train(plan, hyperparameters, findings=Findings(n_epochs=1))  # compiles
+    return train(plan, hyperparameters).record.history
 
 
 def summary(run: Run, history: list[EpochRecord]) -> dict[str, Any]:

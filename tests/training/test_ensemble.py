@@ -52,21 +52,21 @@ def test_predictions_are_the_mean_of_those_at_the_ends_of_the_cycles(ratings, sc
     plan = plan_of(ratings, LEARNERS[chosen.get("algorithm", "sgd")].n_batches)
     chosen = chosen | {"schedule": schedule}
     result = train(plan, Hyperparameters(**SNAPSHOTS | chosen))
-    comp = result.parameters
+    comp = result.learned.parameters
     members = [
         train(plan, Hyperparameters(**CYCLES | chosen, n_epochs=n_epochs))
         for n_epochs in (3, 6, 9, 12)
     ]
     pairs = ratings.user_index, ratings.item_index
-    predictions = [predict_pairs(member.parameters, *pairs) for member in members]
+    predictions = [predict_pairs(member.learned.parameters, *pairs) for member in members]
     assert np.abs(predictions[2] - predictions[3]).max() > 0.01
     comp_predictions = predict_pairs(comp, *pairs)
     np.testing.assert_allclose(comp_predictions, np.mean(predictions, axis=0), rtol=3e-7, atol=2e-6)
     assert comp.user_factors.shape == (60, 20)
     assert comp.user_factors.dtype == np.float32
     if "algorithm" in chosen:
-        y = np.concatenate([member.implicit_factors for member in members], axis=1)
-        np.testing.assert_allclose(result.implicit_factors, y / 2, rtol=1e-6)
+        y = np.concatenate([member.learned.implicit_factors for member in members], axis=1)
+        np.testing.assert_allclose(result.learned.implicit_factors, y / 2, rtol=1e-6)
 
 
 def test_all_cycles_are_run_and_told_of(ratings):
@@ -92,11 +92,13 @@ def test_it_is_saved_and_loaded(ratings, tmp_path):
 def test_an_interrupt_keeps_the_snapshots_that_are_taken(plan, ratings, interrupt_at, kept):
     result = train(plan, Hyperparameters(**SNAPSHOTS), monitor=Recorder(interrupt_at))
     assert result.interrupted
-    assert result.best_epoch == kept
+    assert result.record.best_epoch == kept
     n_members = max(kept // 3, 1)
     shorter = SNAPSHOTS | {"ensemble": n_members} if kept >= 3 else CYCLES | {"n_epochs": 2}
     ref = train(plan, Hyperparameters(**shorter))
-    np.testing.assert_array_equal(result.parameters.item_factors, ref.parameters.item_factors)
+    np.testing.assert_array_equal(
+        result.learned.parameters.item_factors, ref.learned.parameters.item_factors
+    )
 
 
 @pytest.mark.parametrize(

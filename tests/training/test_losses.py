@@ -50,9 +50,13 @@ def test_a_huber_loss_with_a_large_delta_is_the_squared_loss_bit_for_bit(ratings
         train(plan_of(ratings, held_back=held_back), Hyperparameters(n_factors=5, **chosen))
         for chosen in ({}, {"loss": "huber", "huber_delta": 1e6})
     )
-    for ref_array, comp_array in zip(ref.parameters[1:], comp.parameters[1:], strict=True):
+    for ref_array, comp_array in zip(
+        ref.learned.parameters[1:], comp.learned.parameters[1:], strict=True
+    ):
         np.testing.assert_array_equal(comp_array, ref_array)
-    assert [record[:4] for record in comp.history] == [record[:4] for record in ref.history]
+    assert [record[:4] for record in comp.record.history] == [
+        record[:4] for record in ref.record.history
+    ]
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -66,7 +70,9 @@ def test_the_loss_falls_to_where_its_gradient_nearly_vanishes(ratings, binary, n
     rates = scaled_rates(chosen, 0.03, 0.1, loss.scale, row_shares(plan_of(ratings)))
     data = (ratings.user_index, ratings.item_index, ratings.values)
     data = (*data, Regularization(float(rates.reg), float(rates.bias_reg)), loss.formula)
-    end = Parameters(loss.scale.center, *(a.astype(np.float64) for a in result.parameters[1:]))
+    end = Parameters(
+        loss.scale.center, *(a.astype(np.float64) for a in result.learned.parameters[1:])
+    )
     start = Parameters(end.global_mean, *(np.zeros_like(array) for array in end[1:]))
     assert objective.loss(end, *data) < 0.8 * objective.loss(start, *data)
     # no step in any direction leads further down by much
@@ -90,7 +96,7 @@ def test_ratings_far_off_do_little_harm(planted, name):
         result = train(plan_of(ratings, spoilt), Hyperparameters(loss=loss, n_factors=2, **chosen))
         clean = ~far_off
         errors[loss] = np.sqrt(
-            np.mean((scores(result.parameters, ratings) - ratings.values)[clean] ** 2)
+            np.mean((scores(result.learned.parameters, ratings) - ratings.values)[clean] ** 2)
         )
     assert errors[name] < 0.5 * errors["squared"]
 
@@ -105,7 +111,9 @@ def test_the_unit_of_the_ratings_does_not_matter(ratings, name, factor):
         for c in (1, factor)
     )
     np.testing.assert_allclose(
-        scores(comp.parameters, ratings) / factor, scores(ref.parameters, ratings), rtol=2e-3
+        scores(comp.learned.parameters, ratings) / factor,
+        scores(ref.learned.parameters, ratings),
+        rtol=2e-3,
     )
 
 
@@ -155,15 +163,15 @@ def test_what_is_watched(ratings, binary, name, field):
         plan_of(ratings, held_back=held_back), Hyperparameters(loss=name, n_factors=3, n_epochs=20)
     )
     watched = ratings.subset(held_back)
-    comp = scores(result.parameters, watched)
+    comp = scores(result.learned.parameters, watched)
     if name == "absolute":
         low, high = ratings.values[~held_back].min(), ratings.values[~held_back].max()
         ref = np.abs(watched.values - np.clip(comp, low, high)).mean()
     else:
         p = scipy.special.expit(comp.astype(np.float64))
         ref = -np.log(np.where(watched.values == 1, p, 1 - p)).mean()
-    errors = [record.valid_error for record in result.history]
-    assert min(errors) == errors[result.best_epoch - 1] == pytest.approx(ref, rel=1e-5)
+    errors = [record.valid_error for record in result.record.history]
+    assert min(errors) == errors[result.record.best_epoch - 1] == pytest.approx(ref, rel=1e-5)
     assert LOSSES[name] == field
 
 
@@ -172,9 +180,9 @@ def test_divergence_is_caught_whatever_the_loss(ratings, binary, name):
     ratings = binary if name == "logistic" else ratings
     chosen = Hyperparameters(loss=name, n_factors=8, n_epochs=12, learning_rate=50)
     result = train(plan_of(ratings), chosen)
-    assert result.rate_factor < 1
+    assert result.findings.rate_factor < 1
     loss = TrainingLoss.of(chosen, Scale.of([ratings.values], True))
-    assert result.history[-1].train_error < 1.5 * loss.error_without_model([ratings.values])
+    assert result.record.history[-1].train_error < 1.5 * loss.error_without_model([ratings.values])
 
 
 def test_the_error_without_a_model():
@@ -211,9 +219,9 @@ def test_threads_do_not_change_a_bit(sample, name, nonnegative):
         )
         for n_threads in (1, 4)
     )
-    for ref, comp in zip(one.parameters[1:], several.parameters[1:], strict=True):
+    for ref, comp in zip(one.learned.parameters[1:], several.learned.parameters[1:], strict=True):
         np.testing.assert_array_equal(comp, ref)
-    assert [r[:4] for r in one.history] == [r[:4] for r in several.history]
+    assert [r[:4] for r in one.record.history] == [r[:4] for r in several.record.history]
 
 
 @pytest.mark.parametrize("biases", [True, False])
@@ -225,10 +233,10 @@ def test_nonnegative_factors(planted, name, biases):
         plan_of(ratings, shifted),
         Hyperparameters(loss=name, n_factors=6, biases=biases, nonnegative=True),
     )
-    factors = result.parameters[3:]
+    factors = result.learned.parameters[3:]
     assert all((rows >= 0).all() for rows in factors)
     assert any((rows == 0).any() for rows in factors)
-    assert result.history[-1].train_error < 0.8 * shifted.std()
+    assert result.record.history[-1].train_error < 0.8 * shifted.std()
 
 
 def test_nonnegative_factors_do_as_well_where_such_were_planted():
@@ -242,7 +250,9 @@ def test_nonnegative_factors_do_as_well_where_such_were_planted():
     common = {"n_factors": 3, "biases": False, "reg": 0.001, "n_epochs": 300}
     common |= {"learning_rate": 0.05, "learning_rate_decay": 0.99}
     errors = [
-        train(plan_of(ratings), Hyperparameters(nonnegative=each, **common)).history[-1].train_error
+        train(plan_of(ratings), Hyperparameters(nonnegative=each, **common))
+        .record.history[-1]
+        .train_error
         for each in (False, True)
     ]
     assert errors[1] < 1.2 * errors[0]

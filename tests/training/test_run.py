@@ -11,7 +11,15 @@ from funksvd.learned.scoring import predict_pairs
 from funksvd.objectives import plain as objective
 from funksvd.objectives.parameters import Parameters, Regularization
 from funksvd.rng import Stream, generator
-from funksvd.training import Hyperparameters, Interrupts, Scale, Triples, plan_blocks, train
+from funksvd.training import (
+    Findings,
+    Hyperparameters,
+    Interrupts,
+    Scale,
+    Triples,
+    plan_blocks,
+    train,
+)
 from funksvd.training.learners.sgd import SGDLearner, initial_parameters
 from funksvd.training.scale import choose_reg, row_shares, scaled_rates
 
@@ -63,7 +71,7 @@ def test_one_epoch_equals_a_naive_pass_over_the_blocks(ratings):
     scale = Scale.of([ratings.values], biases=True)
     start = initial_parameters(plan, hyperparameters.resolved(), scale, random)
     ref = [array.astype(float).tolist() for array in start[1:]]
-    rates = scaled_rates(hyperparameters, 0.03, comp.reg, scale, row_shares(plan))
+    rates = scaled_rates(hyperparameters, 0.03, comp.record.reg, scale, row_shares(plan))
     per_user, per_item = np.empty(60), np.empty(50)
     per_user[plan.users.order], per_item[plan.items.order] = rates[:2]
     rates = [per_user.tolist(), per_item.tolist(), *map(float, rates[2:])]
@@ -77,10 +85,10 @@ def test_one_epoch_equals_a_naive_pass_over_the_blocks(ratings):
                 strict=True,
             )
             half_squares += naive.sgd_pass(start.global_mean, *ref, block_ratings, rates)
-    for comp_array, ref_array in zip(comp.parameters[1:], ref, strict=True):
+    for comp_array, ref_array in zip(comp.learned.parameters[1:], ref, strict=True):
         np.testing.assert_allclose(comp_array, np.array(ref_array), rtol=1e-4, atol=1e-6)
     ref_rmse = np.sqrt(2 * half_squares / len(ratings))
-    assert comp.history[0].train_error == pytest.approx(ref_rmse, rel=1e-5)
+    assert comp.record.history[0].train_error == pytest.approx(ref_rmse, rel=1e-5)
 
 
 def test_the_loss_falls_and_ends_where_its_gradient_nearly_vanishes(ratings):
@@ -92,7 +100,8 @@ def test_the_loss_falls_and_ends_where_its_gradient_nearly_vanishes(ratings):
     scale = Scale.of([ratings.values], biases=True)
     regularization = Regularization(0.1 * scale.spread, hyperparameters.bias_reg)
     point = Parameters(
-        result.parameters.global_mean, *(a.astype(np.float64) for a in result.parameters[1:])
+        result.learned.parameters.global_mean,
+        *(a.astype(np.float64) for a in result.learned.parameters[1:]),
     )
     gradient = objective.gradients(point, *as_triples(ratings), regularization)
     start = initial_parameters(plan, hyperparameters.resolved(), scale, np.random.default_rng(0))
@@ -112,9 +121,9 @@ def test_threads_do_not_change_a_bit(sample, n_threads):
     one, several = (
         train(plan, Hyperparameters(n_factors=17, n_epochs=4, n_threads=n)) for n in (1, n_threads)
     )
-    for ref, comp in zip(one.parameters[1:], several.parameters[1:], strict=True):
+    for ref, comp in zip(one.learned.parameters[1:], several.learned.parameters[1:], strict=True):
         np.testing.assert_array_equal(comp, ref)
-    assert [r[:4] for r in one.history] == [r[:4] for r in several.history]
+    assert [r[:4] for r in one.record.history] == [r[:4] for r in several.record.history]
 
 
 def test_the_best_epoch_is_kept_and_patience_ends_training(held_back, ratings):
@@ -124,17 +133,17 @@ def test_the_best_epoch_is_kept_and_patience_ends_training(held_back, ratings):
     )
     recorder = Recorder()
     result = train(plan_of(ratings, held_back), hyperparameters, monitor=recorder)
-    rmses = [record.valid_error for record in result.history]
-    assert result.best_epoch == np.argmin(rmses) + 1
+    rmses = [record.valid_error for record in result.record.history]
+    assert result.record.best_epoch == np.argmin(rmses) + 1
     assert len(rmses) < hyperparameters.resolved().n_epochs
-    assert result.best_epoch < len(rmses) <= result.best_epoch + 4
-    assert recorder.records == result.history
+    assert result.record.best_epoch < len(rmses) <= result.record.best_epoch + 4
+    assert recorder.records == result.record.history
     assert recorder.best == [
         rmse < min(rmses[:at], default=np.inf) for at, rmse in enumerate(rmses)
     ]
     training, validation = ratings.subset(~held_back), as_triples(ratings.subset(held_back))
     limits = (float(training.values.min()), float(training.values.max()))
-    predictions = predict_pairs(result.parameters, *validation[:2], limits=limits)
+    predictions = predict_pairs(result.learned.parameters, *validation[:2], limits=limits)
     assert naive.rmse(validation.values.tolist(), predictions.tolist()) == pytest.approx(
         min(rmses), rel=1e-6
     )
@@ -142,9 +151,9 @@ def test_the_best_epoch_is_kept_and_patience_ends_training(held_back, ratings):
 
 def test_without_validation_all_epochs_run_and_the_last_is_kept(ratings):
     result = train(plan_of(ratings), Hyperparameters(n_factors=4, n_epochs=7))
-    assert len(result.history) == result.best_epoch == 7
-    assert result.history[3].valid_error is None
-    assert result.history[3].learning_rate == pytest.approx(0.03 * 0.85**3)
+    assert len(result.record.history) == result.record.best_epoch == 7
+    assert result.record.history[3].valid_error is None
+    assert result.record.history[3].learning_rate == pytest.approx(0.03 * 0.85**3)
 
 
 def test_progress_counts_every_rating_once_an_epoch(ratings):
@@ -161,11 +170,11 @@ def test_divergence_is_caught_in_its_epoch_and_starts_again_smaller(ratings):
         monitor=recorder,
     )
     assert recorder.restarts
-    assert result.rate_factor == 0.5 ** len(recorder.restarts)
+    assert result.findings.rate_factor == 0.5 ** len(recorder.restarts)
     assert recorder.restarts[0][1] == 1.5
-    assert all(np.isfinite(array).all() for array in result.parameters[1:])
-    assert [record.epoch for record in result.history] == list(range(1, 31))
-    assert result.history[-1].train_error < result.history[0].train_error
+    assert all(np.isfinite(array).all() for array in result.learned.parameters[1:])
+    assert [record.epoch for record in result.record.history] == list(range(1, 31))
+    assert result.record.history[-1].train_error < result.record.history[0].train_error
 
 
 def test_an_epoch_is_repeated_from_its_start_after_divergence(ratings):
@@ -180,8 +189,13 @@ def test_an_epoch_is_repeated_from_its_start_after_divergence(ratings):
     first_bad = recorder.restarts[0][0]
     assert first_bad > 1
     before = train(plan_of(ratings), Hyperparameters(**growing, n_epochs=first_bad - 1))
-    assert [r[:3] for r in result.history[: first_bad - 1]] == [r[:3] for r in before.history]
-    assert result.history[first_bad - 1].train_error < before.history[-1].train_error * 1.5
+    assert [r[:3] for r in result.record.history[: first_bad - 1]] == [
+        r[:3] for r in before.record.history
+    ]
+    assert (
+        result.record.history[first_bad - 1].train_error
+        < before.record.history[-1].train_error * 1.5
+    )
 
 
 def test_hopeless_divergence_is_an_error_that_says_what_to_do(ratings):
@@ -210,8 +224,8 @@ def test_an_interrupt_keeps_the_best_epoch(held_back, ratings):
     plan = plan_of(ratings, held_back)
     result = train(plan, hyperparameters, monitor=Recorder(interrupt_at(3)))
     assert result.interrupted
-    whole = train(plan, hyperparameters, n_epochs=3)
-    for ref, comp in zip(whole.parameters[1:], result.parameters[1:], strict=True):
+    whole = train(plan, hyperparameters, findings=Findings(n_epochs=3))
+    for ref, comp in zip(whole.learned.parameters[1:], result.learned.parameters[1:], strict=True):
         np.testing.assert_array_equal(comp, ref)
 
 
@@ -224,10 +238,12 @@ def test_an_interrupt_within_an_epoch_goes_back_to_its_start(ratings):
 
     hyperparameters = Hyperparameters(n_factors=4)
     result = train(plan_of(ratings), hyperparameters, monitor=Impatient())
-    first = train(plan_of(ratings), hyperparameters, n_epochs=1)
+    first = train(plan_of(ratings), hyperparameters, findings=Findings(n_epochs=1))
     assert result.interrupted
-    assert result.best_epoch == 1
-    np.testing.assert_array_equal(result.parameters.user_factors, first.parameters.user_factors)
+    assert result.record.best_epoch == 1
+    np.testing.assert_array_equal(
+        result.learned.parameters.user_factors, first.learned.parameters.user_factors
+    )
 
 
 def test_an_interrupt_before_the_first_epoch_is_passed_on(ratings):
@@ -247,8 +263,8 @@ def test_the_unit_of_the_ratings_does_not_matter(ratings, factor):
     comp = train(scaled, hyperparameters)
     pairs = ratings.user_index, ratings.item_index
     np.testing.assert_allclose(
-        predict_pairs(comp.parameters, *pairs) / factor,
-        predict_pairs(ref.parameters, *pairs),
+        predict_pairs(comp.learned.parameters, *pairs) / factor,
+        predict_pairs(ref.learned.parameters, *pairs),
         rtol=1e-3,
     )
 
@@ -257,9 +273,9 @@ def test_rows_without_training_ratings_are_zero(ratings):
     n_users, n_items = ratings.n_users, ratings.n_items
     plan = plan_blocks(as_triples(ratings), (n_users + 2, n_items + 1))
     result = train(plan, Hyperparameters(n_factors=3, n_epochs=2))
-    assert not result.parameters.user_factors[n_users:].any()
-    assert not result.parameters.item_factors[n_items:].any()
-    assert not result.parameters.user_biases[n_users:].any()
+    assert not result.learned.parameters.user_factors[n_users:].any()
+    assert not result.learned.parameters.item_factors[n_items:].any()
+    assert not result.learned.parameters.user_biases[n_users:].any()
 
 
 @pytest.mark.parametrize("offset", [0, 200])
@@ -271,11 +287,11 @@ def test_without_biases_there_is_no_mean_either(ratings, offset):
         Hyperparameters(n_factors=6, n_epochs=100, biases=False, reg=0),
         monitor=recorder,
     )
-    assert result.parameters.global_mean == 0
-    assert not result.parameters.user_biases.any()
-    assert not result.parameters.item_biases.any()
+    assert result.learned.parameters.global_mean == 0
+    assert not result.learned.parameters.user_biases.any()
+    assert not result.learned.parameters.item_biases.any()
     assert not recorder.restarts
-    assert result.history[-1].train_error < 0.9 * Scale.of([ratings.values], True).spread
+    assert result.record.history[-1].train_error < 0.9 * Scale.of([ratings.values], True).spread
 
 
 def test_interrupts_wait_only_while_there_is_something_to_lose():
@@ -326,8 +342,8 @@ def test_regularization_is_chosen_by_how_much_is_known(ratings):
         for counts in (np.bincount(ratings.user_index), np.bincount(ratings.item_index))
     )
     assert choose_reg(plan) == pytest.approx(0.18 / (users * items) ** 0.1)
-    assert train(plan, Hyperparameters(n_epochs=1)).reg == choose_reg(plan)
-    assert train(plan, Hyperparameters(n_epochs=1, reg=0.5)).reg == 0.5
+    assert train(plan, Hyperparameters(n_epochs=1)).record.reg == choose_reg(plan)
+    assert train(plan, Hyperparameters(n_epochs=1, reg=0.5)).record.reg == 0.5
 
 
 def test_an_epoch_that_ended_badly_is_not_where_training_goes_on_from(ratings, monkeypatch):
@@ -348,7 +364,7 @@ def test_an_epoch_that_ended_badly_is_not_where_training_goes_on_from(ratings, m
     result = train(plan_of(ratings), Hyperparameters(n_factors=4, n_epochs=5), monitor=recorder)
     assert [epoch for epoch, _ in recorder.restarts] == [3] * 6
     assert [record.epoch for record in recorder.records] == [1, 2, 1, 2, 3, 4, 5]
-    assert [record.epoch for record in result.history] == [1, 2, 3, 4, 5]
-    assert result.rate_factor == 0.5
-    assert np.isfinite(result.parameters.user_factors).all()
-    assert result.history[-1].train_error < result.history[0].train_error
+    assert [record.epoch for record in result.record.history] == [1, 2, 3, 4, 5]
+    assert result.findings.rate_factor == 0.5
+    assert np.isfinite(result.learned.parameters.user_factors).all()
+    assert result.record.history[-1].train_error < result.record.history[0].train_error

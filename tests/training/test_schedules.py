@@ -94,7 +94,7 @@ def asked(monkeypatch):
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_every_schedule_learns(ratings, name):
     hyperparameters = Hyperparameters(n_factors=4, n_epochs=12, schedule=name)
-    history = train(plan_of(ratings), hyperparameters).history
+    history = train(plan_of(ratings), hyperparameters).record.history
     assert history[-1].train_error < 0.9 * history[0].train_error
 
 
@@ -106,7 +106,7 @@ def test_cyclic_rates_change_within_the_epoch(sample, asked):
     assert [len(epoch) for epoch in asked] == [2, 2]  # strata, of nearly as many ratings
     comp = [rate for epoch in asked for rate, _ in epoch]
     assert comp == pytest.approx([0.004, 0.022, 0.04, 0.022], rel=0.01)
-    middles = [record.learning_rate for record in result.history]
+    middles = [record.learning_rate for record in result.record.history]
     assert middles == pytest.approx([0.022, 0.022])
 
 
@@ -133,7 +133,7 @@ def test_plateau_goes_by_the_validation_error(ratings):
         n_factors=30, reg=0, bias_reg=0, learning_rate=0.1, schedule="plateau", plateau_epochs=3,
         patience=7,
     )  # fmt: skip
-    history = train(plan_of(ratings, held_back), hyperparameters).history
+    history = train(plan_of(ratings, held_back), hyperparameters).record.history
     rates = np.array([record.learning_rate for record in history])
     rmses = [record.valid_error for record in history]
     schedule = Plateau(3)
@@ -170,11 +170,13 @@ def test_a_refit_has_the_rates_of_its_search(ratings):
 def test_divergence_halves_all_that_a_schedule_does(ratings, name):
     fast = {"n_factors": 8, "n_epochs": 8, "learning_rate": 3, "schedule": name}
     result = train(plan_of(ratings), Hyperparameters(**fast))
-    assert result.rate_factor < 1
+    assert result.findings.rate_factor < 1
     schedule = SCHEDULES[name](Hyperparameters(**fast).resolved())
-    rmses = [record.train_error for record in result.history]
-    ref = [3 * result.rate_factor * schedule.factor(n + 0.5, rmses[:n]) for n in range(8)]
-    assert [record.learning_rate for record in result.history][-3:] == pytest.approx(ref[-3:])
+    rmses = [record.train_error for record in result.record.history]
+    ref = [3 * result.findings.rate_factor * schedule.factor(n + 0.5, rmses[:n]) for n in range(8)]
+    assert [record.learning_rate for record in result.record.history][-3:] == pytest.approx(
+        ref[-3:]
+    )
     assert np.isfinite(rmses).all()
 
 

@@ -1,7 +1,5 @@
 """Gibbs sampling: the right distribution, what is kept of it, and what the model makes of it."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 
@@ -10,6 +8,7 @@ from funksvd import Monitor
 from funksvd.learned.scoring import predict_deviations, predict_pairs
 from funksvd.ratings.compressed import CompressedRows
 from funksvd.training import Hyperparameters, Triples, plan_blocks, train
+from funksvd.training.executors import Threads
 from funksvd.training.learners.bayes import NOISE_SHAPES, ROW_RATE, WEIGHT_RATE, Side
 
 BOTH = ["bayes", "bayes++"]
@@ -83,15 +82,15 @@ def test_sweeps_leave_the_joint_distribution_as_it_is():
         CompressedRows.from_pairs(columns, rows, 5, values),
     )
     probabilities = []
-    with ThreadPoolExecutor(1) as pool:
+    with Threads(1) as executor:
         sides = [Side(tables[0], 1, (rows, columns), random)]
         sides += [Side(tables[1], 1, (columns, rows), random)]
         for _ in range(700):
             draw_from_the_model(sides, random)
             for _ in range(4):
                 for mine, other in (sides, sides[::-1]):
-                    mine.draw_prior(random, pool)
-                    mine.draw_rows(other, pool)
+                    mine.draw_prior(random, executor)
+                    mine.draw_rows(other, executor)
                     mine.draw_noise(random, has_unit_mean=mine is sides[1])
                 draw_ratings(sides, random)
             found = [-np.expm1(-ROW_RATE * side.precisions) for side in sides]
@@ -115,10 +114,10 @@ def test_prior_means_are_sums_over_lists(ratings):
         for pair, n in ((index, 60), (index[::-1], 50))
     ]
     users, items = Side(tables[0], 2, index, random), Side(tables[1], 2, index[::-1], random)
-    with ThreadPoolExecutor(1) as pool:
+    with Threads(1) as executor:
         for mine, other in 3 * ((users, items), (items, users)):
-            mine.draw_prior(random, pool)
-            mine.draw_rows(other, pool)
+            mine.draw_prior(random, executor)
+            mine.draw_rows(other, executor)
     for side in (users, items):
         for u in range(len(side.rows)):
             on_list = side.ratings.columns[side.ratings.indptr[u] : side.ratings.indptr[u + 1]]
@@ -128,7 +127,7 @@ def test_prior_means_are_sums_over_lists(ratings):
 
 def test_known_noise_and_spread_are_found(planted):
     result = train(plan_of(planted(300, 200, 2, 20_000, 0.5)), chosen(n_epochs=100))
-    assert result.history[-1].train_error == pytest.approx(0.5, rel=0.1)
+    assert result.record.history[-1].train_error == pytest.approx(0.5, rel=0.1)
 
 
 # -- the model -------------------------------------------------------------------------------
@@ -137,7 +136,7 @@ def test_known_noise_and_spread_are_found(planted):
 @pytest.mark.parametrize("algorithm", BOTH)
 def test_the_model_is_the_mean_of_its_draws_and_knows_their_deviations(ratings, algorithm):
     result = train(plan_of(ratings), chosen(algorithm))
-    parameters, draws = result.parameters, result.draws
+    parameters, draws = result.learned.parameters, result.learned.draws
     n_draws = len(draws.global_means)
     assert n_draws == 24  # a fifth of the sweeps is not used
     pairs = (np.arange(50, dtype=np.int32), np.arange(50, dtype=np.int32)[::-1].copy())
@@ -159,8 +158,8 @@ def test_the_model_is_the_mean_of_its_draws_and_knows_their_deviations(ratings, 
 @pytest.mark.parametrize(("n_epochs", "n_draws"), [(1, None), (2, 2), (10, 8), (60, 48), (140, 37)])
 def test_at_most_fifty_draws_are_kept(ratings, n_epochs, n_draws):
     result = train(plan_of(ratings), chosen("bayes", n_epochs=n_epochs))
-    assert len(result.history) == n_epochs
-    assert (result.draws and len(result.draws.global_means)) == n_draws
+    assert len(result.record.history) == n_epochs
+    assert (result.learned.draws and len(result.learned.draws.global_means)) == n_draws
 
 
 @pytest.mark.parametrize("n_factors", [2, 12])
@@ -178,8 +177,10 @@ def test_of_nine_in_ten_the_noise_free_rating_is_in_the_interval(n_factors):
     triples = Triples(users[at], items[at], values.astype(np.float32))
     options = {"n_factors": n_factors, "n_epochs": 300}
     result = train(plan_blocks(triples, (n_users, n_items)), chosen("bayes", **options))
-    predictions = predict_pairs(result.parameters, users[test], items[test])
-    deviations = predict_deviations(result.parameters, result.draws, users[test], items[test])
+    predictions = predict_pairs(result.learned.parameters, users[test], items[test])
+    deviations = predict_deviations(
+        result.learned.parameters, result.learned.draws, users[test], items[test]
+    )
     errors = np.abs(predictions - targets[users[test], items[test]])
     assert 0.87 <= np.mean(errors < 1.645 * deviations) <= 0.93
     # and those that are less sure are less right
@@ -192,7 +193,7 @@ def test_an_unknown_id_could_be_any_of_the_known(ratings):
     known = np.arange(50, dtype=np.int32)
     nobody = np.full(50, -1, np.int32)
     deviations = [
-        predict_deviations(result.parameters, result.draws, *pairs).mean()
+        predict_deviations(result.learned.parameters, result.learned.draws, *pairs).mean()
         for pairs in ((known, known), (nobody, known), (known, nobody), (nobody, nobody))
     ]
     assert deviations[0] < 0.5 * min(deviations[1:])
@@ -205,10 +206,12 @@ def test_threads_do_not_change_a_bit(sample, algorithm, n_threads):
     plan = plan_of(sample, np.arange(len(sample)) % 5 == 0)
     one, several = (train(plan, chosen(algorithm, n_epochs=4, n_threads=n)) for n in (1, n_threads))
     for ref, comp in zip(
-        (*one.parameters, *one.draws), (*several.parameters, *several.draws), strict=True
+        (*one.learned.parameters, *one.learned.draws),
+        (*several.learned.parameters, *several.learned.draws),
+        strict=True,
     ):
         np.testing.assert_array_equal(comp, ref)
-    assert [r[:4] for r in one.history] == [r[:4] for r in several.history]
+    assert [r[:4] for r in one.record.history] == [r[:4] for r in several.record.history]
 
 
 def test_the_order_of_the_ratings_does_not_matter(ratings):
@@ -216,7 +219,7 @@ def test_the_order_of_the_ratings_does_not_matter(ratings):
     ref, comp = (
         train(plan_of(rated), chosen(n_epochs=3)) for rated in (ratings, ratings.subset(shuffled))
     )
-    for a, b in zip(ref.parameters, comp.parameters, strict=True):
+    for a, b in zip(ref.learned.parameters, comp.learned.parameters, strict=True):
         np.testing.assert_array_equal(a, b)
 
 
@@ -229,8 +232,8 @@ def test_the_unit_of_the_ratings_does_not_matter(ratings, factor):
     comp = train(plan_blocks(scaled, (ratings.n_users, ratings.n_items)), chosen(n_epochs=10))
     pairs = ratings.user_index, ratings.item_index
     np.testing.assert_allclose(
-        (predict_pairs(comp.parameters, *pairs) - 7) / factor,
-        predict_pairs(ref.parameters, *pairs),
+        (predict_pairs(comp.learned.parameters, *pairs) - 7) / factor,
+        predict_pairs(ref.learned.parameters, *pairs),
         rtol=2e-2,
     )
 
@@ -254,7 +257,7 @@ def test_pairs_held_back_do_not_leak(ratings, held_back, algorithm):
         plan_blocks(elsewhere, (ratings.n_users, ratings.n_items), held_back=held_back),
         chosen(algorithm, n_epochs=10),
     )
-    for a, b in zip(ref.parameters, comp.parameters, strict=True):
+    for a, b in zip(ref.learned.parameters, comp.learned.parameters, strict=True):
         np.testing.assert_array_equal(a, b)
 
 
@@ -271,7 +274,7 @@ def test_who_has_rated_what_tells_of_the_ratings():
     for algorithm in BOTH:
         result = train(plan_blocks(triples, likes.shape), chosen(algorithm, n_epochs=300))
         everyone = np.indices(likes.shape).reshape(2, -1).astype(np.int32)
-        predictions = predict_pairs(result.parameters, *everyone)
+        predictions = predict_pairs(result.learned.parameters, *everyone)
         rmse[algorithm] = np.sqrt(np.mean((predictions - np.where(likes.ravel(), 4, 2)) ** 2))
     assert rmse["bayes++"] < 0.8 * rmse["bayes"]
 
@@ -281,16 +284,16 @@ def test_the_validation_rmse_is_that_of_the_model(ratings, held_back):
     training, validation = ratings.subset(~held_back), ratings.subset(held_back)
     limits = (float(training.values.min()), float(training.values.max()))
     predictions = predict_pairs(
-        result.parameters, validation.user_index, validation.item_index, limits=limits
+        result.learned.parameters, validation.user_index, validation.item_index, limits=limits
     )
     ref = naive.rmse(validation.values.tolist(), predictions.tolist())
-    assert result.history[-1].valid_error == pytest.approx(ref, rel=1e-5)
-    assert result.best_epoch == len(result.history)
+    assert result.record.history[-1].valid_error == pytest.approx(ref, rel=1e-5)
+    assert result.record.best_epoch == len(result.record.history)
 
 
 def test_a_mean_that_gets_no_better_ends_sampling(ratings, held_back):
     result = train(plan_of(ratings, held_back), chosen(n_epochs=400, patience=20))
-    assert result.best_epoch == len(result.history) < 400
+    assert result.record.best_epoch == len(result.record.history) < 400
 
 
 class Interrupting(Monitor):
@@ -306,16 +309,16 @@ class Interrupting(Monitor):
 def test_an_interrupt_keeps_what_was_sampled(ratings, at_epoch, n_draws):
     result = train(plan_of(ratings), chosen(), monitor=Interrupting(at_epoch))
     assert result.interrupted
-    assert result.best_epoch == at_epoch
-    assert (result.draws and len(result.draws.global_means)) == n_draws
-    predictions = predict_pairs(result.parameters, ratings.user_index, ratings.item_index)
+    assert result.record.best_epoch == at_epoch
+    assert (result.learned.draws and len(result.learned.draws.global_means)) == n_draws
+    predictions = predict_pairs(result.learned.parameters, ratings.user_index, ratings.item_index)
     assert naive.rmse(ratings.values.tolist(), predictions.tolist()) < ratings.values.std()
 
 
 def test_rows_without_training_ratings_are_zero(ratings):
     triples = Triples(ratings.user_index, ratings.item_index, ratings.values)
     plan = plan_blocks(triples, (ratings.n_users + 2, ratings.n_items + 1))
-    parameters = train(plan, chosen(n_epochs=5)).parameters
+    parameters = train(plan, chosen(n_epochs=5)).learned.parameters
     for rows, n in zip(parameters[1:], [ratings.n_users, ratings.n_items] * 2, strict=True):
         assert not rows[n:].any()
         assert rows[:n].any()
@@ -327,7 +330,10 @@ def test_few_ratings_are_enough():
     )
     for algorithm in BOTH:
         result = train(plan_blocks(triples, (2, 2)), chosen(algorithm, n_epochs=50))
-        assert all(np.isfinite(array).all() for array in (*result.parameters, *result.draws))
+        assert all(
+            np.isfinite(array).all()
+            for array in (*result.learned.parameters, *result.learned.draws)
+        )
 
 
 def test_pairs_without_a_rating_speak_too():
@@ -345,6 +351,6 @@ def test_pairs_without_a_rating_speak_too():
     for known in (plan, plan.with_unrated(*np.nonzero(dealt_with))):
         result = train(known, chosen(n_epochs=300))
         everyone = np.indices(likes.shape).reshape(2, -1).astype(np.int32)
-        predictions = predict_pairs(result.parameters, *everyone)
+        predictions = predict_pairs(result.learned.parameters, *everyone)
         rmse.append(np.sqrt(np.mean((predictions - np.where(likes.ravel(), 4, 2)) ** 2)))
     assert rmse[1] < 0.7 * rmse[0]

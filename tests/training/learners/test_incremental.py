@@ -9,7 +9,7 @@ from funksvd import DivergenceError, FunkSVD, FunkSVDError, Monitor, Ratings, ra
 from funksvd.learned.scoring import predict_pairs
 from funksvd.objectives.incremental import row_weights
 from funksvd.rng import Stream, generator
-from funksvd.training import Hyperparameters, Scale, Triples, plan_blocks, train
+from funksvd.training import Findings, Hyperparameters, Scale, Triples, plan_blocks, train
 from funksvd.training.learners.incremental import BIAS_SHARE, FEWEST_PASSES, IncrementalLearner
 from funksvd.training.scale import choose_reg
 
@@ -53,13 +53,13 @@ EXACT = {"biases": False, "reg": 0, "learning_rate": 0.003, "n_epochs": 400, "in
 
 def test_biases_and_a_feature_equal_naive_passes_over_the_blocks(ratings):
     plan, hyperparameters = plan_of(ratings), incremental(n_factors=1, seed=3)
-    comp = train(plan, hyperparameters, passes=[2, 3])
+    comp = train(plan, hyperparameters, findings=Findings(passes=[2, 3]))
 
     random = generator(3, Stream.TRAINING)
     scale = Scale.of([ratings.values], biases=True)
     resolved = hyperparameters.resolved()
     lr = resolved.learning_rate
-    regs = (comp.reg * scale.spread, resolved.bias_reg)
+    regs = (comp.record.reg * scale.spread, resolved.bias_reg)
     weights = [row_weights(rows.counts[0][rows.order]) for rows in (plan.users, plan.items)]
     rates = (lr / scale.spread, BIAS_SHARE * lr, *regs, *weights)
     std = np.float32(resolved.init_std * np.sqrt(scale.spread))
@@ -80,27 +80,27 @@ def test_biases_and_a_feature_equal_naive_passes_over_the_blocks(ratings):
                         strict=True,
                     )
                     squared_error += naive.feature_pass(*rows, triples, rates)
-    found = comp.parameters
+    found = comp.learned.parameters
     orders = (plan.users.order, plan.items.order) * 2
     computed = (*found[1:3], found.user_factors[:, 0], found.item_factors[:, 0])
     for comp_array, ref_array, order in zip(computed, rows, orders, strict=True):
         np.testing.assert_allclose(comp_array[order], ref_array, rtol=1e-3, atol=1e-5)
     ref_rmse = np.sqrt(squared_error / len(ratings))
-    assert comp.history[0].train_error == pytest.approx(ref_rmse, rel=1e-5)
+    assert comp.record.history[0].train_error == pytest.approx(ref_rmse, rel=1e-5)
 
 
 def test_the_first_feature_of_a_full_matrix_is_its_leading_singular_pair(full_matrix):
     matrix, ratings = full_matrix
     result = train(plan_of(ratings), incremental(n_factors=1, **EXACT))
     u, s, vt = scipy.linalg.svd(matrix)
-    comp = result.parameters.user_factors @ result.parameters.item_factors.T
+    comp = result.learned.parameters.user_factors @ result.learned.parameters.item_factors.T
     assert np.linalg.norm(comp - s[0] * np.outer(u[:, 0], vt[0])) < 0.03 * s[0]
 
 
 def test_the_features_of_a_full_matrix_are_its_truncated_svd(full_matrix):
     matrix, ratings = full_matrix
     result = train(plan_of(ratings), incremental(n_factors=3, **EXACT))
-    p, q = (factors.astype(float) for factors in result.parameters[3:])
+    p, q = (factors.astype(float) for factors in result.learned.parameters[3:])
     ref = scipy.linalg.svd(matrix, compute_uv=False)
     energies = np.linalg.norm(p, axis=0) * np.linalg.norm(q, axis=0)
     np.testing.assert_allclose(energies, ref[:3], rtol=0.01)
@@ -111,10 +111,14 @@ def test_features_come_out_by_importance_and_predict_the_same(ratings):
     # One pass each: the second feature, learned for longer, becomes larger than the first.
     passes = [3, 1, 40, 20]
     hyperparameters = incremental(n_factors=3, reg=0.01)
-    parameters = train(plan_of(ratings), hyperparameters, passes=passes).parameters
+    parameters = train(
+        plan_of(ratings), hyperparameters, findings=Findings(passes=passes)
+    ).learned.parameters
     energies = np.prod([np.linalg.norm(factors, axis=0) for factors in parameters[3:]], axis=0)
     assert (np.diff(energies) < 0).all()
-    first = train(plan_of(ratings), hyperparameters, n_epochs=1, passes=passes).parameters
+    first = train(
+        plan_of(ratings), hyperparameters, findings=Findings(n_epochs=1, passes=passes)
+    ).learned.parameters
     (place,) = np.flatnonzero((parameters.user_factors == first.user_factors[:, :1]).all(axis=0))
     assert place > 0
     np.testing.assert_array_equal(parameters.item_factors[:, place], first.item_factors[:, 0])
@@ -128,28 +132,34 @@ def test_threads_do_not_change_a_bit(sample, n_threads):
     one, several = (
         train(plan, incremental(n_factors=3, n_epochs=8, n_threads=n)) for n in (1, n_threads)
     )
-    assert_equal(several.parameters[1:], one.parameters[1:])
-    assert several.passes == one.passes
-    assert [r[:4] for r in several.history] == [r[:4] for r in one.history]
+    assert_equal(several.learned.parameters[1:], one.learned.parameters[1:])
+    assert several.findings.passes == one.findings.passes
+    assert [r[:4] for r in several.record.history] == [r[:4] for r in one.record.history]
 
 
 def test_as_many_passes_as_a_search_has_found_give_its_parameters_again(ratings, held_back):
     plan, hyperparameters = plan_of(ratings, held_back), incremental(n_factors=12, reg=0.01)
     search = train(plan, hyperparameters)
-    assert search.best_epoch < 12  # two features were planted
-    assert all(0 < n < hyperparameters.resolved().n_epochs for n in search.passes)
-    again = train(plan, hyperparameters, n_epochs=search.best_epoch, passes=search.passes)
-    assert_equal(again.parameters[1:], search.parameters[1:])
-    assert again.passes == search.passes
-    assert len(search.passes) == search.best_epoch + 1
+    assert search.record.best_epoch < 12  # two features were planted
+    assert all(0 < n < hyperparameters.resolved().n_epochs for n in search.findings.passes)
+    again = train(
+        plan,
+        hyperparameters,
+        findings=Findings(n_epochs=search.record.best_epoch, passes=search.findings.passes),
+    )
+    assert_equal(again.learned.parameters[1:], search.learned.parameters[1:])
+    assert again.findings.passes == search.findings.passes
+    assert len(search.findings.passes) == search.record.best_epoch + 1
 
 
 def test_a_feature_ends_when_it_stops_improving(ratings):
     hyperparameters = incremental(n_factors=1)
-    (_, n), plan = train(plan_of(ratings), hyperparameters).passes, plan_of(ratings)
+    (_, n), plan = train(plan_of(ratings), hyperparameters).findings.passes, plan_of(ratings)
     assert FEWEST_PASSES < n < hyperparameters.resolved().n_epochs
     rmses = [
-        train(plan, hyperparameters, passes=[30, more]).history[0].train_error
+        train(plan, hyperparameters, findings=Findings(passes=[30, more]))
+        .record.history[0]
+        .train_error
         for more in (10, 20, n, 2 * n)
     ]
     assert rmses[0] > 1.01 * rmses[1]
@@ -161,15 +171,22 @@ def test_ratings_held_back_leave_no_trace(ratings, held_back):
     shuffled = ratings.values.copy()
     shuffled[held_back] = np.random.default_rng(0).permutation(shuffled[held_back])
     one, other = (
-        train(plan_of(ratings, held_back, values=values), hyperparameters, passes=passes)
+        train(
+            plan_of(ratings, held_back, values=values),
+            hyperparameters,
+            findings=Findings(passes=passes),
+        )
         for values in (ratings.values, shuffled)
     )
     assert all(
-        a.valid_error != b.valid_error for a, b in zip(one.history, other.history, strict=True)
+        a.valid_error != b.valid_error
+        for a, b in zip(one.record.history, other.record.history, strict=True)
     )
-    assert [r.train_error for r in one.history] == [r.train_error for r in other.history]
-    n = min(one.best_epoch, other.best_epoch)
-    for comp, ref in zip(one.parameters[3:], other.parameters[3:], strict=True):
+    assert [r.train_error for r in one.record.history] == [
+        r.train_error for r in other.record.history
+    ]
+    n = min(one.record.best_epoch, other.record.best_epoch)
+    for comp, ref in zip(one.learned.parameters[3:], other.learned.parameters[3:], strict=True):
         shared = (comp[:, :, None] == ref[:, None, :]).all(axis=0)
         assert shared[comp.any(axis=0)].sum() == n
 
@@ -179,10 +196,12 @@ def test_the_validation_rmse_is_that_of_the_parameters(ratings, held_back):
     training, validation = ratings.subset(~held_back), ratings.subset(held_back)
     limits = (float(training.values.min()), float(training.values.max()))
     pairs = (validation.user_index, validation.item_index)
-    predictions = predict_pairs(result.parameters, *pairs, limits=limits)
+    predictions = predict_pairs(result.learned.parameters, *pairs, limits=limits)
     ref = naive.rmse(validation.values.tolist(), predictions.tolist())
-    assert result.best_epoch > 1
-    assert result.history[result.best_epoch - 1].valid_error == pytest.approx(ref, rel=1e-5)
+    assert result.record.best_epoch > 1
+    assert result.record.history[result.record.best_epoch - 1].valid_error == pytest.approx(
+        ref, rel=1e-5
+    )
 
 
 class Recorder(Monitor):
@@ -209,19 +228,19 @@ class Recorder(Monitor):
 def test_an_epoch_is_a_feature_and_counts_every_rating_once(ratings):
     recorder = Recorder()
     result = train(plan_of(ratings), incremental(n_factors=3), monitor=recorder)
-    assert recorder.records == result.history
-    assert [record.epoch for record in result.history] == [1, 2, 3]
+    assert recorder.records == result.record.history
+    assert [record.epoch for record in result.record.history] == [1, 2, 3]
     assert recorder.n_done == 3 * len(ratings)
-    assert result.best_epoch == 3
+    assert result.record.best_epoch == 3
 
 
 def test_an_interrupt_within_a_feature_goes_back_to_the_one_before(ratings):
     hyperparameters = incremental(n_factors=5)
     result = train(plan_of(ratings), hyperparameters, monitor=Recorder((2, 7)))
     assert result.interrupted
-    assert result.best_epoch == 2
-    whole = train(plan_of(ratings), hyperparameters, n_epochs=2)
-    assert_equal(result.parameters[1:], whole.parameters[1:])
+    assert result.record.best_epoch == 2
+    whole = train(plan_of(ratings), hyperparameters, findings=Findings(n_epochs=2))
+    assert_equal(result.learned.parameters[1:], whole.learned.parameters[1:])
 
 
 def test_an_interrupt_before_the_first_feature_is_passed_on(ratings):
@@ -234,10 +253,10 @@ def test_divergence_starts_the_feature_again_smaller(ratings):
     result = train(plan_of(ratings), incremental(n_factors=3, learning_rate=5.0), monitor=recorder)
     assert recorder.restarts
     assert recorder.restarts[0] == (1, 2.5)
-    assert result.rate_factor == 0.5 ** len(recorder.restarts)
-    assert [record.epoch for record in result.history] == [1, 2, 3]
-    assert all(np.isfinite(array).all() for array in result.parameters[1:])
-    rmses = [record.train_error for record in result.history]
+    assert result.findings.rate_factor == 0.5 ** len(recorder.restarts)
+    assert [record.epoch for record in result.record.history] == [1, 2, 3]
+    assert all(np.isfinite(array).all() for array in result.learned.parameters[1:])
+    rmses = [record.train_error for record in result.record.history]
     assert rmses[0] < Scale.of([ratings.values], True).spread
     assert rmses[2] < rmses[0]
 
@@ -249,9 +268,9 @@ def test_a_later_feature_that_diverges_leaves_the_earlier_ones_alone(ratings):
     result = train(plan_of(ratings), growing, monitor=recorder)
     first_bad = recorder.restarts[0][0]
     assert first_bad > 1
-    before = train(plan_of(ratings), growing, n_epochs=first_bad - 1)
-    assert result.passes[:first_bad] == before.passes
-    for comp, ref in zip(result.parameters[3:], before.parameters[3:], strict=True):
+    before = train(plan_of(ratings), growing, findings=Findings(n_epochs=first_bad - 1))
+    assert result.findings.passes[:first_bad] == before.findings.passes
+    for comp, ref in zip(result.learned.parameters[3:], before.learned.parameters[3:], strict=True):
         columns = ref.T[: first_bad - 1]
         assert columns.any(axis=1).all()
         assert all((comp == column[:, None]).all(axis=0).any() for column in columns)
@@ -269,17 +288,17 @@ def test_the_unit_of_the_ratings_does_not_matter(ratings, factor):
     comp = train(scaled, incremental(n_factors=3))
     pairs = ratings.user_index, ratings.item_index
     np.testing.assert_allclose(
-        predict_pairs(comp.parameters, *pairs) / factor,
-        predict_pairs(ref.parameters, *pairs),
+        predict_pairs(comp.learned.parameters, *pairs) / factor,
+        predict_pairs(ref.learned.parameters, *pairs),
         rtol=2e-3,
     )
 
 
 def test_regularization_is_chosen_by_how_much_is_known(ratings):
     plan = plan_of(ratings)
-    found = train(plan, incremental(n_factors=1, n_epochs=1)).reg
+    found = train(plan, incremental(n_factors=1, n_epochs=1)).record.reg
     assert found == pytest.approx(IncrementalLearner.reg_share * choose_reg(plan))
-    assert train(plan, incremental(n_factors=1, n_epochs=1, reg=0.3)).reg == 0.3
+    assert train(plan, incremental(n_factors=1, n_epochs=1, reg=0.3)).record.reg == 0.3
 
 
 def test_rows_without_training_ratings_are_zero(ratings):
@@ -287,17 +306,17 @@ def test_rows_without_training_ratings_are_zero(ratings):
     triples = Triples(ratings.user_index, ratings.item_index, ratings.values)
     plan = plan_blocks(triples, (n_users + 2, n_items + 1))
     result = train(plan, incremental(n_factors=2, n_epochs=5))
-    assert not result.parameters.user_factors[n_users:].any()
-    assert not result.parameters.item_factors[n_items:].any()
-    assert not result.parameters.user_biases[n_users:].any()
+    assert not result.learned.parameters.user_factors[n_users:].any()
+    assert not result.learned.parameters.item_factors[n_items:].any()
+    assert not result.learned.parameters.user_biases[n_users:].any()
 
 
 def test_without_biases_there_is_no_mean_either(ratings):
     result = train(plan_of(ratings), incremental(n_factors=4, biases=False))
-    assert result.parameters.global_mean == 0
-    assert not result.parameters.user_biases.any()
-    assert not result.parameters.item_biases.any()
-    assert result.history[-1].train_error < Scale.of([ratings.values], True).spread
+    assert result.learned.parameters.global_mean == 0
+    assert not result.learned.parameters.user_biases.any()
+    assert not result.learned.parameters.item_biases.any()
+    assert result.record.history[-1].train_error < Scale.of([ratings.values], True).spread
 
 
 def test_a_model_has_the_features_that_helped_and_survives_its_file(planted, tmp_path):
@@ -327,10 +346,10 @@ def test_a_refit_takes_over_the_features_and_the_passes_of_each(ratings, monkeyp
     monkeypatch.setattr("funksvd.training.ensemble.train", spy)
     FunkSVD(algorithm="incremental", n_factors=12, reg=0.01).fit(ratings)
     search, refit = results
-    assert search.best_epoch < 12
-    assert len(set(search.passes)) > 1
-    assert refit.passes == search.passes
-    assert refit.best_epoch == search.best_epoch == len(search.passes) - 1
+    assert search.record.best_epoch < 12
+    assert len(set(search.findings.passes)) > 1
+    assert refit.findings.passes == search.findings.passes
+    assert refit.record.best_epoch == search.record.best_epoch == len(search.findings.passes) - 1
 
 
 def test_an_ensemble_is_the_mean_of_its_members(ratings):
@@ -340,7 +359,7 @@ def test_an_ensemble_is_the_mean_of_its_members(ratings):
     plan = plan_of(ratings)
     pairs = (ratings.user_index, ratings.item_index)
     ref = [
-        predict_pairs(train(plan, incremental(n_factors=3), member=n).parameters, *pairs)
+        predict_pairs(train(plan, incremental(n_factors=3), member=n).learned.parameters, *pairs)
         for n in (0, 1)
     ]
     np.testing.assert_allclose(
@@ -352,11 +371,19 @@ def test_a_learning_rate_of_the_biases_can_be_given(ratings):
     plan, passes = plan_of(ratings), [4, 1]
     rate = incremental().resolved().learning_rate * BIAS_SHARE
     ref, same, faster = (
-        train(plan, incremental(n_factors=1, bias_learning_rate=given), passes=passes)
+        train(
+            plan,
+            incremental(n_factors=1, bias_learning_rate=given),
+            findings=Findings(passes=passes),
+        )
         for given in (None, rate, 10 * rate)
     )
-    np.testing.assert_allclose(same.parameters.user_biases, ref.parameters.user_biases, rtol=1e-5)
-    assert np.ptp(faster.parameters.user_biases) > 2 * np.ptp(ref.parameters.user_biases)
+    np.testing.assert_allclose(
+        same.learned.parameters.user_biases, ref.learned.parameters.user_biases, rtol=1e-5
+    )
+    assert np.ptp(faster.learned.parameters.user_biases) > 2 * np.ptp(
+        ref.learned.parameters.user_biases
+    )
 
 
 def test_snapshots_are_for_other_algorithms():

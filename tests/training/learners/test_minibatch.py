@@ -1,7 +1,6 @@
 """Optimizers and batches: what an epoch does, and where training ends."""
 
 import copy
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
@@ -9,10 +8,13 @@ import pytest
 
 import naive
 from funksvd import DivergenceError, FunkSVD
+from funksvd.learned import LearnedRatings
 from funksvd.learned.scoring import predict_pairs
 from funksvd.objectives import plain as objective
 from funksvd.objectives.parameters import Parameters, Regularization
-from funksvd.training import Hyperparameters, Start, Triples, plan_blocks, train
+from funksvd.training import Context, Hyperparameters, Triples, plan_blocks, train
+from funksvd.training.executors import Threads
+from funksvd.training.learners.base import Progress
 from funksvd.training.learners.minibatch import BatchLearner
 from funksvd.training.learners.registry import choose_learner
 from funksvd.training.learners.sgd import SGDLearner
@@ -38,14 +40,18 @@ def ratings(planted):
 
 
 @pytest.fixture
-def pool():
-    with ThreadPoolExecutor(2) as pool:
-        yield pool
+def threads():
+    with Threads(2) as threads:
+        yield threads
 
 
-def learner_of(plan, pool, **chosen):
+def learner_of(plan, threads, start=None, **chosen):
     hyperparameters = Hyperparameters(n_factors=5, **chosen).resolved()
-    return BatchLearner(plan, hyperparameters, np.random.default_rng(3), pool)
+    return BatchLearner(Context(plan, hyperparameters, np.random.default_rng(3), threads, start))
+
+
+def at_rate(learning_rate):
+    return Progress(lambda done: learning_rate, lambda n_ratings: None)
 
 
 def batches_of_epoch(learner, random):
@@ -64,7 +70,7 @@ def batches_of_epoch(learner, random):
         if learner.strata_per_batch:
             whole.append([r for block in blocks for r in ratings_of(block.learned)])
             continue
-        n_batches = learner.n_batches[shift]
+        n_batches = learner.batches_of[shift]
         for at in random.permutation(n_batches):
             batch = []
             for block in blocks:
@@ -80,10 +86,10 @@ def batches_of_epoch(learner, random):
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("batch_size", [1, 70, 1100, "full"])
-def test_two_epochs_equal_naive_ones(ratings, pool, optimizer, batch_size):
+def test_two_epochs_equal_naive_ones(ratings, threads, optimizer, batch_size):
     chosen = {"optimizer": optimizer, "batch_size": batch_size}
     rates = {"learning_rate": 0.02, "bias_learning_rate": 0.01}
-    learner = learner_of(plan_of(ratings), pool, **chosen, **rates)
+    learner = learner_of(plan_of(ratings), threads, **chosen, **rates)
     table, n_users = learner.table, len(learner.arranged.user_biases)
     ref = {
         name: array[..., :5].astype(float).tolist() if array.ndim == 2 else array.tolist()
@@ -106,7 +112,7 @@ def test_two_epochs_equal_naive_ones(ratings, pool, optimizer, batch_size):
                 ref[name][row] = theta[0] if is_bias else theta
         assert sum(sizes) == 1500
         assert max(sizes) <= (1500 if batch_size == "full" else max(batch_size, 3))
-        learner.run_epoch(lambda done: 0.02, lambda n: None)
+        learner.run_epoch(at_rate(0.02))
     # Adam's first steps are as long for the smallest gradient as for the largest
     tolerance = {"rtol": 2e-3, "atol": 2e-4}
     for name, comp in zip(ARRAYS, learner.arranged[1:], strict=True):
@@ -124,26 +130,30 @@ def test_single_ratings_and_plain_steps_have_a_kernel_of_their_own():
     assert kinds == {key: SGDLearner if key in ones else BatchLearner for key in kinds}
 
 
-def test_batches_of_single_ratings_learn_what_single_ratings_do(ratings, pool):
+def test_batches_of_single_ratings_learn_what_single_ratings_do(ratings, threads):
     plan = plan_of(ratings)
-    learner = learner_of(plan, pool, batch_size=1)  # not what is chosen for this: see above
+    learner = learner_of(plan, threads, batch_size=1)  # not what is chosen for this: see above
     for _ in range(20):
-        comp_rmse = learner.run_epoch(lambda done: 0.03, lambda n: None)
-    ref = train(plan, Hyperparameters(n_factors=5, n_epochs=20, learning_rate_decay=1)).parameters
+        comp_rmse = learner.run_epoch(at_rate(0.03))
+    ref = train(
+        plan, Hyperparameters(n_factors=5, n_epochs=20, learning_rate_decay=1)
+    ).learned.parameters
     ref_errors = ratings.values - predict_pairs(ref, *as_triples(ratings)[:2])
     assert comp_rmse == pytest.approx(np.sqrt(np.mean(ref_errors**2)), rel=0.05)
-    comp_errors = ratings.values - predict_pairs(learner.parameters(), *as_triples(ratings)[:2])
+    comp_errors = ratings.values - predict_pairs(
+        learner.learned().parameters, *as_triples(ratings)[:2]
+    )
     assert comp_rmse == pytest.approx(np.sqrt(np.mean(comp_errors**2)), rel=1e-5)
 
 
-def test_rows_of_many_users_are_found(pool):
+def test_rows_of_many_users_are_found(threads):
     """The indices of a block have 16 bits here, and do not have to reach every row."""
     n_users, n_items = 150_000, 5
     users = np.arange(n_users, dtype=np.int32)
     values = np.random.default_rng(0).normal(3, 1, n_users).astype(np.float32)
     plan = plan_blocks(Triples(users, users % n_items, values), (n_users, n_items))
     assert plan.user_index.dtype == np.uint16
-    learner = learner_of(plan, pool, batch_size=100)
+    learner = learner_of(plan, threads, batch_size=100)
     user_rows, item_rows, comp_values = learner.ratings
     comp = plan.users.order[user_rows]
     np.testing.assert_array_equal(np.sort(comp), users)
@@ -152,13 +162,13 @@ def test_rows_of_many_users_are_found(pool):
     np.testing.assert_allclose(comp_values, ref_values, rtol=1e-4, atol=1e-5)
 
 
-def test_the_rate_of_a_row_goes_by_how_often_it_is_in_a_batch(ratings, pool):
+def test_the_rate_of_a_row_goes_by_how_often_it_is_in_a_batch(ratings, threads):
     plan = plan_of(ratings)
     ref = np.concatenate(row_shares(plan))
     sides = (plan.users, plan.items)
     counts = np.concatenate([rows.counts[0][rows.order] for rows in sides])
     one, many, full, adam = (
-        learner_of(plan, pool, optimizer=name, batch_size=size).table
+        learner_of(plan, threads, optimizer=name, batch_size=size).table
         for name, size in (("sgd", 1), ("sgd", 1000), ("momentum", "full"), ("adam", "full"))
     )
     np.testing.assert_allclose(one.shares, ref, rtol=1e-6)
@@ -177,8 +187,8 @@ def test_a_full_batch_without_regularization_lowers_the_loss_every_epoch(sample,
         n_factors=n_factors, batch_size="full", reg=0, bias_reg=0, n_epochs=150
     )
     result = train(plan_of(sample), hyperparameters)
-    assert result.rate_factor == 1
-    rmses = [record.train_error for record in result.history]  # J = n RMSE² / 2
+    assert result.findings.rate_factor == 1
+    rmses = [record.train_error for record in result.record.history]  # J = n RMSE² / 2
     assert all(after < before for before, after in pairwise(rmses))
     assert rmses[-1] < 0.9 * rmses[0]
 
@@ -192,8 +202,10 @@ def test_single_ratings_batches_and_full_batch_end_at_the_same_optimum(ratings):
             learning_rate_decay=decay, reg=0.3, bias_reg=0.1,
         )  # fmt: skip
         result = train(plan_of(ratings), hyperparameters)
-        losses[size] = objective.loss(result.parameters, *as_triples(ratings), regularization)
-        predictions[size] = predict_pairs(result.parameters, *as_triples(ratings)[:2])
+        losses[size] = objective.loss(
+            result.learned.parameters, *as_triples(ratings), regularization
+        )
+        predictions[size] = predict_pairs(result.learned.parameters, *as_triples(ratings)[:2])
     for size in (1, 50):
         assert losses[size] == pytest.approx(losses["full"], rel=1e-3)
         assert np.abs(predictions[size] - predictions["full"]).max() < 0.03
@@ -207,28 +219,28 @@ def test_threads_do_not_change_a_bit(sample, optimizer, batch_size):
     one, several = (
         train(plan_of(sample, held_back), Hyperparameters(**chosen, n_threads=n)) for n in (1, 4)
     )
-    for ref, comp in zip(one.parameters[1:], several.parameters[1:], strict=True):
+    for ref, comp in zip(one.learned.parameters[1:], several.learned.parameters[1:], strict=True):
         np.testing.assert_array_equal(comp, ref)
-    assert [r[:4] for r in one.history] == [r[:4] for r in several.history]
+    assert [r[:4] for r in one.record.history] == [r[:4] for r in several.record.history]
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("batch_size", [70, "full"])
-def test_an_epoch_from_the_same_state_is_the_same(ratings, pool, optimizer, batch_size):
+def test_an_epoch_from_the_same_state_is_the_same(ratings, threads, optimizer, batch_size):
     """Divergence goes back to the state before; nothing outside it may matter."""
-    learner = learner_of(plan_of(ratings), pool, optimizer=optimizer, batch_size=batch_size)
+    learner = learner_of(plan_of(ratings), threads, optimizer=optimizer, batch_size=batch_size)
 
     def epoch(rate):
-        return learner.run_epoch(lambda done: rate, lambda n: None)
+        return learner.run_epoch(at_rate(rate))
 
     epoch(0.02)
     kept, random = [array.copy() for array in learner.state()], copy.deepcopy(learner.random)
-    ref = epoch(0.02), learner.parameters()
+    ref = epoch(0.02), learner.learned().parameters
     epoch(1e6)
     for array, copied in zip(learner.state(), kept, strict=True):
         np.copyto(array, copied)
     learner.random = random
-    comp = epoch(0.02), learner.parameters()
+    comp = epoch(0.02), learner.learned().parameters
     assert comp[0] == ref[0]
     for ref_array, comp_array in zip(ref[1][1:], comp[1][1:], strict=True):
         np.testing.assert_array_equal(comp_array, ref_array)
@@ -246,9 +258,9 @@ def test_a_rate_that_is_much_too_large_is_halved_until_it_is_not(
         optimizer=optimizer, batch_size=batch_size,
     )  # fmt: skip
     result = train(plan_of(ratings), hyperparameters)
-    assert result.rate_factor < 1
-    assert result.history[-1].train_error < Scale.of([ratings.values], True).spread
-    assert all(np.isfinite(array).all() for array in result.parameters[1:])
+    assert result.findings.rate_factor < 1
+    assert result.record.history[-1].train_error < Scale.of([ratings.values], True).spread
+    assert all(np.isfinite(array).all() for array in result.learned.parameters[1:])
 
 
 def test_hopeless_divergence_is_an_error_that_says_what_to_do(ratings):
@@ -270,9 +282,12 @@ def test_the_unit_of_the_ratings_does_not_change_a_bit(ratings, optimizer, biase
     comp = train(larger, hyperparameters)
     for name, unit in zip(Parameters._fields, (64, 64, 64, 8, 8), strict=True):
         np.testing.assert_array_equal(
-            getattr(comp.parameters, name), unit * np.asarray(getattr(ref.parameters, name))
+            getattr(comp.learned.parameters, name),
+            unit * np.asarray(getattr(ref.learned.parameters, name)),
         )
-    assert [r.valid_error for r in comp.history] == [64 * r.valid_error for r in ref.history]
+    assert [r.valid_error for r in comp.record.history] == [
+        64 * r.valid_error for r in ref.record.history
+    ]
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -290,30 +305,30 @@ def test_the_validation_error_is_that_of_the_predictions(ratings):
     result = train(plan_of(ratings, held_back), hyperparameters)
     training, validation = ratings.subset(~held_back), as_triples(ratings.subset(held_back))
     limits = (float(training.values.min()), float(training.values.max()))
-    predictions = predict_pairs(result.parameters, *validation[:2], limits=limits)
+    predictions = predict_pairs(result.learned.parameters, *validation[:2], limits=limits)
     ref = naive.rmse(validation.values.tolist(), predictions.tolist())
-    best = result.history[result.best_epoch - 1]
+    best = result.record.history[result.record.best_epoch - 1]
     assert best.valid_error == pytest.approx(ref, rel=1e-5)
 
 
 @pytest.mark.parametrize("batch_size", [70, "full"])
-def test_it_goes_on_from_where_a_model_was(ratings, pool, batch_size):
+def test_it_goes_on_from_where_a_model_was(ratings, threads, batch_size):
     """The model's mean may be another one than that of the ratings."""
-    old = train(plan_of(ratings), Hyperparameters(n_factors=5, n_epochs=9)).parameters
+    old = train(plan_of(ratings), Hyperparameters(n_factors=5, n_epochs=9)).learned.parameters
     old = old._replace(global_mean=old.global_mean - 0.5, user_biases=old.user_biases + 0.5)
     held_back = np.random.default_rng(5).random(len(ratings)) < 0.2
     plan = plan_of(ratings, held_back)
-    learner = learner_of(plan, pool, optimizer="momentum", batch_size=batch_size)
-    learner.start_from(Start(old, None))
-    comp = learner.parameters()
+    start = LearnedRatings.of(old)
+    learner = learner_of(plan, threads, start, optimizer="momentum", batch_size=batch_size)
+    comp = learner.learned().parameters
     assert comp.global_mean == old.global_mean
     for ref_array, comp_array in zip(old[1:], comp[1:], strict=True):
         np.testing.assert_allclose(comp_array, ref_array, rtol=1e-6)
     ref_errors = ratings.values - predict_pairs(old, *as_triples(ratings)[:2])
-    still = learner.run_epoch(lambda done: 1e-12, lambda n: None)
+    still = learner.run_epoch(at_rate(1e-12))
     assert still == pytest.approx(np.sqrt(np.mean(ref_errors[~held_back] ** 2)), rel=1e-4)
     for _ in range(5):
-        better = learner.run_epoch(lambda done: 0.001, lambda n: None)
+        better = learner.run_epoch(at_rate(0.001))
     assert 0.5 * still < better < still
 
 
@@ -321,6 +336,6 @@ def test_rows_without_training_ratings_are_zero(ratings):
     n_users, n_items = ratings.n_users, ratings.n_items
     plan = plan_blocks(as_triples(ratings), (n_users + 2, n_items + 1))
     result = train(plan, Hyperparameters(n_factors=3, n_epochs=2, optimizer="adam"))
-    assert not result.parameters.user_factors[n_users:].any()
-    assert not result.parameters.item_factors[n_items:].any()
-    assert not result.parameters.user_biases[n_users:].any()
+    assert not result.learned.parameters.user_factors[n_users:].any()
+    assert not result.learned.parameters.item_factors[n_items:].any()
+    assert not result.learned.parameters.user_biases[n_users:].any()

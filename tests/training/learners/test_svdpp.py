@@ -1,7 +1,6 @@
 """SVD++: a visit to a batch is the textbook's, whatever the threads, and N(u) holds no secrets."""
 
 import itertools
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +11,9 @@ from funksvd import FunkSVD, FunkSVDError, Ratings
 from funksvd.objectives import svdpp
 from funksvd.objectives.svdpp import SVDPPParameters, SVDPPRegularization
 from funksvd.rng import Stream, generator
-from funksvd.training import Hyperparameters, Triples, plan_blocks, train
+from funksvd.training import Context, Hyperparameters, Triples, plan_blocks, train
+from funksvd.training.executors import Threads
+from funksvd.training.learners.base import Progress
 from funksvd.training.learners.svdpp import IMPLICIT_REG, SVDPPLearner
 
 
@@ -65,12 +66,12 @@ class Run:
     def __init__(self, plan, n_threads=1, **changed):
         self.plan = plan
         hyperparameters = Hyperparameters(algorithm="svd++", n_factors=5, **changed).resolved()
-        self.pool = ThreadPoolExecutor(n_threads)
-        self.learner = SVDPPLearner(plan, hyperparameters, generator(0, Stream.TRAINING), self.pool)
+        random, threads = generator(0, Stream.TRAINING), Threads(n_threads)
+        self.learner = SVDPPLearner(Context(plan, hyperparameters, random, threads))
 
     def epochs(self, n_epochs, learning_rate=0.02):
         for _ in range(n_epochs):
-            rmse = self.learner.run_epoch(lambda done: learning_rate, lambda n: None)
+            rmse = self.learner.run_epoch(Progress(lambda done: learning_rate, lambda n: None))
         return rmse
 
     def parameters(self):
@@ -134,7 +135,7 @@ def test_threads_do_not_change_a_bit(sample, n_threads):
     for threads in (1, n_threads):
         run = Run(plan_of(sample, held_back, n_groups=3, n_batches=5), threads)
         rmse = run.epochs(3)
-        results.append([rmse, run.learner.validation_error(), *run.learner.state()])
+        results.append([rmse, run.learner.held_back_error(), *run.learner.state()])
     for comp, ref in zip(*results, strict=True):
         np.testing.assert_array_equal(comp, ref)
 
@@ -146,14 +147,14 @@ def test_what_is_learned_predicts_as_the_model_is_defined(ratings, held_back):
     weights = svdpp.implicit_weights(learned.user_index, learned.item_index, (40, 30))
     test = ratings.subset(held_back)
     ref = svdpp.predict(run.parameters(), test.user_index, test.item_index, weights)
-    folded = run.learner.parameters()
+    folded = run.learner.learned().parameters
     p, q = folded.user_factors[test.user_index], folded.item_factors[test.item_index]
     comp = folded.global_mean + folded.user_biases[test.user_index]
     comp = comp + folded.item_biases[test.item_index] + (p * q).sum(1)
     np.testing.assert_allclose(comp, ref, rtol=1e-5)
     limits = learned.values.min(), learned.values.max()
     ref_rmse = np.sqrt(np.mean((np.clip(ref, *limits) - test.values) ** 2))
-    assert run.learner.validation_error() == pytest.approx(ref_rmse, rel=1e-5)
+    assert run.learner.held_back_error() == pytest.approx(ref_rmse, rel=1e-5)
 
 
 def test_learning_ends_where_the_gradient_nearly_vanishes(ratings):
@@ -190,7 +191,7 @@ def test_ratings_held_back_do_not_change_what_is_learned(ratings, held_back):
     changed = replace(ratings, values=values)
     comp, ref = (Run(plan_of(each, held_back)) for each in (changed, ratings))
     assert comp.epochs(5) == ref.epochs(5)
-    assert comp.learner.validation_error() != ref.learner.validation_error()
+    assert comp.learner.held_back_error() != ref.learner.held_back_error()
 
 
 class TestFit:
@@ -245,5 +246,5 @@ class TestFit:
 
 def test_train_runs_it(ratings, held_back):
     result = train(plan_of(ratings, held_back), Hyperparameters(algorithm="svd++", n_epochs=4))
-    assert len(result.history) == 4
-    assert result.parameters.user_factors.shape == (40, 64)
+    assert len(result.record.history) == 4
+    assert result.learned.parameters.user_factors.shape == (40, 64)
