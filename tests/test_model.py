@@ -123,7 +123,7 @@ class TestEnsemble:
             (ratings.n_users, ratings.n_items),
         )
         pairs = ratings.user_index, ratings.item_index
-        members = [train(plan, FunkSVD(**options), member=m).parameters for m in range(3)]
+        members = [train(plan, FunkSVD(**options), member=m).learned.parameters for m in range(3)]
         predictions = [predict_pairs(member, *pairs) for member in members]
         assert np.abs(predictions[0] - predictions[1]).max() > 0.01
         comp = predict_pairs(ensemble.parameters, *pairs)
