@@ -53,9 +53,9 @@ class IncrementalLearner(Descent):
             row_weights(rows.counts[0][rows.order]).astype(np.float32)
             for rows in (plan.users, plan.items)
         ]
-        # Not a part of the state: the finished features, which no later epoch changes, decide it.
-        self.residuals = plan.values - np.float32(self.scale.center)
-        self.n_subtracted = 0
+        # Not a part of the state: the finished features decide it.
+        self.residuals = np.empty_like(plan.values)
+        self._subtract_nothing()
 
     def run_epoch(self, progress: Progress) -> float:
         """Train the next feature; before the first one, the biases, which go on learning with it.
@@ -76,11 +76,19 @@ class IncrementalLearner(Descent):
 
     def held_back_error(self) -> float | None:
         """Root mean squared error of the predictions, held within the ratings learned from."""
-        return self._validation_rmse(int(self.n_learned[0]) - 1)
+        feature = int(self.n_learned[0]) - 1
+        self._subtract_up_to(feature)
+        return self._validation_rmse(feature)
 
     def state(self) -> list[np.ndarray]:
         """Biases, features, and how many there are."""
         return [*self.biases, *self.features, self.n_learned]
+
+    def restore(self, slot: int) -> None:
+        """Go back to the state of the last `snapshot` of this slot."""
+        super().restore(slot)
+        if self.n_subtracted >= self.n_learned[0]:  # the last feature, too, or some that are gone
+            self._subtract_nothing()
 
     def passes(self) -> list[int]:
         """Numbers of passes of the biases, and of each feature."""
@@ -154,6 +162,11 @@ class IncrementalLearner(Descent):
         for features, side in zip(self.features, sides, strict=True):
             normal = self.random.standard_normal(len(side.order), dtype=np.float32)
             features[feature] = normal * np.float32(std) * (side.counts[0] > 0)[side.order]
+
+    def _subtract_nothing(self) -> None:
+        """Residuals that have all features in them."""
+        np.subtract(self.plan.values, np.float32(self.scale.center), out=self.residuals)
+        self.n_subtracted = 0
 
     def _subtract_up_to(self, feature: int) -> None:
         """Take the features before this one out of the residuals, as far as they still are in."""
