@@ -219,3 +219,9 @@ def rmse(values, predictions):
     """Root mean squared error."""
     squares = [(r - s) ** 2 for r, s in zip(values, predictions, strict=True)]
     return math.sqrt(sum(squares) / len(squares))
+
+
+def error(kind, values, scores, delta=1.0):
+    """What people are told of the costs: the root of twice their mean, for the losses with ½ e²."""
+    mean = sum(cost(kind, r, s, delta) for r, s in zip(values, scores, strict=True)) / len(values)
+    return math.sqrt(2 * mean) if kind in ("squared", "huber") else mean

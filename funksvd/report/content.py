@@ -307,9 +307,8 @@ def _times(ratings: Ratings) -> dict[str, str]:
 
 def _training_facts(model: FunkSVD) -> dict[str, str]:
     is_sampler, epoch = ALGORITHMS[model.hyperparameters.algorithm].is_sampler, _epoch(model)
-    facts = {
-        f"{epoch}s watched": f"{len(model.history):,} of at most {model.hyperparameters.epoch_limit():,}"
-    }
+    limit = model.hyperparameters.epoch_limit()
+    facts = {f"{epoch}s watched": f"{len(model.history):,} of at most {limit:,}"}
     record = model.history[model.best_epoch - 1]
     n_updates = len(model.provenance.updates) if model.provenance else 0
     if record.valid_error is not None:

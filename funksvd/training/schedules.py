@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from funksvd.training.stopping import NOTABLE_IMPROVEMENT
+from funksvd.training.stopping import NOTABLE_IMPROVEMENT, is_notable
 
 if TYPE_CHECKING:
     from funksvd.training.hyperparameters import Hyperparameters
@@ -103,7 +103,7 @@ class Plateau(Schedule):
         """A tenth for each time that it had to wait as long as that."""
         lowest, n_waited, n_falls = math.inf, 0, 0
         for rmse in rmses:
-            if rmse < lowest * (1 - self.tolerance):
+            if is_notable(rmse, lowest, self.tolerance):
                 lowest, n_waited = rmse, 0
             else:
                 n_waited += 1

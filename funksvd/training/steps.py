@@ -21,6 +21,8 @@ class StepSizes:
     followed : sequence of EpochRecord
         The schedule goes by the errors of these epochs; by those of the run itself where there
         are none.
+    greater_is_better : bool
+        Whether what validation watches should rise: the schedule then follows its negative.
 
     Attributes
     ----------
@@ -34,8 +36,10 @@ class StepSizes:
         first_rate: float,
         factor: float = 1.0,
         followed: Sequence[EpochRecord] = (),
+        greater_is_better: bool = False,
     ) -> None:
         self._schedule, self._first_rate, self._followed = schedule, first_rate, followed
+        self._sign = -1.0 if greater_is_better else 1.0
         self.factor = self._last_good_factor = factor
 
     def of_epoch(self, epoch: int, history: Sequence[EpochRecord]) -> Callable[[float], float]:
@@ -48,7 +52,7 @@ class StepSizes:
         history : sequence of EpochRecord
             The epochs before.
         """
-        errors = [_watched(record) for record in (self._followed or history)[: epoch - 1]]
+        errors = [self._watched(record) for record in (self._followed or history)[: epoch - 1]]
         peak = self._first_rate * self.factor
 
         def rate(done: float) -> float:
@@ -68,7 +72,7 @@ class StepSizes:
         """Begin again with half the rates of the last epoch that did not diverge."""
         self.factor = self._last_good_factor / 2
 
-
-def _watched(record: EpochRecord) -> float:
-    """The error that a schedule goes by: that of validation where there is one."""
-    return record.train_error if record.valid_error is None else record.valid_error
+    def _watched(self, record: EpochRecord) -> float:
+        """What a schedule goes by, and should fall: a validation value where there is one."""
+        value = record.valid_error
+        return record.train_error if value is None else self._sign * value

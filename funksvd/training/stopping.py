@@ -20,10 +20,12 @@ class Stopped(StrEnum):
     """Ctrl-C."""
 
 
-def is_notable(value: float, best: float) -> bool:
-    """Tell whether a value is notably lower than the best one so far; NaN never is."""
-    limit = best * (1 - NOTABLE_IMPROVEMENT) if best > 0 else best * (1 + NOTABLE_IMPROVEMENT)
-    return value < limit
+def is_notable(value: float, best: float, share: float = NOTABLE_IMPROVEMENT) -> bool:
+    """Tell whether a value is lower than the best one so far by more than a share of its size.
+
+    NaN never is.
+    """
+    return value < (best * (1 - share) if best > 0 else best * (1 + share))
 
 
 class EarlyStopping:

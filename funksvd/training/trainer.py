@@ -99,11 +99,17 @@ def train(
     with Threads(chosen.thread_count()) as executor:
         random = generator(chosen.seed, Stream.TRAINING, member)
         context = Context(plan, chosen, random, executor, start, findings)
+        decides = validation or held_back_error(LOSSES[chosen.loss])
         steps = None
         if chosen.learning_rate is not None:
             schedule = SCHEDULES[chosen.schedule](chosen)
-            factor, followed = findings.rate_factor, findings.history
-            steps = StepSizes(schedule, chosen.learning_rate, factor, followed)
+            steps = StepSizes(
+                schedule,
+                chosen.learning_rate,
+                findings.rate_factor,
+                findings.history,
+                decides.greater_is_better,
+            )
         run = Run(
             lambda: choose_learner(chosen)(context),
             Limits(
@@ -111,7 +117,7 @@ def train(
                 decided(chosen.patience),
                 snapshot_every=chosen.cycle_epochs if chosen.ensemble_snapshots else 0,
             ),
-            validation or held_back_error(LOSSES[chosen.loss]),
+            decides,
             steps,
             monitor or Monitor(),
             interrupts or Interrupts(),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from funksvd import FunkSVD, FunkSVDError
-from funksvd.training import Hyperparameters, Monitor, Triples, plan_blocks, train
+from funksvd.training import Hyperparameters, Monitor, Triples, Validation, plan_blocks, train
 from funksvd.training.learners.sgd import SGDLearner
 from funksvd.training.schedules import (
     SCHEDULES,
@@ -144,6 +144,19 @@ def test_plateau_goes_by_the_validation_error(ratings):
     assert [r.train_error for r in history] == sorted(
         (r.train_error for r in history), reverse=True
     )
+
+
+def test_plateau_goes_by_a_figure_that_should_rise(ratings):
+    values = [0.1, 0.2, 0.3, 0.3, 0.3, 0.2]
+    figures = iter(values)
+    validation = Validation("figure", lambda learner: next(figures), greater_is_better=True)
+    hyperparameters = Hyperparameters(
+        n_factors=3, n_epochs=6, learning_rate=0.1, schedule="plateau", plateau_epochs=2
+    )
+    history = train(plan_of(ratings), hyperparameters, validation=validation).record.history
+    assert [record.valid_error for record in history] == values
+    rates = [record.learning_rate for record in history]
+    assert rates == pytest.approx([0.1, 0.1, 0.1, 0.1, 0.1, 0.01])
 
 
 def test_a_refit_has_the_rates_of_its_search(ratings):
