@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 import numpy as np
 
-from funksvd.errors import FunkSVDError
+from funksvd.errors import FunkSVDError, NotFittedError
 from funksvd.evaluation import Evaluation, evaluate
 from funksvd.learned import storage
 from funksvd.learned.fold_in import PRIOR_RATINGS
@@ -115,8 +115,9 @@ class FunkSVD(Recommender):
         def __getattr__(self, name: str) -> Any:  # asked only for what is not there
             if name in Hyperparameters.names() and "hyperparameters" in vars(self):
                 return getattr(self.hyperparameters, name)
-            if hasattr(type(self), name):
-                return self.fitted  # raises: it is a property of fitted models
+            if hasattr(type(self), name):  # a property of fitted models
+                what = "parameters" if name == "fitted" else name
+                raise NotFittedError(f"the model has no {what} yet: call fit, or load a model")
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
         def __setattr__(self, name: str, value: Any) -> None:

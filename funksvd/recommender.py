@@ -96,7 +96,7 @@ class Recommender(ABC):
             If there is nothing yet.
         """
         if self._fitted is None:
-            raise NotFittedError("the model has learned nothing yet: call fit, or load a model")
+            raise NotFittedError("the model has no parameters yet: call fit, or load a model")
         return self._fitted
 
     @property

@@ -51,8 +51,8 @@ def test_the_changelog_knows_this_version():
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_file_is_too_long(path):
-    assert len(path.read_text().splitlines()) <= 400
+def test_every_file_can_be_read_in_one_sitting(path):
+    assert len(path.read_text().splitlines()) <= 700, "is it really one subject?"
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
