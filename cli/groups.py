@@ -1,13 +1,111 @@
-"""Commands that have commands of their own."""
+"""Groups of options and of commands.
+
+A group of options is a heading in `--help`, and one typed object in the command that takes it.
+"""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
+
 import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+UNGROUPED = "Options"
+WIDEST_NAME = 30
+"""Columns for the names of options; the text beside a longer name starts on the next line."""
+
+
+class GroupedOption(click.Option):
+    """An option that `--help` lists under a heading.
+
+    Parameters
+    ----------
+    *names, **settings
+        As for `click.Option`.
+    group : str
+        The heading.
+    """
+
+    def __init__(self, *names: Any, group: str = UNGROUPED, **settings: Any) -> None:
+        super().__init__(*names, **settings)
+        self.group = group
+
+
+def option(*names: str, group: str = UNGROUPED, **settings: Any) -> Callable[[F], F]:
+    """`click.option` with a heading for `--help`."""
+    return click.option(*names, cls=GroupedOption, group=group, **settings)
+
+
+def packed(
+    parameter: str, make: Callable[..., object], *options: Callable[[Any], Any]
+) -> Callable[[F], F]:
+    """Make a decorator that gives a command several options as one object.
+
+    Parameters
+    ----------
+    parameter : str
+        Name of the command's parameter that takes the object.
+    make : callable
+        Makes the object, from the values of the options as keyword arguments.
+    *options : decorator
+        Results of `option`, in the order in which `--help` lists them.
+
+    Examples
+    --------
+    >>> dates = packed("period", Period, option("--first"), option("--last"))
+    >>> @click.command(cls=GroupedCommand)
+    ... @dates
+    ... def command(period: Period) -> None: ...
+    """
+    names = [each.name for each in parameters_of(*options)]
+
+    def decorate(command: F) -> F:
+        @functools.wraps(command)
+        def with_values(**values: Any) -> Any:
+            values[parameter] = make(**{name: values.pop(name) for name in names})
+            return command(**values)
+
+        return cast(F, _decorated(with_values, options))
+
+    return decorate
+
+
+def parameters_of(*decorators: Callable[[Any], Any]) -> list[click.Parameter]:
+    """The parameters that decorators give to a command, in the order of `--help`."""
+    return click.command("any")(_decorated(lambda: None, decorators)).params
+
+
+def _decorated(command: Any, decorators: Sequence[Callable[[Any], Any]]) -> Any:
+    for decorator in reversed(decorators):  # click, too, counts from the one next to the function
+        command = decorator(command)
+    return command
+
+
+class GroupedCommand(click.Command):
+    """A command whose `--help` lists its options under headings."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write a section for each group, in the order of definition, with aligned columns."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if isinstance(parameter, click.Option) and record is not None:
+                group = getattr(parameter, "group", UNGROUPED)
+                sections.setdefault(group, []).append(record)
+        lengths = [len(name) for records in sections.values() for name, _ in records]
+        width = min(max(lengths), WIDEST_NAME)
+        for heading, records in sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(
+                    [(name.ljust(width), text) for name, text in records], col_max=WIDEST_NAME
+                )
 
 
 class InOrder(click.Group):
-    """Lists its commands as they were added: as they are used, one after another."""
+    """A group of commands that `--help` lists in the order in which they were added."""
 
-    def list_commands(self, context: click.Context) -> list[str]:
-        """Names, in that order."""
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of the commands, in that order."""
         return list(self.commands)
