@@ -1,13 +1,14 @@
-"""How recommendations are explained: by the ratings that speak for and against them."""
+"""Explanations of recommendations: by the ratings that speak for and against them."""
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from .console import Output
+from .console import Output, printable
+from .models import ratings_of
+from .titles import Titles, named
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,11 +17,19 @@ if TYPE_CHECKING:
     from funksvd.learned.explain import Explanation
 
 N_SHOWN = 3
-REMEDY = "give the user's ratings with --ratings FILE, as those of someone new"
+"""Number of ratings that are shown for and against a recommendation, each."""
+REMEDY = (
+    "train again with `funksvd train`, or give the user's ratings with --ratings FILE, as those of "
+    "a new user"
+)
 
 
 def ratings_of_user(model: FunkSVD, path: str, user: str) -> tuple[np.ndarray, np.ndarray]:
-    """What the model has learned from a user: item ids and ratings, read again.
+    """Read the ratings of a user again that the model has learned from.
+
+    Returns
+    -------
+    item_ids, values : ndarray of shape (n_rated,)
 
     Raises
     ------
@@ -29,48 +38,38 @@ def ratings_of_user(model: FunkSVD, path: str, user: str) -> tuple[np.ndarray, n
     FunkSVDError
         If the ratings that the model was trained on cannot be read again.
     """
-    from funksvd import FunkSVDError, rebuild
+    from funksvd.ratings import as_labels, find
 
-    if model.provenance is None:
-        raise FunkSVDError(
-            f"{path}: the model does not record which ratings it was trained on, so its users' "
-            f"ratings are not known; train again with `funksvd train`, or {REMEDY}"
-        )
-    folder = os.path.dirname(os.path.realpath(path))
-    training = rebuild(
-        model.provenance, folder, remedy=REMEDY, with_interactions=False
-    ).all_but_test
-    mine = training.subset(training.user_index == training.users.rows([user])[0])
+    training = ratings_of(model, path, REMEDY).all_but_test
+    row = int(find(training.user_ids, as_labels([user]))[0])
+    mine = training.subset(training.user_index == row)
     if model.seen is not None:
         mine = mine.subset(model.seen.contains(*mine.index_for(model.users, model.items)))
     return mine.item_ids[mine.item_index], mine.values
 
 
 def show_explanations(
-    output: Output, explanations: list[Explanation], titles: dict[str, str] | None
+    output: Output, explanations: list[Explanation], titles: Titles | None
 ) -> None:
-    """A block for each recommendation, which adds up to its prediction; or all of it as JSON."""
+    """Print a block for each recommendation, which adds up to its prediction; or JSON."""
     if output.as_json:
         output.json([_plain(rank, e, titles) for rank, e in enumerate(explanations, start=1)])
         return
     for rank, explanation in enumerate(explanations, start=1):
         if rank > 1:
             click.echo()
-        click.echo(
-            click.style(
-                f"{rank}. {_named(explanation.item, titles)}: {explanation.prediction:.3f}",
-                bold=True,
-            )
-        )
+        title = _printed(explanation.item, titles)
+        click.echo(click.style(f"{rank}. {title}: {explanation.prediction:.3f}", bold=True))
         for amount, text in _lines(explanation, titles):
             click.echo(f"  {amount}  {text}")
 
 
-def _lines(e: Explanation, titles: dict[str, str] | None) -> list[tuple[str, str]]:
+def _lines(e: Explanation, titles: Titles | None) -> list[tuple[str, str]]:
+    """The amounts that add up to a prediction, and what each of them is."""
     strongest = [*e.speaking_for(N_SHOWN), *e.speaking_against(N_SHOWN)[::-1]]
     lines = [(f"{e.global_mean + e.item_bias:7.3f}", "what everyone thinks of it")]
     lines += [
-        (f"{e.contributions[at]:+7.3f}", f"rated {e.ratings[at]:g}: {_named(rated, titles)}")
+        (f"{e.contributions[at]:+7.3f}", f"rated {e.ratings[at]:g}: {_printed(rated, titles)}")
         for at, rated in zip(strongest, e.rated[strongest].tolist(), strict=True)
     ]
     n_others = len(e.contributions) - len(strongest)
@@ -85,16 +84,13 @@ def _lines(e: Explanation, titles: dict[str, str] | None) -> list[tuple[str, str
     return lines
 
 
-def _named(item: int | str, titles: dict[str, str] | None) -> str:
-    from .console import printable
-
-    title = (titles or {}).get(str(item))
-    return printable(f"{title} ({item})" if title else str(item), keep="")
+def _printed(item: int | str, titles: Titles | None) -> str:
+    return printable(named(item, titles), keep="")
 
 
-def _plain(rank: int, e: Explanation, titles: dict[str, str] | None) -> dict[str, Any]:
-    def item(label: int | str) -> dict[str, Any]:
-        return {"item": label} | ({"title": titles.get(str(label), "")} if titles else {})
+def _plain(rank: int, e: Explanation, titles: Titles | None) -> dict[str, object]:
+    def item(label: int | str) -> dict[str, object]:
+        return {"item": label, **({"title": titles.get(str(label), "")} if titles else {})}
 
     parts = zip(e.rated.tolist(), e.ratings.tolist(), e.contributions.tolist(), strict=True)
     return {

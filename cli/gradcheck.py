@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from .console import Output, counted
-from .options import output_options, reading_options, take_read_options
+from .groups import GroupedCommand, option, packed
+from .options import FILE, output_options
+from .reading import read, reading_options
 
 if TYPE_CHECKING:
+    from funksvd import Ratings, ReadOptions
     from funksvd.gradcheck import Objective, Problem, StepError, Verdict
-    from funksvd.ratings import Ratings
 
+PROBLEM = "Problem"
+"""Heading of the options for the point at which gradients are compared."""
 DISAGREE = 1
 """Exit code if gradients disagree."""
 INTRODUCTION = """\
@@ -26,51 +31,102 @@ methods find for the same loss at the same random point:
 """
 
 
+@dataclass(frozen=True)
+class Sizes:
+    """Sizes of the problem that each objective is checked on, and the seed of its random point."""
+
+    n_users: int
+    n_items: int
+    n_ratings: int
+    n_factors: int
+    seed: int
+
+    def problem(self, checked: Objective, ratings: Ratings | None) -> Problem:
+        """A random point of an objective, with random ratings or with a sample of these."""
+        from funksvd.gradcheck import random_problem, sampled_problem
+
+        if ratings is None:
+            return random_problem(checked, **vars(self))
+        return sampled_problem(
+            checked, ratings, n_ratings=self.n_ratings, n_factors=self.n_factors, seed=self.seed
+        )
+
+
+def _size(*names: str, default: int, help: str) -> Any:
+    return option(
+        *names, metavar="N", type=int, default=default, show_default=True, group=PROBLEM, help=help
+    )
+
+
 @click.command(
+    cls=GroupedCommand,
     epilog="""\b
 Examples:
   funksvd gradcheck
   funksvd gradcheck --only svd++ --only huber
   funksvd gradcheck --ratings ratings.csv -k 5 --seed 3
-  funksvd gradcheck --step-study --plot steps.png"""
+  funksvd gradcheck --step-study --plot steps.png""",
 )
-@click.option(
+@option(
     "--only",
     metavar="NAME",
     multiple=True,
-    help="Objective to check, such as biased, svd++ or huber; may be repeated.  [default: all]",
+    help="Objective to check, such as biased, svd++ or huber; may be given several times.  "
+    "[default: all]",
 )
-@click.option("--n-users", type=int, default=6, show_default=True, help="Number of users.")
-@click.option("--n-items", type=int, default=5, show_default=True, help="Number of items.")
-@click.option("--n-ratings", type=int, default=16, show_default=True, help="Number of ratings.")
-@click.option(
-    "--n-factors", "-k", type=int, default=3, show_default=True, help="Number of factors."
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Seed of the random ratings and of the random point.",
-)
-@click.option(
+@option(
     "--biases/--no-biases",
     default=None,
     help="Check only objectives with, or only objectives without biases.  [default: both]",
 )
-@click.option(
-    "--ratings", "ratings_file", help="File of ratings, a sample of which replaces random ones."
-)
-@click.option(
+@option(
     "--step-study",
     is_flag=True,
     help="Show instead the error of finite differences by step, for the first objective.",
 )
-@click.option("--plot", help="File for a picture of the step study (needs matplotlib).")
+@option(
+    "--plot",
+    metavar="FILE",
+    type=FILE,
+    help="File for a picture of the step study (needs matplotlib).",
+)
+@packed(
+    "sizes",
+    Sizes,
+    _size("--n-users", default=6, help="Number of users."),
+    _size("--n-items", default=5, help="Number of items."),
+    _size("--n-ratings", default=16, help="Number of ratings."),
+    _size("--n-factors", "-k", default=3, help="Number of factors."),
+    option(
+        "--seed",
+        metavar="N",
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        group=PROBLEM,
+        help="Seed of the random ratings and of the random point.",
+    ),
+)
+@option(
+    "--ratings",
+    "ratings_file",
+    metavar="FILE",
+    type=FILE,
+    group=PROBLEM,
+    help="File of ratings, a sample of which replaces random ones.",
+)
 @reading_options
 @output_options
 def gradcheck(
-    only: tuple[str, ...], biases: bool | None, step_study: bool, plot: str | None, **options: Any
+    *,
+    only: tuple[str, ...],
+    biases: bool | None,
+    step_study: bool,
+    plot: str | None,
+    sizes: Sizes,
+    ratings_file: str | None,
+    reading: ReadOptions,
+    output: Output,
 ) -> int:
     """Prove that the hand-derived gradients are right.
 
@@ -80,13 +136,11 @@ def gradcheck(
     """
     from funksvd.gradcheck import judge, study_steps
 
-    output = Output.of(options)
-    read_options = take_read_options(options)
     chosen = _choose(only, biases)
-    ratings = _read(output, options.pop("ratings_file"), read_options)
-    problems = [_problem(checked, ratings, options) for checked in chosen]
+    ratings = None if ratings_file is None else read(output, [ratings_file], reading)
+    problems = [sizes.problem(checked, ratings) for checked in chosen]
     if step_study or plot:
-        _show_steps(output, study_steps(chosen[0], problems[0], options["seed"]), plot)
+        _show_steps(output, study_steps(chosen[0], problems[0], sizes.seed), plot)
         return 0
     verdicts = {
         checked.name: judge(checked, problem)
@@ -117,28 +171,7 @@ def _choose(only: tuple[str, ...], biases: bool | None) -> list[Objective]:
     return chosen
 
 
-def _read(output: Output, path: str | None, read_options: Any) -> Ratings | None:
-    if path is None:
-        return None
-    from funksvd import read_ratings
-
-    from .console import report_reading
-
-    ratings = read_ratings(path, read_options)
-    report_reading(output, ratings.report)
-    return ratings
-
-
-def _problem(checked: Objective, ratings: Ratings | None, options: dict[str, Any]) -> Problem:
-    from funksvd.gradcheck import random_problem, sampled_problem
-
-    if ratings is None:
-        return random_problem(checked, **options)
-    sizes = {name: options[name] for name in ("n_ratings", "n_factors", "seed")}
-    return sampled_problem(checked, ratings, **sizes)
-
-
-def _as_json(verdicts: dict[str, Verdict]) -> dict[str, Any]:
+def _as_json(verdicts: dict[str, Verdict]) -> dict[str, object]:
     """All verdicts as one JSON value."""
     return {
         "agrees": all(verdict.agrees for verdict in verdicts.values()),

@@ -32,6 +32,11 @@ class GroupedOption(click.Option):
         super().__init__(*names, **settings)
         self.group = group
 
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Names and help text, with all that click adds to the text in one pair of brackets."""
+        record = super().get_help_record(ctx)
+        return None if record is None else (record[0], record[1].replace("]  [", "; "))
+
 
 def option(*names: str, group: str = UNGROUPED, **settings: Any) -> Callable[[F], F]:
     """`click.option` with a heading for `--help`."""
@@ -89,10 +94,12 @@ class GroupedCommand(click.Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write a section for each group, in the order of definition, with aligned columns."""
         sections: dict[str, list[tuple[str, str]]] = {}
+        group = UNGROUPED
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
             if isinstance(parameter, click.Option) and record is not None:
-                group = getattr(parameter, "group", UNGROUPED)
+                if "--help" not in parameter.opts:  # which goes to the end of the last group
+                    group = getattr(parameter, "group", UNGROUPED)
                 sections.setdefault(group, []).append(record)
         lengths = [len(name) for records in sections.values() for name, _ in records]
         width = min(max(lengths), WIDEST_NAME)

@@ -1,15 +1,17 @@
-"""`funksvd info`: what a model file holds."""
+"""`funksvd info`: the contents of a model file."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from .console import Output
-from .options import DEFAULT_MODEL, FILE, output_options
+from .groups import GroupedCommand
+from .models import load, model_argument
+from .options import light_output_options
 
 if TYPE_CHECKING:
     from funksvd import FunkSVD
@@ -17,20 +19,18 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    cls=GroupedCommand,
     epilog="""\b
 Example:
-  funksvd info model.funksvd"""
+  funksvd info model.funksvd""",
 )
-@click.argument("model_path", metavar="[MODEL]", type=FILE, default=DEFAULT_MODEL)
-@output_options
-def info(model_path: str, quiet: bool, as_json: bool) -> None:
+@model_argument
+@light_output_options
+def info(model_path: str, *, output: Output) -> None:
     """Show what MODEL holds and how it was trained."""
-    from funksvd import FunkSVD
-
-    output = Output(quiet, as_json)
-    model = FunkSVD.load(model_path)
+    model = load(output, model_path)
     facts = _facts(model, model_path)
-    if as_json:
+    if output.as_json:
         output.json(facts)
         return
     rows = [
@@ -40,7 +40,7 @@ def info(model_path: str, quiet: bool, as_json: bool) -> None:
     output.table(("model", model_path), rows, ("model", model_path))
 
 
-def _facts(model: FunkSVD, path: str) -> dict[str, Any]:
+def _facts(model: FunkSVD, path: str) -> dict[str, object]:
     from funksvd.training import ALGORITHMS, of_error
 
     provenance = model.provenance
@@ -79,8 +79,8 @@ def _facts(model: FunkSVD, path: str) -> dict[str, Any]:
     }
 
 
-def _for_people(facts: dict[str, Any], model: FunkSVD) -> dict[str, Any]:
-    """Without what is too long to look at, and what means nothing for this model."""
+def _for_people(facts: dict[str, object], model: FunkSVD) -> dict[str, object]:
+    """The facts but those too long to look at and those that mean nothing for this model."""
     from funksvd.training import ALGORITHMS, of_error
 
     unused = {
@@ -105,7 +105,7 @@ def _test_part(provenance: Provenance | None) -> str | None:
     return f"{provenance.test_fraction:.0%} at random" if provenance.test_fraction else "none"
 
 
-def _text(value: Any, counted: bool = True) -> str:
+def _text(value: object, counted: bool = True) -> str:
     if value is None:
         return "-"
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""The `funksvd` command: its subcommands, and what errors look like."""
+"""The `funksvd` command: its subcommands, and how errors are shown."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import NoReturn
 import click
 
 from .console import printable
+from .cross_validate import cross_validate
 from .data import data
 from .evaluate import evaluate
 from .export import export
@@ -52,6 +53,7 @@ for command in (
     tune,
     update,
     evaluate,
+    cross_validate,
     predict,
     recommend,
     similar,

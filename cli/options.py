@@ -1,64 +1,48 @@
-"""Options that several commands share."""
+"""Options that several commands share: threads, output, and those of training."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from .console import Output
+from .groups import option, packed
+
 if TYPE_CHECKING:
-    from funksvd import FunkSVD, ReadOptions
+    from funksvd import FunkSVD
 
-DEFAULT_MODEL = "model.funksvd"
 FILE = click.Path(readable=False, allow_dash=True)
-"""The shell completes names of files; what is wrong with one is said by whoever opens it."""
+"""Type of an option that takes a file: the shell completes its name, the command opens it."""
+OUTPUT = "Output"
+"""Heading of the options for what a command prints or writes."""
 
-READING = (
-    click.option("--sep", help='Column separator, such as ";", "::" or "tab".  [detected]'),
-    click.option(
-        "--user-col", metavar="NAME", help="User column, by name or by number from 1.  [detected]"
+
+def _output(quiet: bool, as_json: bool) -> Output:
+    output = Output(quiet, as_json)
+    output.tell_of_compilation()
+    return output
+
+
+OUTPUT_OPTIONS = (
+    option(
+        "--json", "as_json", is_flag=True, group=OUTPUT, help="Print the result as one JSON value."
     ),
-    click.option("--item-col", metavar="NAME", help="Item column.  [detected]"),
-    click.option("--rating-col", metavar="NAME", help="Rating column.  [detected]"),
-    click.option(
-        "--timestamp-col",
-        metavar="NAME",
-        help='Timestamp column; "none" to ignore it.  [detected]',
-    ),
-    click.option(
-        "--encoding",
-        metavar="NAME",
-        default="utf-8",
-        show_default=True,
-        help="Encoding of text files.",
-    ),
-    click.option(
-        "--duplicates",
-        type=click.Choice(["last", "first", "mean", "error"]),
-        default="last",
-        show_default=True,
-        help="What to keep of several ratings of one item by one user.",
-    ),
-    click.option(
-        "--on-bad-rows",
-        type=click.Choice(["error", "skip"]),
-        default="error",
-        show_default=True,
-        help="Stop at rows that cannot be read, or drop and count them.",
-    ),
+    option("--quiet", "-q", is_flag=True, group=OUTPUT, help="Print results and errors only."),
 )
-READING_NAMES = (
-    "sep",
-    "user_col",
-    "item_col",
-    "rating_col",
-    "timestamp_col",
-    "encoding",
-    "duplicates",
-    "on_bad_rows",
+output_options = packed("output", _output, *OUTPUT_OPTIONS)
+"""`--json` and `--quiet`, as `output: Output` that tells when kernels are being compiled."""
+light_output_options = packed("output", Output, *OUTPUT_OPTIONS)
+"""`--json` and `--quiet`, as `output: Output`, without loading the compiler."""
+
+threads_option = option(
+    "--threads",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Number of threads; the result does not depend on it.  [default: all processors]",
 )
+"""The number of threads, as `threads: int | None`."""
 
 
 class BatchSize(click.ParamType):
@@ -179,56 +163,11 @@ TRAINING = (
 )
 
 
-def reading_options(command: Callable) -> Callable:
-    """How ratings files are read."""
-    for option in reversed(READING):
-        command = option(command)
-    return command
-
-
 def training_options(command: Callable) -> Callable:
     """The hyperparameters."""
-    for option in reversed(TRAINING):
-        command = option(command)
+    for each in reversed(TRAINING):
+        command = each(command)
     return command
-
-
-def output_options(command: Callable) -> Callable:
-    """`--json` and `--quiet`."""
-    command = click.option("--quiet", "-q", is_flag=True, help="Print results and errors only.")(
-        command
-    )
-    return click.option("as_json", "--json", is_flag=True, help="Print one JSON value.")(command)
-
-
-def model_option(command: Callable) -> Callable:
-    """`--model`."""
-    return click.option(
-        "--model",
-        "-m",
-        "model_path",
-        metavar="FILE",
-        type=FILE,
-        default=DEFAULT_MODEL,
-        show_default=True,
-        help="Model file.",
-    )(command)
-
-
-def threads_option(command: Callable) -> Callable:
-    """`--threads`."""
-    return click.option(
-        "--threads",
-        type=click.IntRange(min=1),
-        help="Threads to use; does not change the result.  [default: all processors]",
-    )(command)
-
-
-def take_read_options(options: dict[str, Any]) -> ReadOptions:
-    """Take the reading options out of a command's options."""
-    from funksvd import ReadOptions
-
-    return ReadOptions(**{name: options.pop(name) for name in READING_NAMES})
 
 
 def new_model(options: dict[str, Any]) -> FunkSVD:
@@ -245,44 +184,3 @@ def new_model(options: dict[str, Any]) -> FunkSVD:
     model.set_params(**given)
     model.hyperparameters.check()
     return model
-
-
-def refuse_to_overwrite(path: str | None, inputs: Iterable[str | None], option: str = "-o") -> None:
-    """Refuse an output file that is one of the command's inputs."""
-    for name in inputs:
-        there = path and name and os.path.exists(path) and os.path.exists(name)
-        if there and os.path.samefile(path, name):
-            raise click.BadParameter(f"{path} is read by this command too", param_hint=option)
-
-
-def check_writable(
-    path: str, inputs: Iterable[str | None], is_ours: Callable[[str], bool], what: str
-) -> None:
-    """Find out before a long work, not after it, that its result cannot be saved.
-
-    Parameters
-    ----------
-    path : str
-    inputs : iterable of (str or None)
-        Files that the command reads, and that must not be overwritten.
-    is_ours : callable
-        Whether a file that is there already may be overwritten.
-    what : str
-        What such a file is, for the message: "a model".
-    """
-    refuse_to_overwrite(path, inputs)
-    target = os.path.realpath(path)
-    if os.path.isfile(target) and os.path.getsize(target) and not is_ours(target):
-        raise click.BadParameter(
-            f"{path} is there already and is not {what}; remove it first, or give another name",
-            param_hint="-o",
-        )
-    folder = os.path.dirname(target)
-    if os.path.isdir(target):
-        raise click.BadParameter(f"{target} is a folder; give a file name", param_hint="-o")
-    if os.path.exists(target) and not os.path.isfile(target):
-        raise click.BadParameter(f"{target} is not a regular file", param_hint="-o")
-    if not os.path.isdir(folder):
-        raise click.BadParameter(f"the folder {folder} does not exist", param_hint="-o")
-    if not os.access(folder, os.W_OK):
-        raise click.BadParameter(f"the folder {folder} cannot be written to", param_hint="-o")

@@ -1,106 +1,143 @@
-"""Ratings to learn from, and the parts that are kept from it: the same for several commands."""
+"""Ratings to learn from, and the parts of them that are kept for the test and for validation."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
-from .console import Output, counted, describe_ratings, report_reading
+from .console import Output, counted
+from .groups import option, packed
 from .options import FILE
+from .reading import READING, describe_ratings, read, report_reading
 
 if TYPE_CHECKING:
     from funksvd import Interactions, Ratings, ReadOptions
     from funksvd.splitting import Holdout
 
-PARTS = (
-    click.option(
+PARTS = "Test and validation"
+"""Heading of these options."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of the ratings that training must not see, and pairs that it may see besides.
+
+    Parameters
+    ----------
+    test_file : str or None
+        File of test ratings; None to set a random share aside.
+    test_fraction : float
+        That share; 0 for no test.
+    valid_file : str or None
+        File of validation ratings; None to leave them to the training.
+    interactions_file : str or None
+        File of pairs of a user and an item that need no rating.
+    """
+
+    test_file: str | None
+    test_fraction: float
+    valid_file: str | None
+    interactions_file: str | None
+
+    @property
+    def files(self) -> list[str]:
+        """The files to read."""
+        names = (self.test_file, self.valid_file, self.interactions_file)
+        return [name for name in names if name is not None]
+
+    def read(
+        self, output: Output, paths: Sequence[str], reading: ReadOptions, seed: int
+    ) -> tuple[Holdout, Ratings | None]:
+        """Read ratings and set the parts aside; read the interactions.
+
+        Parameters
+        ----------
+        output : Output
+            Told what was read and set aside.
+        paths : sequence of str
+            Files of ratings.
+        reading : ReadOptions
+            How all these files are read.
+        seed : int
+            Seed of the random share.
+
+        Returns
+        -------
+        holdout : Holdout
+        interactions : Ratings or None
+            Without the pairs of the test part.
+        """
+        from funksvd import hold_out
+
+        everything = read(output, paths, reading)
+        output.note(describe_ratings(everything))
+        holdout = hold_out(
+            everything,
+            test=None if self.test_file is None else read(output, [self.test_file], reading),
+            validation=None
+            if self.valid_file is None
+            else read(output, [self.valid_file], reading),
+            test_fraction=self.test_fraction,
+            seed=seed,
+            options=reading,
+        )
+        if holdout.test is None:
+            output.note("No test: all of them are learned from")
+        elif self.test_file is None:
+            output.note(f"Set aside {counted(len(holdout.test), 'rating')} for the test")
+        if self.interactions_file is None:
+            return holdout, None
+        return holdout, _interactions(output, self.interactions_file, reading, holdout)
+
+
+def _interactions(output: Output, path: str, reading: ReadOptions, holdout: Holdout) -> Ratings:
+    """Read pairs of users and items, but for those of the test, which training must not know."""
+    from funksvd import read_interactions
+
+    with output.busy("Reading"):
+        interactions = read_interactions(path, reading)
+    report_reading(output, interactions.report)
+    return interactions
+
+
+parts_options = packed(
+    "parts",
+    Parts,
+    option(
         "--test",
         "test_file",
         metavar="FILE",
         type=FILE,
-        help="Test ratings, instead of a random part.",
+        group=PARTS,
+        help="Test ratings from a file, instead of a random share.",
     ),
-    click.option(
+    option(
         "--test-fraction",
+        metavar="FRACTION",
         type=click.FloatRange(0, 1, max_open=True),
         default=0.1,
         show_default=True,
-        help="Part to test on; 0: none.",
+        group=PARTS,
+        help="Share of the ratings set aside for the test; 0: no test.",
     ),
-    click.option(
-        "--valid", "valid_file", metavar="FILE", type=FILE, help="Validation ratings, likewise."
+    option(
+        "--valid",
+        "valid_file",
+        metavar="FILE",
+        type=FILE,
+        group=PARTS,
+        help="Validation ratings from a file, instead of a random share.",
     ),
-    click.option(
+    option(
         "--interactions",
         "interactions_file",
         metavar="FILE",
         type=FILE,
-        help="Pairs of user and item that need no rating, for svd++ and bayes++.",
+        group=READING,
+        help="Pairs of a user and an item that need no rating, for svd++ and bayes++.",
     ),
 )
-
-
-def parts_options(command: Callable) -> Callable:
-    """`--test`, `--test-fraction`, `--valid` and `--interactions`."""
-    for option in reversed(PARTS):
-        command = option(command)
-    return command
-
-
-def given_files(options: dict[str, Any]) -> list[str | None]:
-    """The files that these options name."""
-    return [options[f"{part}_file"] for part in ("test", "valid", "interactions")]
-
-
-def read_parts(
-    output: Output,
-    paths: Sequence[str],
-    options: dict[str, Any],
-    read_options: ReadOptions,
-    seed: int,
-) -> tuple[Holdout, Interactions | None]:
-    """Read ratings, and set aside what `parts_options` say; read interactions, if there are any."""
-    from funksvd import hold_out, read_ratings
-
-    def read(source: Any) -> Ratings | None:
-        if source is None:
-            return None
-        with output.busy("Reading"):
-            found = read_ratings(source, read_options)
-        report_reading(output, found.report)
-        return found
-
-    everything = read(list(paths))
-    output.note(describe_ratings(everything))
-    holdout = hold_out(
-        everything,
-        test=read(options["test_file"]),
-        validation=read(options["valid_file"]),
-        test_fraction=options["test_fraction"],
-        seed=seed,
-        options=read_options,
-        interactions=_read_interactions(output, options["interactions_file"], read_options),
-    )
-    if holdout.test is None:
-        output.note("No test: all of them are learned from")
-    elif options["test_file"] is None:
-        output.note(f"Set aside {counted(len(holdout.test), 'rating')} for the test")
-    if holdout.interactions is not None:
-        n_pairs = counted(len(holdout.interactions), "pair")
-        output.note(f"{n_pairs} of a user and an item, rated or not")
-    return holdout, holdout.interactions
-
-
-def _read_interactions(
-    output: Output, path: str | None, read_options: ReadOptions
-) -> Interactions | None:
-    from funksvd import read_interactions
-
-    if path is None:
-        return None
-    with output.busy("Reading"):
-        interactions = read_interactions(path, read_options)
-    report_reading(output, interactions.report)
-    return interactions
+"""`--test`, `--test-fraction`, `--valid` and `--interactions`, as `parts: Parts`."""

@@ -108,8 +108,8 @@ class TrainingProgress(Monitor):
         if record.epoch % self.lines_apart:
             return
         errors = (record.train_error, record.valid_error)
-        cells = ("-" if error is None else f"{error:.4f}" for error in errors)
-        cells = "   ".join(c.rjust(len(t)) for c, t in zip(cells, self.columns, strict=True))
+        texts = ("-" if error is None else f"{error:.4f}" for error in errors)
+        cells = "   ".join(t.rjust(len(c)) for t, c in zip(texts, self.columns, strict=True))
         rate = "-" if record.learning_rate is None else f"{record.learning_rate:.5f}"
         star = " *" if is_best and record.valid_error is not None else ""
         number = f"{record.epoch:{len(self.epoch)}d}"

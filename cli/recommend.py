@@ -2,158 +2,216 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
 from .console import Output
 from .explanations import ratings_of_user, show_explanations
-from .newcomers import newcomer_options, read_newcomers
-from .options import (
-    FILE,
-    model_option,
-    output_options,
-    reading_options,
-    take_read_options,
-    threads_option,
-)
-from .tables import emit_table, items_option, table_options, titles_of, with_titles
+from .fold_in import NewRatings, fold_in_options
+from .groups import GroupedCommand, option, packed
+from .models import load, model_option
+from .options import FILE, output_options, threads_option
+from .reading import reading_options
+from .tables import Destination, table_options
+from .titles import Titles, items_option, read_titles, with_titles
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from funksvd import FunkSVD, Ratings, ReadOptions
+
+USERS = "Users"
+"""Heading of the options that name users."""
+RECOMMENDATIONS = "Recommendations"
+"""Heading of the options for what is recommended."""
+
+
+@dataclass(frozen=True)
+class Users:
+    """Users of the model, as they were given.
+
+    Parameters
+    ----------
+    user : str or None
+        The id of one.
+    users_file : str or None
+        File with one id a line.
+    all_users : bool
+        All that the model knows.
+    """
+
+    user: str | None
+    users_file: str | None
+    all_users: bool
+
+    @property
+    def n_ways(self) -> int:
+        """Number of ways in which users were given."""
+        return sum((self.user is not None, self.users_file is not None, self.all_users))
+
+    def known(self, output: Output, model: FunkSVD) -> Sequence[str] | np.ndarray:
+        """Ids of these users, as far as the model knows them if they are from a file."""
+        if self.user is not None:
+            return [self.user]
+        if self.users_file is not None:
+            return _known_users(output, model, self.users_file)
+        return model.user_ids
 
 
 @click.command(
+    cls=GroupedCommand,
     epilog="""\b
 Examples:
   funksvd recommend --user 42 --items movies.csv
   funksvd recommend --users users.txt -n 5 --format csv
   funksvd recommend --all-users -o recommendations.parquet
   funksvd recommend --ratings mine.csv --items movies.csv --explain
-  funksvd recommend --rate "toy story=5" --rate "fargo=1.5" --items movies.csv"""
+  funksvd recommend --rate "toy story=5" --rate "fargo=1.5" --items movies.csv""",
 )
-@click.option("--user", help="One user.")
-@click.option(
-    "--users", "users_file", metavar="FILE", type=FILE, help="A file with one user a line."
+@packed(
+    "users",
+    Users,
+    option("--user", metavar="ID", group=USERS, help="Id of one user."),
+    option(
+        "--users",
+        "users_file",
+        metavar="FILE",
+        type=FILE,
+        group=USERS,
+        help="File with the id of one user a line.",
+    ),
+    option("--all-users", is_flag=True, group=USERS, help="All users that the model knows."),
 )
-@click.option("--all-users", is_flag=True, help="All users the model knows.")
-@newcomer_options
-@click.option(
-    "n", "-n", type=click.IntRange(min=1), default=10, show_default=True, help="Items for each."
+@fold_in_options
+@option(
+    "-n",
+    "n_items",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    group=RECOMMENDATIONS,
+    help="Number of items for each user.",
 )
-@click.option("--include-seen", is_flag=True, help="Also items that the user has rated.")
-@click.option(
-    "--explain", is_flag=True, help="Which ratings speak for and against each item; for one user."
+@option(
+    "--include-seen",
+    is_flag=True,
+    group=RECOMMENDATIONS,
+    help="Recommend items that the user has already rated, too.",
 )
-@items_option
-@table_options
+@option(
+    "--explain",
+    is_flag=True,
+    group=RECOMMENDATIONS,
+    help="Show which ratings speak for and against each item; for one user.",
+)
 @model_option
 @threads_option
 @reading_options
+@items_option
+@table_options
 @output_options
-def recommend(**options: Any) -> None:
-    """Recommend items to users, or to someone new.
+def recommend(
+    *,
+    users: Users,
+    new_ratings: NewRatings,
+    n_items: int,
+    include_seen: bool,
+    explain: bool,
+    model_path: str,
+    threads: int | None,
+    reading: ReadOptions,
+    items_file: str | None,
+    destination: Destination,
+    output: Output,
+) -> None:
+    """Recommend items to users, known to the model or new.
 
     Items that a user has rated are left out, those that were set aside for the test too.
 
-    Someone new gives ratings, in a file (--ratings) or one by one (--rate), and the model computes
-    from them what it would have learned; it is not changed. How the file is to be read can be said
-    as for `funksvd train`.
+    New users are known by ratings in a file (--ratings) or given one by one (--rate). The model
+    computes from them what it would have learned; it is not changed. The options for reading files
+    are about --ratings.
 
     --explain shows the prediction as a sum: what everyone thinks of the item, and what each of the
     user's ratings adds or takes. For a user of the model, they are read again from the file that it
     was trained on.
     """
-    from funksvd import FunkSVD
-
-    output = Output.of(options)
-    read_options = take_read_options(options)
-    _check_together(options, read_options)
-    with output.busy("Loading"):
-        model = FunkSVD.load(options["model_path"])
-    model.hyperparameters.n_threads = options["threads"]
-    titles = titles_of(output, options["items_file"], model.item_ids)
-    users, asked, newcomers = None, model, None
-    if options["ratings_file"] or options["rates"]:
-        newcomers = read_newcomers(
-            output, model, options["ratings_file"], options["rates"], read_options, titles
-        )
-        asked = model.for_new_users(newcomers)
-    elif options["user"] is not None:
-        users = [options["user"]]
-    elif options["users_file"] is not None:
-        users = _known_users(output, model, options["users_file"])
-    n_users = len(asked.user_ids if users is None else users)
-    if options["explain"]:
-        if n_users != 1:
-            raise click.UsageError(f"--explain is for one user, not for {n_users:,}")
-        user = (asked.user_ids if users is None else users)[0]
-        _explain(output, (model, asked), newcomers, user, titles, options)
+    _check_together(users, new_ratings, reading)
+    if explain and (destination.path or destination.file_format):
+        raise click.UsageError("explanations are shown, or with --json printed as JSON")
+    destination.keep_notes_out(output)
+    model = load(output, model_path, threads)
+    titles = read_titles(output, items_file, model.item_ids)
+    ratings, asked = None, model
+    if new_ratings.are_given:
+        ratings = new_ratings.read(output, model, reading, titles)
+        asked = model.for_new_users(ratings)
+    ids = asked.user_ids if new_ratings.are_given else users.known(output, model)
+    if explain:
+        if len(ids) != 1:
+            raise click.UsageError(f"--explain is for one user, not for {len(ids):,}")
+        best = asked.recommend(ids[0], n_items, include_seen=include_seen)
+        items = [item for item, _ in best]
+        user = None if new_ratings.are_given else ids[0]
+        _explain(output, model, model_path, items, user, ratings, titles)
         return
-    batches = asked.recommend_all(users, options["n"], include_seen=options["include_seen"])
-    if n_users == 1 and options["users_file"] is None and not options["all_users"]:
+    batches = asked.recommend_all(ids, n_items, include_seen=include_seen)
+    if len(ids) == 1 and users.users_file is None and not users.all_users:
         batches = _without_user(batches)
     if titles is not None:
         batches = (with_titles(batch, titles) for batch in batches)
-    inputs = (
-        options["users_file"],
-        options["ratings_file"],
-        options["items_file"],
-        options["model_path"],
+    destination.write(
+        output,
+        batches,
+        inputs=(users.users_file, new_ratings.ratings_file, items_file, model_path),
+        n_rows=len(ids) * min(n_items, len(model.item_ids)),
     )
-    n_rows = n_users * min(options["n"], len(model.item_ids))
-    emit_table(output, batches, options["output"], options["file_format"], inputs, n_rows)
 
 
-def _check_together(options: dict[str, Any], read_options: ReadOptions) -> None:
+def _check_together(users: Users, new_ratings: NewRatings, reading: ReadOptions) -> None:
     from funksvd import ReadOptions
 
-    is_new = bool(options["ratings_file"] or options["rates"])
-    known = (options["user"] is not None, options["users_file"] is not None, options["all_users"])
-    if sum(known) + is_new != 1:
+    if users.n_ways + new_ratings.are_given != 1:
         raise click.UsageError(
             "give one of --user, --users and --all-users, or ratings of someone new with "
             "--ratings or --rate"
         )
-    if read_options != ReadOptions() and options["ratings_file"] is None:
+    if reading != ReadOptions() and new_ratings.ratings_file is None:
         raise click.UsageError("how to read ratings can be said of --ratings only")
-    if options["explain"] and (options["output"] or options["file_format"]):
-        raise click.UsageError("explanations are shown, or with --json printed as JSON")
 
 
 def _explain(
     output: Output,
-    models: tuple[FunkSVD, FunkSVD],
-    newcomers: Ratings | None,
-    user: int | str,
-    titles: dict[str, str] | None,
-    options: dict[str, Any],
+    model: FunkSVD,
+    path: str,
+    items: list[int | str],
+    user: int | str | None,
+    ratings: Ratings | None,
+    titles: Titles | None,
 ) -> None:
-    """Recommend to a user of the model, or to someone new by a model of their own; and say why."""
-    model, asked = models
-    best = asked.recommend(user, options["n"], include_seen=options["include_seen"])
-    if newcomers is None:
-        with output.busy("Reading"):
-            rated = ratings_of_user(model, options["model_path"], user)
+    """Explain recommendations to a user of the model, or to a new one by their ratings."""
+    if user is None and ratings is not None:
+        rated = ratings.item_ids[ratings.item_index], ratings.values
     else:
-        rated = newcomers.item_ids[newcomers.item_index], newcomers.values
-        user = None
-    explanations = []
-    if best:
-        explanations = model.explain(*rated, [item for item, _ in best], user=user)
+        with output.busy("Reading"):
+            rated = ratings_of_user(model, path, str(user))
+    explanations = model.explain(*rated, items, user=user) if items else []
     show_explanations(output, explanations, titles)
 
 
-def _without_user(batches: Iterator[dict]) -> Iterator[dict]:
+def _without_user(batches: Iterator[dict[str, np.ndarray]]) -> Iterator[dict[str, np.ndarray]]:
     for batch in batches:
         del batch["user"]
         yield batch
 
 
-def _known_users(output: Output, model: FunkSVD, path: str) -> Any:
-    from funksvd import read_ids
-    from funksvd.ratings import first_few
+def _known_users(output: Output, model: FunkSVD, path: str) -> np.ndarray:
+    from funksvd import RatingsError, read_ids
+    from funksvd.ratings import find, first_few
 
     users, _ = read_ids(path)
     rows = model.users.rows(users)
@@ -164,4 +222,5 @@ def _known_users(output: Output, model: FunkSVD, path: str) -> Any:
             f"the model does not know {(~known).sum():,} of {len(users):,} users "
             f"({first_few(users[~known])}); they are left out"
         )
-    return users[known]
+    found: np.ndarray = users[known]
+    return found

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from .console import Output
-from .options import DEFAULT_MODEL, FILE, check_writable, output_options, threads_option
+from .groups import GroupedCommand, option
+from .models import load, model_argument, ratings_of
+from .options import FILE, OUTPUT, output_options, threads_option
 from .reproduce import reproducing_command
-from .tables import items_option, titles_of
+from .titles import items_option, read_titles
+from .writing import check_writable
 
 if TYPE_CHECKING:
     from funksvd import FunkSVD
@@ -18,50 +21,62 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    cls=GroupedCommand,
     epilog="""\b
 Examples:
   funksvd report
   funksvd report model.funksvd -o report.html --items movies.csv
-  funksvd report --png pictures"""
+  funksvd report --png pictures""",
 )
-@click.argument("model_path", metavar="[MODEL]", type=FILE, default=DEFAULT_MODEL)
-@click.option(
+@model_argument
+@threads_option
+@option(
     "--output",
     "-o",
+    "path",
     metavar="FILE",
     type=FILE,
     default="report.html",
     show_default=True,
-    help="Where to write the page.",
+    group=OUTPUT,
+    help="File to write the page to.",
 )
-@click.option(
-    "--png", metavar="DIR", type=FILE, help="Write the pictures as PNG files too, into a folder."
+@option(
+    "--png",
+    "folder",
+    metavar="DIR",
+    type=FILE,
+    group=OUTPUT,
+    help="Folder to write the pictures to as PNG files, too.",
 )
 @items_option
-@threads_option
 @output_options
-def report(model_path: str, **options: Any) -> None:
-    """Write a page about MODEL, to be looked at.
+def report(
+    model_path: str,
+    *,
+    threads: int | None,
+    path: str,
+    folder: str | None,
+    items_file: str | None,
+    output: Output,
+) -> None:
+    """Write a page with figures and pictures about MODEL.
 
-    How good it is, what it has learned and how it was made, as one HTML file that holds all
-    pictures and needs no network. The test part and the training ratings
-    are found again as `funksvd evaluate` finds them; without them, the page says what is missing.
+    It shows how good MODEL is, what it has learned and how it was made, as one HTML file that
+    holds all pictures and needs no network. The test part and the training ratings are found again
+    as `funksvd evaluate` finds them; without them, the page says what is missing.
 
     Needs Jinja2 and matplotlib: pip install ".[report]".
     """
-    from funksvd import FunkSVD, __version__
+    from funksvd import __version__
     from funksvd.report import check_installed, gather, is_report, write_pictures, write_report
 
-    output = Output.of(options)
-    path, folder, items = options["output"], options["png"], options["items_file"]
     check_installed()
-    check_writable(path, (model_path, items), is_report, "a report")
+    check_writable(path, (model_path, items_file), is_report, "a report")
     if folder is not None and os.path.exists(folder) and not os.path.isdir(folder):
         raise click.BadParameter(f"{folder} is there already and is no folder", param_hint="--png")
-    with output.busy("Loading"):
-        model = FunkSVD.load(model_path)
-    model.hyperparameters.n_threads = options["threads"]
-    titles = {} if items is None else titles_of(output, items, model.item_ids)
+    model = load(output, model_path, threads)
+    titles = read_titles(output, items_file, model.item_ids)
     with output.busy("Reading"):
         holdout, missing = _find_ratings(model, model_path)
     if missing:
@@ -71,7 +86,7 @@ def report(model_path: str, **options: Any) -> None:
             model,
             holdout=holdout,
             missing=missing,
-            titles=titles,
+            titles=titles or {},
             name=os.path.basename(model_path),
             command=reproducing_command(model, model_path),
             version=__version__,
@@ -94,13 +109,13 @@ def report(model_path: str, **options: Any) -> None:
 
 
 def _find_ratings(model: FunkSVD, path: str) -> tuple[Holdout | None, str]:
-    """The ratings the model learned from and is tested on; or why they cannot be had."""
-    from funksvd import FunkSVDError, rebuild
+    """The ratings that the model was trained on and is tested on, or why they are missing."""
+    from funksvd import FunkSVDError
 
     if model.provenance is None:
         return None, "The model does not record which ratings it was trained on."
+    remedy = f"judge the model on other ratings with `funksvd evaluate {path} RATINGS`"
     try:
-        folder = os.path.dirname(os.path.realpath(path))
-        return rebuild(model.provenance, folder, with_interactions=False), ""
+        return ratings_of(model, path, remedy), ""
     except FunkSVDError as error:
         return None, f"The model's ratings cannot be read again: {error}"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import DEFAULT_MODEL, READING_NAMES
+from .models import DEFAULT_MODEL
 from .train import train
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _reading(chosen: ReadOptions) -> list[str]:
 
     options = {option.name: option for option in train.params}
     words: list[str] = []
-    for name in READING_NAMES:
+    for name in (field.name for field in fields(ReadOptions)):
         value = getattr(chosen, name)
         if value != getattr(ReadOptions(), name):
             words += _given(options[name], value)

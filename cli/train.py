@@ -2,58 +2,70 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .console import Output, show_evaluation, warn_of_doubts
-from .options import (
-    DEFAULT_MODEL,
-    FILE,
-    check_writable,
-    new_model,
-    output_options,
-    reading_options,
-    take_read_options,
-    threads_option,
-    training_options,
-)
-from .parts import given_files, parts_options, read_parts
+from .console import Output
+from .figures import show_evaluation, warn_of_doubts
+from .groups import GroupedCommand, option
+from .models import DEFAULT_MODEL, save
+from .options import FILE, OUTPUT, new_model, output_options, threads_option, training_options
+from .parts import Parts, parts_options
+from .reading import reading_options
+from .writing import check_writable
 
 if TYPE_CHECKING:
-    from funksvd import FunkSVD
+    from funksvd import Evaluation, FunkSVD, ReadOptions
 
 INTERRUPTED = 130
 
 
 @click.command(
+    cls=GroupedCommand,
     epilog="""\b
 Examples:
   funksvd train ratings.csv
   funksvd train ml-25m.zip -k 128 -o ml-25m.funksvd
   funksvd train u1.base --test u1.test
-  zcat ratings.gz | funksvd train - --sep ";" --on-bad-rows skip"""
+  zcat ratings.gz | funksvd train - --sep ";" --on-bad-rows skip""",
 )
 @click.argument("ratings", type=FILE, nargs=-1, required=True)
-@click.option(
+@training_options
+@parts_options
+@reading_options
+@option(
     "--output",
     "-o",
+    "model_path",
     metavar="FILE",
     type=FILE,
     default=DEFAULT_MODEL,
     show_default=True,
-    help="Where to save the model.",
+    group=OUTPUT,
+    help="File to save the model to.",
 )
-@training_options
-@parts_options
-@click.option("--no-seen", is_flag=True, help="Do not save which pairs were rated (smaller file).")
-@threads_option
-@reading_options
+@option(
+    "--no-seen",
+    is_flag=True,
+    group=OUTPUT,
+    help="Do not save which pairs were rated (smaller file).",
+)
 @output_options
-def train(ratings: tuple[str, ...], **options: Any) -> int:
+@threads_option
+def train(
+    ratings: tuple[str, ...],
+    *,
+    parts: Parts,
+    reading: ReadOptions,
+    model_path: str,
+    no_seen: bool,
+    output: Output,
+    threads: int | None,
+    **hyperparameters: Any,
+) -> int:
     """Learn a recommender from RATINGS and save it.
 
     RATINGS is a file, several of the same kind, a MovieLens folder or archive, or - for standard
@@ -62,20 +74,13 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
     Ctrl-C stops training, and keeps and saves the best epoch so far.
     """
     from funksvd.learned.storage import is_model_file
-    from funksvd.training import ALGORITHMS, LOSSES, Interrupts
+    from funksvd.training import ALGORITHMS, LOSSES
 
     from .progress import TrainingProgress
 
-    output = Output.of(options)
-    read_options = take_read_options(options)
-    model_path, with_seen = options.pop("output"), not options.pop("no_seen")
-    check_writable(model_path, (*ratings, *given_files(options)), is_model_file, "a model")
-
-    model = new_model(options)
-    holdout, interactions = read_parts(
-        output, ratings, options, read_options, model.hyperparameters.seed
-    )
-
+    check_writable(model_path, (*ratings, *parts.files), is_model_file, "a model")
+    model = new_model({**hyperparameters, "threads": threads})
+    holdout, interactions = parts.read(output, ratings, reading, model.seed)
     interrupted = False
     epoch = ALGORITHMS[model.hyperparameters.algorithm].epoch
     try:
@@ -91,13 +96,7 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
             raise
         interrupted = True
         output.warn(f"interrupted; keeping {epoch} {model.best_epoch}, the best so far")
-    with Interrupts(armed=True) as interrupts:  # Ctrl-C now would lose what was learned
-        model.remember_origin(holdout)
-        model.save(model_path, with_seen=with_seen)
-        interrupted |= interrupts.requested
-        interrupts.requested = False
-    output.note(f"Saved {model_path} ({os.path.getsize(model_path) / 1e6:,.1f} MB)")
-
+    interrupted |= save(output, model, model_path, holdout, with_seen=not no_seen)
     evaluation = None
     if holdout.test is not None:
         with output.busy("Testing"):
@@ -113,7 +112,9 @@ def train(ratings: tuple[str, ...], **options: Any) -> int:
     return INTERRUPTED if interrupted else 0
 
 
-def _summary(model: FunkSVD, path: str, interrupted: bool, evaluation: Any) -> dict[str, Any]:
+def _summary(
+    model: FunkSVD, path: str, interrupted: bool, evaluation: Evaluation | None
+) -> dict[str, object]:
     return {
         "model": path,
         "n_ratings": model.n_ratings,

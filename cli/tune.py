@@ -10,20 +10,13 @@ import click
 from click.core import ParameterSource
 
 from .console import Output
-from .options import (
-    FILE,
-    new_model,
-    output_options,
-    reading_options,
-    refuse_to_overwrite,
-    take_read_options,
-    threads_option,
-    training_options,
-)
-from .parts import given_files, parts_options, read_parts
+from .options import FILE, new_model, output_options, threads_option, training_options
+from .parts import Parts, parts_options
+from .reading import reading_options
+from .writing import refuse_to_overwrite
 
 if TYPE_CHECKING:
-    from funksvd import FunkSVD, Tuning
+    from funksvd import FunkSVD, ReadOptions, Tuning
 
 INTERRUPTED = 130
 OWN_OPTIONS = {"ratings", "n_trials", "timeout", "n_repeats", "study", "quiet", "as_json"}
@@ -67,7 +60,13 @@ Examples:
 @threads_option
 @reading_options
 @output_options
-def tune(ratings: tuple[str, ...], **options: Any) -> int:
+def tune(
+    ratings: tuple[str, ...],
+    parts: Parts,
+    reading: ReadOptions,
+    output: Output,
+    **options: Any,
+) -> int:
     """Search for better hyperparameters than the defaults.
 
     RATINGS are read and the test part is set aside just as `funksvd train` does; the test part is
@@ -86,18 +85,14 @@ def tune(ratings: tuple[str, ...], **options: Any) -> int:
 
     from .trials import TuningProgress, show_tuning
 
-    output = Output.of(options)
     require_optuna()  # before anything takes its time
     command = _train_command(ratings)
-    read_options = take_read_options(options)
-    _check_study(options["study"], (*ratings, *given_files(options)))
+    _check_study(options["study"], (*ratings, *parts.files))
 
     model = new_model(options)
-    _check_judged(model, options["valid_file"])
-    holdout, interactions = read_parts(
-        output, ratings, options, read_options, model.hyperparameters.seed
-    )
-    error_name = LOSSES[model.hyperparameters.loss]
+    _check_judged(model, parts.valid_file)
+    holdout, interactions = parts.read(output, ratings, reading, model.seed)
+    error_name = LOSSES[model.loss]
     with TuningProgress(output, options["n_trials"], error_name) as progress:
         tuning = search(
             model,

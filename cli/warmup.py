@@ -1,4 +1,4 @@
-"""`funksvd warmup`: compiling ahead of time."""
+"""`funksvd warmup`: compile all kernels ahead of time."""
 
 from __future__ import annotations
 
@@ -8,41 +8,43 @@ from collections import Counter
 import click
 
 from .console import Output
-from .options import output_options
+from .groups import GroupedCommand, option
+from .options import light_output_options
 
 
 @click.command(
+    cls=GroupedCommand,
     epilog="""\b
 Examples:
   funksvd warmup
-  funksvd warmup -k 32 -k 128"""
+  funksvd warmup -k 32 -k 128""",
 )
-@click.option(
+@option(
     "--n-factors",
     "-k",
+    metavar="N",
     type=int,
     multiple=True,
     default=(64,),
     help="Length of the factor vectors to prepare for; may be given several times.  [default: 64]",
 )
-@output_options
-def warmup(n_factors: tuple[int, ...], quiet: bool, as_json: bool) -> None:
+@light_output_options
+def warmup(*, n_factors: tuple[int, ...], output: Output) -> None:
     """Compile all kernels now, not at their first use.
 
-    For instance while a container is built. Compiled code is kept in a folder of the user's
+    This is for building a container, for instance. Compiled code is kept in a folder of the user's
     (NUMBA_CACHE_DIR names another one), and is found there by later processes. Training is compiled
     for the default loss; for another one, at its first use.
     """
     from funksvd.kernels import cache_folder
     from funksvd.warmup import warm_up
 
-    output = Output(quiet, as_json)
     started = time.perf_counter()
     with output.busy("Compiling"):
         compiled = warm_up(n_factors)
     seconds = time.perf_counter() - started
     folder = cache_folder()
-    if as_json:
+    if output.as_json:
         output.json({"compiled": compiled, "folder": folder, "seconds": seconds})
     elif compiled:
         kernels = [

@@ -1,4 +1,4 @@
-"""`funksvd data`: getting hold of ratings, looking at them, making other files of them."""
+"""`funksvd data`: get ratings, look at them, make other files of them."""
 
 from __future__ import annotations
 

@@ -3,72 +3,80 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from ..console import Output, counted
-from ..options import FILE, output_options, reading_options, take_read_options
-from .files import format_of, read, write, writing_options
+from ..console import Output
+from ..groups import GroupedCommand, option
+from ..options import FILE, output_options
+from ..reading import read, reading_options
+from ..writing import refuse_to_overwrite
+from .files import RatingsFile, writing_options
 
 if TYPE_CHECKING:
-    from funksvd import Ratings
+    import numpy as np
+
+    from funksvd import ReadOptions
 
 
 @click.command(
+    cls=GroupedCommand,
     epilog="""\b
 Examples:
   funksvd data convert ml-25m.zip -o ml-25m.parquet
   funksvd data convert ratings.dat --on-bad-rows skip -o ratings.csv
-  funksvd data convert ratings.csv --renumber -o libmf.txt"""
+  funksvd data convert ratings.csv --renumber -o libmf.txt""",
 )
 @click.argument("ratings", type=FILE, nargs=-1, required=True)
-@writing_options
-@click.option(
+@option(
     "--renumber",
     is_flag=True,
     help="Number users and items from 0, and write the ids beside: FILE.users.csv, FILE.items.csv.",
 )
 @reading_options
+@writing_options
 @output_options
-def convert(ratings: tuple[str, ...], **options: Any) -> None:
+def convert(
+    ratings: tuple[str, ...],
+    *,
+    renumber: bool,
+    reading: ReadOptions,
+    target: RatingsFile,
+    output: Output,
+) -> None:
     """Write RATINGS as CSV, Parquet or LIBMF text.
 
     RATINGS is anything that can be read. Columns are called user, item, rating and, where it is
     known, timestamp; rows keep their order. LIBMF text has neither names nor timestamps, and its
     ids are integers from 0 to 2147483647.
     """
-    output = Output.of(options)
-    read_options = take_read_options(options)
-    path, renumber = options["output"], options["renumber"]
-    file_format = format_of(path, options["file_format"])
-    if renumber and path == "-":
+    if renumber and target.is_standard_output:
         raise click.UsageError("--renumber writes files of ids beside the output: name it with -o")
-    if path == "-":
-        output.notes = False
-    found = read(output, ratings, read_options)
+    target.keep_notes_out(output)
+    found = read(output, ratings, reading)
     if renumber:
-        found = _numbered(output, found, path, ratings)
-    write(output, found, path, file_format, ratings)
-    if output.as_json and path != "-":
-        output.json({"output": path, "format": file_format, "n_ratings": len(found)})
+        found = replace(
+            found,
+            user_ids=_numbers(output, "user", found.user_ids, target.path, ratings),
+            item_ids=_numbers(output, "item", found.item_ids, target.path, ratings),
+        )
+    target.write(output, found, ratings)
+    if output.as_json and not target.is_standard_output:
+        output.json({"output": target.path, "format": target.format, "n_ratings": len(found)})
 
 
-def _numbered(output: Output, ratings: Ratings, path: str, inputs: tuple[str, ...]) -> Ratings:
-    """The ratings with numbers for ids, which are written to files of their own."""
+def _numbers(
+    output: Output, what: str, ids: np.ndarray, path: str, inputs: tuple[str, ...]
+) -> np.ndarray:
+    """Numbers for ids, after writing both to a file beside the output."""
     import numpy as np
 
     from funksvd import write_table
 
-    from ..options import refuse_to_overwrite
-
-    numbered = []
-    for vocabulary in (ratings.users, ratings.items):
-        what, numbers = vocabulary.what, np.arange(len(vocabulary))
-        beside = f"{path}.{what}s.csv"
-        refuse_to_overwrite(beside, inputs)
-        write_table([{"number": numbers, what: vocabulary.ids}], beside)
-        output.note(f"Wrote {beside} ({counted(len(numbers), what)})")
-        numbered.append(replace(vocabulary, ids=numbers))
-    users, items = numbered
-    return replace(ratings, users=users, items=items)
+    beside = f"{path}.{what}s.csv"
+    refuse_to_overwrite(beside, inputs)
+    numbers = np.arange(len(ids))
+    write_table([{"number": numbers, what: ids}], beside)
+    output.note(f"Wrote {beside} ({len(ids):,} {what}s)")
+    return numbers

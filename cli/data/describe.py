@@ -1,54 +1,50 @@
-"""`funksvd data describe`: what ratings look like."""
+"""`funksvd data describe`: counts and distributions of ratings, and likely mistakes in them."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from ..console import Output
-from ..options import FILE, READING, output_options, take_read_options
+from ..groups import GroupedCommand
+from ..options import FILE, output_options
+from ..reading import layout_options
 
 if TYPE_CHECKING:
+    from funksvd import ReadOptions
     from funksvd.ratings import Bar, Description
 
 BAR_WIDTH = 40
-
-
-def _layout_options(command: Callable) -> Callable:
-    """How ratings are read, but for rows that cannot be used: these are counted."""
-    for option in reversed(READING[:-1]):
-        command = option(command)
-    return command
+"""Columns of the longest bar of the histogram."""
 
 
 @click.command(
+    cls=GroupedCommand,
     epilog="""\b
 Examples:
   funksvd data describe ratings.csv
-  funksvd data describe ml-25m.zip --json"""
+  funksvd data describe ml-25m.zip --json""",
 )
 @click.argument("ratings", type=FILE, nargs=-1, required=True)
-@_layout_options
+@layout_options
 @output_options
-def describe(ratings: tuple[str, ...], **options: Any) -> None:
+def describe(ratings: tuple[str, ...], *, reading: ReadOptions, output: Output) -> None:
     """Show what RATINGS look like, and what may be wrong with them.
 
-    Counts, density, the distribution of the ratings, how many of them users and items have, rows
-    that cannot be used, ratings that repeat a pair of user and item, and what else looks like a
-    mistake: a code for no rating among the ratings, users who say the same of everything, ids
+    Shown are counts, density, the distribution of the ratings, how many of them users and items
+    have, rows that cannot be used, ratings that repeat a pair of user and item, and what else looks
+    like a mistake: a code for no rating among the ratings, users who rate everything the same, ids
     that differ in capitals only.
     """
     from funksvd import read_ratings
     from funksvd.ratings import describe as description_of
 
-    output = Output.of(options)
-    read_options = take_read_options(options | {"on_bad_rows": "skip"})
     with output.busy("Reading"):
-        found = read_ratings(list(ratings), read_options)
-    output.note(f"Read {found.report.detected}\n")
+        found = read_ratings(list(ratings), reading)
+    if found.report is not None:
+        output.note(f"Read {found.report.detected}\n")
     with output.busy("Counting"):
         description = description_of(found)
     if output.as_json:

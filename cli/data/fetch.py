@@ -7,50 +7,54 @@ import shlex
 import sys
 import textwrap
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from ..console import Output, is_terminal
-from ..options import FILE, output_options
+from ..groups import GroupedCommand, option
+from ..options import FILE, light_output_options
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from funksvd.datasets import Dataset
 
 DONE = {"there": "Already there:", "downloaded": "Downloaded", "copied": "Copied to"}
 
 
 @click.command(
+    cls=GroupedCommand,
     epilog="""\b
 Examples:
   funksvd data fetch
   funksvd data fetch ml-1m
-  funksvd data fetch ml-25m --from ~/Downloads/ml-25m.zip"""
+  funksvd data fetch ml-25m --from ~/Downloads/ml-25m.zip""",
 )
 @click.argument("name", required=False)
-@click.option(
+@option(
     "--from",
     "source",
     metavar="FILE",
     type=FILE,
-    help="The archive, downloaded by other means: check it and copy it.",
+    help="Archive that was downloaded by other means, to be checked and copied.",
 )
-@click.option(
+@option(
     "--dir",
     "folder",
     metavar="FOLDER",
     type=FILE,
-    help="Where to keep it.  [default: $FUNKSVD_DATA, or the user's cache]",
+    help="Folder to keep the archive in.  [default: $FUNKSVD_DATA, or the user's cache]",
 )
-@output_options
-def fetch(
-    name: str | None, source: str | None, folder: str | None, quiet: bool, as_json: bool
-) -> None:
-    """Download a data set, or list what there is.
+@light_output_options
+def fetch(name: str | None, *, source: str | None, folder: str | None, output: Output) -> None:
+    """Download a data set, or list those that there are.
 
-    NAME is downloaded unless it is there already. Its archive has to have the known checksum, and
+    NAME is downloaded unless it is there already. Its archive must have the known checksum, and
     stays packed: all commands read it as it is. --quiet prints its path only.
     """
     from funksvd import datasets
 
-    output = Output(quiet, as_json)
     if name is None:
         if source or folder:
             raise click.UsageError("which data set? NAME is missing")
@@ -62,9 +66,9 @@ def fetch(
     output.note(textwrap.fill(terms, 80, subsequent_indent=" " * 7, break_on_hyphens=False))
     with _Bar(output, dataset.file_name) as progress:
         path, how = datasets.fetch(dataset.name, folder, source=source, progress=progress)
-    if as_json:
+    if output.as_json:
         output.json(_facts(dataset) | {"path": str(path), "how": how})
-    elif quiet:
+    elif not output.notes:
         click.echo(path)
     else:
         size = f"{os.path.getsize(path) / 1e6:,.1f} MB"
@@ -82,22 +86,21 @@ def _list(output: Output) -> None:
     output.table(("name", "ratings", "size"), rows, ("name", "ratings"))
 
 
-def _facts(dataset: Any) -> dict[str, Any]:
+def _facts(dataset: Dataset) -> dict[str, object]:
     names = ("name", "title", "ratings", "checksum", "terms", "home")
     return {name: getattr(dataset, name) for name in names} | {"url": dataset.urls[0]}
 
 
 class _Bar:
-    """How much of an archive has arrived: what pooch wants of a bar, drawn by rich.
+    """A bar of how much of an archive has arrived: the interface is pooch's, the drawing rich's.
 
-    Nothing is shown where the output does not want notes, or is not a terminal.
+    Nothing is shown if notes are left out, or standard error is not a terminal.
     """
 
     def __init__(self, output: Output, name: str) -> None:
         self._wanted = output.notes and is_terminal(sys.stderr)
         self._name = name
-        self._bar: Any = None
-        self._task: Any = None
+        self._bar: Progress | None = None
 
     def __enter__(self) -> _Bar | None:
         return self if self._wanted else None
@@ -108,13 +111,13 @@ class _Bar:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        self.close()
 
     @property
     def total(self) -> int | None:
-        """Bytes to come; None if the server does not say."""
-        return self._bar.tasks[0].total if self._bar else None
+        """Number of bytes to come; None if the server does not say."""
+        total = self._bar.tasks[0].total if self._bar else None
+        return None if total is None else int(total)
 
     @total.setter
     def total(self, n_bytes: int) -> None:
@@ -128,8 +131,7 @@ class _Bar:
             TransferSpeedColumn,
         )
 
-        if self._bar is not None:  # what another address sent was of no use
-            self._bar.stop()
+        self.close()  # another address has sent an archive that was of no use
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=20),
@@ -139,17 +141,20 @@ class _Bar:
             console=Console(stderr=True, highlight=False),
             transient=True,
         )
-        self._task = self._bar.add_task(self._name, total=n_bytes or None)
+        self._bar.add_task(self._name, total=n_bytes or None)
         self._bar.start()
 
     def update(self, n_bytes: int) -> None:
-        """So many more have come."""
-        self._bar.advance(self._task, n_bytes)
+        """Move the bar by this number of bytes."""
+        if self._bar is not None:
+            self._bar.advance(self._bar.tasks[0].id, n_bytes)
 
     def reset(self) -> None:
-        """Begin again at nothing."""
-        self._bar.update(self._task, completed=0)
+        """Move the bar back to its beginning."""
+        if self._bar is not None:
+            self._bar.update(self._bar.tasks[0].id, completed=0)
 
     def close(self) -> None:
-        """All of them have come."""
-        self._bar.stop()
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()

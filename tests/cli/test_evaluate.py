@@ -4,29 +4,13 @@ import io
 import json
 import os
 import re
+import shlex
 import shutil
 
-import numpy as np
 import pytest
+from printed import figures, ranking_table
 
-from funksvd import (
-    FunkSVD,
-    by_time,
-    cross_validate,
-    evaluate_ranking,
-    hold_out,
-    leave_last_out,
-    per_user_folds,
-    random_folds,
-    read_ratings,
-)
-
-
-def figures(out):
-    """The table of errors, without what is before and after it."""
-    lines = out.splitlines()
-    start = next(at for at, line in enumerate(lines) if "test ratings" in line and "RMSE" in line)
-    return lines[start : start + 5]
+from funksvd import FunkSVD, evaluate_ranking, hold_out, read_ratings
 
 
 def test_without_arguments_the_figures_are_those_that_train_printed(cli, here, quick):
@@ -86,7 +70,7 @@ def test_changed_ratings_stop_it(error_of, here, change, expected):
     message = error_of("evaluate")
     assert "ratings.csv" in message
     assert expected in message
-    assert "funksvd evaluate MODEL RATINGS" in message
+    assert "funksvd evaluate model.funksvd RATINGS" in message
 
 
 def test_a_moved_folder_and_another_current_folder(cli, here, tmp_path, monkeypatch):
@@ -111,7 +95,7 @@ def test_a_model_trained_from_standard_input(cli, error_of, here, quick, monkeyp
     cli("train", "-", "-q", *quick)
     message = error_of("evaluate")
     assert "did not come from a file" in message
-    assert "funksvd evaluate MODEL RATINGS" in message
+    assert "funksvd evaluate model.funksvd RATINGS" in message
     # The same ratings from a file: their test part is known, wherever they are now.
     same = cli("evaluate", "model.funksvd", "ratings.csv")
     assert same.code == 0
@@ -186,15 +170,6 @@ def test_a_bad_file_is_one_error(error_of, here):
 # -- ranking -----------------------------------------------------------------------------------
 
 
-def ranking_table(out):
-    """Cells by row label, and the lines after the table."""
-    lines = out.splitlines()
-    start = next(at for at, line in enumerate(lines) if "best items" in line)
-    assert len({len(line) for line in lines[start : start + 7]}) == 1  # aligned
-    rows = [re.split(r" {3,}", line.strip()) for line in lines[start : start + 8]]
-    return {label: cells for label, *cells in rows}, lines[start + 8 :]
-
-
 def test_ranking_stands_beside_other_recommenders(cli, here):
     result = cli("evaluate", "--ranking", "-n", 5, "--relevant-from", 3.5)
     assert (result.code, result.err) == (0, "")
@@ -246,171 +221,53 @@ def test_ranking_of_a_model_whose_training_ratings_are_gone(cli, error_of, here)
     assert table["10 best items"] == ["Funk SVD, 4 factors", "95% interval"]
 
 
-# -- cross-validation --------------------------------------------------------------------------
-
-
-def test_folds_are_shown_as_a_table(cli, here, quick):
-    result = cli("evaluate", "ratings.csv", "--folds", 3, *quick)
-    assert (result.code, result.err) == (0, "")
-    lines = result.out.splitlines()
-    start = next(at for at, line in enumerate(lines) if line.startswith("fold "))
-    header, *folds, mean, std, biases = lines[start : start + 7]
-    columns = ["learned from", "tested on", "RMSE", "MAE", "epochs", "training s", "testing s"]
-    assert re.split(r" {2,}", header) == ["fold", *columns]
-    ref = cross_validate(
-        FunkSVD(n_factors=4, n_epochs=4, learning_rate=0.1),
-        random_folds(read_ratings("ratings.csv"), 3),
-    )
-    for number, (line, fold) in enumerate(zip(folds, ref.folds, strict=True), start=1):
-        assert line.split()[:5] == [
-            str(number),
-            f"{fold.n_training:,}",
-            f"{fold.evaluation.n_ratings:,}",
-            f"{fold.evaluation.rmse:.4f}",
-            f"{fold.evaluation.mae:.4f}",
-        ]
-    assert mean.split()[:1] + mean.split()[3:5] == [
-        "mean",
-        f"{ref.mean['rmse']:.4f}",
-        f"{ref.mean['mae']:.4f}",
-    ]
-    assert std.split()[:3] == ["std", f"{ref.std['rmse']:.4f}", f"{ref.std['mae']:.4f}"]
-    biases_rmse = ref.mean["baselines"]["regularized_biases"]["rmse"]
-    assert biases.split()[:3] == ["biases", "only", f"{biases_rmse:.4f}"]
-    at = header.index("RMSE") + len("RMSE")
-    assert all(line[at - 6 : at].strip().startswith("0.") for line in (*folds, mean, std, biases))
-    assert lines[start + 7].startswith("Unknown to the models: ")
-
-
-def test_cross_validation_as_json(cli, here, quick):
-    arguments = ("evaluate", "ratings.csv", "--folds", 2, "--seed", 3, "--ranking", "--json")
-    result = cli(*arguments, *quick)
-    assert (result.code, result.err) == (0, "")
-    plain = json.loads(result.out)
-    assert plain["split"] == "random"
-    assert plain["hyperparameters"]["n_factors"] == 4
-    folds = random_folds(read_ratings("ratings.csv"), 2, seed=3)
-    ref = FunkSVD(n_factors=4, n_epochs=4, learning_rate=0.1, seed=3).fit(folds[1].training)
-    assert plain["folds"][1]["rmse"] == ref.evaluate(folds[1].test).rmse
-    rmses = [fold["rmse"] for fold in plain["folds"]]
-    assert plain["mean"]["rmse"] == pytest.approx(sum(rmses) / 2)
-    assert plain["std"]["rmse"] == pytest.approx(abs(rmses[0] - rmses[1]) / 2**0.5)
-    assert plain["mean"]["ranking"]["baselines"]["most_popular"]["ndcg"] > 0
-    assert plain["folds"][0]["training_seconds"] > 0
-
-
-def test_quiet_cross_validation_prints_the_tables_only(cli, here, quick):
-    result = cli("evaluate", "ratings.csv", "--folds", 2, "--ranking", "-q", *quick)
-    lines = result.out.splitlines()
-    assert [line.split()[0] for line in lines[:6]] == ["fold", "1", "2", "mean", "std", "biases"]
-    table, rest = ranking_table(result.out)
-    assert table["10 best items"] == ["mean", "std", "most popular", "biases only"]
-    assert rest == []
-
-
-@pytest.mark.parametrize(
-    ("options", "cut"),
-    [
-        (("--split", "random"), lambda r: random_folds(r, 1)),
-        (
-            ("--split", "per-user", "--test-fraction", 0.3),
-            lambda r: per_user_folds(r, 1, fraction=0.3),
-        ),
-        (("--split", "per-user", "--folds", 2), lambda r: per_user_folds(r, 2)),
-        (("--split", "leave-last-out", "--last", 2), lambda r: leave_last_out(r, 2)),
-        (("--split", "leave-last-out", "--folds", 2), lambda r: leave_last_out(r, n_folds=2)),
-        (("--split", "by-time", "--test-fraction", 0.2), lambda r: by_time(r, 0.2)),
-        (("--split", "by-time", "--folds", 3), lambda r: by_time(r, 0.1, n_folds=3)),
-    ],
-)
-def test_each_way_to_split(cli, here, options, cut, quick):
-    plain = json.loads(cli("evaluate", "ratings.csv", *options, *quick, "--json").out)
-    folds = cut(read_ratings("ratings.csv"))
-    sizes = [(fold["n_training"], fold["n_ratings"]) for fold in plain["folds"]]
-    assert sizes == [(len(training), len(test)) for training, test in folds]
-    ref = FunkSVD(n_factors=4, n_epochs=4, learning_rate=0.1).fit(folds[-1].training)
-    assert plain["folds"][-1]["rmse"] == ref.evaluate(folds[-1].test).rmse
-    assert plain["split"] == options[1]
-    assert plain["remarks"] == list(folds.remarks)
-
-
-def test_a_single_split_looks_like_a_test(cli, here, quick):
-    trained = cli("train", "ratings.csv", *quick)
-    result = cli("evaluate", "ratings.csv", "--split", "random", *quick)
-    assert figures(result.out) == figures(trained.out)
-    assert "Learned from 18,000 ratings, " in result.out
-    remarked = cli(
-        "evaluate", "ratings.csv", "--split", "per-user", "--test-fraction", 0.01, *quick
-    )
-    assert "too few ratings to be tested: they are learned from" in remarked.out
-
-
-def test_given_folds(cli, error_of, here, quick):
-    header, *lines = (here / "ratings.csv").read_text().splitlines()
-    for name, part in (("a", lines[:10_000]), ("b", lines[10_000:])):
-        (here / f"{name}.csv").write_text("\n".join([header, *part]) + "\n")
-    arguments = ("--fold", "a.csv", "b.csv", "--fold", "b.csv", "a.csv")
-    plain = json.loads(cli("evaluate", *arguments, *quick, "--json").out)
-    assert plain["split"] == "given"
-    model = FunkSVD(n_factors=4, n_epochs=4, learning_rate=0.1)
-    a, b = read_ratings("a.csv"), read_ratings("b.csv")
-    refs = [model.fit(training).evaluate(test).rmse for training, test in ((a, b), (b, a))]
-    assert [fold["rmse"] for fold in plain["folds"]] == refs
-    message = error_of("evaluate", "--fold", "a.csv", "b.csv", "--fold", "a.csv", "ratings.csv")
-    assert "fold 2 of 2: ratings.csv" in message
-    assert "not honest" in message
-
-
-def test_cross_validation_leaves_no_file_behind(cli, here, quick):
-    before = {path.name: path.read_bytes() for path in here.iterdir()}
-    cli("evaluate", "ratings.csv", "--folds", 2, *quick)
-    assert {path.name: path.read_bytes() for path in here.iterdir()} == before
-
-
-def test_doubts_about_the_folds_are_said(cli, here):
-    lines = [f"{user},{item},{1 + (user + item) % 5},{user}" for user, item in np.ndindex(60, 3)]
-    (here / "waves.csv").write_text("\n".join(["user,item,rating,timestamp", *lines]))
-    result = cli("evaluate", "waves.csv", "--split", "by-time", "-k", 2)
-    assert "Warning: the model knows none of the users in these ratings" in result.err
-    unlearned = ("--n-epochs", 1, "--learning-rate", 1e-6)
-    result = cli("evaluate", "ratings.csv", "--folds", 2, "-k", 4, *unlearned)
-    assert "Warning: the model is no better than biases alone" in result.err
-
-
-def test_doubts_are_about_the_mean_of_the_folds(cli, here, quick):
-    """One fold whose users are unknown, and one that leaves no doubt."""
-    header, *lines = (here / "ratings.csv").read_text().splitlines()
-    parts = {"a": lines[:10_000], "b": lines[10_000:], "c": ["u1,i1,3,0", "u2,i2,4,0", "u3,i3,5,0"]}
-    for name, part in parts.items():
-        (here / f"{name}.csv").write_text("\n".join([header, *part]) + "\n")
-    folds = ("--fold", "a.csv", "b.csv", "--fold", "a.csv", "c.csv")
-    assert "the model does not know the item of 5" in cli("evaluate", *folds, *quick).err
-    assert "Warning" not in cli("evaluate", *folds, "--fold", "b.csv", "a.csv", *quick).err
+# -- what does not go together -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("ratings.csv",), "Error: ratings.csv is no model. To learn from it and test: funksvd"),
-        (("model.funksvd", "ratings.csv", "--folds", 2), "model.funksvd is a model; with --folds"),
-        (("--folds", 2), "RATINGS are missing"),
-        (("--fold", "a", "b", "ratings.csv"), "--fold names its files itself"),
-        (("--fold", "a", "b", "--folds", 2), "--folds does not go with --fold"),
-        (("--n-factors", 3), "--n-factors goes with --folds, --split or --fold"),
-        (("--no-refit",), "--refit goes with --folds"),
-        (("-n", 3), "-n goes with --ranking"),
-        (("--relevant-from", 3), "--relevant-from goes with --ranking"),
-        (("ratings.csv", "--split", "random", "--last", 2), "--last goes with --split leave-last"),
         (
-            ("ratings.csv", "--split", "leave-last-out", "--test-fraction", 0.2),
-            "--test-fraction does not go with leave-last-out; give --last",
+            "ratings.csv",
+            "Error: ratings.csv is no model. To learn from it and test: funksvd cross-",
         ),
-        (("ratings.csv", "--folds", 3, "--test-fraction", 0.2), "which share all ratings"),
-        (("ratings.csv", "--folds", 2, "-k", 0), "n_factors must be a whole number"),
-        (("ratings.csv", "--folds", 30_000), "has no ratings to test on"),
-        (("ratings.csv", "--split", "by-time", "--timestamp-col", "none"), "no timestamps"),
-        (("nosuch.csv", "--folds", 2), "nosuch.csv"),
+        ("-n 3", "-n goes with --ranking"),
+        ("--relevant-from 3", "--relevant-from goes with --ranking"),
+        ("model.funksvd --n-factors 3", "--n-factors goes with funksvd train and funksvd cross-"),
+        ("-k5", "-k goes with funksvd train and funksvd cross-validate: a model that is there"),
+        ("--no-refit", "--no-refit goes with funksvd train"),
+        ("--last 2", "--last goes with"),
     ],
 )
 def test_what_does_not_go_together_is_refused(error_of, here, arguments, expected):
-    assert expected in error_of("evaluate", *arguments)
+    assert expected in error_of("evaluate", *arguments.split())
+
+
+def test_an_option_that_nobody_has_is_no_such_option(error_of, here):
+    assert "No such option '--foldz'" in error_of("evaluate", "--foldz", "5")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "instead"),
+    [
+        ("ratings.csv --folds 5", ""),
+        ("ratings.csv -k 4 --folds=2 --seed 3 --ranking --json", ""),
+        ("'my ratings.csv' --folds 3", ""),
+        ("ratings.csv --split per-user --folds 2", ""),
+        ("ratings.csv --split per-user", " --folds 1"),
+        ("ratings.csv --split=by-time --test-fraction 0.2", " --folds 1"),
+        ("--fold a.csv b.csv --fold b.csv a.csv -k 4", ""),
+        ("model.funksvd --folds 5", ""),
+    ],
+)
+def test_cross_validation_is_named_with_what_was_given(error_of, here, arguments, instead):
+    message = error_of("evaluate", *shlex.split(arguments))
+    command = f"funksvd cross-validate {arguments}{instead}"
+    assert f"cross-validation has a command of its own: {command}\n" in message
+
+
+def test_the_command_that_is_named_does_what_was_asked_for(cli, error_of, here, quick):
+    asked = ("ratings.csv", "--split", "random", "--test-fraction", "0.2", *quick)
+    named = error_of("evaluate", *asked).rpartition("funksvd ")[2]
+    plain = json.loads(cli(*shlex.split(named), "--json").out)
+    assert [fold["n_ratings"] for fold in plain["folds"]] == [4_000]  # a single fold, as before

@@ -15,16 +15,17 @@ from commands import COMMANDS
 import funksvd
 from funksvd.splitting import hold_out
 from funksvd.training import ALGORITHMS, Hyperparameters
+from funksvd_cli.groups import parameters_of
 from funksvd_cli.main import cli as group
-from funksvd_cli.options import READING, READING_NAMES
+from funksvd_cli.reading import layout_options, reading_options
 from funksvd_cli.train import train
 
 FUNKSVD = [sys.executable, "-m", "funksvd"]
 
 
 def test_the_commands():
-    names = "data evaluate export gradcheck info predict recommend report serve similar train tune"
-    assert [*names.split(), "update", "warmup"] == sorted(group.commands)
+    ref = "train tune update evaluate cross-validate predict recommend similar serve info report"
+    assert list(group.commands) == [*ref.split(), "data", "export", "gradcheck", "warmup"]
     assert [name for name in COMMANDS if " " in name] == [
         f"data {name}" for name in ("convert", "describe", "fetch", "sample", "split")
     ]
@@ -62,6 +63,12 @@ def test_the_examples_of_the_help_are_valid(arguments):
         name, *arguments = arguments
         command = command.commands[name]
     command.make_context(name, arguments)  # parses, does not run
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_two_options_of_a_command_go_by_one_name(command):
+    names = [parameter.name for parameter in COMMANDS[command].params]
+    assert len(names) == len(set(names))
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["train", "-h"]])
@@ -102,8 +109,9 @@ def test_every_hyperparameter_can_be_given():
 
 
 def test_the_reading_options_are_those_of_the_library():
-    assert tuple(field.name for field in fields(funksvd.ReadOptions)) == READING_NAMES
-    assert len(READING) == len(READING_NAMES)
+    names = [parameter.name for parameter in parameters_of(reading_options)]
+    assert names == [field.name for field in fields(funksvd.ReadOptions)]
+    assert [parameter.name for parameter in parameters_of(layout_options)] == names[:-1]
 
 
 def test_the_version(cli):

@@ -87,7 +87,7 @@ class TestRatings:
     def test_a_user_of_whose_items_none_is_known(self, cli, here):
         (here / "ours.csv").write_text("user,item,rating\nann,1,5\nann,2,5\nbob,9999,4\n")
         result = cli("recommend", "--ratings", "ours.csv", "-n", 1)
-        assert "Warning: of 1 of 2 users the model knows no rated item" in result.err
+        assert "Warning: 1 of 2 users rated no item that the model knows; they are" in result.err
 
     def test_ratings_of_another_scale(self, cli, here):
         (here / "mine.csv").write_text("1,5\n2,90\n")

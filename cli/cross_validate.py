@@ -1,0 +1,246 @@
+"""`funksvd cross-validate`: the errors that training comes to, on parts of the ratings in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .console import GAP, Output
+from .figures import show_evaluation, warn_of_doubts
+from .groups import GroupedCommand, option, packed
+from .models import is_model
+from .options import FILE, new_model, output_options, threads_option, training_options
+from .ranking import RankingTest, ranking_options, show_mean_ranking, show_ranking
+from .reading import describe_ratings, read, reading_options
+from .splitting import IN_TIME, SPLIT, Split, split_options
+
+if TYPE_CHECKING:
+    from funksvd import CrossValidation, Evaluation, Fold, FunkSVD, ReadOptions
+    from funksvd.evaluation import FoldResult
+
+N_FOLDS = 5
+"""Number of folds by default, where the split is not in time."""
+WIDTHS = (11, 12, 11, 8, 8, 6, 10, 9)
+"""Columns of the terminal for each column of the table of folds."""
+HEADER = ("fold", "learned from", "tested on", "RMSE", "MAE", "epochs", "training s", "testing s")
+FORMATS = {
+    "n_training": "{:,.0f}",
+    "n_ratings": "{:,.0f}",
+    "rmse": "{:.4f}",
+    "mae": "{:.4f}",
+    "best_epoch": "{:.0f}",
+    "training_seconds": "{:.2f}",
+    "test_seconds": "{:.2f}",
+}
+"""The columns after the first one, by the names of the figures in the library."""
+
+
+@dataclass(frozen=True)
+class FoldFiles:
+    """Folds that are files.
+
+    Parameters
+    ----------
+    pairs : tuple of (str, str)
+        Of each fold, the file to learn from and the file to test on.
+    """
+
+    pairs: tuple[tuple[str, str], ...]
+
+
+def _folds(
+    given: tuple[tuple[str, str], ...],
+    kind: str | None,
+    n_folds: int | None,
+    test_fraction: float | None,
+    n_last: int | None,
+) -> Split | FoldFiles:
+    if not given:
+        kind = kind or "random"
+        n_folds = n_folds or (1 if kind in IN_TIME else N_FOLDS)
+        return Split.from_options(kind, n_folds, test_fraction, n_last)
+    others = {
+        "--split": kind,
+        "--folds": n_folds,
+        "--test-fraction": test_fraction,
+        "--last": n_last,
+    }
+    for name, value in others.items():
+        if value is not None:
+            raise click.UsageError(f"{name} does not go with --fold")
+    return FoldFiles(given)
+
+
+@click.command(
+    cls=GroupedCommand,
+    epilog="""\b
+Examples:
+  funksvd cross-validate ratings.csv
+  funksvd cross-validate ratings.csv --folds 10 -k 32
+  funksvd cross-validate ratings.csv --split leave-last-out --ranking
+  funksvd cross-validate --fold u1.base u1.test --fold u2.base u2.test""",
+)
+@click.argument("ratings", type=FILE, nargs=-1, metavar="[RATINGS]...")
+@packed(
+    "folds",
+    _folds,
+    *split_options(f"Number of folds.  [default: {N_FOLDS}, or 1 for a split in time]"),
+    option(
+        "--fold",
+        "given",
+        metavar="TRAIN TEST",
+        type=FILE,
+        nargs=2,
+        multiple=True,
+        group=SPLIT,
+        help="A fold as two files, instead of RATINGS; may be given several times.",
+    ),
+)
+@ranking_options
+@training_options
+@threads_option
+@reading_options
+@output_options
+def cross_validate(
+    ratings: tuple[str, ...],
+    *,
+    folds: Split | FoldFiles,
+    ranking: RankingTest | None,
+    threads: int | None,
+    reading: ReadOptions,
+    output: Output,
+    **hyperparameters: Any,
+) -> None:
+    """Train on parts of RATINGS, and test on the rest of them.
+
+    Each fold is a part to test on. Its model is trained on other ratings as `funksvd train` would,
+    with the same options, and nothing is saved.
+
+    Folds that are random or per user test on each rating once. Splits in time never learn from
+    what comes after the test part: leave-last-out tests on each user's last ratings, and by-time on
+    all ratings after a point in time. With several folds, the test part of each comes before that
+    of the next.
+
+    --ranking takes the best items of each user, out of all that the user did not rate in training,
+    and counts those that the user likes by a test rating.
+    """
+    from funksvd import cross_validate as run
+
+    model = new_model({**hyperparameters, "threads": threads})
+    remarks: list[str] = []
+    if isinstance(folds, FoldFiles):
+        cut = _read_pairs(output, folds, reading, ratings)
+    else:
+        cut, remarks = _split(output, folds, reading, ratings, model.seed)
+    in_table = len(cut) > 1 and not output.as_json
+    if in_table:
+        output.note()
+        click.echo(click.style(_row(HEADER), bold=True))
+    result = run(
+        model,
+        cut,
+        n_best=ranking.n_best if ranking else None,
+        relevant_from=ranking.relevant_from if ranking else None,
+        on_fold=_show_fold if in_table else None,
+    )
+    if output.as_json:
+        split = "given" if isinstance(folds, FoldFiles) else folds.kind
+        output.json(
+            {"split": split, "hyperparameters": model.get_params(), **result.to_dict()}
+            | {"remarks": remarks}
+        )
+    elif in_table:
+        _show_means(output, result)
+    else:
+        _show_single(output, result.folds[0], model)
+    warn_of_doubts(output, _average(result))
+
+
+def _read_pairs(
+    output: Output, folds: FoldFiles, reading: ReadOptions, ratings: tuple[str, ...]
+) -> Sequence[Fold]:
+    from funksvd import Fold
+
+    if ratings:
+        raise click.UsageError(f"--fold names its files itself: what is {ratings[0]} for?")
+    return [
+        Fold(read(output, [training], reading), read(output, [test], reading))
+        for training, test in folds.pairs
+    ]
+
+
+def _split(
+    output: Output, split: Split, reading: ReadOptions, paths: tuple[str, ...], seed: int
+) -> tuple[Sequence[Fold], list[str]]:
+    """Read ratings and split them; also what a person should know about the split."""
+    if not paths:
+        raise click.UsageError("RATINGS are missing, which are to be learned from and tested on")
+    for path in filter(is_model, paths):
+        raise click.UsageError(f"{path} is a model; cross-validation trains models, on RATINGS")
+    ratings = read(output, paths, reading)
+    output.note(describe_ratings(ratings))
+    folds = split.folds(ratings, seed)
+    for remark in folds.remarks:
+        output.note(remark)
+    return folds, list(folds.remarks)
+
+
+def _show_fold(number: int, fold: FoldResult) -> None:
+    """Print the line of a fold as soon as it is known."""
+    click.echo(_row([str(number + 1), *_cells(fold.to_dict())]))
+
+
+def _show_means(output: Output, result: CrossValidation) -> None:
+    """Print the last lines of the table of folds, and the table of rankings if there are any."""
+    mean, std = result.mean, result.std
+    biases_only = mean["baselines"]["regularized_biases"]
+    click.echo(_row(["mean", *_cells(mean)]))
+    click.echo(_row(["std", "", "", *_cells(std)[2:]]))
+    click.echo(_row(["biases only", *_cells(biases_only)]).rstrip())
+    output.note(
+        f"Unknown to the models: the user of {mean['unknown_users']:.2%} and the item of "
+        f"{mean['unknown_items']:.2%} of the test ratings"
+    )
+    ranking = result.folds[0].ranking
+    if ranking is not None:
+        show_mean_ranking(output, result, ranking)
+
+
+def _row(cells: Sequence[str]) -> str:
+    """A line of the table of folds; its widths are fixed, as its figures come one by one."""
+    padded = [cell.rjust(width) for cell, width in zip(cells, WIDTHS, strict=True)]
+    return GAP.join([cells[0].ljust(WIDTHS[0]), *padded[1:]])
+
+
+def _cells(figures: Mapping[str, Any]) -> list[str]:
+    return [form.format(figures[name]) if name in figures else "" for name, form in FORMATS.items()]
+
+
+def _show_single(output: Output, fold: FoldResult, model: FunkSVD) -> None:
+    """Print a single fold as `funksvd train` prints its test."""
+    from funksvd.training import ALGORITHMS
+
+    output.note(
+        f"Learned from {fold.n_training:,} ratings, {fold.best_epoch} "
+        f"{ALGORITHMS[model.algorithm].epoch}s, in {fold.training_seconds:.1f} s\n"
+    )
+    show_evaluation(output, fold.evaluation, model.title)
+    if fold.ranking is not None:
+        show_ranking(output, fold.ranking, model.title)
+
+
+def _average(result: CrossValidation) -> Evaluation:
+    """The mean of the folds, as far as `warn_of_doubts` looks at it."""
+    from funksvd.metrics import Errors
+
+    mean = result.mean
+    return replace(
+        max((fold.evaluation for fold in result.folds), key=lambda fold: fold.n_users),
+        rmse=mean["rmse"],
+        unknown_users=mean["unknown_users"],
+        unknown_items=mean["unknown_items"],
+        baselines={name: Errors(**errors) for name, errors in mean["baselines"].items()},
+    )

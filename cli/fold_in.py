@@ -1,0 +1,202 @@
+"""Ratings of users whom the model has not learned from, to fold them in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from .console import Output
+from .groups import option, packed
+from .options import FILE
+from .reading import report_reading
+from .titles import Titles, find_item, named, tell_item
+
+if TYPE_CHECKING:
+    from funksvd import FunkSVD, Ratings, ReadOptions
+
+FOLD_IN = "New users"
+"""Heading of these options."""
+MANY_UNKNOWN = 0.5
+"""Share of the ratings from which on it is warned that the model does not know their items."""
+
+
+@dataclass(frozen=True)
+class NewRatings:
+    """Ratings of new users, as they were given.
+
+    Parameters
+    ----------
+    ratings_file : str or None
+        File of ratings of one user or of several.
+    rates : tuple of str
+        Ratings of one user, such as "318=4.5" or "toy story=4.5".
+    """
+
+    ratings_file: str | None
+    rates: tuple[str, ...]
+
+    @property
+    def are_given(self) -> bool:
+        """Whether there are any."""
+        return bool(self.ratings_file or self.rates)
+
+    def read(
+        self, output: Output, model: FunkSVD, reading: ReadOptions, titles: Titles | None
+    ) -> Ratings:
+        """Read the ratings of items that the model knows.
+
+        Parameters
+        ----------
+        output : Output
+            Told which titles were found, and warned of what is odd.
+        model : FunkSVD
+        reading : ReadOptions
+            How the file is read.
+        titles : dict of str to str, or None
+            Title by id.
+
+        Raises
+        ------
+        RatingsError
+            If a file cannot be read, or the model knows none of the items, or it is not clear
+            which item is meant.
+        """
+        from funksvd import read_own_ratings
+
+        ratings = None
+        if self.ratings_file is not None:
+            ratings = read_own_ratings(self.ratings_file, reading)
+            report_reading(output, ratings.report)
+        if self.rates:
+            ratings = _with_rates(output, model, ratings, self.rates, titles)
+        if ratings is None:
+            raise ValueError("no ratings were given")
+        known = _known(output, model, ratings)
+        low, high = model.rating_scale
+        outside = known.values[(known.values < low) | (known.values > high)]
+        if len(outside):
+            output.warn(
+                f"{len(outside):,} of {len(known):,} ratings are outside of the scale that the "
+                f"model has learned, {low:g} to {high:g}, for instance {outside[0]:g}"
+            )
+        return known
+
+
+fold_in_options = packed(
+    "new_ratings",
+    NewRatings,
+    option(
+        "--ratings",
+        "ratings_file",
+        metavar="FILE",
+        type=FILE,
+        group=FOLD_IN,
+        help="Ratings of a new user, in columns item and rating; with a user column, of several.",
+    ),
+    option(
+        "--rate",
+        "rates",
+        metavar="ITEM=RATING",
+        multiple=True,
+        group=FOLD_IN,
+        help='A rating of a new user. ITEM is an id, or with --items a title: "toy story=4.5"; '
+        "may be given several times.",
+    ),
+)
+"""`--ratings` and `--rate`, as `new_ratings: NewRatings`."""
+
+
+def _with_rates(
+    output: Output,
+    model: FunkSVD,
+    ratings: Ratings | None,
+    rates: Sequence[str],
+    titles: Titles | None,
+) -> Ratings:
+    """Add the ratings of `--rate` to those of a file, if there is one."""
+    from funksvd import Ratings
+
+    texts, values = zip(*(_parsed(rate) for rate in rates), strict=True)
+    items = [find_item(model, text, titles, "--rate: ") for text in texts]
+    _refuse_repeats(texts, items, titles)
+    for text, item, value in zip(texts, items, values, strict=True):
+        tell_item(output, f"Rated {value:g}", text, item, titles)
+    if ratings is None:
+        return Ratings.from_arrays([0] * len(items), items, values)
+    if ratings.n_users > 1:
+        raise click.UsageError(
+            "--rate adds to the ratings of one person, but --ratings has several"
+        )
+    user = ratings.user_ids.tolist() * (len(ratings) + len(items))
+    rated = [str(item) for item in (*ratings.item_ids[ratings.item_index].tolist(), *items)]
+    return Ratings.from_arrays(user, rated, [*ratings.values.tolist(), *values])
+
+
+def _refuse_repeats(
+    texts: Sequence[str], items: Sequence[int | str], titles: Titles | None
+) -> None:
+    """Refuse two ratings of one item, whatever it is called."""
+    first: dict[int | str, str] = {}
+    for text, item in zip(texts, items, strict=True):
+        if item in first:
+            what = named(item, titles)
+            if what == str(item):
+                what = f"item {item}"
+            called = f", as {first[item]!r} and as {text!r}" if text != first[item] else ""
+            raise click.BadParameter(f"{what} is rated twice{called}", param_hint="--rate")
+        first[item] = text
+
+
+def _parsed(rate: str) -> tuple[str, float]:
+    item, equals, value = rate.rpartition("=")
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not equals or not item.strip() or not math.isfinite(number):
+        raise click.BadParameter(
+            f"{rate!r} is not an item and a rating, such as 318=4.5", param_hint="--rate"
+        )
+    return item.strip(), number
+
+
+def _known(output: Output, model: FunkSVD, ratings: Ratings) -> Ratings:
+    """The ratings of items that the model knows; warns of the others."""
+    from funksvd import RatingsError
+    from funksvd.ratings import find, first_few, is_integer_ids
+
+    is_known = find(model.item_ids, ratings.item_ids)[ratings.item_index] >= 0
+    unknown = 1 - is_known.mean()
+    examples = first_few(model.item_ids)
+    if is_integer_ids(model.item_ids) and not is_integer_ids(ratings.item_ids):
+        examples += (
+            '; a file needs ids: titles are taken by --rate "TITLE=RATING" with --items FILE'
+        )
+    if unknown == 1:
+        raise RatingsError(
+            f"{ratings.source}: the model knows none of these {ratings.n_items:,} items "
+            f"({first_few(ratings.item_ids)}); are the item ids the same as in its training data? "
+            f"The ids it knows look like {examples}"
+        )
+    others = ratings.subset(~is_known).compact().item_ids
+    text = (
+        f"the model does not know the items of {unknown:.0%} of these ratings "
+        f"({first_few(others)}); they are left out"
+    )
+    if unknown >= MANY_UNKNOWN:
+        output.warn(
+            f"{text}. Are the item ids the same as in its training data? It knows {examples}"
+        )
+    elif unknown:
+        output.note(f"{text[:1].upper()}{text[1:]}")
+    n_without = ratings.n_users - ratings.subset(is_known).compact().n_users
+    if n_without:
+        output.warn(
+            f"{n_without:,} of {ratings.n_users:,} users rated no item that the model knows; they "
+            "are recommended what everyone likes"
+        )
+    return ratings.subset(is_known)

@@ -1,0 +1,112 @@
+"""Model files: the options that name them, loading, saving, and the ratings they came from."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from .console import Output
+from .groups import option
+from .options import FILE
+
+if TYPE_CHECKING:
+    from funksvd import FunkSVD
+    from funksvd.splitting import Holdout, Provenance
+
+DEFAULT_MODEL = "model.funksvd"
+
+model_argument = click.argument("model_path", metavar="[MODEL]", type=FILE, default=DEFAULT_MODEL)
+"""The model file that a command is about, as `model_path: str`."""
+model_option = option(
+    "--model",
+    "-m",
+    "model_path",
+    metavar="FILE",
+    type=FILE,
+    default=DEFAULT_MODEL,
+    show_default=True,
+    help="Model file.",
+)
+"""The model file that a command makes use of, as `model_path: str`."""
+
+
+def is_model(path: str) -> bool:
+    """Whether a file is there and is a model."""
+    from funksvd.learned.storage import is_model_file
+
+    return os.path.isfile(path) and is_model_file(path)
+
+
+def load(output: Output, path: str, threads: int | None = None) -> FunkSVD:
+    """Load a model, which will work with this number of threads; by default, all processors."""
+    from funksvd import FunkSVD
+
+    with output.busy("Loading"):
+        model = FunkSVD.load(path)
+    model.n_threads = threads
+    return model
+
+
+def save(output: Output, model: FunkSVD, path: str, holdout: Holdout, *, with_seen: bool) -> bool:
+    """Save a model with the record of its ratings; Ctrl-C must wait, or all would be lost.
+
+    Parameters
+    ----------
+    output : Output
+        Told the size of the file.
+    model : FunkSVD
+    path : str
+    holdout : Holdout
+        The ratings that it was trained on and those set aside.
+    with_seen : bool
+        Whether to save which pairs were rated.
+
+    Returns
+    -------
+    bool
+        Whether Ctrl-C was pressed meanwhile.
+    """
+    from funksvd.training import Interrupts
+
+    with Interrupts(armed=True) as interrupts:
+        model.remember_origin(holdout)
+        model.save(path, with_seen=with_seen)
+        interrupted = interrupts.requested
+        interrupts.requested = False
+    output.note(f"Saved {path} ({os.path.getsize(path) / 1e6:,.1f} MB)")
+    return interrupted
+
+
+def ratings_of(model: FunkSVD, path: str, remedy: str) -> Holdout:
+    """Read the ratings that a model was trained on again, and split them as they were then.
+
+    Parameters
+    ----------
+    model : FunkSVD
+    path : str
+        The model's file; ratings are looked for near it, too.
+    remedy : str
+        What else can be done, for messages.
+
+    Raises
+    ------
+    FunkSVDError
+        If the model does not record its ratings, or they are gone or have changed.
+    """
+    from funksvd import rebuild
+
+    folder = os.path.dirname(os.path.realpath(path))
+    return rebuild(check_recorded(model, path, remedy), folder, remedy=remedy)
+
+
+def check_recorded(model: FunkSVD, path: str, remedy: str) -> Provenance:
+    """Refuse a model that does not record its ratings, before anything is read."""
+    from funksvd import FunkSVDError
+
+    if model.provenance is None:
+        raise FunkSVDError(
+            f"{path}: the model does not record which ratings it was trained on; {remedy}"
+        )
+    return model.provenance
