@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.status import Status
 
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+"""Exit codes."""
 GAP = "   "
 """Space between the columns of a table."""
 SHORTEST_TITLE = 12

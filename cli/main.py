@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import click
 
-from .console import printable
+from .console import BAD_INPUT, FAILED, INTERRUPTED, printable
 from .cross_validate import cross_validate
 from .data import data
 from .evaluate import evaluate
@@ -27,8 +27,6 @@ from .train import train
 from .tune import tune
 from .update import update
 from .warmup import warmup
-
-FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
 
 @click.group(

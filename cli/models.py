@@ -88,7 +88,7 @@ def ratings_of(model: FunkSVD, path: str, remedy: str) -> Holdout:
     path : str
         The model's file; ratings are looked for near it, too.
     remedy : str
-        What else can be done, for messages.
+        The way out, for messages: "train a new model".
 
     Raises
     ------

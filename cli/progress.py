@@ -1,19 +1,23 @@
-"""What a person sees while a model learns."""
+"""The progress of training, on the screen."""
 
 from __future__ import annotations
 
 import sys
 import time
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING
 
 from funksvd import EpochRecord, Monitor
 
 from .console import Output, is_terminal
 
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
 MANY_EPOCHS = 200
-"""Of more than these, every tenth has a line."""
-TITLE = {"search": "learning", "refit": "refit", "fit": "learning", "update": "learning"}
+"""Number of epochs above which only every tenth has a line."""
+TITLES = {"search": "learning", "refit": "refit", "fit": "learning", "update": "learning"}
+"""Texts before the bar, by the purpose of the training."""
 
 
 class TrainingProgress(Monitor):
@@ -22,18 +26,18 @@ class TrainingProgress(Monitor):
     Parameters
     ----------
     output : Output
-        Nothing is shown where it does not want notes.
+        Nothing is shown if it leaves out notes.
     error_name : str
-        What the errors of the epochs are.
+        Name of the errors of the epochs.
     epoch : str
-        What an epoch is called.
+        Name of an epoch.
     """
 
     def __init__(self, output: Output, error_name: str = "RMSE", epoch: str = "epoch") -> None:
         self.output, self.epoch = output, epoch
         self.columns = [f"{part} {error_name}".rjust(10) for part in ("train", "valid")]
-        self.bar: Any = None
-        self.task: Any = None
+        self.bar: Progress | None = None
+        self.task: TaskID | None = None
 
     def __enter__(self) -> TrainingProgress:
         if self.output.notes and is_terminal():
@@ -71,7 +75,7 @@ class TrainingProgress(Monitor):
             self.task = self.bar.add_task("sorting", total=None, speed="")
 
     def member_started(self, member: int, n_members: int) -> None:
-        """Say which one it is."""
+        """Say which member of the ensemble it is."""
         self._print(f"\nMember {member} of {n_members}")
 
     def fit_started(self, purpose: str, n_ratings: int, n_validation: int, n_epochs: int) -> None:
@@ -92,11 +96,11 @@ class TrainingProgress(Monitor):
         if self.bar is not None:
             if self.task is not None:
                 self.bar.remove_task(self.task)
-            self.task = self.bar.add_task(TITLE[purpose], total=n_ratings * n_epochs, speed="")
+            self.task = self.bar.add_task(TITLES[purpose], total=n_ratings * n_epochs, speed="")
 
     def ratings_done(self, n_ratings: int) -> None:
         """Move the bar."""
-        if self.bar is not None:
+        if self.bar is not None and self.task is not None:
             self.n_done += n_ratings
             speed = self.n_done / (time.perf_counter() - self.started) / 1e6
             self.bar.update(self.task, advance=n_ratings, speed=f"{speed:.1f} M ratings/s")
@@ -116,7 +120,7 @@ class TrainingProgress(Monitor):
         self._print(f"{number}   {cells}   {rate:>13}   {record.seconds:7.2f}{star}")
 
     def snapshot_taken(self, snapshot: int, n_snapshots: int) -> None:
-        """Say which one it is."""
+        """Say which snapshot it is."""
         if self.purpose != "refit":
             self._print(f"Snapshot {snapshot} of {n_snapshots}")
 
@@ -130,7 +134,7 @@ class TrainingProgress(Monitor):
             self.bar.console.print(f"[bold yellow]Warning:[/] {text}")  # above the bar
         else:
             self.output.warn(text)
-        if self.bar is not None:
+        if self.bar is not None and self.task is not None:
             self.n_done -= self.n_ratings
             self.bar.update(self.task, advance=-self.n_ratings)
 

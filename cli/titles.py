@@ -132,10 +132,10 @@ def tell_item(output: Output, what: str, text: str, item: int | str, titles: Tit
     Parameters
     ----------
     output : Output
-        Where it wants no notes, an item that was found by a part of its title is named on
-        standard error.
+        If it leaves out notes, an item that was found by a part of its title is named on standard
+        error.
     what : str
-        What is done with the item, for the beginning of the line.
+        Beginning of the line: "Rated 5".
     text : str
         The id or title that was asked for.
     item : int or str

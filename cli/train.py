@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .console import Output
+from .console import INTERRUPTED, Output
 from .figures import show_evaluation, warn_of_doubts
 from .groups import GroupedCommand, option
 from .models import DEFAULT_MODEL, save
@@ -19,8 +19,6 @@ from .writing import check_writable
 
 if TYPE_CHECKING:
     from funksvd import Evaluation, FunkSVD, ReadOptions
-
-INTERRUPTED = 130
 
 
 @click.command(

@@ -46,7 +46,7 @@ def check_writable(
     is_ours : callable
         Says of an existing file whether it may be overwritten.
     what : str
-        What such a file is, for the message: "a model".
+        Name of such a file, for the message: "a model".
 
     Raises
     ------

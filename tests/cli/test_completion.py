@@ -51,6 +51,8 @@ def offered(line):
         "funksvd data convert -o",
         "funksvd data sample",
         "funksvd data fetch --from",
+        "funksvd gradcheck --ratings",
+        "funksvd gradcheck --plot",
     ],
 )
 def test_names_of_files(line):
