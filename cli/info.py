@@ -41,14 +41,14 @@ def info(model_path: str, *, output: Output) -> None:
 
 
 def _facts(model: FunkSVD, path: str) -> dict[str, object]:
-    from funksvd.training import ALGORITHMS, of_error
+    from funksvd.training import ALGORITHMS, LOSSES
 
     provenance = model.provenance
-    history = [record.to_dict(model.hyperparameters.loss) for record in model.history]
+    history = [record.to_dict() for record in model.history]
     for record in history:
         del record["seconds"]  # not kept in the file
-    valid_error = of_error("valid_error", model.hyperparameters.loss)
-    hyperparameters = asdict(model.hyperparameters.resolved())
+    valid_error = f"valid_{LOSSES[model.loss].metric}"
+    hyperparameters = asdict(model.resolved())
     del hyperparameters["n_threads"]
     return {
         "size_bytes": os.path.getsize(path),
@@ -81,15 +81,15 @@ def _facts(model: FunkSVD, path: str) -> dict[str, object]:
 
 def _for_people(facts: dict[str, object], model: FunkSVD) -> dict[str, object]:
     """The facts but those too long to look at and those that mean nothing for this model."""
-    from funksvd.training import ALGORITHMS, of_error
+    from funksvd.training import ALGORITHMS, LOSSES
 
     unused = {
         "history",
         *(model.get_params().keys() - model.hyperparameters.in_use(model.was_validated).keys()),
     }
     if not model.was_validated:
-        unused.add(of_error("valid_error", model.hyperparameters.loss))
-    is_sampler = ALGORITHMS[model.hyperparameters.algorithm].is_sampler
+        unused.add(f"valid_{LOSSES[model.loss].metric}")
+    is_sampler = ALGORITHMS[model.algorithm].is_sampler
     unused |= {"best_epoch", "reg_used"} if is_sampler else {"n_draws"}
     shown = {name: value for name, value in facts.items() if name not in unused}
     if "reg" in shown and shown["reg"] is None:

@@ -111,11 +111,11 @@ class TrainingProgress(Monitor):
             return
         if record.epoch % self.lines_apart:
             return
-        errors = (record.train_error, record.valid_error)
+        errors = (record.train, record.valid)
         texts = ("-" if error is None else f"{error:.4f}" for error in errors)
         cells = "   ".join(t.rjust(len(c)) for t, c in zip(texts, self.columns, strict=True))
         rate = "-" if record.learning_rate is None else f"{record.learning_rate:.5f}"
-        star = " *" if is_best and record.valid_error is not None else ""
+        star = " *" if is_best and record.valid is not None else ""
         number = f"{record.epoch:{len(self.epoch)}d}"
         self._print(f"{number}   {cells}   {rate:>13}   {record.seconds:7.2f}{star}")
 

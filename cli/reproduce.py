@@ -152,13 +152,13 @@ def _was_interrupted(model: FunkSVD) -> bool:
     """Whether training had neither run all epochs nor stopped of itself, as far as one can tell."""
     from funksvd.training.stopping import EarlyStopping
 
-    chosen = model.hyperparameters.resolved()
-    watched = model.history[0].valid_error is not None
-    if watched and model.hyperparameters.refit and not model.refitted:
+    chosen = model.resolved()
+    watched = model.history[0].valid is not None
+    if watched and model.refit and not model.refitted:
         return True
     if model.user_factors.shape[1] < chosen.n_factors * chosen.ensemble:
         return True
     stopping = EarlyStopping(chosen.patience)
     for record in model.history:
-        stopping.is_best(record.epoch, None if chosen.ensemble_snapshots else record.valid_error)
+        stopping.is_best(record.epoch, None if chosen.ensemble_snapshots else record.valid)
     return len(model.history) < chosen.n_epochs and not stopping.is_exhausted

@@ -99,6 +99,7 @@ def serve(
 def _service(model_path: str, items_file: str | None) -> Service:
     """Load the model and the titles, as they are now."""
     from funksvd import FunkSVD, FunkSVDError, read_titles
+    from funksvd.hyperparameters import LOSSES
     from funksvd.serving import Service
 
     titles = read_titles(items_file) if items_file else None
@@ -109,9 +110,9 @@ def _service(model_path: str, items_file: str | None) -> Service:
             f"{model_path}: the model was saved without the pairs it has seen (--no-seen), so "
             "rated items cannot be left out; train it again without that option"
         )
-    if model.loss == "logistic":
+    if not (loss := LOSSES[model.loss]).has_closed_form:
         raise FunkSVDError(
-            f"{model_path}: with the logistic loss nobody new can be recommended to, which is "
+            f"{model_path}: with the {loss.title} loss nobody new can be recommended to, which is "
             "what the page is for"
         )
     service = Service(model, titles)

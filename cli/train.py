@@ -82,7 +82,7 @@ def train(
     interrupted = False
     epoch = ALGORITHMS[model.hyperparameters.algorithm].epoch
     try:
-        with TrainingProgress(output, LOSSES[model.hyperparameters.loss], epoch) as progress:
+        with TrainingProgress(output, LOSSES[model.loss].metric_title, epoch) as progress:
             model.fit(
                 holdout.training,
                 validation=holdout.validation,
@@ -123,7 +123,7 @@ def _summary(
         "refitted": model.refitted,
         "reg_used": model.reg_used,
         "interrupted": interrupted,
-        "history": [record.to_dict(model.hyperparameters.loss) for record in model.history],
+        "history": [record.to_dict() for record in model.history],
         "test": evaluation.to_dict() if evaluation else None,
     }
 

@@ -92,7 +92,7 @@ def tune(
     model = new_model(options)
     _check_judged(model, parts.valid_file)
     holdout, interactions = parts.read(output, ratings, reading, model.seed)
-    error_name = LOSSES[model.loss]
+    error_name = LOSSES[model.loss].metric_title
     with TuningProgress(output, options["n_trials"], error_name) as progress:
         tuning = search(
             model,

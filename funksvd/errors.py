@@ -10,6 +10,21 @@ class FunkSVDError(ValueError):
     """Base class of every error that this package raises on purpose."""
 
 
+class UnknownHyperparameterError(FunkSVDError):
+    """A name that is not one of a hyperparameter.
+
+    Parameters
+    ----------
+    message : str
+    name : str
+        The name.
+    """
+
+    def __init__(self, message: str, name: str = "") -> None:
+        super().__init__(message)
+        self.name = name
+
+
 class RatingsError(FunkSVDError):
     """Ratings, pairs or titles that cannot be read or make no sense."""
 

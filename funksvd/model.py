@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 import numpy as np
 
-from funksvd.errors import FunkSVDError, NotFittedError
+from funksvd.errors import FunkSVDError, NotFittedError, UnknownHyperparameterError
 from funksvd.evaluation import Evaluation, evaluate
+from funksvd.hyperparameters import ALGORITHMS, DECLARATIONS, LOSSES, Hyperparameters
 from funksvd.learned import storage
 from funksvd.learned.fold_in import PRIOR_RATINGS
 from funksvd.learned.rating_model import FoldInTerms, RatingModel
@@ -29,10 +30,8 @@ from funksvd.recommender import Fitted, Recommender
 from funksvd.rng import Stream
 from funksvd.splitting import Provenance, check_disjoint, is_in, random_part
 from funksvd.training import (
-    ALGORITHMS,
     LEARNERS,
     BlockPlan,
-    Hyperparameters,
     Interrupts,
     Monitor,
     TrainingRecord,
@@ -113,7 +112,7 @@ class FunkSVD(Recommender):
     if not TYPE_CHECKING:  # to a type checker, hyperparameters are those of `hyperparameters`
 
         def __getattr__(self, name: str) -> Any:  # asked only for what is not there
-            if name in Hyperparameters.names() and "hyperparameters" in vars(self):
+            if name in DECLARATIONS and "hyperparameters" in vars(self):
                 return getattr(self.hyperparameters, name)
             if hasattr(type(self), name):  # a property of fitted models
                 what = "parameters" if name == "fitted" else name
@@ -121,7 +120,7 @@ class FunkSVD(Recommender):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
         def __setattr__(self, name: str, value: Any) -> None:
-            if name in Hyperparameters.names():
+            if name in DECLARATIONS:
                 setattr(self.hyperparameters, name, value)
             else:
                 super().__setattr__(name, value)
@@ -369,7 +368,7 @@ class FunkSVD(Recommender):
             info={
                 "hyperparameters": chosen,
                 "rating_scale": list(fitted.rating.limits),
-                **fitted.record.to_dict(self.hyperparameters.loss),
+                **fitted.record.to_dict(),
             },
             tensors=fitted.rating.learned.tensors(),
         )
@@ -406,10 +405,10 @@ class FunkSVD(Recommender):
         """
         saved = storage.read_model(path, kinds={LearnedRatings.kind}, in_memory=in_memory)
         with storage.telling_of_damage(path):
-            chosen = saved.parts[LearnedRatings.kind].info["hyperparameters"]
-            if unknown := sorted(set(chosen) - set(Hyperparameters.names())):
-                raise storage.newer(path, f"a hyperparameter {unknown[0]!r}")
-            return cls._from_saved(saved)
+            try:
+                return cls._from_saved(saved)
+            except UnknownHyperparameterError as error:
+                raise storage.newer(path, f"a hyperparameter {error.name!r}") from error
 
     @classmethod
     def _from_saved(cls, saved: storage.SavedModel) -> Self:
@@ -422,7 +421,7 @@ class FunkSVD(Recommender):
         low, high = map(float, part.info["rating_scale"])
         if not -np.inf < low <= high < np.inf:
             raise ValueError(f"rating_scale is {low} to {high}")
-        record = TrainingRecord.from_dict(part.info, hyperparameters.loss)
+        record = TrainingRecord.from_dict(part.info)
         n_ratings, provenance = saved.info["n_ratings"], saved.info["provenance"]
         if type(n_ratings) is not int:
             raise ValueError("n_ratings must be an integer")
@@ -460,12 +459,12 @@ def _rating_model(
     most = np.inf if ALGORITHMS[chosen.algorithm].is_sampler else chosen.ensemble
     if rest or n_members != n_draws or not 1 <= n_members <= most:
         raise ValueError(f"n_factors is {chosen.n_factors}, but there are {n_factors}")
-    unexplained = (record.best.train_error / record.spread) ** 2
+    unexplained = (record.best.train / record.spread) ** 2
     return RatingModel(
         learned,
         limits,
         n_members,
-        is_logistic=chosen.loss == "logistic",
+        LOSSES[chosen.loss],
         terms=FoldInTerms(
             Regularization(record.reg * record.spread, chosen.bias_reg),
             PRIOR_RATINGS * min(unexplained, 1.0) if chosen.biases else 0.0,

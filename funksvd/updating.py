@@ -24,13 +24,13 @@ from typing import Any
 import numpy as np
 
 from funksvd.errors import FunkSVDError, RatingsError
+from funksvd.hyperparameters import Hyperparameters
 from funksvd.learned import LearnedRatings
 from funksvd.learned.rating_model import RatingModel
 from funksvd.model import FunkSVD, check_uses_interactions, make_plan
 from funksvd.ratings import CompressedRows, Interactions, Ratings, as_interactions, as_ratings
 from funksvd.training import (
     LEARNERS,
-    Hyperparameters,
     Monitor,
     TrainingResult,
     check_learnable,

@@ -21,20 +21,12 @@ import numpy as np
 from bench_peers import machine, table
 
 from funksvd import FunkSVDError
+from funksvd.hyperparameters import OPTIMIZERS
+from funksvd.hyperparameters.schedules import SCHEDULES
 from funksvd.ratings import read_ratings
 from funksvd.rng import Stream
 from funksvd.splitting import random_part
-from funksvd.training import (
-    BlockPlan,
-    EpochRecord,
-    Findings,
-    Hyperparameters,
-    Triples,
-    plan_blocks,
-    train,
-)
-from funksvd.training.optimizers import OPTIMIZERS
-from funksvd.training.schedules import SCHEDULES
+from funksvd.training import BlockPlan, EpochRecord, Hyperparameters, Triples, plan_blocks, train
 
 VALIDATION = 0.1
 DIFFERENT_SIZES = ["sgd:1000", "sgd:full", "adam:full"]
@@ -70,15 +62,15 @@ def follow(plan: BlockPlan, run: Run, fixed: dict[str, Any]) -> list[EpochRecord
 
 def summary(run: Run, history: list[EpochRecord]) -> dict[str, Any]:
     """A line of the table."""
-    best = int(np.argmin([record.valid_error for record in history]))
+    best = int(np.argmin([record.valid for record in history]))
     seconds = list(accumulate(record.seconds for record in history))
     return {
         "kind": run.kind,
         "name": run.name,
         "epochs": len(history),
         "best": best + 1,
-        "train": history[best].train_error,
-        "valid": history[best].valid_error,
+        "train": history[best].train,
+        "valid": history[best].valid,
         "epoch": float(np.median([record.seconds for record in history])),
         "to_best": seconds[best],
     }
@@ -107,8 +99,8 @@ def plot(histories: list[tuple[Run, list[EpochRecord]]], title: str, path: Path)
     figure, axes = pyplot.subplots(
         len(kinds), 3, figsize=(15, 4.5 * len(kinds)), layout="constrained", squeeze=False
     )
-    panels = (("epoch", "train_error"), ("epoch", "valid_error"), ("seconds", "valid_error"))
-    lowest = min(record.valid_error for _, history in histories for record in history)
+    panels = (("epoch", "train"), ("epoch", "valid"), ("seconds", "valid"))
+    lowest = min(record.valid for _, history in histories for record in history)
     for row, kind in zip(axes, kinds, strict=True):
         for axis, (by, shown) in zip(row, panels, strict=True):
             shown_here = [each for each in histories if each[0].kind == kind]
@@ -119,9 +111,9 @@ def plot(histories: list[tuple[Run, list[EpochRecord]]], title: str, path: Path)
                 y = [getattr(record, shown) for record in history]
                 style = "--" if number >= 10 else "-"  # the colours begin again
                 axis.plot(x, y, style, label=run.name, linewidth=1.3)
-            what = {"train_error": "training RMSE", "valid_error": "validation RMSE"}[shown]
+            what = {"train": "training RMSE", "valid": "validation RMSE"}[shown]
             axis.set(xscale="log", xlabel=by, ylabel=what)
-            if shown == "valid_error":
+            if shown == "valid":
                 axis.set_ylim(lowest * 0.995, lowest * 1.1)
             axis.grid(alpha=0.3)
         row[-1].legend(title=kind, fontsize="small", loc="upper right")
@@ -165,7 +157,7 @@ def main() -> None:
     print(table(rows, COLUMNS, arguments.markdown), end="")
     if arguments.json:
         report = [
-            {**run._asdict(), "epochs": [record._asdict() for record in history]}
+            {**run._asdict(), "epochs": [record.to_dict() for record in history]}
             for run, history in histories
         ]
         arguments.json.write_text(json.dumps(report, indent=1) + "\n")

@@ -20,9 +20,9 @@ def test_one_command_compares_them(root, tmp_path):
     assert [run["name"] for run in report] == [*wanted, "cyclic"]
     assert [run["kind"] for run in report] == ["optimizer"] * 3 + ["schedule"]
     for line, run in zip(lines, report, strict=True):
-        best = min(run["epochs"], key=lambda record: record["valid_error"])
+        best = min(run["epochs"], key=lambda record: record["valid_rmse"])
         assert line.split()[:4] == [run["kind"], run["name"], "4", str(best["epoch"])]
-        assert line.split()[5] == f"{best['valid_error']:.4f}"
+        assert line.split()[5] == f"{best['valid_rmse']:.4f}"
     assert (tmp_path / "all.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -78,6 +78,6 @@ def test_what_cannot_be_done(model, path, of, message):
 
 
 def test_the_history_is_a_table(model):
-    table = pd.DataFrame(model.history)
+    table = pd.DataFrame(record.to_dict() for record in model.history)
     assert table["epoch"].tolist() == [1, 2]
-    assert table.columns.tolist()[:4] == ["epoch", "learning_rate", "train_error", "valid_error"]
+    assert table.columns.tolist()[:4] == ["epoch", "learning_rate", "train_rmse", "valid_rmse"]

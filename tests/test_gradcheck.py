@@ -19,11 +19,11 @@ from funksvd.gradcheck import (
     sampled_problem,
     study_steps,
 )
-from funksvd.gradcheck.objectives import CheckedLoss, energy, of_loss
-from funksvd.kernels import Squared
+from funksvd.gradcheck.objectives import energy, of_loss
+from funksvd.kernels import SCALAR_LOSSES
 from funksvd.objectives import incremental, svdpp
 from funksvd.objectives import plain as objective
-from funksvd.objectives.losses import Loss
+from funksvd.objectives.losses import SQUARED
 from funksvd.objectives.parameters import Parameters
 from funksvd.training import LOSSES, Hyperparameters, Scale
 from funksvd.training.losses import TrainingLoss
@@ -52,10 +52,16 @@ def test_they_agree_on_real_ratings_too(sample, name):
     assert all(c.agrees for c in compare(OBJECTIVES[name], problem))
 
 
+def loss_of(cost, residual, kinks=()):
+    """A loss with this cost and this residual."""
+    facts = {"cost": staticmethod(cost), "residual": staticmethod(residual), "kinks": kinks}
+    return type("Other", (type(SQUARED),), facts)()
+
+
 @pytest.mark.parametrize("name", ["absolute", "huber", "logistic"])
 def test_a_residual_off_by_a_thousandth_is_found_by_every_witness(name):
     right = OBJECTIVES[name].gradients.keywords["rating_loss"]
-    wrong = right._replace(residual=lambda *given: 1.001 * right.residual(*given))
+    wrong = loss_of(right.cost, lambda *given: 1.001 * right.residual(*given))
     checked = OBJECTIVES[name]._replace(gradients=partial(objective.gradients, rating_loss=wrong))
     compared = compare(checked, random_problem(checked, n_factors=1))
     assert len(compared) == len(checked.blocks) * len(available_witnesses())
@@ -187,7 +193,7 @@ def test_every_kernel_that_descends_and_every_loss_is_registered():
     chosen = [loss.keywords["rating_loss"] for loss in checked_losses if isinstance(loss, partial)]
     assert chosen == [g.keywords["rating_loss"] for g in gradients if isinstance(g, partial)]
     in_kernels = {type(k.keywords["loss"]) for k in checked_kernels if isinstance(k, partial)}
-    assert in_kernels | {Squared} == {
+    assert in_kernels | {SCALAR_LOSSES["squared"]} == {
         type(TrainingLoss.of(Hyperparameters(loss=name), SCALE).for_kernels) for name in LOSSES
     }
 
@@ -234,12 +240,12 @@ COSTS = {
 def of_cost(name, factor=1.0):
     """The objective of the plain model with one of `COSTS`, its residual wrong by a factor."""
     cost, slope, kinks, _ = COSTS[name]
-    formula = Loss(
-        cost=lambda values, scores: cost(values - scores),
-        residual=lambda values, scores: factor * slope(values - scores),
+    loss = loss_of(
+        lambda values, scores: cost(values - scores),
+        lambda values, scores: factor * slope(values - scores),
+        kinks,
     )
-    checked = of_loss(name, CheckedLoss(name, formula, Squared(), kinks))
-    return checked._replace(kernel=partial(naive_kernel, residual=slope))
+    return of_loss(loss)._replace(name=name, kernel=partial(naive_kernel, residual=slope))
 
 
 @pytest.mark.parametrize("name", COSTS)

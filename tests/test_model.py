@@ -61,7 +61,7 @@ class TestFit:
         fitted = FunkSVD(**QUICK, refit=False).fit(ratings)
         assert not fitted.refitted
         assert fitted.n_ratings == len(ratings) - round(0.05 * len(ratings))
-        assert fitted.history[fitted.best_epoch - 1].valid_error is not None
+        assert fitted.history[fitted.best_epoch - 1].valid_rmse is not None
 
     def test_the_validation_part_is_not_learned_from_before_the_refit(self, ratings):
         class Sizes(Monitor):
@@ -171,7 +171,7 @@ class TestSampler:
         fitted = FunkSVD(**self.OPTIONS).fit(ratings)
         assert not fitted.refitted
         assert fitted.n_ratings == len(ratings)
-        assert fitted.history[-1].valid_error is None
+        assert fitted.history[-1].valid_rmse is None
         assert fitted.title == "Bayesian SVD++, 3 factors"
 
     def test_predictions_and_deviations_are_saved(self, ratings, tmp_path):
@@ -328,8 +328,9 @@ class TestScikitLearn:
 
     def test_set_params_knows_its_names(self):
         assert FunkSVD().set_params(n_factors=3).n_factors == 3
-        with pytest.raises(FunkSVDError, match="no hyperparameter 'n_factor'; it has algorithm, "):
-            FunkSVD().set_params(n_factor=3)
+        for ask in (FunkSVD().set_params, FunkSVD):
+            with pytest.raises(FunkSVDError, match=r"'n_factor'; did you mean n_factors\?"):
+                ask(n_factor=3)
 
     def test_grid_search(self, ratings):
         selection = pytest.importorskip("sklearn.model_selection")
@@ -360,11 +361,11 @@ class TestScikitLearn:
 
 
 def test_history_is_easily_a_table(model):
-    table = pd.DataFrame(model.history)
+    table = pd.DataFrame(record.to_dict() for record in model.history)
     assert list(table.columns) == [
         "epoch",
         "learning_rate",
-        "train_error",
-        "valid_error",
+        "train_rmse",
+        "valid_rmse",
         "seconds",
     ]

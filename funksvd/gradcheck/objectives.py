@@ -11,10 +11,7 @@ import numpy as np
 
 from funksvd.errors import FunkSVDError
 from funksvd.kernels import (
-    Absolute,
-    Huber,
-    Logistic,
-    Squared,
+    SCALAR_LOSSES,
     add_rows,
     draw_rows,
     feature_block,
@@ -23,7 +20,7 @@ from funksvd.kernels import (
     svdpp_block,
 )
 from funksvd.objectives import bayes, incremental, plain, svdpp
-from funksvd.objectives.losses import ABSOLUTE, LOGISTIC, SQUARED, Loss, huber
+from funksvd.objectives.losses import LOSSES, SQUARED, Loss
 from funksvd.objectives.parameters import Parameters, Regularization
 from funksvd.ratings import CompressedRows
 from funksvd.training.learners.bayes import features_of
@@ -35,8 +32,6 @@ AnyParameters = Any
 """A named tuple of the global mean and of arrays: `Parameters`, or what a model has instead."""
 
 REGULARIZATION = Regularization(factors=0.06, biases=0.05)
-DELTA = 1.0
-"""Size of error, in rating units, at which the Huber loss that is checked becomes linear."""
 
 
 def descend_plain(checked: Objective, problem: Problem, at: int, arrays: list[np.ndarray]) -> None:
@@ -238,45 +233,15 @@ def find(name: str) -> Objective:
     )
 
 
-class CheckedLoss(NamedTuple):
-    """A loss of the plain model, as it is checked.
-
-    Parameters
-    ----------
-    title : str
-        Name of the loss for people.
-    formula : Loss
-        Cost and residual.
-    for_kernels : NamedTuple
-        The loss as kernels know it.
-    kinks, is_binary
-        As in `Objective`.
-    """
-
-    title: str
-    formula: Loss
-    for_kernels: NamedTuple
-    kinks: tuple[float, ...] = ()
-    is_binary: bool = False
-
-
-LOSSES = {
-    "squared": CheckedLoss("squared", SQUARED, Squared()),
-    "absolute": CheckedLoss("absolute", ABSOLUTE, Absolute(), kinks=(0.0,)),
-    "huber": CheckedLoss("Huber", huber(DELTA), Huber(np.float32(DELTA)), kinks=(-DELTA, DELTA)),
-    "logistic": CheckedLoss("logistic", LOGISTIC, Logistic(), is_binary=True),
-}
-"""The losses of the plain model: each is checked as an objective of its own."""
-
-
-def of_loss(name: str, loss: CheckedLoss) -> Objective:
-    """The objective of the plain model with a loss."""
+def of_loss(loss: Loss) -> Objective:
+    """The objective of the plain model with a loss; each loss is checked as one of its own."""
+    for_kernels = SCALAR_LOSSES[loss.name](*map(np.float32, loss.parameters))
     return Objective(
-        name,
+        loss.name,
         f"Funk SVD, {loss.title} loss",
-        partial(plain.loss, rating_loss=loss.formula),
-        partial(plain.gradients, rating_loss=loss.formula),
-        partial(sgd_block, loss=loss.for_kernels),
+        partial(plain.loss, rating_loss=loss),
+        partial(plain.gradients, rating_loss=loss),
+        partial(sgd_block, loss=for_kernels),
         Parameters._fields[1:],
         kinks=loss.kinks,
         is_binary=loss.is_binary,
@@ -327,9 +292,9 @@ register(
         descend=descend_features,
     )
 )
-for _name, _loss in LOSSES.items():
-    if _name != "squared":  # checked as "biased" and "unbiased"
-        register(of_loss(_name, _loss))
+for _loss in LOSSES.values():
+    if _loss != SQUARED:  # checked as "biased" and "unbiased"
+        register(of_loss(_loss))
 register(
     Objective(
         "bayes",

@@ -15,13 +15,7 @@ from funksvd.kernels.cpu.incremental import (
     squared_error_of_feature,
     subtract_feature,
 )
-from funksvd.kernels.cpu.losses import (
-    Absolute,
-    Huber,
-    Logistic,
-    Squared,
-    turn_into_probabilities,
-)
+from funksvd.kernels.cpu.losses import SCALAR_LOSSES, turn_into_probabilities
 from funksvd.kernels.cpu.optimizers import RULES
 from funksvd.kernels.cpu.scoring import (
     GROUP_USERS,
@@ -44,11 +38,8 @@ __all__ = [
     "LANES",
     "LOST_IN_SQUARES",
     "RULES",
+    "SCALAR_LOSSES",
     "TILE_ITEMS",
-    "Absolute",
-    "Huber",
-    "Logistic",
-    "Squared",
     "Table",
     "add_gradients",
     "add_residuals",

@@ -13,11 +13,11 @@ from typing import Self
 import numpy as np
 
 from funksvd.errors import FunkSVDError
-from funksvd.kernels import turn_into_probabilities
 from funksvd.learned.explain import Sums
 from funksvd.learned.fold_in import OtherSide
 from funksvd.learned.ratings import LearnedRatings
 from funksvd.learned.scoring import Best, best_items, predict_deviations, predict_pairs
+from funksvd.objectives.losses import Loss
 from funksvd.objectives.parameters import Regularization
 from funksvd.ratings import CompressedRows
 
@@ -51,15 +51,15 @@ class RatingModel:
         The rating scale: lowest and highest rating learned from. Predictions are held within it.
     n_members : int
         Number of models, or of draws, whose mean this one is.
-    is_logistic : bool
-        Whether scores are log-odds, and predictions probabilities.
+    loss : Loss
+        What it was learned with: how scores become predictions.
     terms : FoldInTerms
     """
 
     learned: LearnedRatings
     limits: tuple[float, float]
     n_members: int
-    is_logistic: bool
+    loss: Loss
     terms: FoldInTerms
 
     def predict(
@@ -85,8 +85,7 @@ class RatingModel:
 
     def from_scores(self, scores: np.ndarray) -> np.ndarray:
         """Turn scores, float32, into predicted ratings; in their place."""
-        if self.is_logistic:
-            turn_into_probabilities(scores)
+        self.loss.predictions(scores)
         return np.clip(scores, *self.limits, out=scores)
 
     def deviations(
@@ -135,7 +134,7 @@ class RatingModel:
         Raises
         ------
         FunkSVDError
-            If scores are log-odds: there is no closed form for them.
+            If the loss has no closed form.
         """
         learned = self.learned
         return self._side(learned.item_biases, learned.item_factors, learned.implicit_factors)
@@ -147,10 +146,10 @@ class RatingModel:
     def _side(
         self, biases: np.ndarray, factors: np.ndarray, implicit_factors: np.ndarray | None
     ) -> OtherSide:
-        if self.is_logistic:
+        if not self.loss.has_closed_form:
             raise FunkSVDError(
-                "with the logistic loss there is no closed form for new users and items, nor for "
-                "explanations; train again with their ratings"
+                f"with the {self.loss.title} loss there is no closed form for new users and items, "
+                "nor for explanations; train again with their ratings"
             )
         return OtherSide(
             self.learned.global_mean,

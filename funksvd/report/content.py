@@ -135,7 +135,7 @@ class Content:
         """Whether the epoch that was kept is that of the lowest validation error."""
         if self.is_sampler:
             return False
-        found = [record.valid_error for record in self.history if record.valid_error is not None]
+        found = [record.valid for record in self.history if record.valid is not None]
         return bool(found) and found[self.best_epoch - 1] == min(found)
 
 
@@ -182,8 +182,8 @@ def gather(
         name=name,
         title=model.title,
         rating_scale=model.rating_scale,
-        error_name=LOSSES[model.hyperparameters.loss],
-        unit="log-odds" if model.hyperparameters.loss == "logistic" else "rating units",
+        error_name=LOSSES[model.loss].metric_title,
+        unit=LOSSES[model.loss].score_unit,
         n_users=len(model.user_ids),
         n_items=len(model.item_ids),
         n_ratings=model.n_ratings,
@@ -283,7 +283,7 @@ def _constant(model: FunkSVD) -> str:
     """What the model's mu is."""
     if ALGORITHMS[model.hyperparameters.algorithm].is_sampler:
         return "level of all predictions (μ), mean of the draws"
-    return "log-odds of a 1" if model.hyperparameters.loss == "logistic" else "mean rating"
+    return "mean rating" if LOSSES[model.loss].is_linear else "log-odds of a 1"
 
 
 def _epoch(model: FunkSVD) -> str:
@@ -311,12 +311,12 @@ def _training_facts(model: FunkSVD) -> dict[str, str]:
     facts = {f"{epoch}s watched": f"{len(model.history):,} of at most {limit:,}"}
     record = model.history[model.best_epoch - 1]
     n_updates = len(model.provenance.updates) if model.provenance else 0
-    if record.valid_error is not None:
-        error = f"validation {LOSSES[model.hyperparameters.loss]}"
+    if record.valid is not None:
+        error = f"validation {LOSSES[model.loss].metric_title}"
         if is_sampler:
-            facts[f"{error} in the end"] = f"{record.valid_error:.4f}"
+            facts[f"{error} in the end"] = f"{record.valid:.4f}"
         else:
-            facts[f"{epoch} kept"] = f"{model.best_epoch:,}, {error} {record.valid_error:.4f}"
+            facts[f"{epoch} kept"] = f"{model.best_epoch:,}, {error} {record.valid:.4f}"
     if n_updates:
         facts["updated"] = (
             f"{n_updates:,} times since, with new ratings; the curves end before that"

@@ -152,8 +152,8 @@ def draw_history(axes: Axes, colors: Colors, content: Content) -> None:
     history, best_epoch = content.history, content.best_epoch
     epochs = [record.epoch for record in history]
     marker = "o" if len(epochs) < 3 else ""
-    curves = [("training", [record.train_error for record in history], colors.second)]
-    validation = [record.valid_error for record in history if record.valid_error is not None]
+    curves = [("training", [record.train for record in history], colors.second)]
+    validation = [record.valid for record in history if record.valid is not None]
     if validation:
         curves.append(("validation", validation, colors.first))
     if validation and not content.is_sampler:

@@ -1,13 +1,12 @@
 """Learning: the block plan, the epoch loop, what can be chosen and what is reported."""
 
-from funksvd.training.algorithms import ALGORITHMS
-from funksvd.training.context import Context, Findings
+from funksvd.hyperparameters import ALGORITHMS, LOSSES, Hyperparameters
+from funksvd.parallel import available_processors
 from funksvd.training.ensemble import train_ensemble
-from funksvd.training.hyperparameters import LOSSES, Hyperparameters, available_processors
 from funksvd.training.interrupts import Interrupts
 from funksvd.training.learners.registry import LEARNERS
 from funksvd.training.losses import check_ratings
-from funksvd.training.monitor import EpochRecord, Monitor, of_error
+from funksvd.training.monitor import EpochRecord, Monitor
 from funksvd.training.plan import BlockPlan, Triples
 from funksvd.training.planning import plan_blocks
 from funksvd.training.record import TrainingRecord
@@ -37,7 +36,6 @@ __all__ = [
     "available_processors",
     "check_learnable",
     "check_ratings",
-    "of_error",
     "plan_blocks",
     "search_best",
     "train",

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from funksvd.hyperparameters import Hyperparameters
 from funksvd.learned import LearnedRatings
 from funksvd.training.executors import Executor
-from funksvd.training.hyperparameters import Hyperparameters
 from funksvd.training.monitor import EpochRecord
 from funksvd.training.plan import BlockPlan
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from funksvd.hyperparameters import Hyperparameters
 from funksvd.learned import LearnedRatings
 from funksvd.training.context import Findings
-from funksvd.training.hyperparameters import Hyperparameters
 from funksvd.training.interrupts import Interrupts
 from funksvd.training.monitor import Monitor
 from funksvd.training.plan import BlockPlan

@@ -58,22 +58,16 @@ class TrainingRecord:
     @property
     def was_validated(self) -> bool:
         """True if training watched a validation part."""
-        return self.history[0].valid_error is not None
+        return self.history[0].valid is not None
 
     @property
     def best(self) -> EpochRecord:
         """The epoch whose parameters were kept."""
         return self.history[self.best_epoch - 1]
 
-    def to_dict(self, loss: str) -> dict[str, Any]:
-        """Plain data for a model file: without seconds, which would make each file different.
-
-        Parameters
-        ----------
-        loss : str
-            Name of the loss, after which the errors are called.
-        """
-        history = [record.to_dict(loss) for record in self.history]
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for a model file: without seconds, which would make each file different."""
+        history = [record.to_dict() for record in self.history]
         for record in history:
             del record["seconds"]
         return {
@@ -87,11 +81,11 @@ class TrainingRecord:
         }
 
     @classmethod
-    def from_dict(cls, plain: dict[str, Any], loss: str) -> Self:
+    def from_dict(cls, plain: dict[str, Any]) -> Self:
         """The opposite of `to_dict`; the seconds of epochs are NaN."""
         stopped = plain.get("stopped")
         return cls(
-            history=[EpochRecord.from_dict(each, loss) for each in plain["history"]],
+            history=[EpochRecord.from_dict(each) for each in plain["history"]],
             best_epoch=plain["best_epoch"],
             reg=float(plain["reg_used"]),
             spread=float(plain["rating_spread"]),

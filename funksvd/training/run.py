@@ -53,6 +53,8 @@ class Run:
         Makes the learner; again where training must start over.
     limits : Limits
     validation : Validation
+    metric : str
+        Name of the training error.
     steps : StepSizes or None
         The learning rates; None for a learner without.
     monitor : Monitor
@@ -75,12 +77,13 @@ class Run:
         new_learner: Callable[[], Learner],
         limits: Limits,
         validation: Validation,
+        metric: str,
         steps: StepSizes | None,
         monitor: Monitor,
         interrupts: Interrupts,
     ) -> None:
         self._new_learner, self._limits = new_learner, limits
-        self._validation, self._steps = validation, steps
+        self._validation, self._metric, self._steps = validation, metric, steps
         self._monitor, self._interrupts = monitor, interrupts
         self._n_restarts = 0
         self.stopped = Stopped.LIMIT
@@ -140,7 +143,9 @@ class Run:
         value = self._validation.value(self.learner)
         self._last_slot = 1 - self._best_slot
         self.learner.snapshot(self._last_slot)
-        self._keep(EpochRecord(epoch, rate, train_error, value, time.perf_counter() - started))
+        seconds = time.perf_counter() - started
+        names = (self._metric, self._validation.name)
+        self._keep(EpochRecord(epoch, rate, train_error, value, seconds, *names))
 
     def _keep(self, record: EpochRecord) -> None:
         """Take note of an epoch that went well, as the best one if it is."""
@@ -149,7 +154,7 @@ class Run:
             self._steps.went_well()
         self.history.append(record)
         every = self._limits.snapshot_every
-        is_best = self._stopping.is_best(record.epoch, None if every else record.valid_error)
+        is_best = self._stopping.is_best(record.epoch, None if every else record.valid)
         is_best |= self.learner.latest_is_best
         if is_best:
             self._best_slot, self.best_epoch = self._last_slot, record.epoch

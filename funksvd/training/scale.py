@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from funksvd.errors import RatingsError
-from funksvd.training.hyperparameters import Hyperparameters
+from funksvd.hyperparameters import Hyperparameters
 from funksvd.training.plan import Block, BlockPlan
 
 REFERENCE_COUNT = 2000

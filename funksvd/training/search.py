@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from funksvd.errors import DivergenceError
-from funksvd.training.algorithms import ALGORITHMS
+from funksvd.hyperparameters import ALGORITHMS, LOSSES, Hyperparameters
 from funksvd.training.context import Findings
 from funksvd.training.ensemble import train_ensemble
-from funksvd.training.hyperparameters import Hyperparameters
 from funksvd.training.interrupts import Interrupts
 from funksvd.training.monitor import Monitor
 from funksvd.training.plan import BlockPlan
@@ -68,8 +67,8 @@ def search_best(
 
     best = search(1.0)
     algorithm = ALGORITHMS[chosen.algorithm]
-    is_given = chosen.reg is not None or "reg" in algorithm.without
-    if is_given or chosen.loss != "squared" or plan.n_held_back < ENOUGH_HELD_BACK:
+    is_given = chosen.reg is not None or "reg" not in algorithm.hyperparameters
+    if is_given or not LOSSES[chosen.loss].is_rms or plan.n_held_back < ENOUGH_HELD_BACK:
         return best
     at_most = 1.0  # times what the best one had
     for _ in range(1, MAX_SEARCHES):
@@ -100,10 +99,10 @@ def search_best(
 
 def _shares_left(record: TrainingRecord) -> tuple[float, float]:
     """Shares of the variance of ratings held back that the first epoch and the best one leave."""
-    errors = (record.history[0].valid_error, _valid_error(record))
+    errors = (record.history[0].valid, _valid_error(record))
     first, best = ((error / record.spread) ** 2 for error in errors)
     return first, best
 
 
 def _valid_error(record: TrainingRecord) -> float:
-    return record.best.valid_error
+    return record.best.valid

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from funksvd.hyperparameters import Schedule
 from funksvd.training.monitor import EpochRecord
-from funksvd.training.schedules import Schedule
 
 
 class StepSizes:
@@ -74,5 +74,4 @@ class StepSizes:
 
     def _watched(self, record: EpochRecord) -> float:
         """What a schedule goes by, and should fall: a validation value where there is one."""
-        value = record.valid_error
-        return record.train_error if value is None else self._sign * value
+        return record.train if record.valid is None else self._sign * record.valid

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from enum import StrEnum
 
-NOTABLE_IMPROVEMENT = 1e-4
-"""Share by which a validation value must be better than the last notable one to be notable."""
+from funksvd.hyperparameters.schedules import is_notable
 
 
 class Stopped(StrEnum):
@@ -18,14 +17,6 @@ class Stopped(StrEnum):
     """The validation value had not become notably better for `patience` epochs."""
     INTERRUPT = "interrupt"
     """Ctrl-C."""
-
-
-def is_notable(value: float, best: float, share: float = NOTABLE_IMPROVEMENT) -> bool:
-    """Tell whether a value is lower than the best one so far by more than a share of its size.
-
-    NaN never is.
-    """
-    return value < (best * (1 - share) if best > 0 else best * (1 + share))
 
 
 class EarlyStopping:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from funksvd.hyperparameters import ALGORITHMS, LOSSES, SCHEDULES, Hyperparameters
 from funksvd.learned import LearnedRatings
 from funksvd.rng import Stream, generator
-from funksvd.training.algorithms import ALGORITHMS
 from funksvd.training.context import Context, Findings
 from funksvd.training.executors import Threads
-from funksvd.training.hyperparameters import LOSSES, Hyperparameters
 from funksvd.training.interrupts import Interrupts
 from funksvd.training.learners.base import decided
 from funksvd.training.learners.registry import choose_learner
@@ -17,7 +16,6 @@ from funksvd.training.monitor import Monitor
 from funksvd.training.plan import BlockPlan
 from funksvd.training.record import TrainingRecord
 from funksvd.training.run import Limits, Run
-from funksvd.training.schedules import SCHEDULES
 from funksvd.training.steps import StepSizes
 from funksvd.training.stopping import Stopped
 from funksvd.training.validation import Validation, held_back_error
@@ -99,10 +97,10 @@ def train(
     with Threads(chosen.thread_count()) as executor:
         random = generator(chosen.seed, Stream.TRAINING, member)
         context = Context(plan, chosen, random, executor, start, findings)
-        decides = validation or held_back_error(LOSSES[chosen.loss])
+        decides = validation or held_back_error(LOSSES[chosen.loss].metric)
         steps = None
         if chosen.learning_rate is not None:
-            schedule = SCHEDULES[chosen.schedule](chosen)
+            schedule = SCHEDULES[chosen.schedule].make(chosen)
             steps = StepSizes(
                 schedule,
                 chosen.learning_rate,
@@ -118,6 +116,7 @@ def train(
                 snapshot_every=chosen.cycle_epochs if chosen.ensemble_snapshots else 0,
             ),
             decides,
+            LOSSES[chosen.loss].metric,
             steps,
             monitor or Monitor(),
             interrupts or Interrupts(),

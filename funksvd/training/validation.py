@@ -16,7 +16,7 @@ class Validation:
     Parameters
     ----------
     name : str
-        Name of the figure, as people know it: "RMSE", "NDCG@10".
+        Name of the figure, as records of epochs have it: "rmse", "ndcg@10".
     value : callable
         The figure of a learner after an epoch; None where there is nothing to validate with.
     greater_is_better : bool

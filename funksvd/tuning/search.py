@@ -215,7 +215,7 @@ class _Objective:
             first = first or model
             best.append(model.history[model.best_epoch - 1])
         outcome = {
-            "rmses": [record.valid_error for record in best],
+            "rmses": [record.valid for record in best],
             "epochs": [record.epoch for record in best],
         }
         return first, outcome
@@ -272,7 +272,7 @@ class _Search:
         curve: dict[int, float] = {}
 
         def report(record: EpochRecord) -> None:
-            curve[record.epoch] = record.valid_error
+            curve[record.epoch] = record.valid
 
         started = time.perf_counter()
         model, outcome = self.objective.run({}, self.objective.parts, report)
@@ -308,7 +308,7 @@ class _Search:
 
         def report(record: EpochRecord) -> None:
             epochs[0] = record.epoch
-            trial.report(record.valid_error, record.epoch)
+            trial.report(record.valid, record.epoch)
             if trial.should_prune():
                 raise TrialPruned
 

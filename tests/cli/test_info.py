@@ -42,7 +42,7 @@ def test_json(cli, here):
     model = FunkSVD.load("model.funksvd")
     assert facts["n_users"] == len(model.user_ids)
     assert facts["best_epoch"] == model.best_epoch
-    assert facts["valid_rmse"] == model.history[model.best_epoch - 1].valid_error
+    assert facts["valid_rmse"] == model.history[model.best_epoch - 1].valid_rmse
     assert [record["epoch"] for record in facts["history"]] == [1, 2, 3, 4]
     params = model.get_params()
     del params["n_threads"]

@@ -38,10 +38,10 @@ def test_the_error_has_its_name(cli, binary, quick, loss, name):
     facts = json.loads(cli("info", "--json").out)
     assert facts["loss"] == loss
     model = FunkSVD.load("model.funksvd")
-    assert facts[key] == model.history[model.best_epoch - 1].valid_error
-    assert facts["history"][0][key] == model.history[0].valid_error
+    assert facts[key] == model.history[model.best_epoch - 1].valid
+    assert facts["history"][0][key] == model.history[0].valid
     summary = json.loads(cli("train", source, "--json", *options).out)
-    assert [each[key] for each in summary["history"]] == [e.valid_error for e in model.history]
+    assert [each[key] for each in summary["history"]] == [e.valid for e in model.history]
 
 
 def test_probabilities(cli, binary, quick):

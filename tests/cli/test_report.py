@@ -102,7 +102,7 @@ def test_a_model_from_python(cli, here, sample, without_pictures):
     result = cli("report", "python.funksvd")
     assert "does not record which ratings" in result.err
     text = html.unescape((here / "report.html").read_text())
-    assert "by FunkSVD(n_factors=2, n_epochs=1, biases=False).fit(ratings)." in text
+    assert "by FunkSVD(n_factors=2, biases=False, n_epochs=1).fit(ratings)." in text
 
 
 def test_titles_of_other_items_are_warned_of(cli, here, without_pictures):
@@ -162,7 +162,7 @@ def test_the_commands_give_the_same_updated_model(cli, here):
 def test_what_must_be_given_depends_on_the_optimizer(cli, here, quick):
     cli("train", "ratings.csv", "-q", "--optimizer", "adam", "-k", 2, "--n-epochs", 2)
     command, _ = reproducing_command(FunkSVD.load("model.funksvd"), "model.funksvd")
-    assert command == "funksvd train ratings.csv --n-factors 2 --n-epochs 2 --optimizer adam"
+    assert command == "funksvd train ratings.csv --n-factors 2 --optimizer adam --n-epochs 2"
 
 
 def test_each_hyperparameter_has_an_option():

@@ -121,6 +121,6 @@ def test_ctrl_c_saves_the_best_epoch_and_exits_with_130(here):
     assert "Saved model.funksvd" in out
     model = FunkSVD.load("model.funksvd")
     assert model.best_epoch == best
-    valid = [record.valid_error for record in model.history]
+    valid = [record.valid_rmse for record in model.history]
     assert valid[best - 1] == min(valid)
     assert subprocess.run([*FUNKSVD, "evaluate", "-q"], capture_output=True, check=True).stdout

@@ -1,23 +1,29 @@
 """Residuals and costs of single ratings, and the functions that they are made of."""
 
 import math
+from dataclasses import fields
 
 import numpy as np
 import pytest
 import scipy.special
 
 import naive
-from funksvd.kernels import Absolute, Huber, Logistic, Squared, turn_into_probabilities
+from funksvd.kernels import SCALAR_LOSSES, turn_into_probabilities
 from funksvd.kernels.cpu import losses
+from funksvd.objectives.losses import LOSSES as FORMULAS
 
 DELTA = 0.75
 LOSSES = {
-    "squared": Squared(),
-    "absolute": Absolute(),
-    "huber": Huber(np.float32(DELTA)),
-    "logistic": Logistic(),
+    name: scalar(*[np.float32(DELTA)] * len(scalar._fields))
+    for name, scalar in SCALAR_LOSSES.items()
 }
 SCORES = [-80.0, -20.5, -3.25, -1.75, -1.0, -0.5, 0.0, 0.125, 0.25, 0.9, 1.75, 2.0, 9.5, 30.0, 90.0]
+
+
+def test_each_loss_has_a_scalar_with_its_parameters():
+    assert SCALAR_LOSSES.keys() == FORMULAS.keys()
+    for name, scalar in SCALAR_LOSSES.items():
+        assert scalar._fields == tuple(field.name for field in fields(FORMULAS[name]))
 
 
 @pytest.mark.parametrize("kind", LOSSES)
@@ -28,7 +34,7 @@ def test_residual_and_cost_equal_the_naive_ones(kind, r, s):
     comp = losses.residual(LOSSES[kind], e, rating)
     assert comp == pytest.approx(naive.residual(kind, r, s, DELTA), rel=1e-6, abs=1e-7)
     comp = losses.cost(LOSSES[kind], e, rating)
-    ref = naive.cost(kind, r, s, DELTA) * (2 if kind in ("squared", "huber") else 1)
+    ref = naive.cost(kind, r, s, DELTA) * (2 if FORMULAS[kind].is_half_square else 1)
     assert comp == pytest.approx(ref, rel=1e-6, abs=1e-9)
 
 
@@ -40,7 +46,7 @@ def test_the_residual_is_the_slope_of_the_cost(kind, r, s):
         return  # a kink
     step = 1e-4
     costs = [losses.cost(LOSSES[kind], r - s - move, r) for move in (step, -step)]
-    slope = (costs[0] - costs[1]) / (2 * step) / (2 if kind in ("squared", "huber") else 1)
+    slope = (costs[0] - costs[1]) / (2 * step) / (2 if FORMULAS[kind].is_half_square else 1)
     assert losses.residual(LOSSES[kind], r - s, r) == pytest.approx(-slope, rel=1e-5, abs=1e-6)
 
 

@@ -336,7 +336,6 @@ def trained(tmp_path_factory, sample):
     "info",
     [
         {"hyperparameters": {"n_factors": "many"}},
-        {"hyperparameters": {"no_such_thing": 1}},
         {"hyperparameters": None},
         {"rating_scale": [1]},
         {"rating_scale": [float("nan"), 5]},
@@ -360,6 +359,16 @@ def test_crafted_information_is_refused(trained, tmp_path, info):
     with pytest.raises(ModelFileError, match="damaged or was altered") as caught:
         FunkSVD.load(path)
     assert str(path) in str(caught.value)
+
+
+def test_an_unknown_hyperparameter_is_named(trained, tmp_path):
+    path = tmp_path / "model.funksvd"
+    path.write_bytes(trained.read_bytes())
+    write_altered(path, info={"hyperparameters": {"n_factors": 4, "from_later": 1}})
+    with pytest.raises(ModelFileError) as caught:
+        FunkSVD.load(path)
+    ref = f"{path}: unknown hyperparameter 'from_later': written by a newer version?"
+    assert str(caught.value) == ref
 
 
 @pytest.mark.parametrize(

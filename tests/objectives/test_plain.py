@@ -4,20 +4,14 @@ import numpy as np
 import pytest
 
 import naive
-from funksvd.objectives import losses
 from funksvd.objectives import plain as objective
+from funksvd.objectives.losses import LOSSES
 from funksvd.objectives.parameters import Parameters, Regularization
 
 USERS = np.array([0, 0, 1, 2, 2, 2])
 ITEMS = np.array([0, 1, 1, 0, 1, 2])
 VALUES = np.array([5.0, 3.0, 4.0, 1.0, 2.0, 4.5])
 REGULARIZATION = Regularization(0.3, 0.2)
-LOSSES = {
-    "squared": losses.SQUARED,
-    "absolute": losses.ABSOLUTE,
-    "huber": losses.huber(1.0),
-    "logistic": losses.LOGISTIC,
-}
 
 
 @pytest.fixture

@@ -249,7 +249,7 @@ def test_snapshots_need_not_end_at_the_lowest_error(holdout, content):
         n_factors=2, ensemble=2, cycle_epochs=2, schedule="cyclic", ensemble_snapshots=True
     ).fit(holdout.training)
     told = gather(model, holdout=holdout)
-    valid = [record.valid_error for record in told.history]
+    valid = [record.valid_rmse for record in told.history]
     assert told.keeps_lowest == (valid[-1] == min(valid))
     assert told.training["models"].startswith("2, ")
 

@@ -76,7 +76,7 @@ def test_all_cycles_are_run_and_told_of(ratings):
     told = [(1, 4, 3), (2, 4, 6), (3, 4, 9), (4, 4, 12)]
     assert recorder.snapshots == told * 2
     assert recorder.members == []
-    assert recorder.epochs[1][0].valid_error is not None
+    assert recorder.epochs[1][0].valid_rmse is not None
     assert (model.best_epoch, model.user_factors.shape[1]) == (12, 20)
 
 

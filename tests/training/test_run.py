@@ -88,7 +88,7 @@ def test_one_epoch_equals_a_naive_pass_over_the_blocks(ratings):
     for comp_array, ref_array in zip(comp.learned.parameters[1:], ref, strict=True):
         np.testing.assert_allclose(comp_array, np.array(ref_array), rtol=1e-4, atol=1e-6)
     ref_rmse = np.sqrt(2 * half_squares / len(ratings))
-    assert comp.record.history[0].train_error == pytest.approx(ref_rmse, rel=1e-5)
+    assert comp.history[0].train_rmse == pytest.approx(ref_rmse, rel=1e-5)
 
 
 def test_the_loss_falls_and_ends_where_its_gradient_nearly_vanishes(ratings):
@@ -133,8 +133,8 @@ def test_the_best_epoch_is_kept_and_patience_ends_training(held_back, ratings):
     )
     recorder = Recorder()
     result = train(plan_of(ratings, held_back), hyperparameters, monitor=recorder)
-    rmses = [record.valid_error for record in result.record.history]
-    assert result.record.best_epoch == np.argmin(rmses) + 1
+    rmses = [record.valid_rmse for record in result.history]
+    assert result.best_epoch == np.argmin(rmses) + 1
     assert len(rmses) < hyperparameters.resolved().n_epochs
     assert result.record.best_epoch < len(rmses) <= result.record.best_epoch + 4
     assert recorder.records == result.record.history
@@ -151,9 +151,9 @@ def test_the_best_epoch_is_kept_and_patience_ends_training(held_back, ratings):
 
 def test_without_validation_all_epochs_run_and_the_last_is_kept(ratings):
     result = train(plan_of(ratings), Hyperparameters(n_factors=4, n_epochs=7))
-    assert len(result.record.history) == result.record.best_epoch == 7
-    assert result.record.history[3].valid_error is None
-    assert result.record.history[3].learning_rate == pytest.approx(0.03 * 0.85**3)
+    assert len(result.history) == result.best_epoch == 7
+    assert result.history[3].valid_rmse is None
+    assert result.history[3].learning_rate == pytest.approx(0.03 * 0.85**3)
 
 
 def test_progress_counts_every_rating_once_an_epoch(ratings):
@@ -172,9 +172,9 @@ def test_divergence_is_caught_in_its_epoch_and_starts_again_smaller(ratings):
     assert recorder.restarts
     assert result.findings.rate_factor == 0.5 ** len(recorder.restarts)
     assert recorder.restarts[0][1] == 1.5
-    assert all(np.isfinite(array).all() for array in result.learned.parameters[1:])
-    assert [record.epoch for record in result.record.history] == list(range(1, 31))
-    assert result.record.history[-1].train_error < result.record.history[0].train_error
+    assert all(np.isfinite(array).all() for array in result.parameters[1:])
+    assert [record.epoch for record in result.history] == list(range(1, 31))
+    assert result.history[-1].train_rmse < result.history[0].train_rmse
 
 
 def test_an_epoch_is_repeated_from_its_start_after_divergence(ratings):
@@ -189,13 +189,8 @@ def test_an_epoch_is_repeated_from_its_start_after_divergence(ratings):
     first_bad = recorder.restarts[0][0]
     assert first_bad > 1
     before = train(plan_of(ratings), Hyperparameters(**growing, n_epochs=first_bad - 1))
-    assert [r[:3] for r in result.record.history[: first_bad - 1]] == [
-        r[:3] for r in before.record.history
-    ]
-    assert (
-        result.record.history[first_bad - 1].train_error
-        < before.record.history[-1].train_error * 1.5
-    )
+    assert [r[:3] for r in result.history[: first_bad - 1]] == [r[:3] for r in before.history]
+    assert result.history[first_bad - 1].train_rmse < before.history[-1].train_rmse * 1.5
 
 
 def test_hopeless_divergence_is_an_error_that_says_what_to_do(ratings):
@@ -291,7 +286,7 @@ def test_without_biases_there_is_no_mean_either(ratings, offset):
     assert not result.learned.parameters.user_biases.any()
     assert not result.learned.parameters.item_biases.any()
     assert not recorder.restarts
-    assert result.record.history[-1].train_error < 0.9 * Scale.of([ratings.values], True).spread
+    assert result.history[-1].train_rmse < 0.9 * Scale.of([ratings.values], True).spread
 
 
 def test_interrupts_wait_only_while_there_is_something_to_lose():
@@ -364,7 +359,7 @@ def test_an_epoch_that_ended_badly_is_not_where_training_goes_on_from(ratings, m
     result = train(plan_of(ratings), Hyperparameters(n_factors=4, n_epochs=5), monitor=recorder)
     assert [epoch for epoch, _ in recorder.restarts] == [3] * 6
     assert [record.epoch for record in recorder.records] == [1, 2, 1, 2, 3, 4, 5]
-    assert [record.epoch for record in result.record.history] == [1, 2, 3, 4, 5]
-    assert result.findings.rate_factor == 0.5
-    assert np.isfinite(result.learned.parameters.user_factors).all()
-    assert result.record.history[-1].train_error < result.record.history[0].train_error
+    assert [record.epoch for record in result.history] == [1, 2, 3, 4, 5]
+    assert result.rate_factor == 0.5
+    assert np.isfinite(result.parameters.user_factors).all()
+    assert result.history[-1].train_rmse < result.history[0].train_rmse

@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 
 from funksvd import FunkSVD, FunkSVDError
-from funksvd.training import Hyperparameters, Monitor, Triples, Validation, plan_blocks, train
-from funksvd.training.learners.sgd import SGDLearner
-from funksvd.training.schedules import (
+from funksvd.hyperparameters.schedules import (
     SCHEDULES,
     Constant,
     Cyclic,
@@ -14,6 +12,8 @@ from funksvd.training.schedules import (
     InverseTime,
     Plateau,
 )
+from funksvd.training import Hyperparameters, Monitor, Triples, plan_blocks, train
+from funksvd.training.learners.sgd import SGDLearner
 
 
 def factors(schedule, *progress):
@@ -94,8 +94,8 @@ def asked(monkeypatch):
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_every_schedule_learns(ratings, name):
     hyperparameters = Hyperparameters(n_factors=4, n_epochs=12, schedule=name)
-    history = train(plan_of(ratings), hyperparameters).record.history
-    assert history[-1].train_error < 0.9 * history[0].train_error
+    history = train(plan_of(ratings), hyperparameters).history
+    assert history[-1].train_rmse < 0.9 * history[0].train_rmse
 
 
 def test_cyclic_rates_change_within_the_epoch(sample, asked):
@@ -135,15 +135,13 @@ def test_plateau_goes_by_the_validation_error(ratings):
     )  # fmt: skip
     history = train(plan_of(ratings, held_back), hyperparameters).record.history
     rates = np.array([record.learning_rate for record in history])
-    rmses = [record.valid_error for record in history]
+    rmses = [record.valid_rmse for record in history]
     schedule = Plateau(3)
     np.testing.assert_allclose(
         rates, [0.1 * schedule.factor(n, rmses[:n]) for n in range(len(history))]
     )
     assert rates[-1] < 0.02  # it has fallen
-    assert [r.train_error for r in history] == sorted(
-        (r.train_error for r in history), reverse=True
-    )
+    assert [r.train_rmse for r in history] == sorted((r.train_rmse for r in history), reverse=True)
 
 
 def test_plateau_goes_by_a_figure_that_should_rise(ratings):
@@ -183,13 +181,11 @@ def test_a_refit_has_the_rates_of_its_search(ratings):
 def test_divergence_halves_all_that_a_schedule_does(ratings, name):
     fast = {"n_factors": 8, "n_epochs": 8, "learning_rate": 3, "schedule": name}
     result = train(plan_of(ratings), Hyperparameters(**fast))
-    assert result.findings.rate_factor < 1
-    schedule = SCHEDULES[name](Hyperparameters(**fast).resolved())
-    rmses = [record.train_error for record in result.record.history]
-    ref = [3 * result.findings.rate_factor * schedule.factor(n + 0.5, rmses[:n]) for n in range(8)]
-    assert [record.learning_rate for record in result.record.history][-3:] == pytest.approx(
-        ref[-3:]
-    )
+    assert result.rate_factor < 1
+    schedule = SCHEDULES[name].make(Hyperparameters(**fast).resolved())
+    rmses = [record.train_rmse for record in result.history]
+    ref = [3 * result.rate_factor * schedule.factor(n + 0.5, rmses[:n]) for n in range(8)]
+    assert [record.learning_rate for record in result.history][-3:] == pytest.approx(ref[-3:])
     assert np.isfinite(rmses).all()
 
 

@@ -130,7 +130,7 @@ def test_the_first_search_stays_where_less_is_no_better(monkeypatch):
     assert monitor.n == 2
     assert monitor.kept == [monitor.lowered[0][0]]
     assert comp.reg_used == ref.reg_used
-    assert comp.history[-1].valid_error == ref.history[-1].valid_error
+    assert comp.history[-1].valid_rmse == ref.history[-1].valid_rmse
     np.testing.assert_array_equal(comp.item_factors, ref.item_factors)
 
 
@@ -142,7 +142,7 @@ def test_a_validation_part_that_is_predicted_without_any_error():
     ratings = Ratings.from_arrays(users, items, values)
     model = FunkSVD(validation_fraction=0.007, learning_rate=0.1, bias_reg=0)
     model.fit(ratings)
-    assert model.history[model.best_epoch - 1].valid_error == 0
+    assert model.history[model.best_epoch - 1].valid_rmse == 0
 
 
 @pytest.mark.parametrize("interrupt_at", [0, 1])
@@ -166,7 +166,7 @@ def test_the_first_search_stays_where_nothing_is_left_to_explain():
     validation = Ratings.from_arrays(newcomers, newcomers, np.full(60, 3.0))
     monitor = Searches()
     model = FunkSVD(n_epochs=3).fit(ratings, validation=validation, monitor=monitor)
-    assert model.history[model.best_epoch - 1].valid_error == 0
+    assert model.history[model.best_epoch - 1].valid_rmse == 0
     assert monitor.n == 1
 
 

@@ -23,6 +23,7 @@ from funksvd import (
     random_split,
     tune,
 )
+from funksvd.hyperparameters.searching import Multiples
 from funksvd.rng import Stream
 from funksvd.tuning import space, study
 
@@ -78,7 +79,7 @@ def test_each_figure_is_what_learning_with_these_hyperparameters_comes_to(search
     for trial in tuning.ranking:
         chosen = trial.hyperparameters if trial.number else {}  # the first is that of the defaults
         ref = [with_params(model, **chosen, seed=seed, refit=False).fit(ratings) for seed in (0, 1)]
-        ref_rmses = [min(record.valid_error for record in each.history) for each in ref]
+        ref_rmses = [min(record.valid_rmse for record in each.history) for each in ref]
         assert trial.rmses == ref_rmses
         assert trial.epochs == [each.best_epoch for each in ref]
         assert trial.rmse == pytest.approx(np.mean(ref_rmses), rel=1e-15)
@@ -108,7 +109,7 @@ def test_the_best_is_compared_with_the_defaults_on_other_parts(search, model, ra
     for name, chosen in (("defaults", {}), ("best", tuning.hyperparameters)):
         ref = [
             min(
-                record.valid_error
+                record.valid_rmse
                 for record in with_params(model, **chosen, seed=seed).fit(ratings).history
             )
             for seed in (2, 3)
@@ -149,7 +150,7 @@ def test_ratings_of_another_scale_are_tuned_in_the_same_way(search, model, ratin
 
 @pytest.mark.parametrize("name", ["n_factors", "learning_rate", "reg"])
 def test_what_is_fixed_is_not_searched(search, monkeypatch, name):
-    monkeypatch.setattr(space, "MOST_FACTORS", 32)
+    monkeypatch.setitem(space.SEARCHES, "n_factors", Multiples(16, up_to=32))
     tuning = search(n_trials=4, fixed=[name], model=FunkSVD(n_epochs=3, validation_fraction=0.2))
     ref = {"n_factors", "learning_rate", "learning_rate_decay", "reg", "bias_reg"} - {name}
     for trial in tuning.trials:
@@ -169,7 +170,7 @@ def test_given_validation_ratings(model, ratings):
     tuning = tune(model, training, validation=validation, n_trials=2, fixed=["n_factors"])
     fitted = with_params(model, seed=1).fit(training, validation=validation)
     assert len(tuning.defaults.rmses) == 3
-    assert tuning.defaults.rmses[1] == min(record.valid_error for record in fitted.history)
+    assert tuning.defaults.rmses[1] == min(record.valid_rmse for record in fitted.history)
     assert tuning.check is None
 
 
@@ -179,7 +180,7 @@ def test_svd_with_interactions(model, ratings):
     options = {"n_trials": 2, "fixed": ["n_factors"], "n_repeats": 1}
     tuning = tune(model, ratings, interactions=pairs, **options)
     fitted = with_params(model).fit(ratings, interactions=pairs)
-    assert tuning.defaults.rmse == min(record.valid_error for record in fitted.history)
+    assert tuning.defaults.rmse == min(record.valid_rmse for record in fitted.history)
     assert tuning.defaults.rmse != tune(model, ratings, **options).defaults.rmse
 
 
@@ -207,7 +208,7 @@ def test_a_trial_is_stopped_where_it_is_worse_than_half_of_the_complete_ones(
     for trial in tuning.trials:
         chosen = trial.hyperparameters if trial.number else {}
         fitted = with_params(model, **chosen, refit=False).fit(ratings)
-        curve = [record.valid_error for record in fitted.history]
+        curve = [record.valid_rmse for record in fitted.history]
         stop = None
         if len(complete) >= 5:
             for epoch in range(study.EPOCHS_FIRST, len(curve) + 1):
@@ -429,7 +430,7 @@ def test_an_altered_study_is_refused(search, tmp_path, old, new):
 def test_a_study_of_another_version_is_refused(search, tmp_path, monkeypatch):
     path = tmp_path / "s.journal"
     search(n_trials=2, study=path, fixed=[])
-    monkeypatch.setattr(space, "MOST_FACTORS", 256)
+    monkeypatch.setitem(space.SEARCHES, "n_factors", Multiples(16, up_to=256))
     with pytest.raises(FunkSVDError, match="another version"):
         search(n_trials=3, study=path, fixed=[])
 

@@ -1,9 +1,13 @@
-"""What a rating costs and how hard it pulls: one scalar residual function for each loss.
+"""Cost and residual of one rating, compiled: an entry for each loss of `objectives.losses`.
 
 A loss is a NamedTuple: its type, which is known when a kernel is compiled, chooses the functions,
-its values are their parameters. The formulas are those of `objective`; here they are in float32,
-of one rating, and the same bits on every processor: no function of a mathematical library, whose
-last digit depends on where it runs.
+its values are their parameters. The formulas are those of `funksvd.objectives.losses`; here they
+are in float32, of one rating, and the same bits on every processor: no function of a mathematical
+library, whose last digit depends on where it runs.
+
+The arguments of both functions are e, the rating r less the score s, and r; float32. `cost` is what
+is summed to tell how good a fit is: l, or 2 l where l begins as half a square; float64. `residual`
+is -dl/ds, the direction in which a score should move and how hard; float32.
 """
 
 from __future__ import annotations
@@ -21,25 +25,7 @@ _LOG_2 = math.log(2)
 _OF_EXP = tuple(1 / math.factorial(n) for n in range(11))
 _OF_ARTANH = tuple(1 / (2 * n + 1) for n in range(10))
 _LOWEST = -700.0
-"""The exponential of less than this is that of this: 1e-304."""
-
-
-class Squared(NamedTuple):
-    """1/2 e^2."""
-
-
-class Absolute(NamedTuple):
-    """|e|."""
-
-
-class Huber(NamedTuple):
-    """1/2 e^2 as far as delta, a float32, and a straight line from there."""
-
-    delta: np.float32
-
-
-class Logistic(NamedTuple):
-    """log(1 + exp s) - r s, where r is 0 or 1."""
+"""Smallest x whose exponential is computed, about 1e-304; below, it is taken for this."""
 
 
 @register_jitable
@@ -83,82 +69,78 @@ def _probability(score):
     return (small if score < 0 else 1.0) / (1 + small)
 
 
-def _squared_residual(loss, e, r):
-    return e
+class Squared(NamedTuple):
+    """1/2 e^2."""
+
+    def cost(self, e, r):
+        return np.float64(e) * np.float64(e)
+
+    def residual(self, e, r):
+        return e
 
 
-def _squared_cost(loss, e, r):
-    return np.float64(e) * np.float64(e)
+class Absolute(NamedTuple):
+    """|e|."""
+
+    def cost(self, e, r):
+        return abs(np.float64(e))
+
+    def residual(self, e, r):
+        return np.sign(e)
 
 
-def _absolute_residual(loss, e, r):
-    return np.sign(e)
+class Huber(NamedTuple):
+    """1/2 e^2 up to delta, a float32, and a straight line from there."""
+
+    delta: np.float32
+
+    def cost(self, e, r):
+        size = abs(np.float64(e))
+        bounded = min(size, np.float64(self.delta))
+        return bounded * (2 * size - bounded)
+
+    def residual(self, e, r):
+        return min(max(e, -self.delta), self.delta)
 
 
-def _absolute_cost(loss, e, r):
-    return abs(np.float64(e))
+class Logistic(NamedTuple):
+    """log(1 + exp s) - r s, where r is 0 or 1."""
+
+    def cost(self, e, r):
+        score = np.float64(r - e)
+        return max(score, 0.0) - r * score + _log_of_one_plus(_exp_of_negative(-abs(score)))
+
+    def residual(self, e, r):
+        return np.float32(r - _probability(np.float64(r - e)))
 
 
-def _huber_residual(loss, e, r):
-    return min(max(e, -loss.delta), loss.delta)
-
-
-def _huber_cost(loss, e, r):
-    size = abs(np.float64(e))
-    bounded = min(size, np.float64(loss.delta))
-    return bounded * (2 * size - bounded)
-
-
-def _logistic_residual(loss, e, r):
-    return np.float32(r - _probability(np.float64(r - e)))
-
-
-def _logistic_cost(loss, e, r):
-    score = np.float64(r - e)
-    return max(score, 0.0) - r * score + _log_of_one_plus(_exp_of_negative(-abs(score)))
-
-
-_FUNCTIONS = {
-    Squared: (_squared_residual, _squared_cost),
-    Absolute: (_absolute_residual, _absolute_cost),
-    Huber: (_huber_residual, _huber_cost),
-    Logistic: (_logistic_residual, _logistic_cost),
+SCALAR_LOSSES = {
+    "squared": Squared,
+    "absolute": Absolute,
+    "huber": Huber,
+    "logistic": Logistic,
 }
+"""The losses by the names they have in `objectives.losses`; fields are their parameters."""
 
 
-def residual(loss: Any, e: Any, r: Any) -> Any:
-    """-dl/ds: the direction in which a score should move, and how much it matters.
-
-    Parameters
-    ----------
-    loss : Squared, Absolute, Huber or Logistic
-    e : float32
-        The rating r less the score s.
-    r : float32
-
-    Returns
-    -------
-    float32
-    """
-    return _FUNCTIONS[type(loss)][0](loss, e, r)
+def cost(self: Any, e: Any, r: Any) -> Any:
+    """The cost of a rating by the loss `self`, in kernels and outside."""
+    return self.cost(e, r)
 
 
-def cost(loss: Any, e: Any, r: Any) -> Any:
-    """What is summed to tell how good a fit is: l, or 2 l where l begins as half a square.
-
-    Of the same arguments; float64.
-    """
-    return _FUNCTIONS[type(loss)][1](loss, e, r)
-
-
-@overload(residual)
-def _residual(loss, e, r):
-    return _FUNCTIONS[loss.instance_class][0]
+def residual(self: Any, e: Any, r: Any) -> Any:
+    """The residual of a rating by the loss `self`, in kernels and outside."""
+    return self.residual(e, r)
 
 
 @overload(cost)
-def _cost(loss, e, r):
-    return _FUNCTIONS[loss.instance_class][1]
+def _cost(self, e, r):
+    return self.instance_class.cost
+
+
+@overload(residual)
+def _residual(self, e, r):
+    return self.instance_class.residual
 
 
 @compiled

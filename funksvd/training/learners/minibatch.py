@@ -7,7 +7,6 @@ from itertools import repeat
 import numpy as np
 
 from funksvd.kernels import (
-    Squared,
     Table,
     add_gradients,
     cost_of_block,
@@ -193,7 +192,7 @@ class BatchLearner(SGDLearner):
 
         def squared_error(block: Block) -> float:
             operands = self._operands(block, getattr(block, part))
-            return cost_of_block(*operands, limits, Squared())
+            return cost_of_block(*operands, limits)
 
         return self.executor.sum(squared_error, self.plan.blocks)
 

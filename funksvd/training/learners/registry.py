@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from funksvd.training.hyperparameters import Hyperparameters
+from funksvd.hyperparameters import Hyperparameters
 from funksvd.training.learners.base import Learner
 from funksvd.training.learners.bayes import GibbsLearner, ImplicitGibbsLearner
 from funksvd.training.learners.incremental import IncrementalLearner

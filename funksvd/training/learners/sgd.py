@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from funksvd.hyperparameters import Hyperparameters
 from funksvd.kernels import cost_of_block, sgd_block
 from funksvd.learned import LearnedRatings
 from funksvd.objectives.parameters import Parameters
 from funksvd.training.context import Context
-from funksvd.training.hyperparameters import Hyperparameters
 from funksvd.training.learners.base import Descent, Progress, decided
 from funksvd.training.plan import Block, BlockPlan
 from funksvd.training.scale import Rates, Scale, row_shares, scaled_rates

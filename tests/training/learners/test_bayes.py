@@ -127,7 +127,7 @@ def test_prior_means_are_sums_over_lists(ratings):
 
 def test_known_noise_and_spread_are_found(planted):
     result = train(plan_of(planted(300, 200, 2, 20_000, 0.5)), chosen(n_epochs=100))
-    assert result.record.history[-1].train_error == pytest.approx(0.5, rel=0.1)
+    assert result.history[-1].train_rmse == pytest.approx(0.5, rel=0.1)
 
 
 # -- the model -------------------------------------------------------------------------------
@@ -287,8 +287,8 @@ def test_the_validation_rmse_is_that_of_the_model(ratings, held_back):
         result.learned.parameters, validation.user_index, validation.item_index, limits=limits
     )
     ref = naive.rmse(validation.values.tolist(), predictions.tolist())
-    assert result.record.history[-1].valid_error == pytest.approx(ref, rel=1e-5)
-    assert result.record.best_epoch == len(result.record.history)
+    assert result.history[-1].valid_rmse == pytest.approx(ref, rel=1e-5)
+    assert result.best_epoch == len(result.history)
 
 
 def test_a_mean_that_gets_no_better_ends_sampling(ratings, held_back):

@@ -8,7 +8,7 @@ import pytest
 
 import naive
 from funksvd import DivergenceError, FunkSVD
-from funksvd.learned import LearnedRatings
+from funksvd.hyperparameters import OPTIMIZERS
 from funksvd.learned.scoring import predict_pairs
 from funksvd.objectives import plain as objective
 from funksvd.objectives.parameters import Parameters, Regularization
@@ -18,7 +18,6 @@ from funksvd.training.learners.base import Progress
 from funksvd.training.learners.minibatch import BatchLearner
 from funksvd.training.learners.registry import choose_learner
 from funksvd.training.learners.sgd import SGDLearner
-from funksvd.training.optimizers import OPTIMIZERS
 from funksvd.training.scale import Scale, row_shares
 
 ARRAYS = Parameters._fields[1:]
@@ -187,8 +186,8 @@ def test_a_full_batch_without_regularization_lowers_the_loss_every_epoch(sample,
         n_factors=n_factors, batch_size="full", reg=0, bias_reg=0, n_epochs=150
     )
     result = train(plan_of(sample), hyperparameters)
-    assert result.findings.rate_factor == 1
-    rmses = [record.train_error for record in result.record.history]  # J = n RMSE² / 2
+    assert result.rate_factor == 1
+    rmses = [record.train_rmse for record in result.history]  # J = n RMSE² / 2
     assert all(after < before for before, after in pairwise(rmses))
     assert rmses[-1] < 0.9 * rmses[0]
 
@@ -258,9 +257,9 @@ def test_a_rate_that_is_much_too_large_is_halved_until_it_is_not(
         optimizer=optimizer, batch_size=batch_size,
     )  # fmt: skip
     result = train(plan_of(ratings), hyperparameters)
-    assert result.findings.rate_factor < 1
-    assert result.record.history[-1].train_error < Scale.of([ratings.values], True).spread
-    assert all(np.isfinite(array).all() for array in result.learned.parameters[1:])
+    assert result.rate_factor < 1
+    assert result.history[-1].train_rmse < Scale.of([ratings.values], True).spread
+    assert all(np.isfinite(array).all() for array in result.parameters[1:])
 
 
 def test_hopeless_divergence_is_an_error_that_says_what_to_do(ratings):
@@ -285,9 +284,7 @@ def test_the_unit_of_the_ratings_does_not_change_a_bit(ratings, optimizer, biase
             getattr(comp.learned.parameters, name),
             unit * np.asarray(getattr(ref.learned.parameters, name)),
         )
-    assert [r.valid_error for r in comp.record.history] == [
-        64 * r.valid_error for r in ref.record.history
-    ]
+    assert [r.valid_rmse for r in comp.history] == [64 * r.valid_rmse for r in ref.history]
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -307,8 +304,8 @@ def test_the_validation_error_is_that_of_the_predictions(ratings):
     limits = (float(training.values.min()), float(training.values.max()))
     predictions = predict_pairs(result.learned.parameters, *validation[:2], limits=limits)
     ref = naive.rmse(validation.values.tolist(), predictions.tolist())
-    best = result.record.history[result.record.best_epoch - 1]
-    assert best.valid_error == pytest.approx(ref, rel=1e-5)
+    best = result.history[result.best_epoch - 1]
+    assert best.valid_rmse == pytest.approx(ref, rel=1e-5)
 
 
 @pytest.mark.parametrize("batch_size", [70, "full"])

@@ -1,10 +1,23 @@
-"""Limits of the hyperparameters, and the messages outside them."""
+"""Ranges of the hyperparameters, what goes together, and what each algorithm makes of them."""
 
+import copy
+import pickle
+
+import numpy as np
 import pytest
 
 from funksvd import FunkSVDError
-from funksvd.training import ALGORITHMS, Hyperparameters, available_processors
-from funksvd.training.optimizers import FULL_BATCH, OPTIMIZERS
+from funksvd.errors import UnknownHyperparameterError
+from funksvd.hyperparameters import (
+    ALGORITHMS,
+    DECLARATIONS,
+    FULL_BATCH,
+    LOSSES,
+    OPTIMIZERS,
+    SCHEDULES,
+    Hyperparameters,
+)
+from funksvd.parallel import available_processors
 
 
 @pytest.mark.parametrize(
@@ -44,8 +57,76 @@ def test_out_of_range(name, value, message):
     assert str(error.value) == message
 
 
-def test_the_defaults_are_in_range():
-    Hyperparameters().check()
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_the_defaults_are_in_range_and_go_together(algorithm):
+    Hyperparameters(algorithm=algorithm).check()
+    Hyperparameters(algorithm=algorithm).resolved().check()
+
+
+@pytest.mark.parametrize(("name", "value"), [("n_factors", np.int64(4)), ("reg", np.float32(0.5))])
+def test_numbers_of_numpy_are_numbers(name, value):
+    Hyperparameters(**{name: value}).check()
+    Hyperparameters(biases=np.bool_(False)).check()
+    with pytest.raises(FunkSVDError, match="biases must be True or False"):
+        Hyperparameters(biases=np.array([True])).check()
+
+
+@pytest.mark.parametrize("name", DECLARATIONS)
+def test_none_is_in_range_where_it_is_the_default(name):
+    hyperparameters = Hyperparameters(**{name: None})
+    if DECLARATIONS[name].default is None:
+        hyperparameters.check()
+    else:
+        with pytest.raises(FunkSVDError, match=f"^{name} must be .*, not None"):
+            hyperparameters.check()
+
+
+def test_messages_can_spell_the_names_otherwise():
+    with pytest.raises(FunkSVDError, match=r"^--n-factors must be a whole number"):
+        Hyperparameters(n_factors=0).check(lambda name: DECLARATIONS[name].option)
+    chosen = Hyperparameters(schedule="plateau", plateau_epochs=7)
+    with pytest.raises(FunkSVDError, match=r"^--plateau-epochs \(7\) must be .* --patience \(5\)"):
+        chosen.check(lambda name: DECLARATIONS[name].option)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda plain: Hyperparameters(**plain),
+        lambda plain: Hyperparameters().set_params(**plain),
+        Hyperparameters.from_dict,
+    ],
+    ids=["constructor", "set_params", "from_dict"],
+)
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("n_factor", r"did you mean n_factors\?"),
+        ("learn_rate", r"did you mean learning_rate\?"),
+        ("colour", "it has algorithm, n_factors, .*, n_threads"),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_right_one(ask, name, hint):
+    message = f"^FunkSVD has no hyperparameter '{name}'; {hint}$"
+    with pytest.raises(UnknownHyperparameterError, match=message) as caught:
+        ask({"seed": 1, name: 3})
+    assert caught.value.name == name
+    assert pickle.loads(pickle.dumps(caught.value)).name == name
+
+
+def test_hyperparameters_are_given_by_name():
+    with pytest.raises(TypeError):
+        Hyperparameters("sgd")
+    given = Hyperparameters(n_factors=3)
+    assert Hyperparameters.from_dict(given.get_params()).get_params() == given.get_params()
+    assert copy.copy(given).get_params() == given.get_params()
+
+
+def test_nothing_is_set_where_one_name_is_unknown():
+    hyperparameters = Hyperparameters()
+    with pytest.raises(UnknownHyperparameterError):
+        hyperparameters.set_params(seed=5, sead=6)
+    assert hyperparameters.seed == 0
 
 
 def test_thread_count():
@@ -90,9 +171,10 @@ def test_optimizers_are_for_plain_models(chosen):
     Hyperparameters(algorithm="svd++").resolved().check()
 
 
-@pytest.mark.parametrize("name", ["learning_rate", "learning_rate_decay", "reg"])
+@pytest.mark.parametrize(
+    "name", ["learning_rate", "learning_rate_decay", "reg", "bias_reg", "init_std"]
+)
 def test_what_means_nothing_to_an_algorithm_is_refused(name):
-    Hyperparameters(algorithm="bayes").check()
     with pytest.raises(FunkSVDError, match=f"algorithm 'bayes' has no {name}; leave it out"):
         Hyperparameters(algorithm="bayes", **{name: 0.1}).check()
     with pytest.raises(FunkSVDError, match="algorithm 'bayes' has no schedule; leave it out"):
@@ -153,3 +235,22 @@ def test_what_makes_no_difference_with_another_choice(chosen, name):
 def test_what_is_in_use_is_known_but_for_regularization(algorithm):
     used = Hyperparameters(algorithm=algorithm).in_use()
     assert {name for name, value in used.items() if value is None} <= {"reg"}
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS.values())
+def test_an_algorithm_speaks_of_hyperparameters_that_there_are(algorithm):
+    assert set(algorithm.hyperparameters) <= DECLARATIONS.keys()
+    own = set(algorithm.defaults) - {"optimizer", "learning_rate_decay"}
+    assert own <= set(algorithm.hyperparameters)
+    assert all(DECLARATIONS[name].default is None for name in algorithm.defaults)
+    for name, value in algorithm.defaults.items():
+        assert DECLARATIONS[name].problem(value) is None
+
+
+def test_each_hyperparameter_means_something_to_some_algorithm():
+    assert set().union(*(each.hyperparameters for each in ALGORITHMS.values())) == set(DECLARATIONS)
+
+
+@pytest.mark.parametrize("table", [ALGORITHMS, LOSSES, OPTIMIZERS, SCHEDULES])
+def test_each_choice_has_a_summary(table):
+    assert all(entry.summary for entry in table.values())
