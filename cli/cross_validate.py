@@ -12,14 +12,16 @@ from .console import GAP, Output
 from .figures import show_evaluation, warn_of_doubts
 from .groups import GroupedCommand, option, packed
 from .models import is_model
-from .options import FILE, new_model, output_options, threads_option, training_options
+from .options import FILE, output_options
 from .ranking import RankingTest, ranking_options, show_mean_ranking, show_ranking
 from .reading import describe_ratings, read, reading_options
 from .splitting import IN_TIME, SPLIT, Split, split_options
+from .training_options import training_options
 
 if TYPE_CHECKING:
     from funksvd import CrossValidation, Evaluation, Fold, FunkSVD, ReadOptions
     from funksvd.evaluation import FoldResult
+    from funksvd.hyperparameters import Hyperparameters
 
 N_FOLDS = 5
 """Number of folds by default, where the split is not in time."""
@@ -101,7 +103,6 @@ Examples:
 )
 @ranking_options
 @training_options
-@threads_option
 @reading_options
 @output_options
 def cross_validate(
@@ -109,10 +110,9 @@ def cross_validate(
     *,
     folds: Split | FoldFiles,
     ranking: RankingTest | None,
-    threads: int | None,
+    hyperparameters: Hyperparameters,
     reading: ReadOptions,
     output: Output,
-    **hyperparameters: Any,
 ) -> None:
     """Train on parts of RATINGS, and test on the rest of them.
 
@@ -127,9 +127,10 @@ def cross_validate(
     --ranking takes the best items of each user, out of all that the user did not rate in training,
     and counts those that the user likes by a test rating.
     """
+    from funksvd import FunkSVD
     from funksvd import cross_validate as run
 
-    model = new_model({**hyperparameters, "threads": threads})
+    model = FunkSVD(**hyperparameters.get_params())
     remarks: list[str] = []
     if isinstance(folds, FoldFiles):
         cut = _read_pairs(output, folds, reading, ratings)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from funksvd.hyperparameters import ALGORITHMS, Hyperparameters
+
 from .models import DEFAULT_MODEL
 from .train import train
+from .training_options import option_words
 
 if TYPE_CHECKING:
     from funksvd import FunkSVD, ReadOptions
     from funksvd.splitting import Provenance
-
-RENAMED = {"validation_fraction": "valid_fraction", "biases": "no_biases"}
 
 
 def reproducing_command(model: FunkSVD, path: str) -> tuple[str | None, tuple[str, ...]]:
@@ -35,19 +36,15 @@ def reproducing_command(model: FunkSVD, path: str) -> tuple[str | None, tuple[st
     remarks : tuple of str
         What they cannot say.
     """
-    from funksvd.training import LEARNERS
-
     chosen = _chosen(model)
-    words, not_options = _hyperparameters(chosen)
+    words = [word for name, value in chosen.items() for word in option_words(name, value)]
     remarks = []
-    if not_options:
-        remarks.append(f"No option of the command gives {', '.join(not_options)}; Python does.")
     if _was_interrupted(model):
         remarks.append(
             "Training was interrupted (Ctrl-C), and the best epoch until then was kept; the "
             "command would go on."
         )
-    if LEARNERS[model.hyperparameters.algorithm].uses_unrated:
+    if ALGORITHMS[model.algorithm].uses_unrated:
         remarks.append(
             "If training was given pairs without a rating (--interactions), give them again: "
             "model files do not record them."
@@ -85,30 +82,13 @@ def reproducing_command(model: FunkSVD, path: str) -> tuple[str | None, tuple[st
 
 
 def _chosen(model: FunkSVD) -> dict[str, Any]:
-    """The hyperparameters that must be given; what one is by default depends on those before it."""
-    from funksvd.training import Hyperparameters
-
-    given = asdict(model.hyperparameters.resolved())
-    del given["n_threads"]  # does not change the model
+    """The hyperparameters that must be given: a default may depend on those before it."""
     chosen: dict[str, Any] = {}
-    for name, value in given.items():
-        if value != getattr(Hyperparameters(**chosen).resolved(), name):
+    for name, value in model.resolved().get_params().items():
+        is_default = value == getattr(Hyperparameters(**chosen).resolved(), name)
+        if not is_default and name != "n_threads":  # which does not change the model
             chosen[name] = value
     return chosen
-
-
-def _hyperparameters(chosen: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """Options; and the names of those that no option is there for."""
-    options = {option.name: option for option in train.params}
-    words: list[str] = []
-    without = []
-    for name, value in chosen.items():
-        option = options.get(RENAMED.get(name, name))
-        if option is None:
-            without.append(f"{name}={value!r}")
-        else:
-            words += _given(option, value)
-    return words, without
 
 
 def _reading(chosen: ReadOptions) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,13 +12,15 @@ from .console import INTERRUPTED, Output
 from .figures import show_evaluation, warn_of_doubts
 from .groups import GroupedCommand, option
 from .models import DEFAULT_MODEL, save
-from .options import FILE, OUTPUT, new_model, output_options, threads_option, training_options
+from .options import FILE, OUTPUT, output_options
 from .parts import Parts, parts_options
 from .reading import reading_options
+from .training_options import training_options
 from .writing import check_writable
 
 if TYPE_CHECKING:
     from funksvd import Evaluation, FunkSVD, ReadOptions
+    from funksvd.hyperparameters import Hyperparameters
 
 
 @click.command(
@@ -52,17 +54,15 @@ Examples:
     help="Do not save which pairs were rated (smaller file).",
 )
 @output_options
-@threads_option
 def train(
     ratings: tuple[str, ...],
     *,
+    hyperparameters: Hyperparameters,
     parts: Parts,
     reading: ReadOptions,
     model_path: str,
     no_seen: bool,
     output: Output,
-    threads: int | None,
-    **hyperparameters: Any,
 ) -> int:
     """Learn a recommender from RATINGS and save it.
 
@@ -71,13 +71,14 @@ def train(
 
     Ctrl-C stops training, and keeps and saves the best epoch so far.
     """
+    from funksvd import FunkSVD
     from funksvd.learned.storage import is_model_file
     from funksvd.training import ALGORITHMS, LOSSES
 
     from .progress import TrainingProgress
 
     check_writable(model_path, (*ratings, *parts.files), is_model_file, "a model")
-    model = new_model({**hyperparameters, "threads": threads})
+    model = FunkSVD(**hyperparameters.get_params())
     holdout, interactions = parts.read(output, ratings, reading, model.seed)
     interrupted = False
     epoch = ALGORITHMS[model.hyperparameters.algorithm].epoch

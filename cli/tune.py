@@ -4,132 +4,153 @@ from __future__ import annotations
 
 import os
 import shlex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
+from funksvd.hyperparameters import DECLARATIONS
+
 from .console import Output
-from .options import FILE, new_model, output_options, threads_option, training_options
+from .groups import GroupedCommand, option
+from .options import FILE, output_options
 from .parts import Parts, parts_options
 from .reading import reading_options
+from .training_options import given_hyperparameters, option_words, training_options
 from .writing import refuse_to_overwrite
 
 if TYPE_CHECKING:
-    from funksvd import FunkSVD, ReadOptions, Tuning
+    from funksvd import ReadOptions, Tuning
+    from funksvd.hyperparameters import Hyperparameters
 
 INTERRUPTED = 130
+SEARCH = "Search"
+"""Heading of the options of the search itself."""
 OWN_OPTIONS = {"ratings", "n_trials", "timeout", "n_repeats", "study", "quiet", "as_json"}
-"""What `funksvd train` does not have, or is not to be given."""
+"""Parameters that `funksvd train` does not have, or is not to be given."""
 
 
 @click.command(
+    cls=GroupedCommand,
     epilog="""\b
 Examples:
   funksvd tune ratings.csv
   funksvd tune ratings.csv --trials 100 --study ratings.journal
   funksvd tune ratings.csv -k 32 --reg 0.05
-  funksvd tune u1.base --test u1.test --timeout 600"""
+  funksvd tune u1.base --test u1.test --timeout 600""",
 )
 @click.argument("ratings", type=FILE, nargs=-1, required=True)
-@click.option(
+@option(
     "--trials",
     "n_trials",
+    metavar="N",
     type=click.IntRange(min=1),
     default=50,
     show_default=True,
-    help="Trials in all; with a study file, those in it included.",
+    group=SEARCH,
+    help="Number of trials; with --study, those in the file included.",
 )
-@click.option(
+@option(
     "--timeout",
     metavar="SECONDS",
     type=click.FloatRange(min=0),
-    help="Start no more trials after that.",
+    group=SEARCH,
+    help="Time after which no more trial is started.",
 )
-@click.option(
+@option(
     "--repeats",
     "n_repeats",
+    metavar="N",
     type=click.IntRange(min=1),
-    help="Validation parts, on each of which a trial is judged.  [default: 3, or 1 if large]",
+    group=SEARCH,
+    help="Number of validation parts that judge each trial.  [default: 3, or 1 if that has 50,000 "
+    "ratings]",
 )
-@click.option(
-    "--study", metavar="FILE", type=FILE, help="Keep trials here; go on, if there are some."
+@option(
+    "--study",
+    metavar="FILE",
+    type=FILE,
+    group=SEARCH,
+    help="File that keeps the trials; the search goes on from those that are in it.",
 )
 @training_options
 @parts_options
-@threads_option
 @reading_options
 @output_options
 def tune(
     ratings: tuple[str, ...],
+    *,
+    n_trials: int,
+    timeout: float | None,
+    n_repeats: int | None,
+    study: str | None,
+    hyperparameters: Hyperparameters,
     parts: Parts,
     reading: ReadOptions,
     output: Output,
-    **options: Any,
 ) -> int:
     """Search for better hyperparameters than the defaults.
 
     RATINGS are read and the test part is set aside just as `funksvd train` does; the test part is
-    not looked at. Each trial learns from the rest without a validation part, and is judged by the
-    error on it; on several parts in turn where they are small. The first trial is that of the
-    defaults. Hyperparameters that are given stay as they are, the others are searched.
+    not used. Each trial learns from the rest without a validation part, and is judged by the error
+    on that part; small parts are several, in turn. The first trial is that of the defaults.
+    Hyperparameters that are given stay as they are, the others are searched.
 
-    The last line is the command that trains with the best ones.
+    The last line is the command that trains with the best hyperparameters.
 
     Ctrl-C ends the search and shows the best so far. With --study, the same command goes on from
     there, and finds what it would have found without the break.
     """
+    from funksvd import FunkSVD
     from funksvd import tune as search
-    from funksvd.training import LOSSES
+    from funksvd.hyperparameters import LOSSES
     from funksvd.tuning import require_optuna
 
     from .trials import TuningProgress, show_tuning
 
     require_optuna()  # before anything takes its time
     command = _train_command(ratings)
-    _check_study(options["study"], (*ratings, *parts.files))
+    _check_study(study, (*ratings, *parts.files))
 
-    model = new_model(options)
-    _check_judged(model, parts.valid_file)
-    holdout, interactions = parts.read(output, ratings, reading, model.seed)
-    error_name = LOSSES[model.loss].metric_title
-    with TuningProgress(output, options["n_trials"], error_name) as progress:
+    model = FunkSVD(**hyperparameters.get_params())
+    _check_judged(hyperparameters, parts.valid_file)
+    holdout, interactions = parts.read(output, ratings, reading, hyperparameters.seed)
+    error_name = LOSSES[hyperparameters.loss].metric_title
+    with TuningProgress(output, n_trials, error_name) as progress:
         tuning = search(
             model,
             holdout.training,
-            n_trials=options["n_trials"],
-            fixed=[name for name in model.get_params() if options.get(name) is not None],
-            n_repeats=options["n_repeats"],
+            n_trials=n_trials,
+            fixed=given_hyperparameters(),
+            n_repeats=n_repeats,
             validation=holdout.validation,
             interactions=interactions,
-            timeout=options["timeout"],
-            study=options["study"],
+            timeout=timeout,
+            study=study,
             monitor=progress,
         )
     for name, value in tuning.hyperparameters.items():
-        command += [f"--{name.replace('_', '-')}", f"{value:g}"]
+        command += option_words(name, value)
     if output.as_json:
         output.json({**tuning.to_dict(), "command": shlex.join(command)})
     else:
         show_tuning(output, tuning, command, error_name)
     if tuning.interrupted:
-        output.warn(_how_to_go_on(tuning, options["study"]))
+        output.warn(_how_to_go_on(tuning, study))
     return INTERRUPTED if tuning.interrupted else 0
 
 
-def _check_judged(model: FunkSVD, validation_file: str | None) -> None:
+def _check_judged(hyperparameters: Hyperparameters, validation_file: str | None) -> None:
     """Say before the ratings are read that there is nothing to judge trials by."""
-    from funksvd.training import ALGORITHMS
+    from funksvd.hyperparameters import ALGORITHMS
 
-    if validation_file is not None or model.hyperparameters.resolved().validation_fraction:
+    if validation_file is not None or hyperparameters.resolved().validation_fraction:
         return
     what = "there are no validation ratings, by which trials are judged"
-    algorithm = model.hyperparameters.algorithm
-    if ALGORITHMS[algorithm].is_sampler:
+    if ALGORITHMS[name := hyperparameters.algorithm].is_sampler:
         what = (
-            f"{algorithm} is a sampler, which has nothing to tune but its number of "
-            f"factors: train it, with funksvd train RATINGS --algorithm {algorithm}. To "
-            "search the number of factors"
+            f"{name} is a sampler, which has nothing to tune but its number of factors: train it, "
+            f"with funksvd train RATINGS --algorithm {name}. To search the number of factors"
         )
     else:
         what += ". To have some"
@@ -155,12 +176,13 @@ def _train_command(ratings: tuple[str, ...]) -> list[str]:
     context = click.get_current_context()
     words = ["funksvd", "train", *ratings]
     for parameter in context.command.params:
-        given = context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
-        if not given or parameter.name in OWN_OPTIONS:
+        name = parameter.name
+        given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if not given or name in OWN_OPTIONS:
             continue
-        value = context.params[parameter.name]
-        if parameter.is_flag:
-            words.append((parameter.opts if value else parameter.secondary_opts)[0])
+        value = context.params[name]
+        if name in DECLARATIONS:
+            words += option_words(name, value)
         else:
             words += [parameter.opts[0], str(value)]
     return words

@@ -6,7 +6,6 @@ import math
 import numbers
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 
@@ -40,7 +39,6 @@ class Range(ABC):
         """
 
 
-@dataclass(frozen=True)
 class Whole(Range):
     """Whole numbers from a lower limit on.
 
@@ -50,7 +48,8 @@ class Whole(Range):
         The lower limit.
     """
 
-    at_least: int
+    def __init__(self, at_least: int) -> None:
+        self.at_least = at_least
 
     @property
     def text(self) -> str:
@@ -68,7 +67,6 @@ class Whole(Range):
         return int(text)
 
 
-@dataclass(frozen=True)
 class WholeOr(Whole):
     """Whole numbers from a lower limit on, or a word.
 
@@ -80,7 +78,9 @@ class WholeOr(Whole):
         The word.
     """
 
-    word: str
+    def __init__(self, at_least: int, word: str) -> None:
+        super().__init__(at_least)
+        self.word = word
 
     @property
     def text(self) -> str:
@@ -100,7 +100,6 @@ class WholeOr(Whole):
         return self.word if text == self.word else int(text)
 
 
-@dataclass(frozen=True)
 class Real(Range):
     """Finite numbers from a lower limit on; one of the two limits is given.
 
@@ -112,33 +111,30 @@ class Real(Range):
         Lower limit that is.
     """
 
-    above: float | None = None
-    at_least: float | None = None
+    def __init__(self, *, above: float = -math.inf, at_least: float = -math.inf) -> None:
+        self.above, self.at_least = above, at_least
 
     @property
     def text(self) -> str:
         """In words."""
-        if self.at_least is None:
+        if self.above >= self.at_least:
             return f"float, greater than {self.above:g}"
         return f"float, at least {self.at_least:g}"
 
     def problem(self, value: object) -> str | None:
         """What is wrong with a value."""
         number = _finite(value)
-        if self.at_least is None:
-            is_high = self.above is None or number > self.above
-            limit = f"greater than {self.above:g}"
-        else:
-            is_high = number >= self.at_least
-            limit = f"of at least {self.at_least:g}"
-        return None if is_high else f"must be a number {limit}, not {value!r}"
+        if number > self.above and number >= self.at_least:
+            return None
+        is_open = self.above >= self.at_least
+        limit = f"greater than {self.above:g}" if is_open else f"of at least {self.at_least:g}"
+        return f"must be a number {limit}, not {value!r}"
 
     def parsed(self, text: str) -> object:
         """A float."""
         return float(text)
 
 
-@dataclass(frozen=True)
 class Fraction(Range):
     """Numbers from 0 to less than 1."""
 
@@ -160,7 +156,6 @@ class Fraction(Range):
         return float(text)
 
 
-@dataclass(frozen=True)
 class Choice(Range):
     """One of several names.
 
@@ -170,7 +165,8 @@ class Choice(Range):
         What the names stand for; each entry has a `summary`.
     """
 
-    entries: Mapping[str, Any]
+    def __init__(self, entries: Mapping[str, Any]) -> None:
+        self.entries = entries
 
     @property
     def names(self) -> list[str]:
@@ -198,7 +194,6 @@ class Choice(Range):
         return text
 
 
-@dataclass(frozen=True)
 class Flag(Range):
     """True or False."""
 
@@ -223,5 +218,6 @@ class Flag(Range):
 
 def _finite(value: object) -> float:
     """A finite number; NaN, which is in no range, in place of anything else."""
-    is_finite = isinstance(value, numbers.Real) and math.isfinite(value)
-    return float(value) if is_finite else math.nan
+    if isinstance(value, numbers.Real) and math.isfinite(value):
+        return float(value)
+    return math.nan

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -48,7 +47,6 @@ class Schedule(ABC):
         """
 
 
-@dataclass(frozen=True)
 class Constant(Schedule):
     """Keeps the learning rates."""
 
@@ -57,7 +55,6 @@ class Constant(Schedule):
         return 1.0
 
 
-@dataclass(frozen=True)
 class Exponential(Schedule):
     """Changes by the same factor from each epoch to the next.
 
@@ -67,14 +64,14 @@ class Exponential(Schedule):
         The factor.
     """
 
-    decay: float
+    def __init__(self, decay: float) -> None:
+        self.decay = decay
 
     def factor(self, progress: float, errors: Sequence[float]) -> float:
         """`decay` to the power of the epochs done."""
         return self.decay ** int(progress)
 
 
-@dataclass(frozen=True)
 class InverseTime(Schedule):
     """Falls as 1 / t: fast at first, and then ever more slowly.
 
@@ -86,14 +83,14 @@ class InverseTime(Schedule):
         Factor after the first epoch; at most 1.
     """
 
-    decay: float
+    def __init__(self, decay: float) -> None:
+        self.decay = decay
 
     def factor(self, progress: float, errors: Sequence[float]) -> float:
         """1 / (1 + (1 / decay - 1) epochs done)."""
         return 1 / (1 + (1 / self.decay - 1) * int(progress))
 
 
-@dataclass(frozen=True)
 class Plateau(Schedule):
     """Falls to a tenth whenever the error has stopped falling.
 
@@ -106,8 +103,8 @@ class Plateau(Schedule):
         Share by which the error must be lower for a notable improvement.
     """
 
-    patience: int
-    tolerance: float = NOTABLE_IMPROVEMENT
+    def __init__(self, patience: int, tolerance: float = NOTABLE_IMPROVEMENT) -> None:
+        self.patience, self.tolerance = patience, tolerance
 
     def factor(self, progress: float, errors: Sequence[float]) -> float:
         """0.1 to the power of the number of falls."""
@@ -122,7 +119,6 @@ class Plateau(Schedule):
         return 0.1**n_falls
 
 
-@dataclass(frozen=True)
 class Cyclic(Schedule):
     """Rises and falls again in straight lines, within epochs too.
 
@@ -141,9 +137,8 @@ class Cyclic(Schedule):
     "triangular" and "triangular2".
     """
 
-    n_epochs: int
-    annealed: bool = False
-    low: float = 0.1
+    def __init__(self, n_epochs: int, annealed: bool = False, low: float = 0.1) -> None:
+        self.n_epochs, self.annealed, self.low = n_epochs, annealed, low
 
     def factor(self, progress: float, errors: Sequence[float]) -> float:
         """Between `low` and 1."""

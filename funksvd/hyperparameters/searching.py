@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import NamedTuple
 
 
@@ -42,7 +41,6 @@ class Search(ABC):
         return True
 
 
-@dataclass(frozen=True)
 class LogAround(Search):
     """Values up to some times as large or as small, on a logarithmic scale.
 
@@ -52,10 +50,11 @@ class LogAround(Search):
         Ratio of the largest value to the default, and of the default to the smallest value.
     """
 
-    times: float
-
     LARGEST_FROM_ZERO = 0.2
     """Largest value that is tried where the default is 0."""
+
+    def __init__(self, times: float) -> None:
+        self.times = times
 
     def interval(self, default: float) -> Interval:
         """Around the default; up to 0.2, evenly, where that is 0."""
@@ -64,7 +63,6 @@ class LogAround(Search):
         return Interval(default / self.times, default * self.times, is_log=True)
 
 
-@dataclass(frozen=True)
 class Multiples(Search):
     """Multiples of a number.
 
@@ -76,8 +74,8 @@ class Multiples(Search):
         The largest multiple, unless the default is larger.
     """
 
-    step: int
-    up_to: int
+    def __init__(self, step: int, up_to: int) -> None:
+        self.step, self.up_to = step, up_to
 
     def interval(self, default: float) -> Interval:
         """From the first multiple on."""
@@ -88,7 +86,6 @@ class Multiples(Search):
         return max(1, round(value / self.step)) * self.step
 
 
-@dataclass(frozen=True)
 class DecayAround(Search):
     """Decays by which a quarter to twice as much is lost in an epoch as by the default."""
 

@@ -129,7 +129,6 @@ class Loss(ABC):
         return scores
 
 
-@dataclass(frozen=True)
 class Squared(Loss):
     """Eq. (9)."""
 
@@ -151,7 +150,6 @@ class Squared(Loss):
         return values - scores
 
 
-@dataclass(frozen=True)
 class Absolute(Loss):
     """Eq. (10)."""
 
@@ -238,7 +236,6 @@ class Huber(Loss):
         return math.tanh(self.delta)
 
 
-@dataclass(frozen=True)
 class Logistic(Loss):
     """Eq. (12)."""
 

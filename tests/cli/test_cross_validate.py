@@ -188,7 +188,7 @@ def test_doubts_are_about_the_mean_of_the_folds(cli, here, quick):
         ),
         ("ratings.csv --folds 3 --test-fraction 0.2", "which share all ratings"),
         ("ratings.csv --test-fraction 0.2", "give it with --folds 1"),
-        ("ratings.csv --folds 2 -k 0", "n_factors must be a whole number"),
+        ("ratings.csv --folds 2 -k 0", "must be a whole number of at least 1, not 0"),
         ("ratings.csv --folds 30000", "has no ratings to test on"),
         ("ratings.csv --split by-time --timestamp-col none", "no timestamps"),
         ("nosuch.csv --folds 2", "nosuch.csv"),

@@ -6,7 +6,7 @@ import os
 import shlex
 import subprocess
 import sys
-from dataclasses import asdict, fields
+from dataclasses import fields
 
 import click
 import pytest
@@ -14,7 +14,6 @@ from commands import COMMANDS
 
 import funksvd
 from funksvd.splitting import hold_out
-from funksvd.training import ALGORITHMS, Hyperparameters
 from funksvd_cli.groups import parameters_of
 from funksvd_cli.main import cli as group
 from funksvd_cli.reading import layout_options, reading_options
@@ -82,30 +81,10 @@ def test_help_lists_whole_sentences(cli):
     assert out.index("  train ") < out.index("  evaluate ") < out.index("  recommend ")
 
 
-def test_the_defaults_in_the_help_are_the_real_ones():
-    defaults = asdict(Hyperparameters().resolved())
+def test_the_test_fraction_in_the_help_is_the_real_one():
     options = {parameter.name: parameter for parameter in train.params}
-    options["validation_fraction"] = options["valid_fraction"]
-    stated = defaults.keys() & options.keys() - {"refit", "ensemble_snapshots", "nonnegative"}
-    assert stated >= {"n_factors", "n_epochs", "learning_rate", "reg", "bias_reg", "seed"}
-    for name in stated:
-        default = "by the data" if defaults[name] is None else defaults[name]
-        if name == "bias_learning_rate":
-            default = "that of the factors"
-        assert f"[default: {default}]" in options[name].help, name
-    for name, default in ALGORITHMS["bayes"].defaults.items():
-        assert f"(bayes: {default:g})" in options[name].help, name
-    for flag in ("refit", "nonnegative"):
-        assert options[flag].default == defaults[flag]
     test_fraction = inspect.signature(hold_out).parameters["test_fraction"]
     assert options["test_fraction"].default == test_fraction.default
-
-
-def test_every_hyperparameter_can_be_given():
-    renamed = {"biases": "no_biases", "validation_fraction": "valid_fraction"}
-    names = {parameter.name for parameter in train.params} | {"n_threads"}
-    for field in fields(Hyperparameters):
-        assert renamed.get(field.name, field.name) in names
 
 
 def test_the_reading_options_are_those_of_the_library():

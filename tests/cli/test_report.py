@@ -4,15 +4,12 @@ import html
 import json
 import re
 import shlex
-from dataclasses import fields
 
 import pytest
 
 from funksvd import FunkSVD
 from funksvd.report import page
-from funksvd.training import Hyperparameters
-from funksvd_cli.reproduce import RENAMED, reproducing_command
-from funksvd_cli.train import train
+from funksvd_cli.reproduce import reproducing_command
 
 
 @pytest.fixture
@@ -163,12 +160,6 @@ def test_what_must_be_given_depends_on_the_optimizer(cli, here, quick):
     cli("train", "ratings.csv", "-q", "--optimizer", "adam", "-k", 2, "--n-epochs", 2)
     command, _ = reproducing_command(FunkSVD.load("model.funksvd"), "model.funksvd")
     assert command == "funksvd train ratings.csv --n-factors 2 --optimizer adam --n-epochs 2"
-
-
-def test_each_hyperparameter_has_an_option():
-    options = {option.name for option in train.params}
-    names = {field.name for field in fields(Hyperparameters)} - {"n_threads"}
-    assert {RENAMED.get(name, name) for name in names} <= options
 
 
 def test_what_the_command_cannot_say(cli, here, quick):

@@ -1,0 +1,119 @@
+"""Options for the hyperparameters, made from their declarations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from funksvd.hyperparameters import DECLARATIONS, Declaration, Hyperparameters, stated_default
+from funksvd.hyperparameters.ranges import Choice, Flag, Fraction, Range, Whole, WholeOr
+
+from .groups import option, packed, parameters_of
+
+if TYPE_CHECKING:
+    from click.decorators import FC
+
+
+class InRange(click.ParamType):
+    """A value in the range that is declared for a hyperparameter.
+
+    Parameters
+    ----------
+    values : Range
+        The range.
+    """
+
+    name = "number"
+
+    def __init__(self, values: Range) -> None:
+        self.values = values
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> object:
+        """The value that was typed, if it is in the range."""
+        try:
+            parsed = self.values.parsed(value) if isinstance(value, str) else value
+        except ValueError:
+            parsed = value
+        if problem := self.values.problem(parsed):
+            self.fail(problem, param, ctx)
+        return parsed
+
+
+def option_of(name: str) -> str:
+    """The option of a hyperparameter, as messages spell it."""
+    return DECLARATIONS[name].option
+
+
+def option_words(name: str, value: Any) -> list[str]:
+    """The words that give a value to a hyperparameter, on a command line."""
+    flag = option_of(name)
+    if isinstance(DECLARATIONS[name].values, Flag):
+        return [flag if value else _off(flag)]
+    text = f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
+    return [f"{flag}={text}"] if text.startswith("-") else [flag, text]
+
+
+def given_hyperparameters() -> list[str]:
+    """Names of the hyperparameters that the person at the command line has given."""
+    context = click.get_current_context()
+    return [
+        name
+        for name in DECLARATIONS
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    ]
+
+
+def _option(name: str, declaration: Declaration) -> Callable[[FC], FC]:
+    names = [name, declaration.option]
+    if declaration.letter:
+        names.append(declaration.letter)
+    text = f"{declaration.short}  [default: {stated_default(name)}]"
+    settings: dict[str, Any] = {}
+    match declaration.values:
+        case Flag() if declaration.default:
+            names[1] += f"/{_off(declaration.option)}"
+            text = f"{declaration.short}  [default: {declaration.option}]"
+        case Flag():
+            settings["is_flag"] = True
+            text = declaration.short
+        case Choice(names=choices):
+            settings["type"] = click.Choice(choices)
+        case values:
+            settings |= {"type": InRange(values), "metavar": _metavar(values)}
+    return option(*names, default=None, group=declaration.group, help=text, **settings)
+
+
+def _metavar(values: Range) -> str:
+    match values:
+        case WholeOr(word=word):
+            return f"[N|{word}]"
+        case Whole():
+            return "N"
+        case Fraction():
+            return "FRACTION"
+    return "NUMBER"
+
+
+def _off(flag: str) -> str:
+    """The option that turns a switch off."""
+    return flag.replace("--", "--no-", 1)
+
+
+def _hyperparameters(**given: Any) -> Hyperparameters:
+    chosen = {name: value for name, value in given.items() if value is not None}
+    hyperparameters = Hyperparameters(**chosen)
+    hyperparameters.check(spell=option_of)
+    return hyperparameters
+
+
+TRAINING = tuple(_option(name, declaration) for name, declaration in DECLARATIONS.items())
+"""A decorator for each hyperparameter."""
+training_options = packed("hyperparameters", _hyperparameters, *TRAINING)
+"""The hyperparameters, `--threads` among them, as `hyperparameters: Hyperparameters`."""
+TRAINING_PARAMETERS = {parameter.name: parameter for parameter in parameters_of(*TRAINING)}
+"""The options by the names of the hyperparameters."""
