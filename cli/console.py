@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import shutil
 import sys
 import threading
 import time
@@ -160,6 +158,8 @@ class Output:
 
     def json(self, value: object) -> None:
         """Print a result for scripts."""
+        import json
+
         click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
 
     def table(
@@ -182,6 +182,8 @@ class Output:
         shortened : str, optional
             Name of the column that is shortened on a narrow terminal.
         """
+        import shutil
+
         from rich.cells import cell_len, set_cell_size
 
         lines = [[printable(cell, keep="") for cell in row] for row in (header, *rows)]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -40,8 +40,7 @@ FORMATS = {
 """The columns after the first one, by the names of the figures in the library."""
 
 
-@dataclass(frozen=True)
-class FoldFiles:
+class FoldFiles(NamedTuple):
     """Folds that are files.
 
     Parameters

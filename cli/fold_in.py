@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 FOLD_IN = "New users"
 """Heading of these options."""
+_option = partial(option, group=FOLD_IN)
 MANY_UNKNOWN = 0.5
 """Share of the ratings from which on it is warned that the model does not know their items."""
 
 
-@dataclass(frozen=True)
-class NewRatings:
+class NewRatings(NamedTuple):
     """Ratings of new users, as they were given.
 
     Parameters
@@ -89,20 +89,18 @@ class NewRatings:
 fold_in_options = packed(
     "new_ratings",
     NewRatings,
-    option(
+    _option(
         "--ratings",
         "ratings_file",
         metavar="FILE",
         type=FILE,
-        group=FOLD_IN,
         help="Ratings of a new user, in columns item and rating; with a user column, of several.",
     ),
-    option(
+    _option(
         "--rate",
         "rates",
         metavar="ITEM=RATING",
         multiple=True,
-        group=FOLD_IN,
         help='A rating of a new user. ITEM is an id, or with --items a title: "toy story=4.5"; '
         "may be given several times.",
     ),

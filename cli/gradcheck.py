@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -31,8 +30,7 @@ methods find for the same loss at the same random point:
 """
 
 
-@dataclass(frozen=True)
-class Sizes:
+class Sizes(NamedTuple):
     """Sizes of the problem that each objective is checked on, and the seed of its random point."""
 
     n_users: int
@@ -46,7 +44,7 @@ class Sizes:
         from funksvd.gradcheck import random_problem, sampled_problem
 
         if ratings is None:
-            return random_problem(checked, **vars(self))
+            return random_problem(checked, **self._asdict())
         return sampled_problem(
             checked, ratings, n_ratings=self.n_ratings, n_factors=self.n_factors, seed=self.seed
         )

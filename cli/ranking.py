@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 RANKING = "Ranking"
 """Heading of these options."""
+_option = partial(option, group=RANKING)
 DEFAULT_N_BEST = 10
 METRICS = {
     "precision": "precision",
@@ -31,8 +32,7 @@ BASELINES = {"most_popular": "most popular", "regularized_biases": "biases only"
 """Labels of the columns, by the names of the baselines in the library."""
 
 
-@dataclass(frozen=True)
-class RankingTest:
+class RankingTest(NamedTuple):
     """A test of how good the best items of users are.
 
     Parameters
@@ -59,25 +59,22 @@ def _ranking(ranking: bool, n_best: int | None, relevant_from: float | None) -> 
 ranking_options = packed(
     "ranking",
     _ranking,
-    option(
+    _option(
         "--ranking",
         is_flag=True,
-        group=RANKING,
         help="Test, too, whether the best items of users are those that they like.",
     ),
-    option(
+    _option(
         "-n",
         "n_best",
         metavar="N",
         type=click.IntRange(min=1),
-        group=RANKING,
         help=f"Number of best items of each user.  [default: {DEFAULT_N_BEST}]",
     ),
-    option(
+    _option(
         "--relevant-from",
         metavar="RATING",
         type=float,
-        group=RANKING,
         help="Rating from which on a user likes an item.  [default: the user's mean training "
         "rating]",
     ),

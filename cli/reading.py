@@ -17,50 +17,43 @@ if TYPE_CHECKING:
 
 READING = "Reading files"
 """Heading of these options."""
-ON_BAD_ROWS = option(
+_option = partial(option, group=READING)
+ON_BAD_ROWS = _option(
     "--on-bad-rows",
     type=click.Choice(["error", "skip"]),
     default="error",
     show_default=True,
-    group=READING,
     help="Stop at a row that cannot be read (error), or drop and count such rows (skip).",
 )
 LAYOUT_OPTIONS = (
-    option(
+    _option(
         "--sep",
-        group=READING,
         help='Column separator, such as ";", "::" or "tab".  [default: detected]',
     ),
-    option(
+    _option(
         "--user-col",
         metavar="NAME",
-        group=READING,
         help="User column: its name, or its number counted from 1.  [default: detected]",
     ),
-    option("--item-col", metavar="NAME", group=READING, help="Item column.  [default: detected]"),
-    option(
-        "--rating-col", metavar="NAME", group=READING, help="Rating column.  [default: detected]"
-    ),
-    option(
+    _option("--item-col", metavar="NAME", help="Item column.  [default: detected]"),
+    _option("--rating-col", metavar="NAME", help="Rating column.  [default: detected]"),
+    _option(
         "--timestamp-col",
         metavar="NAME",
-        group=READING,
         help='Timestamp column; "none" ignores timestamps.  [default: detected]',
     ),
-    option(
+    _option(
         "--encoding",
         metavar="NAME",
         default="utf-8",
         show_default=True,
-        group=READING,
         help="Encoding of text files.",
     ),
-    option(
+    _option(
         "--duplicates",
         type=click.Choice(["last", "first", "mean", "error"]),
         default="last",
         show_default=True,
-        group=READING,
         help="Rating to keep where a user has rated an item several times.",
     ),
 )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -29,8 +28,7 @@ RECOMMENDATIONS = "Recommendations"
 """Heading of the options for what is recommended."""
 
 
-@dataclass(frozen=True)
-class Users:
+class Users(NamedTuple):
     """Users of the model, as they were given.
 
     Parameters

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,8 @@ from .models import model_argument
 from .options import FILE
 
 if TYPE_CHECKING:
+    import socket
+
     from funksvd.serving import Service
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -121,6 +122,8 @@ def _service(model_path: str, items_file: str | None) -> Service:
 
 
 def _listening(host: str, port: int) -> socket.socket:
+    import socket
+
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)

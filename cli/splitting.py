@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 SPLIT = "Split"
 """Heading of these options."""
+_option = partial(option, group=SPLIT)
 SPLITS = ("random", "per-user", "leave-last-out", "by-time")
 IN_TIME = ("leave-last-out", "by-time")
 """Splits that leave nothing to chance."""
 DEFAULT_FRACTION = 0.1
 
 
-@dataclass(frozen=True)
-class Split:
+class Split(NamedTuple):
     """A way to split ratings into folds.
 
     Parameters
@@ -84,36 +84,32 @@ def split_options(about_folds: str) -> tuple[Callable[[Any], Any], ...]:
         Help text of `--folds`.
     """
     return (
-        option(
+        _option(
             "--split",
             "kind",
             type=click.Choice(SPLITS),
-            group=SPLIT,
             help="Ratings to test on: random ones, a random share of each user's, each user's "
             "last ones, or all after a point in time.  [default: random]",
         ),
-        option(
+        _option(
             "--folds",
             "n_folds",
             metavar="K",
             type=click.IntRange(min=1),
-            group=SPLIT,
             help=about_folds,
         ),
-        option(
+        _option(
             "--test-fraction",
             metavar="FRACTION",
             type=click.FloatRange(0, 1, min_open=True, max_open=True),
-            group=SPLIT,
             help="Share of the ratings to test on, for a single fold and for by-time.  "
             f"[default: {DEFAULT_FRACTION}]",
         ),
-        option(
+        _option(
             "--last",
             "n_last",
             metavar="N",
             type=click.IntRange(min=1),
-            group=SPLIT,
             help="Number of each user's last ratings to test on, for leave-last-out.  [default: 1]",
         ),
     )

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -25,8 +24,7 @@ TEXT_COLUMNS = ("user", "item", "title")
 """Columns that are aligned left."""
 
 
-@dataclass(frozen=True)
-class Destination:
+class Destination(NamedTuple):
     """The place that a table is written to.
 
     Parameters
