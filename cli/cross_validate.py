@@ -129,12 +129,12 @@ def cross_validate(
     from funksvd import FunkSVD
     from funksvd import cross_validate as run
 
-    model = FunkSVD(**hyperparameters.get_params())
+    model = FunkSVD.of(hyperparameters)
     remarks: list[str] = []
     if isinstance(folds, FoldFiles):
         cut = _read_pairs(output, folds, reading, ratings)
     else:
-        cut, remarks = _split(output, folds, reading, ratings, model.seed)
+        cut, remarks = _split(output, folds, reading, ratings, model.hyperparameters.seed)
     in_table = len(cut) > 1 and not output.as_json
     if in_table:
         output.note()
@@ -225,7 +225,7 @@ def _show_single(output: Output, fold: FoldResult, model: FunkSVD) -> None:
 
     output.note(
         f"Learned from {fold.n_training:,} ratings, {fold.best_epoch} "
-        f"{ALGORITHMS[model.algorithm].epoch}s, in {fold.training_seconds:.1f} s\n"
+        f"{ALGORITHMS[model.hyperparameters.algorithm].epoch}s, in {fold.training_seconds:.1f} s\n"
     )
     show_evaluation(output, fold.evaluation, model.title)
     if fold.ranking is not None:

@@ -38,11 +38,8 @@ def ratings_of_user(model: FunkSVD, path: str, user: str) -> tuple[np.ndarray, n
     FunkSVDError
         If the ratings that the model was trained on cannot be read again.
     """
-    from funksvd.ratings import as_labels, find
-
     training = ratings_of(model, path, REMEDY).all_but_test
-    row = int(find(training.user_ids, as_labels([user]))[0])
-    mine = training.subset(training.user_index == row)
+    mine = training.subset(training.user_index == training.users.rows([user])[0])
     if model.seen is not None:
         mine = mine.subset(model.seen.contains(*mine.index_for(model.users, model.items)))
     return mine.item_ids[mine.item_index], mine.values

@@ -165,25 +165,24 @@ def _parsed(rate: str) -> tuple[str, float]:
 def _known(output: Output, model: FunkSVD, ratings: Ratings) -> Ratings:
     """The ratings of items that the model knows; warns of the others."""
     from funksvd import RatingsError
-    from funksvd.ratings import find, first_few, is_integer_ids
 
-    is_known = find(model.item_ids, ratings.item_ids)[ratings.item_index] >= 0
+    is_known = ratings.items.translate(ratings.item_index, model.items) >= 0
     unknown = 1 - is_known.mean()
-    examples = first_few(model.item_ids)
-    if is_integer_ids(model.item_ids) and not is_integer_ids(ratings.item_ids):
+    examples = model.items.examples
+    if model.items.holds_integers and not ratings.items.holds_integers:
         examples += (
             '; a file needs ids: titles are taken by --rate "TITLE=RATING" with --items FILE'
         )
     if unknown == 1:
         raise RatingsError(
             f"{ratings.source}: the model knows none of these {ratings.n_items:,} items "
-            f"({first_few(ratings.item_ids)}); are the item ids the same as in its training data? "
+            f"({ratings.items.examples}); are the item ids the same as in its training data? "
             f"The ids it knows look like {examples}"
         )
-    others = ratings.subset(~is_known).compact().item_ids
+    others = ratings.subset(~is_known).compact().items
     text = (
         f"the model does not know the items of {unknown:.0%} of these ratings "
-        f"({first_few(others)}); they are left out"
+        f"({others.examples}); they are left out"
     )
     if unknown >= MANY_UNKNOWN:
         output.warn(

@@ -47,8 +47,8 @@ def _facts(model: FunkSVD, path: str) -> dict[str, object]:
     history = [record.to_dict() for record in model.history]
     for record in history:
         del record["seconds"]  # not kept in the file
-    valid_error = f"valid_{LOSSES[model.loss].metric}"
-    hyperparameters = asdict(model.resolved())
+    valid_error = f"valid_{LOSSES[model.hyperparameters.loss].metric}"
+    hyperparameters = asdict(model.hyperparameters.resolved())
     del hyperparameters["n_threads"]
     return {
         "size_bytes": os.path.getsize(path),
@@ -88,8 +88,8 @@ def _for_people(facts: dict[str, object], model: FunkSVD) -> dict[str, object]:
         *(model.get_params().keys() - model.hyperparameters.in_use(model.was_validated).keys()),
     }
     if not model.was_validated:
-        unused.add(f"valid_{LOSSES[model.loss].metric}")
-    is_sampler = ALGORITHMS[model.algorithm].is_sampler
+        unused.add(f"valid_{LOSSES[model.hyperparameters.loss].metric}")
+    is_sampler = ALGORITHMS[model.hyperparameters.algorithm].is_sampler
     unused |= {"best_epoch", "reg_used"} if is_sampler else {"n_draws"}
     shown = {name: value for name, value in facts.items() if name not in unused}
     if "reg" in shown and shown["reg"] is None:

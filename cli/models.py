@@ -45,7 +45,7 @@ def load(output: Output, path: str, threads: int | None = None) -> FunkSVD:
 
     with output.busy("Loading"):
         model = FunkSVD.load(path)
-    model.n_threads = threads
+    model.hyperparameters.n_threads = threads
     return model
 
 

@@ -13,7 +13,7 @@ from .options import FILE
 from .reading import READING, describe_ratings, read, report_reading
 
 if TYPE_CHECKING:
-    from funksvd import Interactions, Ratings, ReadOptions
+    from funksvd import Interactions, ReadOptions
     from funksvd.splitting import Holdout
 
 PARTS = "Test and validation"
@@ -48,7 +48,7 @@ class Parts(NamedTuple):
 
     def read(
         self, output: Output, paths: Sequence[str], reading: ReadOptions, seed: int
-    ) -> tuple[Holdout, Ratings | None]:
+    ) -> tuple[Holdout, Interactions | None]:
         """Read ratings and set the parts aside; read the interactions.
 
         Parameters
@@ -65,7 +65,7 @@ class Parts(NamedTuple):
         Returns
         -------
         holdout : Holdout
-        interactions : Ratings or None
+        interactions : Interactions or None
             Without the pairs of the test part.
         """
         from funksvd import hold_out
@@ -78,6 +78,9 @@ class Parts(NamedTuple):
             validation=None
             if self.valid_file is None
             else read(output, [self.valid_file], reading),
+            interactions=None
+            if self.interactions_file is None
+            else _interactions(output, self.interactions_file, reading),
             test_fraction=self.test_fraction,
             seed=seed,
             options=reading,
@@ -86,13 +89,14 @@ class Parts(NamedTuple):
             output.note("No test: all of them are learned from")
         elif self.test_file is None:
             output.note(f"Set aside {counted(len(holdout.test), 'rating')} for the test")
-        if self.interactions_file is None:
-            return holdout, None
-        return holdout, _interactions(output, self.interactions_file, reading, holdout)
+        if holdout.interactions is not None:
+            n_pairs = counted(len(holdout.interactions), "pair")
+            output.note(f"{n_pairs} of a user and an item, rated or not")
+        return holdout, holdout.interactions
 
 
-def _interactions(output: Output, path: str, reading: ReadOptions, holdout: Holdout) -> Ratings:
-    """Read pairs of users and items, but for those of the test, which training must not know."""
+def _interactions(output: Output, path: str, reading: ReadOptions) -> Interactions:
+    """Read pairs of users and items."""
     from funksvd import read_interactions
 
     with output.busy("Reading"):

@@ -16,10 +16,7 @@ from .tables import Destination, table_options
 if TYPE_CHECKING:
     import numpy as np
 
-    from funksvd import ReadOptions
-
-if TYPE_CHECKING:
-    from funksvd import FunkSVD, Interactions, Vocabulary
+    from funksvd import FunkSVD, Interactions, ReadOptions, Vocabulary
 
 ROWS_PER_BATCH = 1 << 17
 
@@ -66,7 +63,7 @@ def predict(
     that were learned from. In nine cases of ten, the rating without its noise is within 1.645
     standard deviations of the prediction.
     """
-    from funksvd.ratings import find, read_coded_pairs
+    from funksvd.ratings import read_pair_rows
 
     destination.keep_notes_out(output)
     if (pairs is None) == (user is None and item is None) or (user is None) != (item is None):
@@ -74,15 +71,13 @@ def predict(
     model = load(output, model_path, threads)
     if pairs is not None:
         with output.busy("Reading"):
-            users, user_index, items, item_index, report = read_coded_pairs(pairs, reading)
-        report_reading(output, report)
+            rows = read_pair_rows(pairs, reading)
+        report_reading(output, rows.report)
     elif user is not None and item is not None:
-        users, user_index = _single(user, model.user_ids)
-        items, item_index = _single(item, model.item_ids)
-    known_users = find(model.user_ids, users)[user_index]
-    known_items = find(model.item_ids, items)[item_index]
-    _warn_of_unknown(output, "user", users, known_users, model.user_ids)
-    _warn_of_unknown(output, "item", items, known_items, model.item_ids)
+        rows = _single_pair(model, user, item)
+    known_users, known_items = rows.index_for(model.users, model.items)
+    _warn_of_unknown(output, rows.users, known_users, model.users)
+    _warn_of_unknown(output, rows.items, known_items, model.items)
     with output.busy("Predicting"):
         columns = {"prediction": model.predict_index(known_users, known_items)}
         if with_uncertainty:
@@ -100,9 +95,9 @@ def predict(
     destination.write(output, batches, inputs=(pairs, model_path), n_rows=n_rows)
 
 
-def _single(label: str, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """One id of the kind that the model has, if it knows it; and the index of the id there, 0."""
-    import numpy as np
+def _single_pair(model: FunkSVD, user: str, item: str) -> Interactions:
+    """A pair with ids as the model has them, so that integers come out as integers."""
+    from funksvd import Interactions
 
     def as_known(vocabulary: Vocabulary, label: str) -> int | str:
         row = vocabulary.rows([label])[0]
@@ -112,10 +107,9 @@ def _single(label: str, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _warn_of_unknown(
-    output: Output, what: str, labels: np.ndarray, index: np.ndarray, ids: np.ndarray
+    output: Output, asked: Vocabulary, index: np.ndarray, known: Vocabulary
 ) -> None:
-    from funksvd.ratings import first_few
-
+    what = known.what
     share = (index < 0).mean()
     if share == 1 and len(index) == 1:
         output.warn(

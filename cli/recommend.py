@@ -208,8 +208,8 @@ def _without_user(batches: Iterator[dict[str, np.ndarray]]) -> Iterator[dict[str
 
 
 def _known_users(output: Output, model: FunkSVD, path: str) -> np.ndarray:
-    from funksvd import RatingsError, read_ids
-    from funksvd.ratings import find, first_few
+    from funksvd import read_ids
+    from funksvd.ratings import first_few
 
     users, _ = read_ids(path)
     rows = model.users.rows(users)

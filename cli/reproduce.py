@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from funksvd.hyperparameters import ALGORITHMS, Hyperparameters
+from funksvd.hyperparameters import Hyperparameters
 
 from .models import DEFAULT_MODEL
 from .train import train
@@ -36,18 +36,15 @@ def reproducing_command(model: FunkSVD, path: str) -> tuple[str | None, tuple[st
     remarks : tuple of str
         What they cannot say.
     """
+    from funksvd.training import Stopped
+
     chosen = _chosen(model)
     words = [word for name, value in chosen.items() for word in option_words(name, value)]
     remarks = []
-    if _was_interrupted(model):
+    if model.training.stopped is Stopped.INTERRUPT:
         remarks.append(
             "Training was interrupted (Ctrl-C), and the best epoch until then was kept; the "
             "command would go on."
-        )
-    if ALGORITHMS[model.algorithm].uses_unrated:
-        remarks.append(
-            "If training was given pairs without a rating (--interactions), give them again: "
-            "model files do not record them."
         )
     if model.provenance is None:
         arguments = ", ".join(f"{name}={value!r}" for name, value in chosen.items())
@@ -84,7 +81,7 @@ def reproducing_command(model: FunkSVD, path: str) -> tuple[str | None, tuple[st
 def _chosen(model: FunkSVD) -> dict[str, Any]:
     """The hyperparameters that must be given: a default may depend on those before it."""
     chosen: dict[str, Any] = {}
-    for name, value in model.resolved().get_params().items():
+    for name, value in model.hyperparameters.resolved().get_params().items():
         is_default = value == getattr(Hyperparameters(**chosen).resolved(), name)
         if not is_default and name != "n_threads":  # which does not change the model
             chosen[name] = value
@@ -111,7 +108,12 @@ def _parts(origin: Provenance) -> tuple[list[str], list[str]]:
     if origin.test is None and origin.test_fraction != options["test_fraction"].default:
         words += ["--test-fraction", f"{origin.test_fraction:g}"]
     gone = []
-    for flag, source in (("test", origin.test), ("valid", origin.validation)):
+    given = {
+        "test": origin.test,
+        "valid": origin.validation,
+        "interactions": origin.interactions,
+    }
+    for flag, source in given.items():
         if source is not None and len(source.files) == 1:
             words += [f"--{flag}", source.files[0]]
         elif source is not None:
@@ -126,19 +128,3 @@ def _given(option: click.Parameter, value: Any) -> list[str]:
     flag = max(option.opts, key=len)
     text = str(value)
     return [f"{flag}={text}"] if text.startswith("-") else [flag, text]
-
-
-def _was_interrupted(model: FunkSVD) -> bool:
-    """Whether training had neither run all epochs nor stopped of itself, as far as one can tell."""
-    from funksvd.training.stopping import EarlyStopping
-
-    chosen = model.resolved()
-    watched = model.history[0].valid is not None
-    if watched and model.refit and not model.refitted:
-        return True
-    if model.user_factors.shape[1] < chosen.n_factors * chosen.ensemble:
-        return True
-    stopping = EarlyStopping(chosen.patience)
-    for record in model.history:
-        stopping.is_best(record.epoch, None if chosen.ensemble_snapshots else record.valid)
-    return len(model.history) < chosen.n_epochs and not stopping.is_exhausted

@@ -111,7 +111,7 @@ def _service(model_path: str, items_file: str | None) -> Service:
             f"{model_path}: the model was saved without the pairs it has seen (--no-seen), so "
             "rated items cannot be left out; train it again without that option"
         )
-    if not (loss := LOSSES[model.loss]).has_closed_form:
+    if not (loss := LOSSES[model.hyperparameters.loss]).has_closed_form:
         raise FunkSVDError(
             f"{model_path}: with the {loss.title} loss nobody new can be recommended to, which is "
             "what the page is for"

@@ -106,24 +106,24 @@ def find_item(model: FunkSVD, text: str, titles: Titles | None, asked_by: str = 
         If the model knows no such item, or it is not clear which one is meant.
     """
     from funksvd import RatingsError
-    from funksvd.ratings import TitleSearch, as_labels, find, first_few
+    from funksvd.ratings import TitleSearch
 
-    ids = model.item_ids
-    row = find(ids, as_labels([text]))[0]
+    row = int(model.items.rows([text])[0])
     if row < 0 and titles is None:
         raise RatingsError(
-            f"{asked_by}the model knows no item with the id {text!r}; it knows {len(ids):,}, for "
-            f"instance {first_few(ids)}; to find items by title, give --items FILE"
+            f"{asked_by}the model knows no item with the id {text!r}; it knows "
+            f"{len(model.items):,}, for instance {model.items.examples}; to find items by title, "
+            "give --items FILE"
         )
     if row < 0 and titles is not None:
-        known = {str(item): titles[str(item)] for item in ids.tolist() if str(item) in titles}
+        items = map(str, model.item_ids.tolist())
+        known = {item: titles[item] for item in items if item in titles}
         try:
             found = TitleSearch(known).find(text)
         except RatingsError as error:
             raise RatingsError(f"{asked_by}{error}") from None
-        row = find(ids, as_labels([found]))[0]
-    item: int | str = ids[row : row + 1].tolist()[0]
-    return item
+        row = model.items.row(found)
+    return model.items.label(row)
 
 
 def tell_item(output: Output, what: str, text: str, item: int | str, titles: Titles | None) -> None:

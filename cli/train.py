@@ -78,12 +78,13 @@ def train(
     from .progress import TrainingProgress
 
     check_writable(model_path, (*ratings, *parts.files), is_model_file, "a model")
-    model = FunkSVD(**hyperparameters.get_params())
-    holdout, interactions = parts.read(output, ratings, reading, model.seed)
+    model = FunkSVD.of(hyperparameters)
+    holdout, interactions = parts.read(output, ratings, reading, hyperparameters.seed)
     interrupted = False
-    epoch = ALGORITHMS[model.hyperparameters.algorithm].epoch
+    epoch = ALGORITHMS[hyperparameters.algorithm].epoch
     try:
-        with TrainingProgress(output, LOSSES[model.loss].metric_title, epoch) as progress:
+        metric = LOSSES[hyperparameters.loss].metric_title
+        with TrainingProgress(output, metric, epoch) as progress:
             model.fit(
                 holdout.training,
                 validation=holdout.validation,

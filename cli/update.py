@@ -112,7 +112,13 @@ def update(
     counts = _count(model, old, holdout)
     _tell(output, model, new, counts)
     with TrainingProgress(output) as progress:
-        updated = update_model(model, holdout.all_but_test, n_epochs=n_epochs, monitor=progress)
+        updated = update_model(
+            model,
+            holdout.all_but_test,
+            interactions=holdout.interactions,
+            n_epochs=n_epochs,
+            monitor=progress,
+        )
     save(output, updated, path, holdout, with_seen=model.seen is not None)
     before = after = None
     if holdout.test is not None:
@@ -140,15 +146,14 @@ def update(
 
 
 def _count(model: FunkSVD, old: Holdout, new: Holdout) -> Counts:
-    from funksvd.ratings import find
     from funksvd.splitting import is_in
 
     added = new.added[-1].compact()
     return Counts(
         n_new_ratings=len(added),
         n_repeated=int(is_in(added, old.all_but_test).sum()),
-        n_new_users=int((find(model.user_ids, added.user_ids) < 0).sum()),
-        n_new_items=int((find(model.item_ids, added.item_ids) < 0).sum()),
+        n_new_users=int((model.users.rows(added.user_ids) < 0).sum()),
+        n_new_items=int((model.items.rows(added.item_ids) < 0).sum()),
     )
 
 

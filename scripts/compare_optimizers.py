@@ -26,7 +26,15 @@ from funksvd.hyperparameters.schedules import SCHEDULES
 from funksvd.ratings import read_ratings
 from funksvd.rng import Stream
 from funksvd.splitting import random_part
-from funksvd.training import BlockPlan, EpochRecord, Hyperparameters, Triples, plan_blocks, train
+from funksvd.training import (
+    BlockPlan,
+    EpochRecord,
+    Findings,
+    Hyperparameters,
+    Triples,
+    plan_blocks,
+    train,
+)
 
 VALIDATION = 0.1
 DIFFERENT_SIZES = ["sgd:1000", "sgd:full", "adam:full"]

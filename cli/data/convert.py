@@ -56,11 +56,11 @@ def convert(
     target.keep_notes_out(output)
     found = read(output, ratings, reading)
     if renumber:
-        found = replace(
-            found,
-            user_ids=_numbers(output, "user", found.user_ids, target.path, ratings),
-            item_ids=_numbers(output, "item", found.item_ids, target.path, ratings),
+        users, items = (
+            replace(each, ids=_numbers(output, each.what, each.ids, target.path, ratings))
+            for each in (found.users, found.items)
         )
+        found = replace(found, users=users, items=items)
     target.write(output, found, ratings)
     if output.as_json and not target.is_standard_output:
         output.json({"output": target.path, "format": target.format, "n_ratings": len(found)})

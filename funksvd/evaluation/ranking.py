@@ -21,16 +21,19 @@ from funksvd.training import Hyperparameters
 
 
 class Fitted(Protocol):
-    """What is asked of a model; `FunkSVD` has it."""
+    """What the evaluation of rankings asks of a model; `FunkSVD` has it."""
 
-    parameters: Parameters
-    users: Vocabulary
-    items: Vocabulary
-    seen: CompressedRows | None
     hyperparameters: Hyperparameters
 
-    def thread_count(self) -> int:
-        """Threads to use."""
+    @property
+    def parameters(self) -> Parameters: ...
+    @property
+    def users(self) -> Vocabulary: ...
+    @property
+    def items(self) -> Vocabulary: ...
+    @property
+    def seen(self) -> CompressedRows | None: ...
+    def thread_count(self) -> int: ...
 
 
 @dataclass(frozen=True)

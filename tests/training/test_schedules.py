@@ -12,7 +12,7 @@ from funksvd.hyperparameters.schedules import (
     InverseTime,
     Plateau,
 )
-from funksvd.training import Hyperparameters, Monitor, Triples, plan_blocks, train
+from funksvd.training import Hyperparameters, Monitor, Triples, Validation, plan_blocks, train
 from funksvd.training.learners.sgd import SGDLearner
 
 
