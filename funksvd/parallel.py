@@ -84,12 +84,12 @@ def chosen(columns: Iterable[np.ndarray], rows: np.ndarray) -> list[np.ndarray]:
         return list(pool.map(lambda column: column[rows], columns))
 
 
-def in_pieces(function: Callable[[slice], None], n: int) -> None:
+def in_pieces(function: Callable[[slice], None], n: int, piece: int = PIECE) -> None:
     """Call a function, which lets go of the interpreter's lock, for slices of `range(n)`."""
-    pieces = [slice(start, start + PIECE) for start in range(0, n, PIECE)]
+    pieces = [slice(start, start + piece) for start in range(0, n, piece)]
     if len(pieces) < 2:
-        for piece in pieces:
-            function(piece)
+        for only in pieces:
+            function(only)
         return
     with ThreadPoolExecutor(min(available_processors(), len(pieces))) as pool:
         list(pool.map(function, pieces))

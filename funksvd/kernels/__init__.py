@@ -6,7 +6,13 @@ Nothing is compiled at import. A change in any of these files makes what was com
 from funksvd.kernels.compiling import cache_folder, telling_of_compilation
 from funksvd.kernels.cpu.batches import Table, add_gradients, run_batches, update_rows
 from funksvd.kernels.cpu.biases import add_residuals, sweep
-from funksvd.kernels.cpu.blocks import count_blocks, count_rows, fill_blocks, take_turns
+from funksvd.kernels.cpu.blocks import (
+    count_blocks,
+    count_rows,
+    fill_records,
+    pack_records,
+    unpack_in_turns,
+)
 from funksvd.kernels.cpu.folding import fold_rows, weigh_ratings
 from funksvd.kernels.cpu.gibbs import draw_rows, draw_weights
 from funksvd.kernels.cpu.grouping import group_by_row, rows_with_repeats
@@ -53,12 +59,13 @@ __all__ = [
     "draw_weights",
     "exclude_items",
     "feature_block",
-    "fill_blocks",
+    "fill_records",
     "find_pairs",
     "fold_rows",
     "group_by_row",
     "hand_back",
     "pack_items",
+    "pack_records",
     "padded_rows",
     "predict_block",
     "rank_each_item",
@@ -70,9 +77,9 @@ __all__ = [
     "subtract_feature",
     "svdpp_block",
     "sweep",
-    "take_turns",
     "telling_of_compilation",
     "turn_into_probabilities",
+    "unpack_in_turns",
     "update_rows",
     "weigh_ratings",
 ]

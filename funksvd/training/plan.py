@@ -18,35 +18,42 @@ Descent", KDD 2011.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 
-from funksvd.kernels import padded_rows, take_turns
+from funksvd.kernels import pack_records, padded_rows
 from funksvd.objectives.parameters import Parameters
+from funksvd.parallel import in_pieces
 from funksvd.sorting import stable_order
+from funksvd.training.block_order import NO_WORDS, RecordForm, unpack, words_of
 
-USERS_IN_TURN = 4
-"""Consecutive ratings are of so many different users, so that a processor can overlap them."""
+VALUE = "value"
+"""Name of the column of ratings."""
+NUMBERS_PER_PIECE = 1 << 18
+"""Factors that one thread copies at a time."""
 
 
 class Triples(NamedTuple):
-    """Ratings in index form.
+    """Ratings in index form; without values, interactions.
 
     Parameters
     ----------
     user_index, item_index : ndarray of shape (n,), int32
-    values : ndarray of shape (n,), float32
+    values : ndarray of shape (n,), float32, optional
     """
 
     user_index: np.ndarray
     item_index: np.ndarray
-    values: np.ndarray
+    values: np.ndarray | None = None
 
 
-class Rows(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Rows:
     """Users or items in their groups.
 
     Rows are renumbered, so that those of a group lie together (two threads must not even share a
@@ -67,10 +74,21 @@ class Rows(NamedTuple):
     counts: np.ndarray
 
     def group(self, g: int) -> slice:
+        """The new rows of group g."""
         return slice(int(self.starts[g]), int(self.starts[g + 1]))
 
+    @property
+    def largest_group(self) -> int:
+        """Number of rows of the group that has most."""
+        return int(np.diff(self.starts).max())
 
-class Block(NamedTuple):
+    def with_all_learned(self) -> Rows:
+        """The same rows where nothing is held back."""
+        return replace(self, counts=self.counts.sum(axis=0) * [[1], [0]])
+
+
+@dataclass(frozen=True)
+class Block:
     """Where a block's rows and ratings are.
 
     Parameters
@@ -86,8 +104,14 @@ class Block(NamedTuple):
     learned: slice
     held_back: slice
 
+    @property
+    def ratings(self) -> slice:
+        """Those learned from and those held back."""
+        return slice(self.learned.start, self.held_back.stop)
 
-class UnratedPairs(NamedTuple):
+
+@dataclass(frozen=True, eq=False)
+class UnratedPairs:
     """Pairs of a user and an item that are known without a rating, in the blocks of a plan.
 
     Parameters
@@ -104,14 +128,17 @@ class UnratedPairs(NamedTuple):
     bounds: np.ndarray
 
 
-class BlockPlan(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class BlockPlan:
     """Ratings sorted into blocks.
 
     Parameters
     ----------
     user_index, item_index : ndarray of shape (n_ratings,), uint16 or uint32
         Rows within the block's groups.
-    values : ndarray of shape (n_ratings,), float32
+    columns : mapping of str to ndarray of shape (n_ratings,)
+        What is known of each rating, in the same order: "value", float32, unless the plan is of
+        interactions; and the columns that `plan_blocks` was given beside it.
     bounds : ndarray of shape (n_batches * n_groups, n_groups, 3), int64
         The block of user group g and item group h holds the ratings from `bounds[g, h, 0]` up to
         `bounds[g, h, 2]`; those from `bounds[g, h, 1]` on are held back. The groups of a batch of
@@ -123,11 +150,20 @@ class BlockPlan(NamedTuple):
 
     user_index: np.ndarray
     item_index: np.ndarray
-    values: np.ndarray
+    columns: Mapping[str, np.ndarray]
     bounds: np.ndarray
     users: Rows
     items: Rows
     unrated: UnratedPairs | None = None
+
+    @property
+    def values(self) -> np.ndarray:
+        """The ratings; a `KeyError` where there are only interactions."""
+        return self.columns[VALUE]
+
+    def with_values(self, values: np.ndarray) -> BlockPlan:
+        """The same with other ratings of the same pairs, in the plan's order."""
+        return replace(self, columns={**self.columns, VALUE: values})
 
     @property
     def n_groups(self) -> int:
@@ -136,15 +172,18 @@ class BlockPlan(NamedTuple):
 
     @property
     def n_batches(self) -> int:
+        """Batches of users."""
         return self.bounds.shape[0] // self.n_groups
 
     @property
     def n_held_back(self) -> int:
+        """Ratings that are not learned from."""
         return int((self.bounds[..., 2] - self.bounds[..., 1]).sum())
 
     @property
     def n_learned(self) -> int:
-        return len(self.values) - self.n_held_back
+        """Ratings to learn from."""
+        return len(self.user_index) - self.n_held_back
 
     @property
     def blocks(self) -> list[Block]:
@@ -158,6 +197,7 @@ class BlockPlan(NamedTuple):
         return [self.block(batch * n_groups + g, (g + shift) % n_groups) for g in range(n_groups)]
 
     def block(self, g: int, h: int) -> Block:
+        """The block of user group g and item group h."""
         begin, middle, end = map(int, self.bounds[g, h])
         users, items = self.users.group(g), self.items.group(h)
         return Block(users, items, slice(begin, middle), slice(middle, end))
@@ -198,87 +238,86 @@ class BlockPlan(NamedTuple):
             rows[0][user_index],
             rows[1][item_index],
         )
-        counts = np.zeros(self.bounds.shape[:2], dtype=np.int64)
-        np.add.at(counts, tuple(groups), 1)
+        block = groups[0].astype(np.int64) * self.n_groups + groups[1]
+        counts = np.bincount(block, minlength=len(self.bounds) * self.n_groups)
+        counts = counts.reshape(self.bounds.shape[:2])
         ends = np.cumsum(counts).reshape(counts.shape)
-        return self._replace(
-            unrated=UnratedPairs(
-                rows[0][user_index][order],
-                rows[1][item_index][order],
-                np.stack([ends - counts, ends], axis=-1),
-            )
+        unrated = UnratedPairs(
+            rows[0][user_index][order],
+            rows[1][item_index][order],
+            np.stack([ends - counts, ends], axis=-1),
         )
+        return replace(self, unrated=unrated)
 
     def with_all_learned(self, n_threads: int = 1) -> BlockPlan:
         """A plan that holds nothing back, as if it had been made so.
 
         It takes over the arrays of this one, which is of no use any more.
         """
+        form = RecordForm.of(
+            self.users.largest_group, self.items.largest_group, len(self.user_index)
+        )
+        words = words_of(self.columns)
+
+        def sort(block: Block) -> None:
+            part = block.ratings
+            users, items = self.user_index[part], self.item_index[part]
+            records = form.empty(len(users))
+            if len(words) or not self.columns:
+                pack_records(users, items, words[part], form.item_bits, records)
+                unpack(form, records, users, items, words[part])
+            else:
+                order = np.empty(len(users), form.word)
+                pack_records(users, items, NO_WORDS, form.item_bits, records)
+                unpack(form, records, users, items, order)
+                for column in self.columns.values():
+                    column[part] = column[part][order]
+
+        with ThreadPoolExecutor(n_threads) as pool:
+            list(pool.map(sort, self.blocks))
         bounds = self.bounds.copy()
         bounds[..., 1] = bounds[..., 2]
-        sides = (side._replace(counts=side.counts.sum(0) * [[1], [0]]) for side in self[4:6])
-        plan = BlockPlan(*self[:3], bounds, *sides, self.unrated)
-        with ThreadPoolExecutor(n_threads) as pool:
-            plan._sort(pool)
-        return plan
-
-    def _sort(self, pool: ThreadPoolExecutor) -> None:
-        """Sort what is learned from and what is held back of each block."""
-
-        def sort(part: slice) -> None:
-            _sort_part(self.user_index[part], self.item_index[part], self.values[part])
-
-        list(pool.map(sort, [part for block in self.blocks for part in block[2:]]))
+        users, items = self.users.with_all_learned(), self.items.with_all_learned()
+        return replace(self, bounds=bounds, users=users, items=items)
 
     def arranged(self, parameters: Parameters) -> Parameters:
         """A copy of parameters in the new numbering, rows padded as the kernel wants them."""
-        rows = []
         orders = (self.users.order, self.items.order)
-        for order, factors in zip(orders, parameters[3:], strict=True):
-            padded = padded_rows(*factors.shape)
-            padded[:, : factors.shape[1]] = factors[order]
-            rows.append(padded)
+        given = (parameters.user_factors, parameters.item_factors)
+        rows = [
+            _rows_at(order, factors, padded_rows(*factors.shape))
+            for order, factors in zip(orders, given, strict=True)
+        ]
         biases = (parameters.user_biases[orders[0]], parameters.item_biases[orders[1]])
         return Parameters(parameters.global_mean, *biases, *rows)
 
     def restored(self, parameters: Parameters, n_factors: int) -> Parameters:
         """The opposite of `arranged`."""
-        users, items = _inverse(self.users.order), _inverse(self.items.order)
-        return Parameters(
-            parameters.global_mean,
-            parameters.user_biases[users],
-            parameters.item_biases[items],
-            np.ascontiguousarray(parameters.user_factors[users, :n_factors]),
-            np.ascontiguousarray(parameters.item_factors[items, :n_factors]),
-        )
+        places = (_inverse(self.users.order), _inverse(self.items.order))
+        given = (parameters.user_factors, parameters.item_factors)
+        rows = [
+            _rows_at(order, factors, np.empty((len(order), n_factors), np.float32))
+            for order, factors in zip(places, given, strict=True)
+        ]
+        biases = (parameters.user_biases[places[0]], parameters.item_biases[places[1]])
+        return Parameters(parameters.global_mean, *biases, *rows)
 
 
-def _sort_part(users: np.ndarray, items: np.ndarray, values: np.ndarray) -> None:
-    """Sort ratings by user, then item, and let a few users take turns; in place."""
-    item_bits = int(items.max(initial=0)).bit_length()
-    if item_bits + int(users.max(initial=0)).bit_length() <= 32:
-        # All of a rating in 64 bits: NumPy sorts them many times faster than it finds an order.
-        packed = users.astype(np.uint64)
-        packed <<= np.uint64(item_bits)
-        packed |= items
-        packed <<= np.uint64(32)
-        packed |= values.view(np.uint32)
-        packed.sort()
-        in_order = (
-            (packed >> np.uint64(32 + item_bits)).astype(users.dtype),
-            (packed >> np.uint64(32) & np.uint64((1 << item_bits) - 1)).astype(items.dtype),
-            packed.astype(np.uint32).view(np.float32),
-        )
-    else:
-        order = stable_order(users, items)
-        in_order = (users[order], items[order], values[order])
-    take_turns(*in_order, USERS_IN_TURN, users, items, values)
+def _rows_at(order: np.ndarray, factors: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """Write `factors[order]` into the leading columns of `out`, or as many as `out` has."""
+    n_factors = min(out.shape[1], factors.shape[1])
+
+    def copy(piece: slice) -> None:
+        out[piece, :n_factors] = factors[order[piece], :n_factors]
+
+    in_pieces(copy, len(order), max(1, NUMBERS_PER_PIECE // n_factors))
+    return out
 
 
 def groups_of(rows: Rows) -> np.ndarray:
-    """The group of each old row, uint8."""
+    """The group of each old row, uint16."""
     sizes = np.diff(rows.starts)
-    return np.repeat(np.arange(len(sizes), dtype=np.uint8), sizes)[_inverse(rows.order)]
+    return np.repeat(np.arange(len(sizes), dtype=np.uint16), sizes)[_inverse(rows.order)]
 
 
 def rows_in_groups(*sides: Rows) -> tuple[np.ndarray, ...]:
@@ -286,8 +325,7 @@ def rows_in_groups(*sides: Rows) -> tuple[np.ndarray, ...]:
 
     16 bits are enough for most data, and half as many to move.
     """
-    largest = max(np.diff(rows.starts).max() for rows in sides)
-    kind = np.uint16 if largest <= 1 << 16 else np.uint32
+    kind = np.uint16 if max(rows.largest_group for rows in sides) <= 1 << 16 else np.uint32
     return tuple(
         (np.arange(len(rows.order)) - np.repeat(rows.starts[:-1], np.diff(rows.starts))).astype(
             kind

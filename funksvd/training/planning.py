@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
 
-from funksvd.kernels import count_blocks, count_rows, fill_blocks
-from funksvd.training.plan import BlockPlan, Rows, Triples, groups_of, rows_in_groups
+from funksvd.kernels import count_blocks, count_rows, fill_records
+from funksvd.parallel import take
+from funksvd.training.block_order import RecordForm, unpack, words_of
+from funksvd.training.plan import VALUE, BlockPlan, Rows, Triples, groups_of, rows_in_groups
 
 RATINGS_PER_BLOCK = 5_000
 MANY_RATINGS = 20_000_000
@@ -30,6 +32,7 @@ def plan_blocks(
     triples: Triples,
     shape: tuple[int, int],
     *,
+    further: Mapping[str, np.ndarray] | None = None,
     held_back: np.ndarray | None = None,
     n_groups: int | None = None,
     n_batches: int = 1,
@@ -42,12 +45,15 @@ def plan_blocks(
     triples : Triples
         No pair repeats.
     shape : (n_users, n_items)
+    further : mapping of str to ndarray of shape (n_ratings,), optional
+        Columns beside the values, such as weights or times: the plan's `columns` have them in its
+        order.
     held_back : ndarray of shape (n_ratings,), bool, optional
         Ratings not to be learned from at first: they come at the end of their block.
     n_groups : int, optional
         B; `choose_n_groups` decides where it is not given.
     n_batches : int
-        Of users, but at most one for each; no more than 256 groups of users in all.
+        Of users, but at most one for each; no more than 65,536 groups of users in all.
     n_threads : int
         Does not change the result.
 
@@ -56,52 +62,71 @@ def plan_blocks(
     BlockPlan
         The same for the same ratings in any order.
     """
-    n = len(triples.values)
+    user_index, item_index, values = triples
+    given = dict(further or {}) if values is None else {VALUE: values, **(further or {})}
+    n = len(user_index)
     n_batches = min(n_batches, shape[0])
     n_groups = n_groups or choose_n_groups(*shape, n, n_batches)
-    n_dealt = (n_batches * n_groups, n_groups)
     if held_back is None:
         held_back = np.empty(0, dtype=bool)
-    n_pieces = max(1, min(n_threads, n // RATINGS_PER_PIECE))
-    edges = [n * piece // n_pieces for piece in range(n_pieces + 1)]
-    pieces = [slice(*edge) for edge in pairwise(edges)]
+    pieces = _pieces(n, n_threads)
     with ThreadPoolExecutor(n_threads) as pool:
 
-        def counted(
-            kernel: Callable, counts_shape: tuple[int, ...], index: Sequence, *more: np.ndarray
-        ) -> list[np.ndarray]:
-            """What a kernel counts in each piece."""
-
+        def dealt(index: np.ndarray, n_rows: int, n_groups: int) -> Rows:
             def count(piece: slice) -> np.ndarray:
-                counts = np.zeros(counts_shape, dtype=np.int64)
-                kernel(*(array[piece] for array in index), held_back[piece], *more, counts)
+                counts = np.zeros((2, n_rows), dtype=np.int64)
+                count_rows(index[piece], held_back[piece], counts)
                 return counts
 
-            return list(pool.map(count, pieces))
+            return _dealt(np.sum(list(pool.map(count, pieces)), axis=0), n_groups)
 
-        users, items = (
-            _dealt(sum(counted(count_rows, (2, n_rows), [index])), n)
-            for n_rows, index, n in zip(shape, triples[:2], n_dealt, strict=True)
-        )
-        groups = (groups_of(users), groups_of(items))
-        rows = rows_in_groups(users, items)
-        counts = counted(count_blocks, (*n_dealt, 2), triples[:2], *groups)
-        ends = np.cumsum(sum(counts)).reshape(*n_dealt, 2)
-        begins = ends - sum(counts)
-        user_index, item_index = (np.empty(n, dtype=index.dtype) for index in rows)
-        values = np.empty(n, dtype=np.float32)
+        users = dealt(user_index, shape[0], n_batches * n_groups)
+        items = dealt(item_index, shape[1], n_groups)
+        groups, rows = (groups_of(users), groups_of(items)), rows_in_groups(users, items)
+
+        def count(piece: slice) -> np.ndarray:
+            counts = np.zeros((n_batches * n_groups, n_groups, 2), dtype=np.int64)
+            count_blocks(user_index[piece], item_index[piece], held_back[piece], *groups, counts)
+            return counts
+
+        counts = np.stack(list(pool.map(count, pieces)))
+        ends = np.cumsum(counts.sum(axis=0)).reshape(counts.shape[1:])
+        begins = ends - counts.sum(axis=0)
+        bounds = np.concatenate([begins, ends[..., 1:]], axis=-1)
+
+        form = RecordForm.of(users.largest_group, items.largest_group, n)
+        records, words = form.empty(n), words_of(given)
 
         def fill(piece: slice, places: np.ndarray) -> None:
-            part = (array[piece] for array in triples)
-            into = (user_index, item_index, values)
-            fill_blocks(*part, held_back[piece], groups, rows, places, *into)
+            part = (user_index[piece], item_index[piece], words[piece], held_back[piece])
+            fill_records(*part, groups, rows, form.item_bits, piece.start, places, records)
 
-        before = [begins + sum(counts[:at]) for at in range(n_pieces)]
-        list(pool.map(fill, pieces, before))
-        bounds = np.concatenate([begins, ends[..., 1:]], axis=-1)
-        plan = BlockPlan(user_index, item_index, values, bounds, users, items)
-        plan._sort(pool)
-    return plan
+        list(pool.map(fill, pieces, begins + np.cumsum(counts, axis=0) - counts))
+        user_rows, item_rows = (np.empty(n, dtype=index.dtype) for index in rows)
+        columns = {name: np.empty(n, column.dtype) for name, column in given.items()}
+        moved = words_of(columns)
+        order = np.empty(0 if len(moved) or not columns else n, form.word)
+
+        def sort(part: slice) -> None:
+            into = moved[part] if len(moved) else order[part]
+            unpack(form, records[part], user_rows[part], item_rows[part], into)
+
+        for group in reversed(bounds):
+            parts = [slice(*edge) for block in group for edge in pairwise(block.tolist())]
+            list(pool.map(sort, parts))
+            # what lies behind is done with: give its memory back before more is written
+            records.resize((int(group[0, 0]), 2), refcheck=False)
+    if len(order):
+        for name, column in given.items():
+            take(column, order, out=columns[name])
+    return BlockPlan(user_rows, item_rows, columns, bounds, users, items)
+
+
+def _pieces(n: int, n_threads: int) -> list[slice]:
+    """Ratings in pieces, one for each thread that is worth its start."""
+    n_pieces = max(1, min(n_threads, n // RATINGS_PER_PIECE))
+    edges = [n * piece // n_pieces for piece in range(n_pieces + 1)]
+    return [slice(*edge) for edge in pairwise(edges)]
 
 
 def _dealt(counts: np.ndarray, n_groups: int) -> Rows:

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from funksvd.objectives.parameters import Parameters
-from funksvd.training import plan as plans
 from funksvd.training import planning
+from funksvd.training.block_order import RecordForm, unpack
 from funksvd.training.plan import Triples
 from funksvd.training.planning import choose_n_groups, plan_blocks
 
@@ -23,21 +23,42 @@ def random_triples(n_users, n_items, n_ratings, seed=0):
     return Triples(users.astype(np.int32), items.astype(np.int32), values)
 
 
-def ratings_of(plan, block, part):
-    """(user, item, value) in the old numbering."""
+def pairs_of(plan, block, part):
+    """(user, item) in the old numbering."""
     users = plan.users.order[block.users][plan.user_index[part]]
     items = plan.items.order[block.items][plan.item_index[part]]
-    return list(zip(users.tolist(), items.tolist(), plan.values[part].tolist(), strict=True))
+    return list(zip(users.tolist(), items.tolist(), strict=True))
+
+
+def ratings_of(plan, block, part):
+    """((user, item), value) in the old numbering."""
+    return list(zip(pairs_of(plan, block, part), plan.values[part].tolist(), strict=True))
 
 
 def assert_same(plan, ref):
-    for comp_array, ref_array in zip(plan[:4], ref[:4], strict=True):
+    assert plan.unrated is ref.unrated is None
+    assert list(plan.columns) == list(ref.columns)
+    arrays = [
+        [each.user_index, each.item_index, *each.columns.values(), each.bounds]
+        + [array for rows in (each.users, each.items) for array in vars(rows).values()]
+        for each in (plan, ref)
+    ]
+    for comp_array, ref_array in zip(*arrays, strict=True):
         assert comp_array.dtype == ref_array.dtype
         np.testing.assert_array_equal(comp_array, ref_array)
-    assert plan.unrated is ref.unrated is None
-    for comp_rows, ref_rows in zip(plan[4:6], ref[4:6], strict=True):
-        for comp_array, ref_array in zip(comp_rows, ref_rows, strict=True):
-            np.testing.assert_array_equal(comp_array, ref_array)
+
+
+def in_turns(pairs):
+    """Pairs by user, then item; of every four users, first each one's first, then the second, …"""
+    ref = []
+    users = sorted({user for user, _ in pairs})
+    for first in range(0, len(users), 4):
+        queues = [
+            sorted(pair for pair in pairs if pair[0] == user) for user in users[first : first + 4]
+        ]
+        for turn in range(max(map(len, queues))):
+            ref += [queue[turn] for queue in queues if turn < len(queue)]
+    return ref
 
 
 @settings(deadline=None)  # the first example compiles
@@ -62,8 +83,8 @@ def test_every_rating_is_in_exactly_one_block_and_strata_share_nothing(
         users, items = [], []
         for block in plan.stratum(shift, batch):
             parts = [ratings_of(plan, block, part) for part in (block.learned, block.held_back)]
-            users.append({rating[0] for part in parts for rating in part})
-            items.append({rating[1] for part in parts for rating in part})
+            users.append({user for part in parts for (user, _), _ in part})
+            items.append({item for part in parts for (_, item), _ in part})
             for total, part in zip(seen, parts, strict=True):
                 total += part
         for user in set().union(*users):
@@ -71,44 +92,92 @@ def test_every_rating_is_in_exactly_one_block_and_strata_share_nothing(
         assert sum(map(len, users)) == len(set().union(*users))
         assert sum(map(len, items)) == len(set().union(*items))
     for total, chosen in zip(seen, (~held_back, held_back), strict=True):
-        assert sorted(total) == sorted(
-            zip(*(array[chosen].tolist() for array in triples), strict=True)
-        )
+        users, items, values = (array[chosen].tolist() for array in triples)
+        assert sorted(total) == sorted(zip(zip(users, items, strict=True), values, strict=True))
     assert plan.n_held_back == held_back.sum()
 
 
-@pytest.mark.parametrize(
-    ("row_type", "wide"),
-    [(np.uint16, 0), (np.uint32, 0), (np.uint32, 1 << 28)],  # the last are too wide to be packed
+@settings(deadline=None)  # the first example compiles
+@given(
+    st.sets(st.tuples(st.integers(0, 300), st.integers(0, 40)), max_size=200),
+    st.sampled_from([(1, 1), (1 << 7, 1 << 10), (1 << 20, 1 << 20)]),
+    st.randoms(use_true_random=False),
 )
-def test_four_users_take_turns_in_a_block_each_with_ascending_items(row_type, wide):
-    users, items, values = random_triples(40, 30, 600)
-    users, items = users.astype(row_type), items.astype(row_type)
-    ref = []
-    for first in range(0, 40, 4):
-        queues = [sorted(items[users == u].tolist()) for u in range(first, first + 4)]
-        for turn in range(max(map(len, queues))):
-            for user, queue in enumerate(queues, first):
-                ref += [(user, queue[turn])] if turn < len(queue) else []
-    value_of = dict(zip(zip(users.tolist(), items.tolist(), strict=True), values, strict=True))
-    users, items = users + row_type(wide), items + row_type(wide)
-    plans._sort_part(users, items, values)
-    pairs = list(zip((users - wide).tolist(), (items - wide).tolist(), strict=True))
-    assert pairs == ref
-    assert [value_of[pair] for pair in pairs] == values.tolist()
+def test_records_are_unpacked_in_turns(pairs, spread, random):
+    shuffled = list(pairs)
+    random.shuffle(shuffled)
+    pairs = [(user * spread[0], item * spread[1]) for user, item in shuffled]
+    form = RecordForm.of(300 * spread[0] + 1, 40 * spread[1] + 1, len(pairs))
+    assert form.word == (np.uint64 if spread[0] == 1 << 20 else np.uint32)
+    records = form.empty(len(pairs))
+    records[:, 0] = [(user << form.item_bits) | item for user, item in pairs]
+    records[:, 1] = range(len(pairs))
+    users, items = (np.empty(len(pairs), np.uint32) for _ in range(2))
+    order = np.empty(len(pairs), form.word)
+    unpack(form, records, users, items, order)
+    comp = list(zip(users.tolist(), items.tolist(), strict=True))
+    assert comp == in_turns(pairs)
+    assert [pairs[at] for at in order] == comp
 
 
-def test_a_plan_is_made_of_sorted_blocks():
-    plan = plan_blocks(random_triples(40, 30, 600), (40, 30), n_groups=3)
+def test_a_plan_is_made_of_blocks_in_order():
+    held_back = np.arange(600) % 7 == 0
+    plan = plan_blocks(random_triples(40, 30, 600), (40, 30), held_back=held_back, n_groups=3)
     for block in plan.blocks:
-        part = block.learned
-        comp = [plan.user_index[part], plan.item_index[part], plan.values[part]]
-        ref = [array.copy() for array in comp]
-        plans._sort_part(*ref)
-        for comp_array, ref_array in zip(comp, ref, strict=True):
-            np.testing.assert_array_equal(comp_array, ref_array)
-        first_four = sorted(set(comp[0].tolist()))[:4]
-        assert comp[0][:4].tolist() == first_four
+        for part in (block.learned, block.held_back):
+            users, items = plan.user_index[part].tolist(), plan.item_index[part].tolist()
+            pairs = list(zip(users, items, strict=True))
+            assert pairs == in_turns(pairs)
+
+
+COLUMNS = st.lists(
+    st.sampled_from([np.float32, np.float64, np.int64, np.uint8]), max_size=3, unique=True
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.integers(1, 12),
+    st.integers(1, 12),
+    st.integers(1, 4),
+    st.booleans(),
+    COLUMNS,
+    st.integers(0, 2**32),
+)
+def test_each_pair_keeps_what_is_known_of_it(n_users, n_items, n_groups, rated, kinds, seed):
+    generator = np.random.default_rng(seed)
+    n = generator.integers(1, n_users * n_items + 1)
+    triples = random_triples(n_users, n_items, n, seed)
+    further = {kind.__name__: generator.integers(0, 200, n).astype(kind) for kind in kinds}
+    held_back = generator.random(n) < 0.3
+    given_columns = {"value": triples.values} if rated else {}
+    given_columns |= further
+    if not rated:
+        triples = triples._replace(values=None)
+    options = {"further": further, "n_groups": n_groups}
+    plan = plan_blocks(triples, (n_users, n_items), held_back=held_back, **options)
+    assert plan.n_held_back == held_back.sum()
+    assert plan.n_learned == (~held_back).sum()
+    at = {
+        pair: at for at, pair in enumerate(zip(*map(np.ndarray.tolist, triples[:2]), strict=True))
+    }
+    assert list(plan.columns) == list(given_columns)
+    for block in plan.blocks:
+        places = [at[pair] for pair in pairs_of(plan, block, block.ratings)]
+        for name, column in given_columns.items():
+            assert plan.columns[name].dtype == column.dtype
+            assert plan.columns[name][block.ratings].tolist() == column[places].tolist()
+    ref = plan_blocks(triples, (n_users, n_items), **options)
+    assert_same(plan.with_all_learned(), ref)
+
+
+def test_more_than_256_groups():
+    triples = random_triples(700, 20, 3000)
+    plan = plan_blocks(triples, (700, 20), n_groups=2, n_batches=300)
+    assert len(plan.users.starts) == 601
+    comp = [rating for block in plan.blocks for rating in ratings_of(plan, block, block.ratings)]
+    users, items, values = map(np.ndarray.tolist, triples)
+    assert sorted(comp) == sorted(zip(zip(users, items, strict=True), values, strict=True))
 
 
 def test_rows_of_a_group_are_the_busiest_first():
@@ -162,7 +231,7 @@ def test_rows_are_counted_by_what_is_learned_from_and_what_is_held_back():
     triples = random_triples(40, 30, 600)
     held_back = np.arange(600) % 7 == 0
     plan = plan_blocks(triples, (40, 30), held_back=held_back)
-    for rows, index in zip(plan[4:6], triples[:2], strict=True):
+    for rows, index in ((plan.users, triples.user_index), (plan.items, triples.item_index)):
         for counts, chosen in zip(rows.counts, (~held_back, held_back), strict=True):
             np.testing.assert_array_equal(counts, np.bincount(index[chosen], None, len(counts)))
 

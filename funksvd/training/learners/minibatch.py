@@ -65,7 +65,7 @@ class BatchLearner(SGDLearner):
         for mine, theirs, unit in zip(self.state()[:4], start[1:], self._units(), strict=True):
             np.divide(theirs, unit, out=mine)
         values = (plan.values - self.scale.center) / self.scale.spread
-        self.plan = plan._replace(values=values.astype(np.float32))
+        self.plan = plan.with_values(values.astype(np.float32))
 
         largest = max(_n_learned(plan.stratum(shift)) for shift in range(plan.n_groups))
         size = hyperparameters.batch_size
