@@ -23,6 +23,7 @@ from funksvd.kernels.cpu.incremental import (
 )
 from funksvd.kernels.cpu.losses import SCALAR_LOSSES, turn_into_probabilities
 from funksvd.kernels.cpu.optimizers import RULES
+from funksvd.kernels.cpu.parsing import parse_rows
 from funksvd.kernels.cpu.scoring import (
     GROUP_USERS,
     LOST_IN_SQUARES,
@@ -67,6 +68,7 @@ __all__ = [
     "pack_items",
     "pack_records",
     "padded_rows",
+    "parse_rows",
     "predict_block",
     "rank_each_item",
     "rank_items",

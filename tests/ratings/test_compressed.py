@@ -6,7 +6,7 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from funksvd.ratings import CompressedRows
@@ -22,6 +22,7 @@ def index_of(pairs):
     return array[:, 0].copy(), array[:, 1].copy()
 
 
+@settings(deadline=None)  # compiling takes long
 @given(pair_lists, st.booleans(), st.integers(1, 3))
 def test_against_lists(pairs, with_values, n_threads):
     ref = defaultdict(list)
@@ -45,6 +46,7 @@ def test_against_lists(pairs, with_values, n_threads):
     assert list(zip(*map(np.ndarray.tolist, comp.pairs), strict=True)) == flat
 
 
+@settings(deadline=None)
 @given(pair_lists, pair_lists)
 def test_contains(pairs, asked):
     comp = CompressedRows.from_pairs(*index_of(pairs), N_ROWS)

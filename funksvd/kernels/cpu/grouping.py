@@ -116,7 +116,7 @@ def _deal(rows, columns, cursors, grouped):
 
 
 @intrinsic
-def _n_trailing_zeros(context, word):
+def n_trailing_zeros(context, word):
     """Position of the lowest bit of a word that is not zero."""
 
     def generate(target, builder, signature, arguments):
@@ -153,7 +153,7 @@ def _sort_by_bits(columns, bits):
         rest = bits[word]
         bits[word] = np.uint64(0)
         while rest:
-            columns[at] = (word << 6) + _n_trailing_zeros(rest)
+            columns[at] = (word << 6) + n_trailing_zeros(rest)
             rest &= rest - np.uint64(1)
             at += 1
     return True

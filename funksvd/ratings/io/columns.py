@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from funksvd.errors import RatingsError
-from funksvd.parallel import occurring, take
+from funksvd.parallel import in_pieces, occurring, take
 from funksvd.ratings.io import checks
 from funksvd.ratings.io.coded import arrow_integers, numbers
 from funksvd.ratings.io.report import BadRow
@@ -98,12 +98,33 @@ def joined_ids(parts: Sequence[IdColumn], role: str, source: str) -> tuple[np.nd
         index = np.empty(sum(len(part.codes) for part in parts), np.int32)
     row = value = 0
     for part, size, codes in zip(parts, sizes, used, strict=True):
-        rank_of = np.zeros(size, np.int32)
-        rank_of[codes] = ranks[value : value + len(codes)]
-        take(rank_of, part.codes, out=index[row : row + len(part.codes)])
+        _look_up(codes, ranks[value : value + len(codes)], size, part.codes, index[row:])
         row += len(part.codes)
         value += len(codes)
     return ids, index
+
+
+def _look_up(
+    keys: np.ndarray, ranks: np.ndarray, n_keys: int, codes: np.ndarray, out: np.ndarray
+) -> None:
+    """The rank of each code, written into `out`, which may be the codes themselves.
+
+    Parameters
+    ----------
+    keys : ndarray of shape (n,), int64
+        The codes that occur, ascending; less than `n_keys`.
+    ranks : ndarray of shape (n,), int32
+        Theirs.
+    """
+    out = out[: len(codes)]
+    shifts = ranks - keys
+    if len(keys) and shifts.min() == shifts.max():  # ids without gaps: subtracting is faster
+        shift = np.int32(shifts[0])
+        in_pieces(lambda piece: np.add(codes[piece], shift, out=out[piece]), len(codes))
+        return
+    rank_of = np.zeros(n_keys, np.int32)
+    rank_of[keys] = ranks
+    take(rank_of, codes, out=out)
 
 
 def _ranked(

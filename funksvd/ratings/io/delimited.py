@@ -13,7 +13,7 @@ import pyarrow.csv as pacsv
 
 from funksvd.errors import RatingsError
 from funksvd.parallel import available_processors, in_order
-from funksvd.ratings.io import checks, lines
+from funksvd.ratings.io import checks, lines, plain
 from funksvd.ratings.io.badrows import N_KEPT
 from funksvd.ratings.io.coded import (
     MAX_PLAIN_ID,
@@ -103,8 +103,9 @@ def _parse(
     blocks = stream(sources, layout, encoding, notes)
     text = segments(blocks, 0 if careful else layout.skip_lines)
     bytes(KEPT_BYTES)
-    parts = in_order(_Parser(layout, integers), text, min(available_processors(), MAX_THREADS))
     n_bytes = sum(os.path.getsize(source.path) for source in sources if source.path)
+    parser = _Parser(layout, integers, n_bytes, cleaned=careful)
+    parts = in_order(parser, text, min(available_processors(), MAX_THREADS))
     columns = gathered(parts, layout.columns, n_bytes / SEGMENT_BYTES)
     if layout.netflix:
         if sum(notes.counts) != columns.n_rows:  # what counts as a blank line is not settled
@@ -122,9 +123,25 @@ class _Parser:
     Ids that are written as integers are parsed as such, many times faster than as text. Arrow
     reads `007` and ` 7` as 7 too, but every such way to write an integer is longer than its own:
     if the integers as they should be written fill the text, that is how all of them are written.
+
+    Parameters
+    ----------
+    layout : Layout
+    integers : frozenset of str
+        Roles whose fields are read as integers.
+    n_bytes : int
+        Length of the whole text, as far as it is known.
+    cleaned : bool
+        Whether columns are separated by `layout.delimiter` already.
     """
 
-    def __init__(self, layout: Layout, integers: frozenset[str]) -> None:
+    def __init__(
+        self, layout: Layout, integers: frozenset[str], n_bytes: int, *, cleaned: bool
+    ) -> None:
+        rows = plain.PlainRows(layout, integers)
+        self._plain = rows if rows.is_possible and not cleaned else None
+        self._n_bytes, self._n_seen = n_bytes, 0
+        self._separators = layout.separator.encode(), layout.delimiter.encode()
         self._columns = layout.columns
         self._integers = integers & set(layout.columns)
         self._n_columns = layout.n_columns
@@ -149,6 +166,13 @@ class _Parser:
         )
 
     def __call__(self, text: bytes) -> Part:
+        self._n_seen += len(text)
+        if self._plain and max(self._n_bytes, self._n_seen) >= plain.KERNEL_BYTES:
+            part = self._plain.parse(text)
+            if part is not None:
+                return part
+        if len(self._separators[0]) > 1:
+            text = text.replace(*self._separators)
         table = self._table(text)
         chunks = {role: _only_chunk(table[str(at)]) for role, at in self._columns.items()}
         if self._proving and table.num_rows:

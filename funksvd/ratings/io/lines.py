@@ -125,16 +125,16 @@ def whole_lines(parts: Iterable[bytes]) -> Iterator[bytes]:
 def arrow_stream(
     sources: list[Source], layout: Layout, encoding: str, notes: Notes
 ) -> Iterator[bytes]:
-    """The text as Arrow is to see it; `notes` are filled on the way, for Netflix files."""
+    """The text of rows, which a separator of several characters may still separate.
+
+    `notes` are filled on the way, for Netflix files.
+    """
     for source in sources:
         text = blocks(source, encoding)
         if layout.netflix:
             yield from _without_movie_lines(whole_lines(text), notes, source.name)
         elif layout.separator == " ":
             yield from map(single_blanks, whole_lines(text))
-        elif len(layout.separator) > 1:
-            old, new = layout.separator.encode(), layout.delimiter.encode()
-            yield from (block.replace(old, new) for block in whole_lines(text))
         else:
             yield from text
 
