@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from click.decorators import FC
 
 
-class InRange(click.ParamType):
+class InRange(click.ParamType[object]):
     """A value in the range that is declared for a hyperparameter.
 
     Parameters

@@ -43,7 +43,7 @@ class TuningProgress(TuningMonitor):
 
     def resumed(self, trials: list[Trial]) -> None:
         """Say how many there are already."""
-        self.best = min(trial.rmse for trial in trials if trial.rmse is not None)
+        self.best = min(trial.score for trial in trials)
         self.output.note(f"Going on from {len(trials)} trials, the best of them {self.best:.4f}")
 
     def trial_started(self, number: int) -> None:
@@ -60,8 +60,8 @@ class TuningProgress(TuningMonitor):
             error_label = f"valid {self.error_name}"
             self.error_width = max(10, len(error_label))
             self.output.note(self._row("trial", error_label, labels, "epochs", "seconds"))
-        is_best = trial.rmse is not None and trial.rmse < self.best
-        self.best = min(self.best, trial.rmse if is_best else math.inf)
+        is_best = trial.score < self.best
+        self.best = min(self.best, trial.score)
         row = self._row(
             str(trial.number),
             trial.state if trial.rmse is None else f"{trial.rmse:.4f}",
@@ -85,8 +85,8 @@ def show_tuning(output: Output, tuning: Tuning, command: list[str], error_name: 
     rows = [
         (
             "default" if trial is defaults else str(trial.number),
-            f"{trial.rmse:.4f}",
-            f"{trial.rmse / defaults.rmse - 1:+.2%}",
+            f"{trial.score:.4f}",
+            f"{trial.score / defaults.score - 1:+.2%}",
             *_values(trial),
         )
         for trial in shown
@@ -98,14 +98,13 @@ def show_tuning(output: Output, tuning: Tuning, command: list[str], error_name: 
     if best is defaults:
         output.note("The defaults are best")
     if tuning.check is not None:
-        _show_check(output, tuning)
+        _show_check(output, tuning.check, _parts(tuning.n_repeats, "other"))
     click.echo(shlex.join(command))
 
 
-def _show_check(output: Output, tuning: Tuning) -> None:
-    """How the best trial does where it was not chosen."""
-    of_defaults, of_best = tuning.check["defaults"], tuning.check["best"]
-    parts = _parts(tuning.n_repeats, "other")
+def _show_check(output: Output, check: dict[str, float | None], parts: str) -> None:
+    """The error of the best trial on parts that did not choose it."""
+    of_defaults, of_best = check["defaults"], check["best"]
     if of_best is None:
         output.warn(f"on {parts}, which did not choose it, the best trial diverges")
         return

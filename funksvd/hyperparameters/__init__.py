@@ -10,7 +10,11 @@ from textwrap import indent
 from funksvd.hyperparameters.algorithms import ALGORITHMS, Algorithm
 from funksvd.hyperparameters.declaring import Declaration
 from funksvd.hyperparameters.describing import parameters_section, stated_default
-from funksvd.hyperparameters.hyperparameters import DECLARATIONS, Hyperparameters
+from funksvd.hyperparameters.hyperparameters import (
+    DECLARATIONS,
+    Hyperparameters,
+    ResolvedHyperparameters,
+)
 from funksvd.hyperparameters.optimizers import FULL_BATCH, OPTIMIZERS
 from funksvd.hyperparameters.schedules import NOTABLE_IMPROVEMENT, SCHEDULES, Schedule
 from funksvd.objectives.losses import LOSSES
@@ -26,6 +30,7 @@ __all__ = [
     "Algorithm",
     "Declaration",
     "Hyperparameters",
+    "ResolvedHyperparameters",
     "Schedule",
     "stated_default",
 ]

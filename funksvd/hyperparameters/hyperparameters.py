@@ -297,7 +297,7 @@ class Hyperparameters:
         for violation in violations(self, DECLARATIONS, spell):
             raise FunkSVDError(violation)
 
-    def resolved(self) -> Hyperparameters:
+    def resolved(self) -> ResolvedHyperparameters:
         """The same, with the defaults of algorithm and optimizer in place of None."""
         defaults = dict(ALGORITHMS[self.algorithm].defaults)
         if optimizer := self.optimizer or defaults.get("optimizer"):
@@ -309,7 +309,7 @@ class Hyperparameters:
             chosen[name] = defaults.get(name) if value is None else value
         if self.ensemble_snapshots:
             chosen["n_epochs"] = self.ensemble * self.cycle_epochs
-        return Hyperparameters(**chosen)
+        return ResolvedHyperparameters(**chosen)
 
     def in_use(self, validated: bool = True) -> dict[str, Any]:
         """The hyperparameters that make a difference to the model, resolved.
@@ -331,15 +331,27 @@ class Hyperparameters:
     def epoch_limit(self) -> int:
         """Largest number of epochs."""
         chosen = self.resolved()
-        limit = chosen.n_factors if ALGORITHMS[self.algorithm].by_feature else chosen.n_epochs
-        assert limit is not None
-        return limit
+        return chosen.n_factors if ALGORITHMS[self.algorithm].by_feature else chosen.n_epochs
 
     def thread_count(self) -> int:
         """Number of threads to use."""
         from funksvd.parallel import available_processors
 
         return self.n_threads or available_processors()
+
+
+class ResolvedHyperparameters(Hyperparameters):
+    """Hyperparameters with the defaults of algorithm and optimizer in place of None.
+
+    None are left only those that mean nothing to the algorithm, and those that mean something else
+    by None.
+    """
+
+    if TYPE_CHECKING:  # defaults that every algorithm has
+        n_factors: int
+        n_epochs: int
+        validation_fraction: float
+        patience: int
 
 
 DECLARATIONS: dict[str, Declaration] = declarations_of(Hyperparameters)

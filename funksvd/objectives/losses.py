@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class Loss(ABC):
     has_closed_form: ClassVar[bool] = True
 
     @abstractmethod
-    def cost(self, values: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    def cost(self, values: Array, scores: Array) -> Array:
         """The cost l.
 
         Parameters
@@ -84,7 +87,7 @@ class Loss(ABC):
         """
 
     @abstractmethod
-    def residual(self, values: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    def residual(self, values: Array, scores: Array) -> Array:
         """The residual g = -dl/ds, of the same arguments."""
 
     @property
@@ -113,7 +116,7 @@ class Loss(ABC):
         """
         return 1.0
 
-    def predictions(self, scores: np.ndarray) -> np.ndarray:
+    def predictions(self, scores: Array) -> Array:
         """Predicted ratings, from scores.
 
         Parameters
@@ -141,11 +144,11 @@ class Squared(Loss):
     is_half_square = True
     is_rms = True
 
-    def cost(self, values: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    def cost(self, values: Array, scores: Array) -> Array:
         """1/2 e^2."""
         return 0.5 * (values - scores) ** 2
 
-    def residual(self, values: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    def residual(self, values: Array, scores: Array) -> Array:
         """The error e = r - s."""
         return values - scores
 
@@ -160,13 +163,13 @@ class Absolute(Loss):
     metric_title = "MAE"
     equation = 10
 
-    def cost(self, values: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    def cost(self, values: Array, scores: Array) -> Array:
         """|e|."""
         import numpy as np
 
         return np.abs(values - scores)
 
-    def residual(self, values: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    def residual(self, values: Array, scores: Array) -> Array:
         """Sign of e."""
         import numpy as np
 
@@ -206,7 +209,7 @@ class Huber(Loss):
     hyperparameters = ("huber_delta",)
     is_half_square = True
 
-    def cost(self, values: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    def cost(self, values: Array, scores: Array) -> Array:
         """1/2 e^2 up to delta, a straight line from there."""
         import numpy as np
 
@@ -214,7 +217,7 @@ class Huber(Loss):
         bounded = np.minimum(sizes, self.delta)
         return bounded * (sizes - 0.5 * bounded)
 
-    def residual(self, values: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    def residual(self, values: Array, scores: Array) -> Array:
         """The error e, held within -delta and delta."""
         import numpy as np
 
@@ -250,17 +253,18 @@ class Logistic(Loss):
     score_unit = "log-odds"
     has_closed_form = False
 
-    def cost(self, values: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    def cost(self, values: Array, scores: Array) -> Array:
         """log(1 + exp s) - r s."""
         import numpy as np
 
         return np.logaddexp(0.0, scores) - values * scores
 
-    def residual(self, values: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    def residual(self, values: Array, scores: Array) -> Array:
         """R - 1 / (1 + exp(-s))."""
         from scipy.special import expit
 
-        return values - expit(scores)
+        probabilities: Array = expit(scores)
+        return values - probabilities
 
     def slope(self, spread: float) -> float:
         """0.4, of scores whose unit is that of log-odds.
@@ -270,7 +274,7 @@ class Logistic(Loss):
         """
         return 0.4
 
-    def predictions(self, scores: np.ndarray) -> np.ndarray:
+    def predictions(self, scores: Array) -> Array:
         """Probabilities of 1."""
         from funksvd.kernels import turn_into_probabilities
 

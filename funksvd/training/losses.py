@@ -58,7 +58,7 @@ class TrainingLoss(NamedTuple):
         if self.formula.is_rms:
             return self.scale.magnitude
         n_ratings = sum(part.size for part in parts)
-        costs = (self.formula.cost(part, np.float64(self.scale.center)) for part in parts)
+        costs = (self.formula.cost(part, np.array(self.scale.center)) for part in parts)
         total = sum(float(part.sum()) for part in costs)
         return self.error(2 * total if self.formula.is_half_square else total, n_ratings)
 

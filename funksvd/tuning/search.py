@@ -33,7 +33,7 @@ def tune(
     validation: Any = None,
     interactions: Any = None,
     timeout: float | None = None,
-    study: str | os.PathLike | None = None,
+    study: str | os.PathLike[str] | None = None,
     monitor: TuningMonitor | None = None,
 ) -> Tuning:
     """Search for hyperparameters with a lower validation RMSE than the defaults.
@@ -206,19 +206,18 @@ class _Objective:
         outcome : dict
             Validation RMSE and best epoch of each part.
         """
-        first, best = None, []
+        models = []
         for part in parts:
             params = self.params | chosen | {"seed": self.params["seed"] + part}
             watch = _Watch(self.interrupts, report if part == parts[0] else None)
-            model = FunkSVD(**params)
-            model.fit(**self.given._asdict(), monitor=watch)
-            first = first or model
-            best.append(model.history[model.best_epoch - 1])
+            models.append(FunkSVD(**params))
+            models[-1].fit(**self.given._asdict(), monitor=watch)
+        best = [model.history[model.best_epoch - 1] for model in models]
         outcome = {
-            "rmses": [record.valid for record in best],
+            "rmses": [record.watched for record in best],
             "epochs": [record.epoch for record in best],
         }
-        return first, outcome
+        return models[0], outcome
 
 
 class _Watch(Monitor):
@@ -244,7 +243,7 @@ class _Search:
     """A study, and what it still lacks."""
 
     def __init__(
-        self, objective: _Objective, names: list[str], path: str | os.PathLike | None
+        self, objective: _Objective, names: list[str], path: str | os.PathLike[str] | None
     ) -> None:
         self.objective, self.names, self.path = objective, names, path
         self.seed = objective.params["seed"]
@@ -272,7 +271,7 @@ class _Search:
         curve: dict[int, float] = {}
 
         def report(record: EpochRecord) -> None:
-            curve[record.epoch] = record.valid
+            curve[record.epoch] = record.watched
 
         started = time.perf_counter()
         model, outcome = self.objective.run({}, self.objective.parts, report)
@@ -308,7 +307,7 @@ class _Search:
 
         def report(record: EpochRecord) -> None:
             epochs[0] = record.epoch
-            trial.report(record.valid, record.epoch)
+            trial.report(record.watched, record.epoch)
             if trial.should_prune():
                 raise TrialPruned
 

@@ -44,7 +44,7 @@ def require_optuna() -> None:
 
 
 @contextlib.contextmanager
-def quietly_kept(path: str | os.PathLike | None) -> Iterator[None]:
+def quietly_kept(path: str | os.PathLike[str] | None) -> Iterator[None]:
     """Within this context Optuna prints warnings only, and errors name the study file."""
     import optuna
 
@@ -61,7 +61,7 @@ def quietly_kept(path: str | os.PathLike | None) -> Iterator[None]:
         optuna.logging.set_verbosity(before)
 
 
-def open_study(path: str | os.PathLike | None, identity: dict[str, Any]) -> optuna.Study:
+def open_study(path: str | os.PathLike[str] | None, identity: dict[str, Any]) -> optuna.Study:
     """A new study, or the one in a file.
 
     The file is Optuna's journal: a line of JSON for each thing that happened, appended and
@@ -151,7 +151,7 @@ def ask(
     return study.ask(space)
 
 
-def _journal(path: str | os.PathLike) -> optuna.storages.JournalStorage:
+def _journal(path: str | os.PathLike[str]) -> optuna.storages.JournalStorage:
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
@@ -160,7 +160,7 @@ def _journal(path: str | os.PathLike) -> optuna.storages.JournalStorage:
     return JournalStorage(JournalFileBackend(path, JournalFileOpenLock(path)))
 
 
-def _drop_torn_line(path: str | os.PathLike) -> None:
+def _drop_torn_line(path: str | os.PathLike[str]) -> None:
     """Take off what was being written when the disk was full or the power failed."""
     with open(path, "rb+") as file:
         lines = file.readlines()

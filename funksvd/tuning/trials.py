@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -37,6 +38,11 @@ class Trial:
     epochs: list[int]
     seconds: float
 
+    @property
+    def score(self) -> float:
+        """`rmse`, or infinity for a trial that is not complete."""
+        return math.inf if self.rmse is None else self.rmse
+
 
 @dataclass(frozen=True)
 class Tuning:
@@ -71,7 +77,7 @@ class Tuning:
     def ranking(self) -> list[Trial]:
         """The trials that are complete, the best one first; of equals, the earlier one."""
         complete = [trial for trial in self.trials if trial.state == COMPLETE]
-        return sorted(complete, key=lambda trial: trial.rmse)
+        return sorted(complete, key=lambda trial: trial.score)
 
     @property
     def best(self) -> Trial:

@@ -1,7 +1,7 @@
 """How a row moves by its gradient: a few lines for each optimizer.
 
-They say what happens to one number; from this follows the code for a bias, and for the vectors of a
-row of factors (see `vectors`). Each operation rounds once, correctly, on every processor.
+They say what happens to one number; the code for a bias, and for the vectors of a row of factors
+(see `vectors`), follows from that. Each operation rounds once, correctly, on every processor.
 """
 
 from __future__ import annotations
@@ -29,9 +29,11 @@ class Number:
         self.builder, self.value = builder, value
 
     def _with(self, operation: str, other: Number | float) -> Number:
-        a, b = self.value, getattr(other, "value", other)
-        if isinstance(b, float):
-            b = ir.Constant(_FLOAT, float(np.float32(b)))
+        a = self.value
+        if isinstance(other, Number):
+            b = other.value
+        else:
+            b = ir.Constant(_FLOAT, float(np.float32(other)))
         if a.type != b.type:
             a, b = (spread(self.builder, x) if x.type == _FLOAT else x for x in (a, b))
         return Number(self.builder, getattr(self.builder, operation)(a, b))
@@ -51,44 +53,46 @@ class Number:
     def root(self) -> Number:
         kind = self.value.type
         name = "llvm.sqrt.f32" if kind == _FLOAT else f"llvm.sqrt.v{LANES}f32"
-        function = cgutils.get_or_insert_function(
-            self.builder.module, name=name, fnty=ir.FunctionType(kind, [kind])
-        )
+        insert: Callable[..., ir.Function] = cgutils.get_or_insert_function
+        function = insert(self.builder.module, name=name, fnty=ir.FunctionType(kind, [kind]))
         return Number(self.builder, self.builder.call(function, [self.value]))
 
 
-# From a number's gradient g, what is remembered, and for Adam 1 / (1 - beta**t) of both betas: the
-# step before it is multiplied by the learning rate, and what is to be remembered.
+Memory = tuple[Number, ...]
+Step = tuple[Number, Memory]
+
+# Arguments of a step: the gradient g of a number, its memory, and 1 / (1 - beta**t) of both betas
+# of Adam. Results: the step before it is multiplied by the learning rate, and the new memory.
 
 
-def _sgd(g, memory, unbiased):
+def _sgd(g: Number, memory: Memory, unbiased: Memory) -> Step:
     return g, ()
 
 
-def _momentum(g, memory, unbiased):
+def _momentum(g: Number, memory: Memory, unbiased: Memory) -> Step:
     (v,) = memory
     v = v * BETA1 + g
     return v, (v,)
 
 
-def _adagrad(g, memory, unbiased):
+def _adagrad(g: Number, memory: Memory, unbiased: Memory) -> Step:
     (squares,) = memory
     squares = squares + g * g
     return g / (squares.root() + _EPSILON), (squares,)
 
 
-def _adagrad_of_row(g, memory, unbiased):
+def _adagrad_of_row(g: Number, memory: Memory, unbiased: Memory) -> Step:
     (squares,) = memory  # the row's mean square has been added
     return g / (squares.root() + _EPSILON), (squares,)
 
 
-def _rmsprop(g, memory, unbiased):
+def _rmsprop(g: Number, memory: Memory, unbiased: Memory) -> Step:
     (squares,) = memory
     squares = squares * _RHO + g * g * (1 - _RHO)
     return g / (squares.root() + _EPSILON), (squares,)
 
 
-def _adam(g, memory, unbiased):
+def _adam(g: Number, memory: Memory, unbiased: Memory) -> Step:
     m, v = memory
     m = m * BETA1 + g * (1 - BETA1)
     v = v * BETA2 + g * g * (1 - BETA2)
@@ -96,19 +100,20 @@ def _adam(g, memory, unbiased):
 
 
 class Rule(NamedTuple):
-    """An optimizer.
+    """The step of an optimizer.
 
     Parameters
     ----------
     step : callable
-        One of the above.
+        One of the functions above.
     n_memories : int
-        How many numbers are remembered for each number of a row.
+        Numbers that are remembered for each number of a row.
     by_row : bool
-        Whether it is one for the whole row instead, to which the mean square of g is added first.
+        Whether one number is remembered for the whole row instead; the mean square of g is added
+        to it first.
     """
 
-    step: Callable
+    step: Callable[[Number, Memory, Memory], Step]
     n_memories: int
     by_row: bool = False
 
@@ -121,4 +126,4 @@ RULES = {
     "rmsprop": Rule(_rmsprop, 1),
     "adam": Rule(_adam, 2),
 }
-"""How a row moves, by the names of the optimizers."""
+"""The steps of the optimizers, by the names they have in `funksvd.hyperparameters.optimizers`."""
