@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -28,6 +29,8 @@ from .tune import tune
 from .update import update
 from .warmup import warmup
 
+OBJECTS_BETWEEN_COLLECTIONS = 100_000
+"""New objects after which cyclic garbage is looked for: imports make many, and nearly all stay."""
 
 @click.group(
     cls=InOrder,
@@ -68,6 +71,7 @@ for command in (
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     if sys.stdout is None:  # closed by whoever started us
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - until the process ends
     for stream in (sys.stdout, sys.stderr):

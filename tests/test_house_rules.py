@@ -87,6 +87,21 @@ def test_importing_loads_nothing_heavy(command):
     assert result.stdout.strip() == "[]"
 
 
+def test_training_imports_nothing_that_it_does_not_need(tmp_path):
+    heavy = ["pandas", "scipy.linalg", "scipy.special", "sympy", "matplotlib", "requests"]
+    arguments = ["train", str(ROOT / "data" / "ratings.csv"), "-o", str(tmp_path / "model")]
+    code = f"""
+import sys
+from funksvd_cli.main import run
+assert run({arguments}) == 0
+print([m for m in {heavy} if m in sys.modules], "numba.np.arraymath" in sys.modules)
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert result.stdout.splitlines()[-1] == "[] True"
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_is_in_the_readme_and_has_an_example(name):
     assert f"`funksvd {name}" in (ROOT / "README.md").read_text()

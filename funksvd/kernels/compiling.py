@@ -5,14 +5,37 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numba
+import numba.np.linalg
 from numba.core import event
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile
+
+
+def _import_without_blas() -> None:
+    """Import a part of Numba that imports `scipy.linalg` only to find out whether it is there.
+
+    It is, since SciPy is required, and importing it takes longer than Numba itself. Functions that
+    need a BLAS still look for it when they are compiled.
+    """
+    linalg = numba.np.linalg
+    ensure_blas = linalg.ensure_blas
+    linalg.ensure_blas = lambda: None
+    try:
+        from numba.np import arraymath
+
+        arraymath.ensure_blas = ensure_blas
+    finally:
+        linalg.ensure_blas = ensure_blas
+
+
+if "numba.np.arraymath" not in sys.modules:
+    _import_without_blas()
 
 KERNELS_FOLDER = Path(__file__).resolve().parent
 KERNELS: list[Any] = []

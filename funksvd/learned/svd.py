@@ -19,7 +19,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import scipy.linalg
 
 
 class SVD(NamedTuple):
@@ -106,6 +105,8 @@ def svd_of_product(left: np.ndarray, right: np.ndarray) -> SVD:
     SVD
         Of min(m, n, k) singular values.
     """
+    import scipy.linalg  # takes long to import, and no training needs it
+
     q_left, r_left = scipy.linalg.qr(left.astype(np.float64), mode="economic")
     q_right, r_right = scipy.linalg.qr(right.astype(np.float64), mode="economic")
     u, singular_values, vt = scipy.linalg.svd(r_left @ r_right.T, full_matrices=False)

@@ -261,10 +261,9 @@ class Logistic(Loss):
 
     def residual(self, values: Array, scores: Array) -> Array:
         """R - 1 / (1 + exp(-s))."""
-        from scipy.special import expit
+        import numpy as np
 
-        probabilities: Array = expit(scores)
-        return values - probabilities
+        return values - np.exp(-np.logaddexp(0.0, -scores))
 
     def slope(self, spread: float) -> float:
         """0.4, of scores whose unit is that of log-odds.

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numba
+import numpy as np
 import pytest
 
 import funksvd
@@ -45,6 +47,21 @@ def test_nothing_is_compiled_at_import():
         [sys.executable, "-c", IMPORT_ALL], capture_output=True, text=True, check=True
     )
     assert result.stdout == "[]\n"
+
+
+def test_what_needs_a_blas_finds_it():
+    from numba.np import arraymath, linalg
+
+    assert arraymath._HAVE_BLAS
+    assert arraymath.ensure_blas is linalg.ensure_blas
+    assert linalg.ensure_blas.__module__ == linalg.__name__
+
+    @numba.njit
+    def product(a, b):
+        return a @ b
+
+    a = np.arange(6.0).reshape(2, 3)
+    np.testing.assert_array_equal(product(a, a.T), a @ a.T)
 
 
 def test_a_later_process_finds_it(tmp_path):
