@@ -77,7 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a title that this terminal cannot show
-    sys.exit(run(arguments))
+    code = run(arguments)
+    gc.freeze()  # the end is no time to look for garbage: that would take as long as imports
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
