@@ -8,7 +8,7 @@ that learns another array needs one more field, and nothing else.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, ClassVar, Self
@@ -205,16 +205,23 @@ class Learned:
                 continue
             found = _expect_finite(tensors, tensor, declared, lengths)
             values[name] = found if declared.axes else float(found[0])
-        _check_together(cls, values)
+        _check_draws(cls, values, lengths)
         return cls(**values)
 
 
-def _check_together(cls: type[Learned], values: Iterable[str]) -> None:
-    """Optional arrays along the same axis of draws are all there, or none."""
-    of_draws = {name for name, declared in cls.declared().items() if Axis.DRAW in declared.axes}
-    missing = sorted(of_draws - set(values))
+def _check_draws(cls: type[Learned], values: Container[str], lengths: Mapping[Axis, int]) -> None:
+    """Arrays of draws are all there, for several draws with as many factors each; or none is."""
+    of_draws = {
+        name: declared.tensor or name
+        for name, declared in cls.declared().items()
+        if Axis.DRAW in declared.axes
+    }
+    missing = sorted(tensor for name, tensor in of_draws.items() if name not in values)
     if missing and len(missing) < len(of_draws):
         raise ValueError(f"{missing[0]} is missing, where other arrays of draws are there")
+    n_draws, n_factors = lengths.get(Axis.DRAW), lengths.get(Axis.FACTOR, 0)
+    if n_draws is not None and (n_draws < 2 or n_factors % n_draws):
+        raise ValueError(f"{n_factors} factors are not those of {n_draws} draws")
 
 
 def _expect_finite(
