@@ -14,7 +14,7 @@ from funksvd.model import FunkSVD
 from funksvd.ratings import Ratings
 from funksvd.ratings.io.layout import Layout
 from funksvd.ratings.io.plain import PlainRows
-from funksvd.training import ALGORITHMS
+from funksvd.training import ALGORITHMS, Hyperparameters
 
 DESCENDING = [name for name, algorithm in ALGORITHMS.items() if not algorithm.is_sampler]
 MANY_USERS = 300_000
