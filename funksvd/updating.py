@@ -167,19 +167,14 @@ def check_keeps_interactions(model: FunkSVD, interactions: Interactions | None) 
 def _hyperparameters(model: FunkSVD, n_epochs: int) -> Hyperparameters:
     """Those of the model, with small learning rates and few epochs."""
     before = model.hyperparameters.resolved()
-    rates = {
-        name: rate and rate * RATE_SHARE
-        for name, rate in (
-            ("learning_rate", before.learning_rate),
-            ("bias_learning_rate", before.bias_learning_rate),
-        )
-    }
+    rate, bias_rate = before.learning_rate, before.bias_learning_rate
     chosen = replace(
         before,
         n_epochs=n_epochs,
         schedule="exponential",
         ensemble_snapshots=False,
-        **rates,
+        learning_rate=rate and rate * RATE_SHARE,
+        bias_learning_rate=bias_rate and bias_rate * RATE_SHARE,
         reg=model.reg_used,
         n_threads=model.hyperparameters.n_threads,
     )

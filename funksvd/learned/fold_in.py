@@ -100,6 +100,7 @@ class OtherSide(NamedTuple):
         n_rows = ratings.n_rows
         biases = np.empty(n_rows, dtype=np.float32)
         factors = np.empty((n_rows, self.factors.shape[1]), dtype=np.float32)
+        assert ratings.values is not None
         targets = self._residuals(ratings.columns, ratings.values)
 
         def fold(first: int) -> None:

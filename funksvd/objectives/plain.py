@@ -123,19 +123,16 @@ def gradients(
     _, user_biases, item_biases, user_factors, item_factors = parameters
     residuals = rating_loss.residual(values, predict(parameters, user_index, item_index))
     p, q = user_factors[user_index], item_factors[item_index]
-    by_rating = Parameters(
-        -residuals,
-        -residuals + regularization.biases * user_biases[user_index],
-        -residuals + regularization.biases * item_biases[item_index],
-        -residuals[:, None] * q + regularization.factors * p,
-        -residuals[:, None] * p + regularization.factors * q,
-    )
+    of_user_bias = -residuals + regularization.biases * user_biases[user_index]
+    of_item_bias = -residuals + regularization.biases * item_biases[item_index]
+    of_p = -residuals[:, None] * q + regularization.factors * p
+    of_q = -residuals[:, None] * p + regularization.factors * q
     return Parameters(
-        by_rating.global_mean.sum(),
-        _sum_by_row(by_rating.user_biases, user_index, user_biases),
-        _sum_by_row(by_rating.item_biases, item_index, item_biases),
-        _sum_by_row(by_rating.user_factors, user_index, user_factors),
-        _sum_by_row(by_rating.item_factors, item_index, item_factors),
+        (-residuals).sum(),
+        _sum_by_row(of_user_bias, user_index, user_biases),
+        _sum_by_row(of_item_bias, item_index, item_biases),
+        _sum_by_row(of_p, user_index, user_factors),
+        _sum_by_row(of_q, item_index, item_factors),
     )
 
 

@@ -112,9 +112,8 @@ def implicit_weights(
 
 def folded(parameters: SVDPPParameters, weights: np.ndarray) -> Parameters:
     """The plain model that predicts the same: w_u, eq. (2), in the place of p_u."""
-    *plain, implicit_factors = parameters
-    plain[3] = plain[3] + weights @ implicit_factors
-    return Parameters(*plain)
+    mean, user_biases, item_biases, p, q, y = parameters
+    return Parameters(mean, user_biases, item_biases, p + weights @ y, q)
 
 
 def predict(
@@ -208,16 +207,16 @@ def gradients(
     sums = _sum_by_row(errors[:, None] * q, user_index, user_factors)
     n_ratings = np.bincount(user_index, minlength=len(user_factors))
     held = (n_ratings @ weights**2)[:, None]
-    by_rating = (
-        -errors + regularization.biases * user_biases[user_index],
-        -errors + regularization.biases * item_biases[item_index],
-        -errors[:, None] * q + regularization.factors * p,
-        -errors[:, None] * w + regularization.factors * q,
-    )
-    rows = (user_index, item_index, user_index, item_index)
+    of_user_bias = -errors + regularization.biases * user_biases[user_index]
+    of_item_bias = -errors + regularization.biases * item_biases[item_index]
+    of_p = -errors[:, None] * q + regularization.factors * p
+    of_q = -errors[:, None] * w + regularization.factors * q
     return SVDPPParameters(
         -errors.sum(),
-        *map(_sum_by_row, by_rating, rows, parameters[1:5]),
+        _sum_by_row(of_user_bias, user_index, user_biases),
+        _sum_by_row(of_item_bias, item_index, item_biases),
+        _sum_by_row(of_p, user_index, user_factors),
+        _sum_by_row(of_q, item_index, item_factors),
         -weights.T @ sums + regularization.implicit * held * y,
     )
 

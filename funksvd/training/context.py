@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from funksvd.hyperparameters import Hyperparameters
+from funksvd.hyperparameters import ResolvedHyperparameters
 from funksvd.learned import LearnedRatings
 from funksvd.training.executors import Executor
 from funksvd.training.monitor import EpochRecord
@@ -48,8 +48,7 @@ class Context:
     ----------
     plan : BlockPlan
         The ratings, in blocks.
-    hyperparameters : Hyperparameters
-        Resolved.
+    hyperparameters : ResolvedHyperparameters
     random : numpy.random.Generator
         The source of all random choices.
     executor : Executor
@@ -61,7 +60,7 @@ class Context:
     """
 
     plan: BlockPlan
-    hyperparameters: Hyperparameters
+    hyperparameters: ResolvedHyperparameters
     random: np.random.Generator
     executor: Executor
     start: LearnedRatings | None = None

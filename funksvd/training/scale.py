@@ -87,9 +87,10 @@ class Rates(NamedTuple):
     reg: np.float32
     bias_reg: np.float32
 
-    def of(self, block: Block) -> Rates:
-        """Those of a block's rows."""
-        return self._replace(users=self.users[block.users], items=self.items[block.items])
+    def of(self, block: Block) -> tuple[np.ndarray, np.ndarray, np.float32, np.float32, np.float32]:
+        """Those of a block's rows, in a plain tuple, as kernels take them."""
+        users, items = self.users[block.users], self.items[block.items]
+        return users, items, self.biases, self.reg, self.bias_reg
 
 
 def row_shares(plan: BlockPlan) -> tuple[np.ndarray, np.ndarray]:
@@ -150,6 +151,7 @@ def scaled_rates(
     if (bias_rate := hyperparameters.bias_learning_rate) is None:
         bias_rate = learning_rate
     else:
+        assert hyperparameters.learning_rate is not None
         bias_rate *= learning_rate / hyperparameters.learning_rate
     return Rates(
         users,

@@ -7,6 +7,7 @@ from funksvd.hyperparameters import ALGORITHMS, LOSSES, Hyperparameters
 from funksvd.training.context import Findings
 from funksvd.training.ensemble import train_ensemble
 from funksvd.training.interrupts import Interrupts
+from funksvd.training.learners.base import decided
 from funksvd.training.monitor import Monitor
 from funksvd.training.plan import BlockPlan
 from funksvd.training.record import TrainingRecord
@@ -99,10 +100,11 @@ def search_best(
 
 def _shares_left(record: TrainingRecord) -> tuple[float, float]:
     """Shares of the variance of ratings held back that the first epoch and the best one leave."""
-    errors = (record.history[0].valid, _valid_error(record))
-    first, best = ((error / record.spread) ** 2 for error in errors)
+    first, best = (
+        (decided(epoch.valid) / record.spread) ** 2 for epoch in (record.history[0], record.best)
+    )
     return first, best
 
 
 def _valid_error(record: TrainingRecord) -> float:
-    return record.best.valid
+    return decided(record.best.valid)

@@ -10,7 +10,6 @@ from funksvd.rng import Stream, generator
 from funksvd.training.context import Context, Findings
 from funksvd.training.executors import Threads
 from funksvd.training.interrupts import Interrupts
-from funksvd.training.learners.base import decided
 from funksvd.training.learners.registry import choose_learner
 from funksvd.training.monitor import Monitor
 from funksvd.training.plan import BlockPlan
@@ -112,7 +111,7 @@ def train(
             lambda: choose_learner(chosen)(context),
             Limits(
                 n_epochs,
-                decided(chosen.patience),
+                chosen.patience,
                 snapshot_every=chosen.cycle_epochs if chosen.ensemble_snapshots else 0,
             ),
             decides,

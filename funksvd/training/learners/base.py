@@ -76,7 +76,7 @@ class Learner(ABC):
         self.context = context
         self.plan = context.plan
         self.hyperparameters = context.hyperparameters
-        self.n_factors = decided(self.hyperparameters.n_factors)
+        self.n_factors = self.hyperparameters.n_factors
         self.random, self.executor = context.random, context.executor
         parts = [self.plan.values[block.learned] for block in self.plan.blocks]
         self.scale = Scale.of(parts, self.hyperparameters.biases)
@@ -195,7 +195,7 @@ class Sampler(Learner):
 
 
 def decided(value: Value | None) -> Value:
-    """A hyperparameter that the resolved ones always have."""
+    """A value that cannot be None here, whatever its type says."""
     assert value is not None
     return value
 

@@ -107,7 +107,7 @@ class Side:
         self.noise, self.noise_shape = np.ones(n), 4.0
         self.errors = np.zeros(n)
         self.parts = _equal_parts(ratings.indptr, random)
-        self.weights = None
+        self.weights: np.ndarray | None = None
         if known is not None:
             rows, columns = known
             n_weights = int(columns.max()) + 1
@@ -127,17 +127,17 @@ class Side:
         residuals -= self.mean
         squares = np.square(residuals).sum(axis=0) + np.square(self.mean)
         self.precisions = _drawn_precisions(n + 1, squares, ROW_RATE, random)
-        if self.weights is not None:
-            squares = np.square(self.weights).sum(axis=0)
-            own = _drawn_precisions(len(self.weights), squares, WEIGHT_RATE, random)
+        if (all_weights := self.weights) is not None:
+            squares = np.square(all_weights).sum(axis=0)
+            own = _drawn_precisions(len(all_weights), squares, WEIGHT_RATE, random)
 
             def draw(part: slice, random: np.random.Generator) -> None:
                 drawn = np.ascontiguousarray(residuals[:, part])
-                weights = np.ascontiguousarray(self.weights[:, part])
+                weights = np.ascontiguousarray(all_weights[:, part])
                 normals = random.standard_normal(weights.shape)
                 precisions = (self.precisions[part], own[part])
                 draw_weights(self.lists, self.scales, *precisions, normals, drawn, weights)
-                residuals[:, part], self.weights[:, part] = drawn, weights
+                residuals[:, part], all_weights[:, part] = drawn, weights
 
             executor.map(draw, self.column_parts, self.column_randoms)
         self.prior_means = self.rows - residuals
@@ -163,8 +163,8 @@ class Side:
         n, total = len(noise), float(noise.sum())
         variance = 1.0
         if not has_unit_mean:
-            a = self.noise_shape
-            variance = random.gamma(1 + a * n) / (1 + a * total)
+            shape = self.noise_shape
+            variance = random.gamma(1 + shape * n) / (1 + shape * total)
         # Logarithms differ between processors in the last bit, choices of a grid point do not.
         a = NOISE_SHAPES
         logs = n * (a * np.log(a * variance) - LOG_GAMMAS) + (a - 1) * float(np.log(noise).sum())
@@ -219,20 +219,23 @@ class GibbsLearner(Sampler):
         self.ratings, self.held_back = (
             _in_old_numbers(plan, at) for at in ("learned", "held_back")
         )
-        users, items, values = self.ratings
-        values = ((values - self.scale.mean) / self.scale.spread).astype(np.float32)
+        users, items, _ = self.ratings
+        self.values, self.held_back_values = (
+            decided(ratings.values) for ratings in (self.ratings, self.held_back)
+        )
+        values = ((self.values - self.scale.mean) / self.scale.spread).astype(np.float32)
         by_user = CompressedRows.from_pairs(users, items, len(plan.users.order), values)
         by_item = CompressedRows.from_pairs(items, users, len(plan.items.order), values)
         known = _known_pairs(plan) if self.implicit else None
         n_factors = self.n_factors
         self.users = Side(by_user, n_factors, known, random)
         self.items = Side(by_item, n_factors, known and known[::-1], random)
-        n_epochs = decided(self.hyperparameters.n_epochs)
+        n_epochs = self.hyperparameters.n_epochs
         self.burn_in = min(BURN_IN, n_epochs // 5)
         self.thinning = -(-(n_epochs - self.burn_in) // DRAWS_KEPT)
         self.n_sweeps = 0
         self.kept: list[Parameters] = []
-        self.validation_sum = np.zeros(len(self.held_back.values))
+        self.validation_sum = np.zeros(len(self.held_back_values))
 
     def run_epoch(self, progress: Progress) -> float:
         """One sweep; the training RMSE is that of its draw."""
@@ -248,7 +251,7 @@ class GibbsLearner(Sampler):
         if after > 0 and after % self.thinning == 0:
             self.kept.append(self.latest)
             self.validation_sum += self._predictions(self.latest, self.held_back)
-        errors = self._predictions(self.latest, self.ratings) - self.ratings.values
+        errors = self._predictions(self.latest, self.ratings) - self.values
         return float(np.sqrt(np.mean(np.square(errors, dtype=np.float64))))
 
     def held_back_error(self) -> float | None:
@@ -259,7 +262,7 @@ class GibbsLearner(Sampler):
             predictions = self.validation_sum / len(self.kept)
         else:
             predictions = self._predictions(self.latest, self.held_back)
-        errors = np.clip(predictions, self.scale.low, self.scale.high) - self.held_back.values
+        errors = np.clip(predictions, self.scale.low, self.scale.high) - self.held_back_values
         return float(np.sqrt(np.mean(np.square(errors, dtype=np.float64))))
 
     def learned(self) -> LearnedRatings:

@@ -11,7 +11,7 @@ from funksvd.learned import LearnedRatings
 from funksvd.objectives.incremental import row_weights
 from funksvd.objectives.parameters import Parameters
 from funksvd.training.context import Context
-from funksvd.training.learners.base import Descent, Progress, decided
+from funksvd.training.learners.base import Descent, Progress
 from funksvd.training.plan import Block
 from funksvd.training.scale import scaled_rates
 from funksvd.training.stopping import EarlyStopping
@@ -111,7 +111,7 @@ class IncrementalLearner(Descent):
         Returns the training RMSE of the last pass.
         """
         planned = self.context.findings.passes
-        limit = decided(self.hyperparameters.n_epochs) if planned is None else planned[part]
+        limit = self.hyperparameters.n_epochs if planned is None else planned[part]
         stopping = EarlyStopping(PATIENCE)
         rmse = np.nan
         for n_done in range(limit):

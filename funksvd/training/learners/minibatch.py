@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import repeat
+from typing import TypeAlias
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from funksvd.kernels import (
 from funksvd.learned import LearnedRatings
 from funksvd.objectives.parameters import Parameters
 from funksvd.training.context import Context
-from funksvd.training.learners.base import Progress
+from funksvd.training.learners.base import Progress, decided
 from funksvd.training.learners.sgd import SGDLearner
 from funksvd.training.plan import Block
 from funksvd.training.scale import scaled_rates
@@ -25,6 +26,10 @@ MAX_REPEATS = 20
 """Largest number of gradients of a row, in one batch, whose sum is not too long a step."""
 ROWS_PER_TASK = 4096
 """Rows that one task updates after a batch of whole strata."""
+
+
+UnitRates: TypeAlias = tuple[np.float32, np.float32, np.float32, np.float32]
+"""Learning rates of factors and biases, lambda and lambda_b, for ratings of unit spread."""
 
 
 class BatchLearner(SGDLearner):
@@ -48,15 +53,14 @@ class BatchLearner(SGDLearner):
         super().__init__(context)
         plan, hyperparameters = self.plan, self.hyperparameters
         self.unit = self.scale.normalized()
+        self.optimizer = decided(hyperparameters.optimizer)
         n_users, n_items = (len(rows.order) for rows in (plan.users, plan.items))
         start = self.arranged
-        self.table = Table.of(
-            n_users + n_items, hyperparameters.n_factors, hyperparameters.optimizer
-        )
+        self.table = Table.of(n_users + n_items, self.n_factors, self.optimizer)
         biases, factors = self.table.biases.reshape(-1), self.table.factors
         self.mean = start.global_mean
         self.arranged = Parameters(
-            np.float32((self.mean - self.scale.center) / self.scale.spread),
+            float(np.float32((self.mean - self.scale.center) / self.scale.spread)),
             biases[:n_users],
             biases[n_users:],
             factors[:n_users],
@@ -68,8 +72,9 @@ class BatchLearner(SGDLearner):
         self.plan = plan.with_values(values.astype(np.float32))
 
         largest = max(_n_learned(plan.stratum(shift)) for shift in range(plan.n_groups))
-        size = hyperparameters.batch_size
-        size = plan.n_learned if size == "full" else min(size, plan.n_learned)
+        size = plan.n_learned
+        if isinstance(hyperparameters.batch_size, int):
+            size = min(hyperparameters.batch_size, size)
         self.strata_per_batch = plan.n_groups if size == plan.n_learned else size // largest
         self.ratings = self._ratings_by_row()
         if not self.strata_per_batch:
@@ -149,12 +154,12 @@ class BatchLearner(SGDLearner):
             self.batches_of.append(n_batches)
             randoms = self.random.spawn(len(blocks))
             tasks += zip(blocks, repeat(n_batches, len(blocks)), randoms, strict=True)
-        blocks_dealt, numbers, randoms = zip(*tasks, strict=True)
-        self.executor.map(_deal_block, map(self._of, blocks_dealt), numbers, randoms)
+        columns = zip(*tasks, strict=True)
+        self.executor.map(_deal_block, map(self._of, next(columns)), *columns)
 
     def _set_shares(self, size: int) -> None:
         """Set each row's learning rate, as the class describes it."""
-        if self.hyperparameters.optimizer not in ("sgd", "momentum"):
+        if self.optimizer not in ("sgd", "momentum"):
             return
         sides = (self.plan.users, self.plan.items)
         counts = np.concatenate([rows.counts[0][rows.order] for rows in sides])
@@ -162,26 +167,22 @@ class BatchLearner(SGDLearner):
         self.table.bias_shares[:] = 1 / np.maximum(repeats / MAX_REPEATS, 1)
         self.table.shares[:] = np.concatenate(self.row_shares) * self.table.bias_shares
 
-    def _unit_rates(self, learning_rate: float) -> tuple[np.float32, ...]:
+    def _unit_rates(self, learning_rate: float) -> UnitRates:
         """Learning rates of factors and biases, lambda and lambda_b."""
         one = (np.ones(1), np.ones(1))
         rates = scaled_rates(self.hyperparameters, learning_rate, self.reg, self.unit, one)
-        return (rates.users[0], *rates[2:])
+        return (rates.users[0], rates.biases, rates.reg, rates.bias_reg)
 
-    def _run_batches(
-        self, blocks: list[Block], n_batches: int, rates: tuple[np.float32, ...]
-    ) -> None:
+    def _run_batches(self, blocks: list[Block], n_batches: int, rates: UnitRates) -> None:
         order = self.random.permutation(n_batches)
-        chosen = self.hyperparameters
-        how = (self.table, chosen.n_factors, rates, chosen.optimizer)
+        how = (self.table, self.n_factors, rates, self.optimizer)
         self.executor.map(lambda block: run_batches(self._of(block), order, *how), blocks)
 
     def _add_gradients(self, blocks: list[Block]) -> None:
         self.executor.map(lambda block: add_gradients(self._of(block), self.table), blocks)
 
-    def _update_all(self, rates: tuple[np.float32, ...]) -> None:
-        chosen = self.hyperparameters
-        how = (self.table, chosen.n_factors, rates, chosen.optimizer)
+    def _update_all(self, rates: UnitRates) -> None:
+        how = (self.table, self.n_factors, rates, self.optimizer)
         rows = np.arange(len(self.table.counts), dtype=np.uint32)
         parts = [rows[at : at + ROWS_PER_TASK] for at in range(0, len(rows), ROWS_PER_TASK)]
         self.executor.map(lambda part: update_rows(part, *how), parts)
@@ -198,7 +199,8 @@ class BatchLearner(SGDLearner):
 
     def _of(self, block: Block) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The ratings of a block, with the rows of the table."""
-        return tuple(array[block.learned] for array in self.ratings)
+        users, items, values = self.ratings
+        return users[block.learned], items[block.learned], values[block.learned]
 
 
 def _n_learned(blocks: list[Block]) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 
-from funksvd.hyperparameters import Hyperparameters
+from funksvd.hyperparameters import ResolvedHyperparameters
 from funksvd.kernels import cost_of_block, sgd_block
 from funksvd.learned import LearnedRatings
 from funksvd.objectives.parameters import Parameters
@@ -14,6 +14,18 @@ from funksvd.training.context import Context
 from funksvd.training.learners.base import Descent, Progress, decided
 from funksvd.training.plan import Block, BlockPlan
 from funksvd.training.scale import Rates, Scale, row_shares, scaled_rates
+
+Operands: TypeAlias = tuple[
+    np.ndarray,
+    np.ndarray,
+    np.ndarray,
+    np.float32,
+    np.ndarray,
+    np.ndarray,
+    np.ndarray,
+    np.ndarray,
+]
+"""Users, items and values of ratings, mu, then biases and factors of the block's rows."""
 
 
 class SGDLearner(Descent):
@@ -47,7 +59,7 @@ class SGDLearner(Descent):
 
             def descend(block: Block, rates: Rates = rates) -> float:
                 operands = self._operands(block, block.learned)
-                return sgd_block(*operands, tuple(rates.of(block)), *kind)
+                return sgd_block(*operands, rates.of(block), *kind)
 
             total += self.executor.sum(descend, blocks)
             n_ratings = sum(block.learned.stop - block.learned.start for block in blocks)
@@ -98,7 +110,7 @@ class SGDLearner(Descent):
             self.hyperparameters, learning_rate, self.reg, self.scale, self.row_shares
         )
 
-    def _operands(self, block: Block, ratings: slice) -> tuple[Any, ...]:
+    def _operands(self, block: Block, ratings: slice) -> Operands:
         """A block's ratings, and the rows that they are of: what kernels take first."""
         plan, arranged = self.plan, self.arranged
         return (
@@ -115,7 +127,7 @@ class SGDLearner(Descent):
 
 def initial_parameters(
     plan: BlockPlan,
-    hyperparameters: Hyperparameters,
+    hyperparameters: ResolvedHyperparameters,
     scale: Scale,
     random: np.random.Generator,
 ) -> Parameters:
@@ -124,7 +136,7 @@ def initial_parameters(
     A user or an item without a rating to learn from gets zeros, so that it is predicted from what
     is known. Where factors must not be negative, their absolute values are taken.
     """
-    k = decided(hyperparameters.n_factors)
+    k = hyperparameters.n_factors
     std = decided(hyperparameters.init_std) * np.sqrt(scale.spread)
     learned = [side.counts[0] for side in (plan.users, plan.items)]
     factors = [

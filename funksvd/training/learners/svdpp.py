@@ -151,8 +151,12 @@ class SVDPPLearner(SGDLearner):
 
     def _descend(self, block: Block, rates: Rates) -> float:
         """Go through a block's ratings, eqs. (5) to (7)."""
-        *operands, sums, q = self._operands(block, block.learned)
-        return svdpp_block(*operands, self.p[block.users], q, sums, tuple(rates.of(block)))
+        operands = self._operands(block, block.learned)
+        users, items, values, mean, user_biases, item_biases, sums, q = operands
+        p = self.p[block.users]
+        return svdpp_block(
+            users, items, values, mean, user_biases, item_biases, p, q, sums, rates.of(block)
+        )
 
     def _rates(self, learning_rate: float) -> Rates:
         rates = super()._rates(learning_rate)
