@@ -130,7 +130,11 @@ def _given(
     from funksvd.splitting import split_again
 
     test = read(output, ratings, reading)
-    holdout = None if model.provenance is None else split_again(model.provenance, test)
+    holdout = (
+        None
+        if model.provenance is None
+        else split_again(model.provenance, test, remedy=_remedy(path))
+    )
     if holdout is not None and holdout.test is not None:
         output.note("The model was trained on this file: testing on the part set aside")
         return holdout.test, holdout.all_but_test
@@ -171,5 +175,5 @@ def _load(output: Output, path: str, threads: int | None) -> FunkSVD:
         raise ModelFileError(
             f"{path} is no model. To learn from it and test: funksvd cross-validate {path}. "
             f"To test a model on it: funksvd evaluate {DEFAULT_MODEL} {path}. As for a "
-            f"model, {error}"
+            f"model, {error.template}"
         ) from error

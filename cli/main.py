@@ -28,6 +28,7 @@ from .train import train
 from .tune import tune
 from .update import update
 from .warmup import warmup
+from .wording import message_of
 
 OBJECTS_BETWEEN_COLLECTIONS = 100_000
 """New objects after which cyclic garbage is looked for: imports make many, and nearly all stay."""
@@ -116,12 +117,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
         if isinstance(error, ValueError) and not isinstance(error, FunkSVDError):
             raise  # a mistake of ours: show where
         head = click.style("Error:", fg="red", bold=True)
-        click.echo(f"{head} {printable(_story(error))}", err=True)
+        click.echo(f"{head} {printable(message_of(error))}", err=True)
         failures = (DivergenceError, DownloadError, ModelWriteError, OSError, MemoryError)
         return FAILED if isinstance(error, failures) else BAD_INPUT
-
-
-def _story(error: Exception) -> str:
-    if isinstance(error, MemoryError):
-        return f"not enough memory: {error}" if str(error) else "not enough memory"
-    return str(error)

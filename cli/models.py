@@ -79,7 +79,9 @@ def save(output: Output, model: FunkSVD, path: str, holdout: Holdout, *, with_se
     return interrupted
 
 
-def ratings_of(model: FunkSVD, path: str, remedy: str) -> Holdout:
+def ratings_of(
+    model: FunkSVD, path: str, remedy: str, *, with_interactions: bool = False
+) -> Holdout:
     """Read the ratings that a model was trained on again, and split them as they were then.
 
     Parameters
@@ -89,6 +91,8 @@ def ratings_of(model: FunkSVD, path: str, remedy: str) -> Holdout:
         The model's file; ratings are looked for near it, too.
     remedy : str
         The way out, for messages: "train a new model".
+    with_interactions : bool
+        Whether to read pairs without a rating again, too.
 
     Raises
     ------
@@ -98,7 +102,12 @@ def ratings_of(model: FunkSVD, path: str, remedy: str) -> Holdout:
     from funksvd import rebuild
 
     folder = os.path.dirname(os.path.realpath(path))
-    return rebuild(check_recorded(model, path, remedy), folder, remedy=remedy)
+    return rebuild(
+        check_recorded(model, path, remedy),
+        folder,
+        remedy=remedy,
+        with_interactions=with_interactions,
+    )
 
 
 def check_recorded(model: FunkSVD, path: str, remedy: str) -> Provenance:

@@ -13,6 +13,7 @@ from .models import load, model_argument, ratings_of
 from .options import FILE, OUTPUT, output_options, threads_option
 from .reproduce import reproducing_command
 from .titles import items_option, read_titles
+from .wording import message_of
 from .writing import check_writable
 
 if TYPE_CHECKING:
@@ -118,4 +119,4 @@ def _find_ratings(model: FunkSVD, path: str) -> tuple[Holdout | None, str]:
     try:
         return ratings_of(model, path, remedy), ""
     except FunkSVDError as error:
-        return None, f"The model's ratings cannot be read again: {error}"
+        return None, f"The model's ratings cannot be read again: {message_of(error)}"

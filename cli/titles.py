@@ -121,7 +121,7 @@ def find_item(model: FunkSVD, text: str, titles: Titles | None, asked_by: str = 
         try:
             found = TitleSearch(known).find(text)
         except RatingsError as error:
-            raise RatingsError(f"{asked_by}{error}") from None
+            raise RatingsError(f"{asked_by}{error.template}") from None
         row = model.items.row(found)
     return model.items.label(row)
 

@@ -106,7 +106,7 @@ def update(
     check_recorded(model, model_path, REMEDY)
     new = read(output, ratings, reading)
     with output.busy("Reading"):
-        old = ratings_of(model, model_path, REMEDY)
+        old = ratings_of(model, model_path, REMEDY, with_interactions=True)
         holdout = old.with_added(new, reading)
     output.note(describe_ratings(new))
     counts = _count(model, old, holdout)

@@ -3,11 +3,71 @@
 Each message is the whole story: what is wrong, where (file and line where there is one) and
 what to do about it. All of them are `ValueError`, so that a caller who does not care for the
 difference needs to know nothing about this module.
+
+A message that advises to give an argument names it by `argument`::
+
+    raise RatingsError(f"{name} is UTF-16 text; read it with {argument('encoding', 'utf-16')}")
+
+`str(error)` is for Python programs: `read it with encoding="utf-16"`. The command line, which has
+options, asks for `error.worded(...)`: `read it with --encoding utf-16`. A message that contains
+another error's is made of that one's `template`, in which arguments are still marks.
 """
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+
+_ARGUMENT = re.compile("\x02(\\w+)(?:=([^\x02\x03]*))?\x03")
+
+
+def argument(name: str, value: str | int | None = None) -> str:
+    """The mark for an argument of a function, in the message of a `FunkSVDError`.
+
+    Parameters
+    ----------
+    name : str
+        As the Python function has it, `on_bad_rows`.
+    value : str or int, optional
+        What to give.
+    """
+    return f"\x02{name}\x03" if value is None else f"\x02{name}={json.dumps(value)}\x03"
+
+
+def in_python(name: str, value: str | int | None) -> str:
+    """How Python writes an argument: `on_bad_rows="skip"`, or `on_bad_rows=` without a value."""
+    return f"{name}=" if value is None else f"{name}={json.dumps(value, ensure_ascii=False)}"
 
 
 class FunkSVDError(ValueError):
     """Base class of every error that this package raises on purpose."""
+
+    @property
+    def template(self) -> str:
+        """The message, with marks in the place of arguments."""
+        return str(self.args[0]) if self.args else ""
+
+    def worded(self, wording: Callable[[str, str | int | None], str]) -> str:
+        """The message, with arguments written in some way.
+
+        Parameters
+        ----------
+        wording : callable
+            Makes text of an argument's name and value, which may be None.
+        """
+
+        def written(found: re.Match[str]) -> str:
+            name, value = found.groups()
+            return wording(name, None if value is None else json.loads(value))
+
+        return _ARGUMENT.sub(written, self.template)
+
+    def __str__(self) -> str:
+        return self.worded(in_python)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
 
 
 class UnknownHyperparameterError(FunkSVDError):
@@ -31,8 +91,6 @@ class RatingsError(FunkSVDError):
 
 class UnknownIdError(FunkSVDError, KeyError):
     """A user or an item that the model has never seen, where it has to know it."""
-
-    __str__ = ValueError.__str__  # KeyError would print the message in quotes
 
 
 class NotFittedError(FunkSVDError, AttributeError):

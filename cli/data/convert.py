@@ -53,6 +53,8 @@ def convert(
     """
     if renumber and target.is_standard_output:
         raise click.UsageError("--renumber writes files of ids beside the output: name it with -o")
+    from funksvd import RatingsError
+
     target.keep_notes_out(output)
     found = read(output, ratings, reading)
     if renumber:
@@ -61,7 +63,12 @@ def convert(
             for each in (found.users, found.items)
         )
         found = replace(found, users=users, items=items)
-    target.write(output, found, ratings)
+    try:
+        target.write(output, found, ratings)
+    except RatingsError as error:
+        if target.format != "libmf" or renumber:
+            raise
+        raise RatingsError(f"{error.template}, with --renumber") from None
     if output.as_json and not target.is_standard_output:
         output.json({"output": target.path, "format": target.format, "n_ratings": len(found)})
 

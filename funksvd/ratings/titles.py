@@ -7,7 +7,7 @@ import os
 import re
 from collections import Counter
 
-from funksvd.errors import RatingsError
+from funksvd.errors import RatingsError, argument
 from funksvd.ratings.io import folders, layout, names
 from funksvd.ratings.io.files import damage_explained
 from funksvd.ratings.io.options import SEPARATOR_NAMES
@@ -51,7 +51,7 @@ def read_titles(
     if separator is None:
         raise RatingsError(
             f"{source.name}: titles need two columns, item and title; the first line is\n"
-            f"  {layout.shortened(sample[0])}\nGive what separates them with --sep"
+            f"  {layout.shortened(sample[0])}\nGive what separates them with {argument('sep')}"
         )
     with damage_explained(source.name), source.open() as file:
         text = _decoded(file.read(), encoding, source.name)
@@ -88,7 +88,7 @@ def _decoded(raw: bytes, encoding: str | None, name: str) -> str:
         if encoding is None:
             return raw.decode("latin-1")
         raise RatingsError(
-            f"{name} is not {encoding} text; leave --encoding out, or try latin-1"
+            f"{name} is not {encoding} text; leave {argument('encoding')} out, or try latin-1"
         ) from None
 
 

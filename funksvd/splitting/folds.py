@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from funksvd.errors import RatingsError
+from funksvd.errors import RatingsError, argument
 from funksvd.ratings import Ratings
 from funksvd.rng import Stream, generator
 from funksvd.sorting import stable_order
@@ -221,7 +221,7 @@ def by_time(ratings: Ratings, fraction: float = 0.1, *, n_folds: int = 1) -> Fol
     if ratings.timestamps is None:
         raise RatingsError(
             f"{ratings.source}: the ratings have no timestamps, so they cannot be split by time; "
-            "if a column holds them, name it with --timestamp-col"
+            f"if a column holds them, name it with {argument('timestamp_col')}"
         )
     n_tested = max(1, round(fraction * len(ratings)))
     if n_folds * n_tested >= len(ratings):

@@ -13,8 +13,8 @@ from funksvd.ratings import Interactions, Ratings, ReadOptions, read_interaction
 from funksvd.splitting.holdout import Holdout, hold_out
 from funksvd.splitting.provenance import Provenance, Source
 
-REMEDY = "judge the model on other ratings with `funksvd evaluate MODEL RATINGS`"
-"""What can be done without a model's ratings, whichever command needs them; ends messages."""
+REMEDY = "evaluate the model on other ratings"
+"""What can be done without the ratings that a model was trained on; ends messages."""
 
 Some = TypeVar("Some", bound=Interactions)
 
@@ -56,15 +56,24 @@ def rebuild(
     interactions = None
     if with_interactions and provenance.interactions is not None:
         interactions = again.read(read_interactions, provenance.interactions, provenance.options)
-    holdout = _split(provenance, ratings, test, validation, interactions)
+    holdout = _split(provenance, remedy, ratings, test, validation, interactions)
     for update in provenance.updates:
         added = again.read(read_ratings, update.ratings, update.options)
         holdout = holdout.with_added(added, update.options)
     return holdout
 
 
-def split_again(provenance: Provenance, ratings: Ratings) -> Holdout | None:
+def split_again(
+    provenance: Provenance, ratings: Ratings, *, remedy: str = REMEDY
+) -> Holdout | None:
     """Split a model's ratings, wherever they are now, as they were split for training.
+
+    Parameters
+    ----------
+    provenance : Provenance
+    ratings : Ratings
+    remedy : str
+        What else can be done, for messages.
 
     Returns
     -------
@@ -80,11 +89,12 @@ def split_again(provenance: Provenance, ratings: Ratings) -> Holdout | None:
     given = provenance.test is not None or provenance.validation is not None
     if given or not ratings.has_fingerprint(provenance.ratings.fingerprint):
         return None
-    return _split(provenance, ratings)
+    return _split(provenance, remedy, ratings)
 
 
 def _split(
     provenance: Provenance,
+    remedy: str,
     ratings: Ratings,
     test: Ratings | None = None,
     validation: Ratings | None = None,
@@ -104,7 +114,7 @@ def _split(
     if not same:
         raise DataChangedError(
             "the test part is not the one that was set aside for training: another version of "
-            f"NumPy may draw other random numbers; train again, or {REMEDY}"
+            f"NumPy may draw other random numbers; train again, or {remedy}"
         )
     # Interactions that were not read again are recorded all the same.
     recorded = replace(holdout.provenance, interactions=provenance.interactions)

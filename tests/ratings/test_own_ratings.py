@@ -73,7 +73,7 @@ def test_a_table_in_memory():
         ("item,rating\n7,good\n", "line 2"),
         ("tt1,nan\ntt2,5\n", "line 1"),  # not a header
         ("7\n3\n", "too few columns"),
-        ("what,much\n7,5\n", "--item-col"),
+        ("what,much\n7,5\n", "item_col="),
         ("user,item,rating\n1,7,good\n", "line 2"),  # never read as item, rating, timestamp
     ],
 )

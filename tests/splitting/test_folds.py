@@ -225,7 +225,7 @@ def test_no_ratings_cannot_be_split():
 
 
 def test_by_time_needs_timestamps():
-    with pytest.raises(RatingsError, match=r"no timestamps.*--timestamp-col"):
+    with pytest.raises(RatingsError, match=r"no timestamps.*timestamp_col="):
         by_time(make(timestamps=False))
 
 

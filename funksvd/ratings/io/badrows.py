@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from funksvd.errors import RatingsError
+from funksvd.errors import RatingsError, argument
 from funksvd.ratings.io.layout import shortened
 from funksvd.ratings.io.options import ReadOptions
 from funksvd.ratings.io.report import BadRow
 
 N_KEPT = 5
 N_SHOWN = 3
+CHECK_COLUMNS = f"check {argument('sep')} and the columns ({argument('user_col')} and so on)"
+SKIP_THEM = f"drop such rows with {argument('on_bad_rows', 'skip')}"
 
 
 def refuse(
@@ -41,12 +43,12 @@ def refuse(
         first = f"{source}: {what} {verb} be used"
         if n_bad > len(bad_rows[:N_SHOWN]):
             first += "; the first are"
-        remedy = "; ".join(specific) or "check --sep and the columns (--user-col and so on)"
+        remedy = "; ".join(specific) or CHECK_COLUMNS
         raise RatingsError(f"{first}:\n{shown}\n{_sentence(remedy)}")
     count = f"{n_bad:,} of {n_rows:,} rows cannot be used"
     if n_bad > N_SHOWN:
         count += f"; the first {N_SHOWN} are"
-    remedy = "; or ".join([*specific, "drop such rows with --on-bad-rows skip"])
+    remedy = "; or ".join([*specific, SKIP_THEM])
     if not specific:
         remedy = "correct them, or " + remedy
     raise RatingsError(f"{source}: {count}:\n{shown}\n{_sentence(remedy)}")

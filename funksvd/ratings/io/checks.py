@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from funksvd.errors import argument
 from funksvd.ratings.io.coded import booleans, mask, numbers, text_array, text_bytes
 from funksvd.ratings.io.layout import NUMBER
 from funksvd.ratings.vocabulary import CANONICAL_INTEGER
@@ -18,9 +19,9 @@ FLOAT32_MAX = float(np.finfo(np.float32).max)
 ISO_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?)?"
 ZONED = r" ?(Z|UTC|[+-][0-9]{2}:?[0-9]{2})$"
 
-USE_ENCODING = "give the file's encoding, for instance --encoding latin-1"
+USE_ENCODING = f"give the file's encoding, for instance {argument('encoding', 'latin-1')}"
 USE_POINT = "write ratings with a decimal point, 4.5 instead of 4,5"
-NO_TIMES = "leave the timestamps out with --timestamp-col none"
+NO_TIMES = f"leave the timestamps out with {argument('timestamp_col', 'none')}"
 
 
 class Problem(NamedTuple):

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from funksvd.errors import RatingsError
+from funksvd.errors import RatingsError, argument
 from funksvd.ratings.io import names
 from funksvd.ratings.io.files import Source
 from funksvd.ratings.io.options import ReadOptions
@@ -137,7 +137,9 @@ def sample_lines(head: bytes, name: str, encoding: str) -> list[str]:
     """
     wide = codecs.lookup(encoding).name.startswith(("utf-16", "utf-32"))
     if not wide and head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise RatingsError(f"{name}: this is UTF-16 text; read it with --encoding utf-16")
+        raise RatingsError(
+            f"{name}: this is UTF-16 text; read it with {argument('encoding', 'utf-16')}"
+        )
     if head[257:262] == b"ustar":
         raise RatingsError(f"{name}: this is a tar archive; unpack it and name the file itself")
     if not wide and b"\0" in head:
@@ -213,7 +215,7 @@ def _separator(
         raise names.MissingColumnsError(
             f"{name}: too few columns: no usual separator gives at least {least} columns "
             f"({', '.join(required)}); the first line is\n  {shortened(sample[0])}\n"
-            "If the columns are separated by something unusual, give it with --sep"
+            f"If the columns are separated by something unusual, give it with {argument('sep')}"
         )
     if given is None:
         return detected
@@ -221,11 +223,11 @@ def _separator(
     if counts.most_common(1)[0][0] < least:
         shown = SEPARATORS.get(given, f"{given!r}-separated")
         columns = "a single column" if counts.most_common(1)[0][0] == 1 else "too few columns"
-        remedy = "give another --sep"
+        remedy = f"give another {argument('sep')}"
         if detected is not None:
-            remedy = f"it looks {SEPARATORS[detected]}: leave --sep out"
+            remedy = f"it looks {SEPARATORS[detected]}: leave {argument('sep')} out"
         raise names.MissingColumnsError(
-            f"{name}: read as {shown} (--sep), it has {columns}; the first line is\n"
+            f"{name}: read as {shown} ({argument('sep')}), it has {columns}; the first line is\n"
             f"  {shortened(sample[0])}\nInstead, {remedy}"
         )
     return given
@@ -281,7 +283,7 @@ def _netflix(sample: list[str], required: Sequence[str], options: ReadOptions, n
     ):
         raise RatingsError(
             f"{name}: lines like 123: make this a file in the Netflix Prize layout, whose "
-            "columns are fixed; leave --sep and the options for columns out"
+            f"columns are fixed; leave {argument('sep')} and the options for columns out"
         )
     data = [split(line, ",") for line in sample if not re.fullmatch(r"\s*\d+\s*:\s*", line)]
     n_columns = Counter(len(row) for row in data).most_common(1)[0][0] if data else 3

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from funksvd.errors import RatingsError
+from funksvd.errors import RatingsError, argument
 from funksvd.ratings.io.files import BLOCK_SIZE, Source, damage_explained
 from funksvd.ratings.io.layout import Layout
 
@@ -98,7 +98,7 @@ def blocks(source: Source, encoding: str) -> Iterator[bytes]:
                 line += block[: max(error.start, 0)].count(b"\n")
                 raise RatingsError(
                     f"{source.name}, line {line} or near it: this is not {encoding} text "
-                    f"({error.reason}). Give the file's encoding with --encoding"
+                    f"({error.reason}). Give the file's encoding with {argument('encoding')}"
                 ) from None
             line += block.count(b"\n")
             if text:

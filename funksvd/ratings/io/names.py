@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from funksvd.errors import RatingsError
+from funksvd.errors import RatingsError, argument
 from funksvd.ratings.io.options import ReadOptions
 
 
@@ -57,14 +57,14 @@ def recognized(names: Sequence[str], role: str) -> list[int]:
 def by_option(
     option: str | int, names: Sequence[str] | None, n_columns: int, role: str, source: str
 ) -> int:
-    """Position of the column that `--user-col` and the like ask for.
+    """Position of the column that the option for a role asks for.
 
     Raises
     ------
     RatingsError
         If there is no such column.
     """
-    flag = f"--{role}-col"
+    asked = argument(f"{role}_col")
     if isinstance(option, str):
         for match in (str, str.lower, normalized):
             fitting = [i for i, name in enumerate(names or ()) if match(name) == match(option)]
@@ -74,15 +74,15 @@ def by_option(
         if 1 <= int(option) <= n_columns:
             return int(option) - 1
         raise RatingsError(
-            f"{source}: {flag} asks for column {option}, but there are {n_columns} columns"
+            f"{source}: {asked} asks for column {option}, but there are {n_columns} columns"
         )
     if names is None:
         raise RatingsError(
-            f"{source}: {flag} asks for a column called {option!r}, but the file has no header; "
+            f"{source}: {asked} asks for a column called {option!r}, but the file has no header; "
             f"give its position instead, from 1 to {n_columns}"
         )
     raise RatingsError(
-        f"{source}: {flag} asks for a column called {option!r}, but the columns are "
+        f"{source}: {asked} asks for a column called {option!r}, but the columns are "
         f"{listing(names)}"
     )
 
@@ -134,7 +134,8 @@ def assign(
         if len(found) > 1:
             raise RatingsError(
                 f"{source}: columns {' and '.join(str(at + 1) for at in found)} are both called "
-                f"{names[found[0]]!r}; say which is meant by position, --{role}-col {found[0] + 1}"
+                f"{names[found[0]]!r}; say which is meant by position, "
+                f"{argument(f'{role}_col', found[0] + 1)}"
             )
         if found:
             columns[role] = found[0]
@@ -149,7 +150,7 @@ def assign(
         if position in taken:
             raise RatingsError(
                 f"{source}: column {position + 1} cannot be both {taken[position]} and {role}; "
-                f"give --{taken[position]}-col and --{role}-col"
+                f"give {argument(f'{taken[position]}_col')} and {argument(f'{role}_col')}"
             )
         taken[position] = role
     return columns
@@ -172,10 +173,10 @@ def _raise_missing(
         raise MissingColumnsError(
             f"{source}: too few columns: {', '.join(required)} are needed, but there "
             f"{'is only 1' if n_columns == 1 else f'are only {n_columns}'}. If they are separated "
-            "by something unusual, give it with --sep"
+            f"by something unusual, give it with {argument('sep')}"
         )
-    flags = " ".join(f"--{role}-col NAME" for role in missing)
+    options = " and ".join(argument(f"{role}_col") for role in missing)
     raise MissingColumnsError(
         f"{source}: it is not clear which column is the {' and which the '.join(missing)}: the "
-        f"columns are {listing(names)}. Say it with {flags} (a name, or a position from 1)"
+        f"columns are {listing(names)}. Say it with {options} (a name, or a position from 1)"
     )

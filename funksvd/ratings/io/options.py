@@ -67,7 +67,9 @@ class ReadOptions:
         if self.on_bad_rows not in ON_BAD_ROWS:
             raise RatingsError(f"on_bad_rows must be error or skip, not {self.on_bad_rows!r}")
         if self.sep == "":
-            raise RatingsError("sep must be at least one character; leave it out to detect it")
+            raise RatingsError(
+                "a separator must be at least one character; it is detected if none is given"
+            )
         try:
             codecs.lookup(self.encoding)
         except LookupError:

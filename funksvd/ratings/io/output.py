@@ -159,8 +159,8 @@ class _Libmf:
             ids = np.asarray(batch[name])
             if ids.dtype.kind not in "iu" or (ids.size and not 0 <= ids.min() <= ids.max() < 2**31):
                 raise RatingsError(
-                    f"{name} ids have to be integers from 0 to 2147483647 in LIBMF text; number "
-                    "them anew with --renumber"
+                    f"{name} ids have to be integers from 0 to 2147483647 in LIBMF text; "
+                    "number them anew first"
                 )
         table = _arrow({name: batch[name] for name in LIBMF_COLUMNS})
         buffer = io.BytesIO()

@@ -14,7 +14,7 @@ from funksvd import RatingsError
 from funksvd.ratings import read_ids, read_pairs, read_ratings
 
 HEADER = "userId,movieId,rating\n"
-SKIP = "drop such rows with --on-bad-rows skip"
+SKIP = 'drop such rows with on_bad_rows="skip"'
 
 
 def message(source, read=read_ratings, **options) -> str:
@@ -68,7 +68,7 @@ def test_bad_timestamp(write, time):
     found = message(path)
     assert "1 of 2 rows" in found
     assert "\n  line 3: timestamp" in found
-    assert "--timestamp-col none" in found
+    assert 'timestamp_col="none"' in found
     assert SKIP in found
     assert len(read_ratings(path, timestamp_col="none")) == 2
     assert read_ratings(path, on_bad_rows="skip").timestamps.tolist() == [1]
@@ -131,7 +131,7 @@ def test_every_row_bad_is_an_error_even_when_skipping(write):
     found = message(path, on_bad_rows="skip")
     assert found.startswith(f"{path}: none of its 2 rows can be used")
     assert "line 2: rating 'a'" in found
-    assert "--rating-col" in found or "--sep" in found
+    assert "rating_col=" in found or "sep=" in found
 
 
 def test_long_rows_are_shortened(write):
@@ -212,16 +212,16 @@ def test_folder_and_archive_with_nothing_usable(write, tmp_path):
 def test_wrong_separator(write):
     path = write(HEADER + "1,2,3\n")
     found = message(path, sep=";")
-    assert found.startswith(f"{path}: read as semicolon-separated (--sep), it has a single column")
+    assert found.startswith(f"{path}: read as semicolon-separated (sep=), it has a single column")
     assert "userId,movieId,rating" in found
-    assert "it looks comma-separated: leave --sep out" in found
+    assert "it looks comma-separated: leave sep= out" in found
 
 
 def test_too_few_columns(write):
     path = write("1,2\n3,4\n")
     found = message(path)
     assert found.startswith(f"{path}: too few columns")
-    assert "--sep" in found
+    assert "sep=" in found
     assert "1,2" in found
 
 
@@ -230,22 +230,22 @@ def test_columns_not_understood(write):
     found = message(path)
     assert found.startswith(path)
     assert "reader, thing, points" in found
-    assert "--item-col" in found
-    assert "--rating-col" in found
-    assert "--user-col" not in found  # a reader is a user
+    assert "item_col=" in found
+    assert "rating_col=" in found
+    assert "user_col=" not in found  # a reader is a user
     assert len(read_ratings(path, item_col="thing", rating_col=3)) == 1
 
 
 def test_given_columns_that_are_not_there(write):
     path = write(HEADER + "1,2,3\n")
-    assert "--user-col" in message(path, user_col="who")
+    assert "user_col=" in message(path, user_col="who")
     assert "userId, movieId, rating" in message(path, user_col="who")
     assert "there are 3 columns" in message(path, rating_col=4)
     assert "there are 3 columns" in message(path, rating_col=0)
     assert "both" in message(path, user_col=2, item_col=2)
     assert "no header" in message(write("1,2,3\n"), user_col="who")
     twice = write("user,item,rating,rating\n1,2,3,4\n")
-    assert "--rating-col 3" in message(twice)
+    assert "rating_col=3" in message(twice)
     assert read_ratings(twice, rating_col=4).values.tolist() == [4.0]
 
 
@@ -253,7 +253,7 @@ def test_invalid_utf8_in_a_used_column(write):
     path = write(b"user,item,rating,title\nann,1,3,x\nren\xe9,2,4,x\n")
     found = message(path)
     assert "\n  line 3: user is not UTF-8 text" in found
-    assert "--encoding latin-1" in found
+    assert 'encoding="latin-1"' in found
     assert read_ratings(path, encoding="latin-1").user_ids.tolist() == ["ann", "rené"]
     assert read_ratings(path, on_bad_rows="skip").user_ids.tolist() == ["ann"]
 
@@ -267,14 +267,14 @@ def test_invalid_utf8_elsewhere_does_not_matter(write):
 def test_encodings(write):
     rows = HEADER + "ä,2,3\n"
     path = write(rows.encode("utf-16"))
-    assert "--encoding utf-16" in message(path)
+    assert 'encoding="utf-16"' in message(path)
     assert read_ratings(path, encoding="utf-16").user_ids.tolist() == ["ä"]
     assert "no encoding called" in message(path, encoding="utf-99")
     undefined = write(rows.encode("cp1252").replace(b"\xe4", b"\x81"))
     for path, encoding in ((undefined, "cp1252"), (write(rows, "x.csv"), "ascii")):
         found = message(path, encoding=encoding)
         assert f"{path}, line 2 or near it: this is not {encoding} text" in found
-        assert "--encoding" in found
+        assert "encoding=" in found
 
 
 def test_binary_and_foreign_files(write):

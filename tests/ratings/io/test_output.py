@@ -87,7 +87,9 @@ def test_libmf(written):
 def test_ids_that_libmf_does_not_know(tmp_path, column, odd):
     batch = {"user": np.array([1]), "item": np.array([1]), "rating": np.array([1.0])}
     batch[column] = np.array([odd])
-    with pytest.raises(RatingsError, match=f"{column} ids have to be integers.*--renumber"):
+    with pytest.raises(
+        RatingsError, match=f"{column} ids have to be integers.*number them anew first"
+    ):
         write_table([batch], tmp_path / "out", "libmf")
     assert list(tmp_path.iterdir()) == []
 

@@ -135,7 +135,7 @@ def test_kinds_of_timestamps():
         table = base.append_column("timestamp", column)
         assert read_ratings(table).timestamps.tolist() == [seconds] * 2, column.type
     for column in (pa.array([[1], [2]]), pa.array([True, False])):
-        assert "--timestamp-col none" in message(base.append_column("timestamp", column))
+        assert 'timestamp_col="none"' in message(base.append_column("timestamp", column))
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_bad_rows(make, column, value, reason):
     table = make({**COLUMNS, column: [COLUMNS[column][0], value, COLUMNS[column][2]]})
     found = message(table)
     assert "1 of 3 rows cannot be used:\n  row 2: " + reason in found
-    assert "--on-bad-rows skip" in found
+    assert 'on_bad_rows="skip"' in found
     ratings = read_ratings(table, on_bad_rows="skip")
     assert ratings.item_ids[ratings.item_index].tolist() == [20, 10]
     assert ratings.report.n_bad_rows == 1
@@ -189,7 +189,7 @@ def test_columns_of_tables():
     table = pa.table({"who": [1], "what": [2], "rating": [3.0]})
     found = message(table)
     assert "who, what, rating" in found
-    assert "--user-col" in found
+    assert "user_col=" in found
     ratings = read_ratings(table, user_col="who", item_col=2)
     assert (ratings.user_ids.tolist(), ratings.item_ids.tolist()) == ([1], [2])
     assert "no rows" in message(pa.table(COLUMNS).slice(0, 0))
