@@ -1,4 +1,4 @@
-"""What a person sees of a search for hyperparameters."""
+"""Progress and results of a search for hyperparameters, as a person sees them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ VALUE_WIDTHS = {"decay": 5}
 
 
 class TuningProgress(TuningMonitor):
-    """A line a trial, as soon as it has ended.
+    """Prints a line for each trial when it has ended.
 
     Parameters
     ----------
     output : Output
     n_trials : int
     error_name : str
-        What the errors of the trials are.
+        Name of the error that judges the trials.
     """
 
     def __init__(self, output: Output, n_trials: int, error_name: str) -> None:
@@ -42,12 +42,12 @@ class TuningProgress(TuningMonitor):
         self.busy.close()
 
     def resumed(self, trials: list[Trial]) -> None:
-        """Say how many there are already."""
+        """Say how many trials the study file has."""
         self.best = min(trial.score for trial in trials)
         self.output.note(f"Going on from {len(trials)} trials, the best of them {self.best:.4f}")
 
     def trial_started(self, number: int) -> None:
-        """Show, on a terminal, that something is going on."""
+        """Show on a terminal that a trial is running."""
         self.busy.enter_context(self.output.busy(f"Trial {number} of {self.n_trials - 1}"))
 
     def trial_done(self, trial: Trial) -> None:

@@ -112,7 +112,7 @@ def tune(
     command = _train_command(ratings)
     _check_study(study, (*ratings, *parts.files))
 
-    model = FunkSVD(**hyperparameters.get_params())
+    model = FunkSVD.of(hyperparameters)
     _check_judged(hyperparameters, parts.valid_file)
     holdout, interactions = parts.read(output, ratings, reading, hyperparameters.seed)
     error_name = LOSSES[hyperparameters.loss].metric_title
@@ -191,5 +191,5 @@ def _train_command(ratings: tuple[str, ...]) -> list[str]:
 def _how_to_go_on(tuning: Tuning, study: str | None) -> str:
     n_trials = "1 trial" if len(tuning.trials) == 1 else f"{len(tuning.trials)} trials"
     if study is None:
-        return f"interrupted after {n_trials}; with --study FILE they could be gone on from"
-    return f"interrupted after {n_trials}; the same command goes on from them"
+        return f"interrupted after {n_trials}; with --study FILE the search could be resumed"
+    return f"interrupted after {n_trials}; the same command resumes the search"

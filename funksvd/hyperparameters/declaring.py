@@ -1,4 +1,4 @@
-"""What is declared of a hyperparameter, once: checks, options and documentation follow from it."""
+"""The declaration of a hyperparameter, from which checks, options and documentation follow."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Declaration:
     search: Search | None
 
     def problem(self, value: object) -> str | None:
-        """What is wrong with a value, as `Range.problem` says it; None if nothing is."""
+        """The end of a sentence about a value out of the range, or None, as `Range.problem`."""
         return None if value is None and self.default is None else self.values.problem(value)
 
 
@@ -85,7 +85,7 @@ def declared(
 
 
 def declarations_of(cls: type) -> dict[str, Declaration]:
-    """What was declared of the fields of a dataclass, by their names and in their order."""
+    """The declarations of the fields of a dataclass, by their names and in their order."""
     found = {}
     for each in fields(cls):
         facts = dict(each.metadata[_KEY])

@@ -1,4 +1,4 @@
-"""Ranges of the values that a hyperparameter may have, and what is wrong with other values."""
+"""Ranges of the values that a hyperparameter may have, and sentences about other values."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Whole(Range):
         return f"int, at least {self.at_least}"
 
     def problem(self, value: object) -> str | None:
-        """What is wrong with a value."""
+        """The end of a sentence about a value out of the range."""
         if isinstance(value, numbers.Integral) and int(value) >= self.at_least:
             return None
         return f"must be a whole number of at least {self.at_least}, not {value}"
@@ -88,7 +88,7 @@ class WholeOr(Whole):
         return f'int, at least {self.at_least}, or "{self.word}"'
 
     def problem(self, value: object) -> str | None:
-        """What is wrong with a value."""
+        """The end of a sentence about a value out of the range."""
         if value == self.word or super().problem(value) is None:
             return None
         return (
@@ -122,7 +122,7 @@ class Real(Range):
         return f"float, at least {self.at_least:g}"
 
     def problem(self, value: object) -> str | None:
-        """What is wrong with a value."""
+        """The end of a sentence about a value out of the range."""
         number = _finite(value)
         if number > self.above and number >= self.at_least:
             return None
@@ -144,7 +144,7 @@ class Fraction(Range):
         return "float, at least 0 and less than 1"
 
     def problem(self, value: object) -> str | None:
-        """What is wrong with a value."""
+        """The end of a sentence about a value out of the range."""
         return (
             None
             if 0 <= _finite(value) < 1
@@ -175,7 +175,7 @@ class Choice(Range):
 
     @property
     def summaries(self) -> dict[str, str]:
-        """What each name stands for, in a few words."""
+        """Meaning of each name, in a few words."""
         return {name: entry.summary for name, entry in self.entries.items()}
 
     @property
@@ -184,7 +184,7 @@ class Choice(Range):
         return "{" + ", ".join(f'"{name}"' for name in self.names) + "}"
 
     def problem(self, value: object) -> str | None:
-        """What is wrong with a value."""
+        """The end of a sentence about a value out of the range."""
         if value in self.names:
             return None
         return f"must be one of {', '.join(self.names)}, not {value!r}"
@@ -203,7 +203,7 @@ class Flag(Range):
         return "bool"
 
     def problem(self, value: object) -> str | None:
-        """What is wrong with a value."""
+        """The end of a sentence about a value out of the range."""
         is_numpys = getattr(value, "dtype", None) == "bool" and getattr(value, "shape", None) == ()
         return (
             None

@@ -43,7 +43,7 @@ def meaningful(chosen: Hyperparameters, validated: bool) -> set[str]:
 def violations(
     chosen: Hyperparameters, declarations: Mapping[str, Declaration], spell: Callable[[str], str]
 ) -> Iterator[str]:
-    """What does not go together, in sentences; each value for itself is in its range.
+    """Sentences about values that do not go together, though each is in its range.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Where `funksvd.tuning` searches for a hyperparameter: a range around its default."""
+"""Ranges around a default, in which `funksvd.tuning` searches for better values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Interval(NamedTuple):
 
 
 class Search(ABC):
-    """Where to search, given the default."""
+    """A range to search, given the default."""
 
     @abstractmethod
     def interval(self, default: float) -> Interval:

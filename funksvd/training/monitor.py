@@ -1,4 +1,4 @@
-"""What training tells a person or a program that watches it."""
+"""Messages of training to a person or a program that watches it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The search: trial after trial, the first one that of the defaults."""
+"""The search: one trial after another; the first is that of the defaults."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     import os
 
 ENOUGH_VALIDATION_RATINGS = 50_000
+"""Number of ratings of a validation part that judges a trial alone."""
 REPEATS = 3
-"""Validation parts, where one of them has fewer ratings than that."""
+"""Number of validation parts that judge a trial, if they are smaller."""
 
 
 def tune(
@@ -39,29 +40,29 @@ def tune(
     """Search for hyperparameters with a lower validation RMSE than the defaults.
 
     Each trial learns from the ratings without a validation part, as `fit` would set it aside, and
-    is judged by the RMSE on it, of the best epoch; with `n_repeats`, by the mean over so many
-    parts, those of the seeds `seed`, `seed + 1` and so on. Points to try are chosen by Optuna's
-    tree-structured Parzen estimator. A trial that, at an epoch on the first part, is worse than
-    half of the complete ones were, is stopped.
+    is judged by the RMSE on that part, of the best epoch; with `n_repeats`, by the mean over that
+    number of parts, those of the seeds `seed`, `seed + 1` and so on. Points to try are chosen by
+    Optuna's tree-structured Parzen estimator. A trial is stopped at an epoch on the first part at
+    which it is worse than half of the complete trials were.
 
     Deterministic: the same ratings, hyperparameters and seed give the same trials, whether or not
-    the search is interrupted and gone on with (by the same version of Optuna).
+    the search is interrupted and resumed (by the same version of Optuna).
 
     Parameters
     ----------
     model : FunkSVD
-        Its hyperparameters are where the search starts, and those that are not searched. It is
-        left as it is. `ensemble` and `refit` play no part.
+        Its hyperparameters are those of the first trial; the others differ from them in those that
+        are searched. It is left as it is. `ensemble` and `refit` play no part.
     ratings : Ratings or table
-        Without the test part.
+        Ratings without the test part.
     n_trials : int
-        In all: the trial of the defaults, and those that are in the study file, included.
+        Number of trials, that of the defaults and those in the study file included.
     fixed : collection of str
         Names of hyperparameters that are not searched.
     n_repeats : int, optional
-        By default 3, or 1 where a validation part has 50,000 ratings.
+        Number of validation parts; by default 3, or 1 if a part has 50,000 ratings.
     validation : Ratings or table, optional
-        Instead of validation parts at random; repeats then differ in where learning starts.
+        Validation part to use instead of random ones; repeats then differ in their initial factors.
     interactions : Ratings, or a table or an array of shape (n_pairs, 2), optional
         What `fit` takes by this name; without the pairs of the test part.
     timeout : float, optional
@@ -145,7 +146,7 @@ def _check(objective: _Objective, tuning: Tuning) -> dict[str, float | None] | N
 
 
 class _Parts(NamedTuple):
-    """What `fit` is given."""
+    """Arguments of `fit`."""
 
     ratings: Ratings
     validation: Ratings | None
@@ -168,7 +169,7 @@ class _Objective:
         self.interrupts = interrupts
 
     def identity(self, names: list[str]) -> dict[str, Any]:
-        """All that the trials depend on."""
+        """Everything that the trials depend on, as plain data."""
         identity = FunkSVD(**self.params).hyperparameters.resolved().get_params()
         del identity["n_threads"]
         fingerprints = {
@@ -188,21 +189,21 @@ class _Objective:
         parts: range,
         report: Callable[[EpochRecord], None] | None = None,
     ) -> tuple[FunkSVD, dict[str, Any]]:
-        """Learn from what is not in each validation part.
+        """Train without each validation part, and judge by it.
 
         Parameters
         ----------
         chosen : dict
-            Hyperparameters, instead of the model's.
+            Hyperparameters to use instead of the model's.
         parts : range
             Numbers of the validation parts.
         report : callable, optional
-            Told of each epoch on the first one.
+            Told of each epoch on the first part.
 
         Returns
         -------
         model : FunkSVD
-            The first part's.
+            The model of the first part.
         outcome : dict
             Validation RMSE and best epoch of each part.
         """
@@ -221,7 +222,7 @@ class _Objective:
 
 
 class _Watch(Monitor):
-    """Passes epochs on, and Ctrl-C, which the search keeps from `fit`."""
+    """Reports epochs, and raises `KeyboardInterrupt` after Ctrl-C in place of `fit`."""
 
     def __init__(
         self, interrupts: Interrupts, report: Callable[[EpochRecord], None] | None
@@ -240,7 +241,7 @@ class _Watch(Monitor):
 
 
 class _Search:
-    """A study, and what it still lacks."""
+    """A study, and the next trials for it."""
 
     def __init__(
         self, objective: _Objective, names: list[str], path: str | os.PathLike[str] | None
@@ -334,5 +335,5 @@ class _Search:
         monitor.trial_done(self.trials()[-1])
 
     def trials(self) -> list[Trial]:
-        """Those that ended, in their order."""
+        """The trials that ended, in their order."""
         return studies.trials(self.study)

@@ -16,7 +16,7 @@ DIGITS = 3
 SEARCHES: dict[str, Search] = {
     name: declaration.search for name, declaration in DECLARATIONS.items() if declaration.search
 }
-"""Where to search for each hyperparameter that is searched at all."""
+"""The range of each hyperparameter that is searched at all."""
 
 
 def tunable(hyperparameters: Hyperparameters, fixed: Collection[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Optuna's side of it: the study, in memory or in a file that can be gone on with."""
+"""The study that Optuna keeps of a search: in memory, or in a file from which it is resumed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 NAME = "funksvd tune"
 IDENTITY, OUTCOME = "made with", "outcome"
-"""Names of what is kept beside Optuna's own: of the study, and of each trial."""
+"""Names of the attributes that funksvd adds to Optuna's: to the study, and to each trial."""
 
 OTHER = {
     "ratings": "other ratings, or without another test part",
@@ -29,8 +29,12 @@ OTHER = {
     "interactions": "other interactions",
 }
 
-COMPLETE_FIRST, EPOCHS_FIRST, COMPLETE_AT_EPOCH = 5, 10, 3
-"""No trial is stopped before so many are complete, before this epoch, or where fewer got to."""
+COMPLETE_FIRST = 5
+"""Number of complete trials from which on a trial may be stopped."""
+EPOCHS_FIRST = 10
+"""Epoch from which on a trial may be stopped."""
+COMPLETE_AT_EPOCH = 3
+"""Number of trials that must have come to an epoch for another one to be stopped there."""
 
 
 def require_optuna() -> None:
@@ -62,7 +66,7 @@ def quietly_kept(path: str | os.PathLike[str] | None) -> Iterator[None]:
 
 
 def open_study(path: str | os.PathLike[str] | None, identity: dict[str, Any]) -> optuna.Study:
-    """A new study, or the one in a file.
+    """Open the study in a file, or make a new one.
 
     The file is Optuna's journal: a line of JSON for each thing that happened, appended and
     flushed to the disk at once.
@@ -72,7 +76,7 @@ def open_study(path: str | os.PathLike[str] | None, identity: dict[str, Any]) ->
     path : path or None
         None keeps the study in memory. A line that was cut short is taken off the file's end.
     identity : dict
-        What the study depends on; plain data.
+        Plain data that the study depends on.
 
     Raises
     ------
@@ -129,7 +133,7 @@ def finished_trials(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
 
 
 def trials(study: optuna.Study) -> list[Trial]:
-    """The same, without what is Optuna's."""
+    """The finished trials as `Trial`."""
     outcomes = [trial.user_attrs[OUTCOME] for trial in finished_trials(study)]
     return [
         Trial(number=number, rmse=mean(outcome["rmses"]), **outcome)
@@ -140,9 +144,9 @@ def trials(study: optuna.Study) -> list[Trial]:
 def ask(
     study: optuna.Study, space: dict[str, BaseDistribution], seed: int, number: int
 ) -> optuna.Trial:
-    """The next point to try: by the trials before it, the seed and its number, nothing else.
+    """Choose the next point to try by the trials before it, the seed and its number alone.
 
-    A sampler that has been used before would not be the same where a study is gone on with.
+    The sampler is new each time: one that had been used before would differ in a resumed study.
     """
     from optuna.samplers import TPESampler
 
@@ -161,7 +165,7 @@ def _journal(path: str | os.PathLike[str]) -> optuna.storages.JournalStorage:
 
 
 def _drop_torn_line(path: str | os.PathLike[str]) -> None:
-    """Take off what was being written when the disk was full or the power failed."""
+    """Remove the last line if it is not complete: the disk was full, or the power failed."""
     with open(path, "rb+") as file:
         lines = file.readlines()
         try:

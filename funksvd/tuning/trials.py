@@ -1,4 +1,4 @@
-"""What trials come to."""
+"""Results of trials."""
 
 from __future__ import annotations
 
@@ -11,23 +11,25 @@ COMPLETE, STOPPED, DIVERGED = "complete", "stopped", "diverged"
 
 @dataclass(frozen=True)
 class Trial:
-    """What hyperparameters came to.
+    """Some hyperparameters, and the errors that training with them came to.
 
     Parameters
     ----------
     number : int
-        From 0, which is the trial of the defaults.
+        Counted from 0, which is the trial of the defaults.
     state : {"complete", "stopped", "diverged"}
         A trial is stopped at an epoch at which it is worse than half of those before it.
     hyperparameters : dict
-        Those that were varied.
+        The hyperparameters that are searched, and their values.
     rmse : float or None
         Mean of `rmses`; None if the trial is not complete.
     rmses : list of float
-        Validation RMSE on each validation part.
+        Validation RMSE on each validation part; for other losses, the error that they are watched
+        by.
     epochs : list of int
-        The best epoch on each of them; of a trial that was stopped, the last one.
+        The best epoch on each part; of a trial that was stopped, the last one.
     seconds : float
+        Time that the trial took.
     """
 
     number: int
@@ -46,21 +48,21 @@ class Trial:
 
 @dataclass(frozen=True)
 class Tuning:
-    """What a search came to.
+    """The trials of a search.
 
     Parameters
     ----------
     trials : list of Trial
-        In the order they were made; the first one is that of the defaults.
+        The trials in their order; the first one is that of the defaults.
     n_repeats : int
         Number of validation parts.
     check : dict or None
-        Mean validation RMSE of the "defaults" and of the "best" trial on as many other validation
-        parts: those of the trials have chosen the best one, and flatter it. An RMSE is None where
-        training diverges. None where the defaults are best, where validation ratings are given,
-        and after an interrupt.
+        Mean validation RMSE of the "defaults" and of the "best" trial on `n_repeats` other
+        validation parts: the parts of the trials chose the best one, and flatter it. An RMSE is
+        None if training diverges. `check` is None if the defaults are best, if validation ratings
+        are given, and after an interrupt.
     interrupted : bool
-        Whether Ctrl-C ended it.
+        Whether Ctrl-C ended the search.
     """
 
     trials: list[Trial]
@@ -86,7 +88,7 @@ class Tuning:
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
-        """What to give to `FunkSVD`: nothing, where the defaults are best."""
+        """Arguments for `FunkSVD`: those of the best trial, or none if the defaults are best."""
         return {} if self.best is self.defaults else self.best.hyperparameters
 
     def to_dict(self) -> dict[str, Any]:
@@ -102,10 +104,10 @@ class Tuning:
 
 
 class TuningMonitor:
-    """Told of each trial; does nothing. Subclass it to show progress."""
+    """Is told of each trial and does nothing. Subclass it to show progress."""
 
     def resumed(self, trials: list[Trial]) -> None:
-        """The search goes on from these, which a study file has kept."""
+        """The search goes on from these trials of a study file."""
 
     def trial_started(self, number: int) -> None:
         """A trial starts; counted from 0."""
@@ -115,5 +117,5 @@ class TuningMonitor:
 
 
 def mean(values: list[float]) -> float | None:
-    """Of no values, None."""
+    """The mean; None of no values."""
     return sum(values) / len(values) if values else None

@@ -240,8 +240,8 @@ def interrupt_at(number, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "remedy"),
     [
-        ((), "with --study FILE they could be gone on from"),
-        (("--study", "s.journal"), "the same command goes on from them"),
+        ((), "with --study FILE the search could be resumed"),
+        (("--study", "s.journal"), "the same command resumes the search"),
     ],
 )
 def test_ctrl_c_shows_the_best_so_far(cli, folder, monkeypatch, options, remedy):

@@ -37,7 +37,8 @@ def test_an_algorithm_is_declared_stated_checked_and_learned(name):
     assert importlib.import_module(algorithm.objective).__doc__
     assert set(algorithm.gradient_checks) <= OBJECTIVES.keys()
     assert algorithm.gradient_checks
-    assert name in LEARNERS
+    assert LEARNERS[name].uses_unrated == algorithm.uses_unrated
+    assert LEARNERS[name].can_go_on == algorithm.is_updatable
 
 
 def test_each_gradient_check_is_of_an_algorithm_or_of_a_loss():

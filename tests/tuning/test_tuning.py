@@ -85,7 +85,7 @@ def test_each_figure_is_what_learning_with_these_hyperparameters_comes_to(search
         assert trial.rmse == pytest.approx(np.mean(ref_rmses), rel=1e-15)
     assert tuning.defaults.hyperparameters == {
         "learning_rate": 0.1,
-        "learning_rate_decay": model.resolved().learning_rate_decay,
+        "learning_rate_decay": model.hyperparameters.resolved().learning_rate_decay,
         "reg": with_params(model, refit=False).fit(ratings).reg_used,
         "bias_reg": model.bias_reg,
     }
