@@ -6,7 +6,8 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from itertools import pairwise
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -69,23 +70,53 @@ def occurring(index: np.ndarray, n_values: int) -> np.ndarray:
     found = np.zeros(n_values, bool)
 
     def mark(piece: slice) -> None:
-        found[index[piece]] = True
+        if not found.all():
+            found[index[piece]] = True
 
     in_pieces(mark, len(index))
     return np.flatnonzero(found)
 
 
 def chosen(columns: Iterable[np.ndarray], rows: np.ndarray) -> list[np.ndarray]:
-    """`column[rows]` of each column."""
+    """`column[rows]` of each column.
+
+    Parameters
+    ----------
+    columns : iterable of ndarray of shape (n,)
+    rows : ndarray of shape (n,), bool, or of int
+    """
     columns = list(columns)
     if len(columns) * len(rows) <= PIECE:
         return [column[rows] for column in columns]
-    with ThreadPoolExecutor(min(available_processors(), len(columns))) as pool:
-        return list(pool.map(lambda column: column[rows], columns))
+    by_mask = rows.dtype == bool
+    bounds = np.arange(0, len(rows) + PIECE, PIECE).clip(max=len(rows))
+    if by_mask:
+        sizes = [np.count_nonzero(rows[slice(*edge)]) for edge in pairwise(bounds)]
+        bounds = np.concatenate([[0], np.cumsum(sizes)])
+    found = [np.empty(bounds[-1], column.dtype) for column in columns]
+
+    def choose(piece: slice) -> None:
+        at = piece.start // PIECE
+        into = slice(bounds[at], bounds[at + 1])
+        index = np.flatnonzero(rows[piece]) if by_mask else rows[piece]
+        for column, out in zip(columns, found, strict=True):
+            out[into] = (column[piece] if by_mask else column).take(index)
+
+    in_pieces(choose, len(rows))
+    return found
 
 
-def in_pieces(function: Callable[[slice], None], n: int, piece: int = PIECE) -> None:
-    """Call a function, which lets go of the interpreter's lock, for slices of `range(n)`."""
+def in_pieces(function: Callable[[slice], None], n: int, piece: int | None = None) -> None:
+    """Call a function, which lets go of the interpreter's lock, for slices of `range(n)`.
+
+    Parameters
+    ----------
+    function : callable
+    n : int
+    piece : int, optional
+        Length of a slice; by default `PIECE`.
+    """
+    piece = piece or PIECE
     pieces = [slice(start, start + piece) for start in range(0, n, piece)]
     if len(pieces) < 2:
         for only in pieces:

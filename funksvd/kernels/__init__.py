@@ -13,6 +13,7 @@ from funksvd.kernels.cpu.blocks import (
     pack_records,
     unpack_in_turns,
 )
+from funksvd.kernels.cpu.drawing import choose
 from funksvd.kernels.cpu.folding import fold_rows, weigh_ratings
 from funksvd.kernels.cpu.gibbs import draw_rows, draw_weights
 from funksvd.kernels.cpu.grouping import group_by_row, rows_with_repeats
@@ -52,6 +53,7 @@ __all__ = [
     "add_residuals",
     "add_rows",
     "cache_folder",
+    "choose",
     "cost_of_block",
     "count_blocks",
     "count_rows",

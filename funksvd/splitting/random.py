@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from funksvd.errors import RatingsError
+from funksvd.kernels import choose
 from funksvd.ratings.ratings import Ratings
 from funksvd.rng import Stream, generator
 
@@ -50,7 +51,4 @@ def random_part(n: int, fraction: float, seed: int, stream: Stream) -> np.ndarra
         raise RatingsError(
             f"a part must be at least 0 and less than 1 of the whole, not {fraction}"
         )
-    chosen = np.zeros(n, dtype=bool)
-    random = generator(seed, stream)
-    chosen[random.choice(n, round(fraction * n), replace=False, shuffle=False)] = True
-    return chosen
+    return choose(generator(seed, stream), n, round(fraction * n))
