@@ -31,8 +31,26 @@ def test_ruff_would_format_nothing():
     run_tool("ruff", "format", "--check", "--no-cache")
 
 
+def test_the_type_checker_finds_nothing():
+    run_tool("mypy", "funksvd", "cli")
+
+
 def test_imports_go_down_only():
     run_tool("lint-imports", "--no-cache")
+
+
+def test_the_readme_lists_all_modules_in_the_order_of_the_import_contract():
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    contract = config["tool"]["importlinter"]["contracts"][0]
+    assert contract["exhaustive"]
+    layers = [set(layer.split(" | ")) for layer in contract["layers"] if layer != "__main__"]
+    table = (ROOT / "README.md").read_text().partition("## Layout")[2]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `funksvd/")]
+    named = [
+        {re.sub(r"^funksvd/|/$|\.py$", "", name) for name in re.findall("`(.+?)`", row)}
+        for row in rows
+    ]
+    assert named == layers
 
 
 def test_all_packages_are_installed():
