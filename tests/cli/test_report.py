@@ -4,11 +4,14 @@ import html
 import json
 import re
 import shlex
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from funksvd import FunkSVD
 from funksvd.report import page
+from funksvd.training import Stopped
 from funksvd_cli.reproduce import reproducing_command
 
 
@@ -167,14 +170,19 @@ def test_what_the_command_cannot_say(cli, here, quick):
         return " ".join(reproducing_command(FunkSVD.load(name), name)[1])
 
     assert remarks() == ""
-    cli("train", "ratings.csv", "--algorithm", "svd++", "-q", *quick, "-o", "pp")
-    assert "--interactions" in remarks("pp")
     model = FunkSVD.load("model.funksvd")
-    model.refitted = False  # as Ctrl-C leaves it
+    record = replace(model.training, stopped=Stopped.INTERRUPT)
+    model._fitted = replace(model.fitted, record=record)
     assert "was interrupted" in " ".join(reproducing_command(model, "m")[1])
-    model = FunkSVD.load("model.funksvd")
-    del model.history[-1:]
-    assert "was interrupted" in " ".join(reproducing_command(model, "m")[1])
+
+
+def test_interactions_are_in_the_command(cli, here, quick):
+    Path("pairs.csv").write_text("user,item\n1,2\n2,1\n")
+    train = ("train", "ratings.csv", "--algorithm", "svd++", "--interactions", "pairs.csv")
+    assert cli(*train, "-q", *quick, "-o", "pp").code == 0
+    command, remarks = reproducing_command(FunkSVD.load("pp"), "pp")
+    assert " --interactions pairs.csv" in command
+    assert remarks == ()
 
 
 def test_ratings_from_standard_input(cli, here, quick, monkeypatch):
