@@ -109,7 +109,9 @@ class Description:
     @property
     def period(self) -> tuple[str, str] | None:
         """First and last day, where timestamps are seconds since 1970."""
-        if self.first_time is None or not _are_seconds(self.first_time, self.last_time):
+        if self.first_time is None or self.last_time is None:
+            return None
+        if not _are_seconds(self.first_time, self.last_time):
             return None
         return _day(self.first_time), _day(self.last_time)
 
@@ -165,7 +167,7 @@ def _levels(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from funksvd.ratings.io.coded import view
+    from funksvd.ratings.io.arrow import view
 
     values = np.ascontiguousarray(values + np.float32(0))  # -0 is 0
     array = pa.Array.from_buffers(pa.float32(), len(values), [None, pa.py_buffer(values)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -69,7 +69,7 @@ def resolve_duplicates(given: Some, policy: str = "last") -> tuple[Some, int]:
         group = np.cumsum(is_first_row)
         rows = rows[np.lexsort((given.timestamps[rows], group))]
         order[is_repeated] = rows
-    averaged = {}
+    averaged: dict[str, Any] = {}
     if policy == "mean":
         starts = np.flatnonzero(is_first_row)
         counts = np.diff(starts, append=len(rows))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from funksvd.errors import RatingsError
 from funksvd.parallel import available_processors, chosen, occurring, take
@@ -60,12 +61,12 @@ class Interactions:
     @classmethod
     def from_arrays(
         cls,
-        users: Any,
-        items: Any,
-        values: Any = None,
-        timestamps: Any = None,
+        users: ArrayLike,
+        items: ArrayLike,
+        values: ArrayLike | None = None,
+        timestamps: ArrayLike | None = None,
         *,
-        weights: Any = None,
+        weights: ArrayLike | None = None,
         duplicates: str = "last",
     ) -> Self:
         """Interactions from arrays of the same length.
@@ -107,7 +108,7 @@ class Interactions:
                 f"{', '.join(names)} and {last} must have the same length, but have "
                 f"{', '.join(counts)} and {last_count}"
             )
-        columns = {name: _finite(name, array) for name, array in arrays.items()}
+        columns: dict[str, Any] = {name: _finite(name, array) for name, array in arrays.items()}
         if timestamps is not None:
             columns["timestamps"] = _integers(timestamps, len(users))
         user_vocabulary, user_index = Vocabulary.encode(users, "user")
@@ -266,7 +267,7 @@ class Interactions:
 
     def _with(
         self,
-        columns: dict[str, np.ndarray | None],
+        columns: Mapping[str, np.ndarray | None],
         users: Vocabulary | None = None,
         items: Vocabulary | None = None,
     ) -> Self:
@@ -315,7 +316,7 @@ def _finite(name: str, array: np.ndarray) -> np.ndarray:
     return array
 
 
-def _integers(timestamps: Any, n: int) -> np.ndarray:
+def _integers(timestamps: ArrayLike, n: int) -> np.ndarray:
     array = np.asarray(timestamps)
     if array.shape != (n,) or array.dtype.kind not in "iu":
         raise RatingsError(

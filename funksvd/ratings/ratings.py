@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from funksvd.errors import RatingsError
 from funksvd.ratings.interactions import Interactions
@@ -32,12 +33,12 @@ class Ratings(Interactions):
     @classmethod
     def from_arrays(  # type: ignore[override]  # values are required here
         cls,
-        users: Any,
-        items: Any,
-        values: Any,
-        timestamps: Any = None,
+        users: ArrayLike,
+        items: ArrayLike,
+        values: ArrayLike,
+        timestamps: ArrayLike | None = None,
         *,
-        weights: Any = None,
+        weights: ArrayLike | None = None,
         duplicates: str = "last",
     ) -> Self:
         """Ratings from arrays of the same length.

@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from funksvd.errors import RatingsError, UnknownIdError
 from funksvd.parallel import in_pieces, occurring, take
@@ -53,7 +54,7 @@ class Vocabulary:
     what: str
 
     @classmethod
-    def encode(cls, labels: Any, what: str) -> tuple[Vocabulary, np.ndarray]:
+    def encode(cls, labels: ArrayLike, what: str) -> tuple[Vocabulary, np.ndarray]:
         """The vocabulary of some labels, and the row of each label.
 
         Parameters
@@ -101,7 +102,7 @@ class Vocabulary:
         """The first three ids, for a message; "…" stands for the rest."""
         return first_few(self.ids)
 
-    def rows(self, labels: Any) -> np.ndarray:
+    def rows(self, labels: ArrayLike) -> np.ndarray:
         """The row of each label, -1 for a label that is not an id of this vocabulary.
 
         Parameters
@@ -121,7 +122,7 @@ class Vocabulary:
         """
         return _rows(self.ids, as_labels(labels, f"{self.what} ids"))
 
-    def known_rows(self, labels: Any) -> np.ndarray:
+    def known_rows(self, labels: ArrayLike) -> np.ndarray:
         """The row of each label, all of which must be ids of this vocabulary.
 
         Parameters
@@ -150,7 +151,9 @@ class Vocabulary:
         """The row of one label; otherwise as `known_rows`."""
         return int(self.known_rows([label])[0])
 
-    def require_some(self, rows: np.ndarray, labels: Any, source: str = "") -> None:
+    def require_some(
+        self, rows: np.ndarray, labels: Sequence[Any] | np.ndarray, source: str = ""
+    ) -> None:
         """Make sure that at least one label is an id of this vocabulary.
 
         Parameters
@@ -257,7 +260,7 @@ class Vocabulary:
         return f" (like {self.label(0)!r})" if len(self) else ""
 
 
-def as_labels(labels: Any, what: str = "ids") -> np.ndarray:
+def as_labels(labels: ArrayLike, what: str = "ids") -> np.ndarray:
     """Turn a caller's ids into an int64 array or an object array of `str`.
 
     Parameters

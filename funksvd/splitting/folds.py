@@ -70,7 +70,7 @@ class Folds(Sequence[Fold]):
     def __len__(self) -> int:
         return self.n_folds
 
-    def __getitem__(self, fold: int) -> Fold:
+    def __getitem__(self, fold: int) -> Fold:  # type: ignore[override]  # there are no slices
         if not -self.n_folds <= fold < self.n_folds:
             raise IndexError(f"there are {self.n_folds} folds, and none with number {fold}")
         fold %= self.n_folds
@@ -241,7 +241,8 @@ def _dealt(n: int, n_folds: int) -> np.ndarray:
 
 def _places(counts: np.ndarray) -> np.ndarray:
     """0, 1, 2, ... within each of groups that follow each other."""
-    return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    places: np.ndarray = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return places
 
 
 def _untested(counts: np.ndarray, is_untested: np.ndarray, n_folds: int) -> list[str]:

@@ -50,7 +50,7 @@ def rebuild(
     again = _Again(Path(folder), remedy)
     ratings = again.read(read_ratings, provenance.ratings, provenance.options)
     test, validation = (
-        part and again.read(read_ratings, part, provenance.options)
+        None if part is None else again.read(read_ratings, part, provenance.options)
         for part in (provenance.test, provenance.validation)
     )
     interactions = None

@@ -15,9 +15,10 @@ import pytest
 
 from funksvd import RatingsError
 from funksvd.ratings import Vocabulary, duplicates, read_ids, read_pairs, read_ratings
-from funksvd.ratings.io import coded, lines, tables
+from funksvd.ratings.io import arrow, builders, lines, tables
 from funksvd.ratings.io import segments as segments_module
-from funksvd.ratings.io.coded import Coded, GrowingCoded, text_array
+from funksvd.ratings.io.arrow import text_array
+from funksvd.ratings.io.builders import EncodedColumn, EncodedColumnBuilder
 
 N_ROWS = 600
 
@@ -29,7 +30,7 @@ def cut(request, monkeypatch):
         monkeypatch.setattr(segments_module, "SEGMENT_BYTES", request.param)
         monkeypatch.setattr(lines, "BLOCK_SIZE", 50)
         monkeypatch.setattr(tables, "BATCH_ROWS", 7)
-        monkeypatch.setattr(coded, "SETTLED_BYTES", 40)
+        monkeypatch.setattr(builders, "UNSETTLED_BYTES", 40)
 
 
 def rows_of(n_rows: int = N_ROWS) -> list[list[str]]:
@@ -295,31 +296,31 @@ def test_float_ids_of_tables(cut, source_of):
 
 
 def test_columns_put_together_from_integers_and_others(monkeypatch):
-    monkeypatch.setattr(coded, "SETTLED_BYTES", 8)
+    monkeypatch.setattr(builders, "UNSETTLED_BYTES", 8)
     generator = np.random.default_rng(0)
     for _ in range(50):
-        growing, ref = GrowingCoded(), []
+        builder, ref = EncodedColumnBuilder(), []
         for _ in range(generator.integers(1, 8)):
             ids = generator.integers(0, 6, generator.integers(1, 9)).astype(np.int32)
             ref += ids.tolist()
             if generator.random() < 0.5:
-                growing.extend(Coded(ids))
+                builder.append(EncodedColumn(ids))
             else:
                 values, codes = np.unique(ids, return_inverse=True)
-                growing.extend(Coded(codes.astype(np.int32), coded.arrow_integers(values)))
-        whole = growing.finished()
-        comp = whole.codes if whole.values is None else coded.view(whole.values)[whole.codes]
+                builder.append(EncodedColumn(codes.astype(np.int32), arrow.arrow_integers(values)))
+        whole = builder.finish()
+        comp = whole.codes if whole.values is None else arrow.view(whole.values)[whole.codes]
         assert comp.tolist() == ref
 
 
 def test_repeated_texts_are_dropped_now_and_then(monkeypatch):
-    monkeypatch.setattr(coded, "SETTLED_BYTES", 100)
-    growing = GrowingCoded()
+    monkeypatch.setattr(builders, "UNSETTLED_BYTES", 100)
+    builder = EncodedColumnBuilder()
     texts = [b"ann", b"bob", b"eve"]
     for n in range(200):
         part = [texts[n % 3], texts[(n + 1) % 3]]
-        growing.extend(Coded(np.array([1, 0, 1], np.int32), text_array(part, pa.string())))
-    whole = growing.finished()
+        builder.append(EncodedColumn(np.array([1, 0, 1], np.int32), text_array(part, pa.string())))
+    whole = builder.finish()
     assert len(whole.values) < 60
     comp = whole.values.take(pa.array(whole.codes)).to_pylist()
     ref = [texts[(n + at) % 3].decode() for n in range(200) for at in (1, 0, 1)]

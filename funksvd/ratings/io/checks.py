@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from funksvd.errors import argument
-from funksvd.ratings.io.coded import booleans, mask, numbers, text_array, text_bytes
+from funksvd.ratings.io.arrow import booleans, mask, numbers, text_array, text_bytes
 from funksvd.ratings.io.layout import NUMBER
 from funksvd.ratings.vocabulary import CANONICAL_INTEGER
 
@@ -29,6 +29,13 @@ class Problem(NamedTuple):
 
     reason: str
     remedy: str = ""
+
+
+class BadField(NamedTuple):
+    """A field that cannot be used, the first one of its row; `text` is as it stands in the file."""
+
+    role: str
+    text: bytes
 
 
 class Checked(NamedTuple):
@@ -122,7 +129,7 @@ def _is_plain(texts: pa.Array) -> bool:
     """Whether all of them are ASCII, without blanks, and not empty: then they are good as ids."""
     text = text_bytes(texts)
     some = not len(texts) or numbers([pc.binary_length(texts)], np.int32).min() > 0
-    return some and text.min(initial=0x7E) > 0x20 and text.max(initial=0) < 0x7F
+    return bool(some and text.min(initial=0x7E) > 0x20 and text.max(initial=0) < 0x7F)
 
 
 def _strings(texts: pa.Array) -> tuple[pa.Array, np.ndarray]:

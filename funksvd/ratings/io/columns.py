@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from funksvd.errors import RatingsError
 from funksvd.parallel import in_pieces, occurring, take
 from funksvd.ratings.io import checks
-from funksvd.ratings.io.coded import arrow_integers, numbers
+from funksvd.ratings.io.arrow import arrow_integers, numbers
 from funksvd.ratings.io.report import BadRow
 
 
@@ -146,7 +146,8 @@ def _ranked(
             "they do not go together"
         )
     if not any(are_text):
-        ids, ranks = np.unique(np.concatenate(integers), return_inverse=True)
+        every = np.concatenate([part for part in integers if part is not None])
+        ids, ranks = np.unique(every, return_inverse=True)
         return ids, ranks.astype(np.int32)
     texts = [
         pc.cast(arrow_integers(part), pa.string()) if isinstance(part, np.ndarray) else part

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -14,17 +13,12 @@ import pyarrow.csv as pacsv
 from funksvd.errors import RatingsError
 from funksvd.parallel import available_processors, in_order
 from funksvd.ratings.io import checks, lines, plain
+from funksvd.ratings.io.arrow import as_binary, text_array, text_bytes, view
 from funksvd.ratings.io.badrows import N_KEPT
-from funksvd.ratings.io.coded import (
-    MAX_PLAIN_ID,
-    Coded,
-    as_binary,
-    text_array,
-    text_bytes,
-    view,
-)
+from funksvd.ratings.io.builders import MAX_PLAIN_ID, EncodedColumn
+from funksvd.ratings.io.checks import BadField
+from funksvd.ratings.io.chunks import NUMBERS, Chunk, concatenated
 from funksvd.ratings.io.files import Source
-from funksvd.ratings.io.gathering import NUMBERS, Part, gathered
 from funksvd.ratings.io.layout import Layout
 from funksvd.ratings.io.records import careful_stream
 from funksvd.ratings.io.segments import SEGMENT_BYTES, segments
@@ -45,23 +39,16 @@ CHECKS = {
 _COLUMN = re.compile(r"column #(\d+)")
 
 
-class BadField(NamedTuple):
-    """A field that cannot be used, the first one of its row; `text` is as it stands in the file."""
-
-    role: str
-    text: bytes
-
-
 class _NotPlainError(Exception):
     """Ids that were to be read as integers have to be read as text."""
 
 
-def parse(sources: Sequence[Source], layout: Layout, encoding: str) -> tuple[Part, int]:
+def parse(sources: Sequence[Source], layout: Layout, encoding: str) -> tuple[Chunk[BadField], int]:
     """Parse text files of the same layout; several only in the Netflix layout.
 
     Returns
     -------
-    columns : Part
+    columns : Chunk
         The rows that do not have wrong columns; what is wrong with others is a `BadField`.
     n_wrong : int
         Number of rows that have wrong columns.
@@ -97,7 +84,7 @@ def _roles_of(error: pa.ArrowInvalid, layout: Layout) -> set[str]:
 
 def _parse(
     sources: list[Source], layout: Layout, encoding: str, integers: frozenset[str], careful: bool
-) -> tuple[Part, int]:
+) -> tuple[Chunk[BadField], int]:
     notes = lines.Notes()
     stream = careful_stream if careful else lines.arrow_stream
     blocks = stream(sources, layout, encoding, notes)
@@ -106,14 +93,14 @@ def _parse(
     n_bytes = sum(os.path.getsize(source.path) for source in sources if source.path)
     parser = _Parser(layout, integers, n_bytes, cleaned=careful)
     parts = in_order(parser, text, min(available_processors(), MAX_THREADS))
-    columns = gathered(parts, layout.columns, n_bytes / SEGMENT_BYTES)
+    columns = concatenated(parts, layout.columns, n_bytes / SEGMENT_BYTES)
     if layout.netflix:
         if sum(notes.counts) != columns.n_rows:  # what counts as a blank line is not settled
             raise pa.ArrowInvalid("the movies' rows do not add up")
         codes = np.repeat(np.arange(len(notes.movies), dtype=np.int32), notes.counts)
         if len(columns.bad_rows):
             codes = np.delete(codes, columns.bad_rows)
-        columns.ids["item"] = Coded(codes, text_array(notes.movies, pa.string()))
+        columns.ids["item"] = EncodedColumn(codes, text_array(notes.movies, pa.string()))
     return columns, notes.n_wrong
 
 
@@ -165,12 +152,12 @@ class _Parser:
             include_columns=list(kinds),
         )
 
-    def __call__(self, text: bytes) -> Part:
+    def __call__(self, text: bytes) -> Chunk[BadField]:
         self._n_seen += len(text)
         if self._plain and max(self._n_bytes, self._n_seen) >= plain.KERNEL_BYTES:
-            part = self._plain.parse(text)
-            if part is not None:
-                return part
+            chunk = self._plain.parse(text)
+            if chunk is not None:
+                return chunk
         if len(self._separators[0]) > 1:
             text = text.replace(*self._separators)
         table = self._table(text)
@@ -187,9 +174,9 @@ class _Parser:
             for role, chunk in chunks.items()
         }
         bad = np.zeros(table.num_rows, bool)
-        for role, column in checked.items():
-            if column.bad.any():
-                bad |= column.bad[codes[role]]
+        for role, texts in checked.items():
+            if texts.bad.any():
+                bad |= texts.bad[codes[role]]
         bad_rows = np.flatnonzero(bad)
         first_bad = [
             (int(row), self._bad_field(row, codes, chunks, checked)) for row in bad_rows[:N_KEPT]
@@ -198,10 +185,10 @@ class _Parser:
         for role, column in codes.items():
             good = column[~bad] if len(bad_rows) else column
             if role not in NUMBERS:
-                ids[role] = Coded(good, checked[role].values if role in checked else None)
+                ids[role] = EncodedColumn(good, checked[role].values if role in checked else None)
             else:
                 numbers[role] = checked[role].values[good] if role in checked else good
-        return Part(table.num_rows, ids, numbers, bad_rows, first_bad)
+        return Chunk(table.num_rows, ids, numbers, bad_rows, first_bad)
 
     def _table(self, text: bytes) -> pa.Table:
         try:
@@ -269,4 +256,4 @@ def _n_characters(column: pa.Array) -> int:
     if low < 0:
         return 0
     longer = (np.count_nonzero(values >= 10**n) for n in range(len(str(low)), len(str(high))))
-    return len(values) * len(str(low)) + sum(longer)
+    return len(values) * len(str(low)) + int(sum(longer))

@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from funksvd.errors import RatingsError
 
@@ -112,6 +112,10 @@ class _Layered:
             file.close()
 
 
+def _layered(file: Any, *below: Any) -> BinaryIO:
+    return cast(BinaryIO, _Layered(file, *below))
+
+
 def open_path(path: str | os.PathLike[str]) -> Source:
     """A source for a path, or for "-" (standard input); it is not decompressed yet.
 
@@ -124,7 +128,7 @@ def open_path(path: str | os.PathLike[str]) -> Source:
     if name == "-":
         if sys.stdin is None or sys.stdin.closed:
             raise RatingsError("standard input is closed; give a file instead of -")
-        return _spooled(getattr(sys.stdin, "buffer", sys.stdin), "standard input")
+        return _spooled(getattr(sys.stdin, "buffer", cast(BinaryIO, sys.stdin)), "standard input")
     try:
         mode = os.stat(name).st_mode
     except (OSError, ValueError):
@@ -163,7 +167,7 @@ def member(source: Source, name: str) -> Source:
         try:
             with damage_explained(source.name):
                 archive = zipfile.ZipFile(file)
-                return _Layered(archive.open(name), archive, file)
+                return _layered(archive.open(name), archive, file)
         except BaseException:
             file.close()
             raise
@@ -185,9 +189,9 @@ def _opener(source: Source, kind: str) -> Callable[[], BinaryIO]:
         if kind == "zstd":
             import pyarrow
 
-            return _Layered(pyarrow.CompressedInputStream(file, kind), file)
+            return _layered(pyarrow.CompressedInputStream(file, kind), file)
         module = {"gzip": gzip, "bzip2": bz2, "xz": lzma}[kind]
-        return _Layered(module.open(file, "rb"), file)
+        return _layered(module.open(file, "rb"), file)
 
     return opened
 

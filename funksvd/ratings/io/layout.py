@@ -211,14 +211,14 @@ def _separator(
     if given is None and least == 1:  # a blank may be part of an id that has a line of its own
         return detect_separator(sample, 2, [each for each in SEPARATORS if each != " "]) or ","
     detected = detect_separator(sample, max(least, 2))
-    if given is None and detected is None:
+    if given is None and detected is not None:
+        return detected
+    if given is None:
         raise names.MissingColumnsError(
             f"{name}: too few columns: no usual separator gives at least {least} columns "
             f"({', '.join(required)}); the first line is\n  {shortened(sample[0])}\n"
             f"If the columns are separated by something unusual, give it with {argument('sep')}"
         )
-    if given is None:
-        return detected
     counts = Counter(len(split(line, given)) for line in sample)
     if counts.most_common(1)[0][0] < least:
         shown = SEPARATORS.get(given, f"{given!r}-separated")
@@ -341,8 +341,8 @@ def _matrix_market(
     roles = [role for role in ("user", "item", "rating") if role in required]
     columns = {role: ("user", "item", "rating").index(role) for role in roles}
     for role in roles:
-        if options.column(role) is not None:
-            columns[role] = names.by_option(options.column(role), None, n_columns, role, name)
+        if (option := options.column(role)) is not None:
+            columns[role] = names.by_option(option, None, n_columns, role, name)
     return Layout(
         " ",
         n_columns,

@@ -115,9 +115,9 @@ def assign(
     if "rating" in roles and not options.ignores_timestamps:
         roles.append("timestamp")
     columns = {
-        role: by_option(options.column(role), names, n_columns, role, source)
+        role: by_option(option, names, n_columns, role, source)
         for role in roles
-        if options.column(role) is not None
+        if (option := options.column(role)) is not None
     }
     missing: list[str] = []
     for role in roles:
@@ -131,7 +131,7 @@ def assign(
                 found = [position]
         else:
             found = [at for at in recognized(names, role) if at not in columns.values()]
-        if len(found) > 1:
+        if names is not None and len(found) > 1:
             raise RatingsError(
                 f"{source}: columns {' and '.join(str(at + 1) for at in found)} are both called "
                 f"{names[found[0]]!r}; say which is meant by position, "

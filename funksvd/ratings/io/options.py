@@ -85,7 +85,8 @@ class ReadOptions:
 
     def column(self, role: str) -> str | int | None:
         """The option for "user", "item", "rating" or "timestamp"."""
-        return getattr(self, f"{role}_col")
+        option: str | int | None = getattr(self, f"{role}_col")
+        return option
 
     @property
     def ignores_timestamps(self) -> bool:

@@ -235,7 +235,7 @@ def _arrow(batch: Batch) -> Any:
     """An Arrow table, made from buffers: `pa.array` would import pandas."""
     import pyarrow as pa
 
-    from funksvd.ratings.io.coded import text_array
+    from funksvd.ratings.io.arrow import text_array
 
     arrays = []
     for column in map(np.asarray, batch.values()):
@@ -257,19 +257,19 @@ def _arrow(batch: Batch) -> Any:
     return pa.table(arrays, names=list(batch))
 
 
-def _plain(column: np.ndarray) -> list:
+def _plain(column: np.ndarray) -> list[Any]:
     """Values for JSON; a float32 as short as it reads, so 3.6 and not 3.5999999046."""
     column = np.asarray(column)
     if column.dtype == np.float32:
         return [float(str(value)) if np.isfinite(value) else None for value in column]
     if column.dtype.kind == "f":
         return [value if np.isfinite(value) else None for value in column.tolist()]
-    return column.tolist()
+    return list(column.tolist())
 
 
 def _has_specials(table: Any) -> bool:
     """Whether some text has to be quoted."""
-    from funksvd.ratings.io.coded import text_bytes
+    from funksvd.ratings.io.arrow import text_bytes
 
     texts = (column.chunk(0) for column in table.columns if column.type == "string")
     return any(special in text_bytes(text).tobytes() for text in texts for special in _SPECIALS)

@@ -10,8 +10,9 @@ from collections.abc import Collection
 
 import numpy as np
 
-from funksvd.ratings.io.coded import MAX_PLAIN_ID, Coded
-from funksvd.ratings.io.gathering import Part
+from funksvd.ratings.io.builders import MAX_PLAIN_ID, EncodedColumn
+from funksvd.ratings.io.checks import BadField
+from funksvd.ratings.io.chunks import NUMBERS, Chunk
 from funksvd.ratings.io.layout import Layout
 
 KERNEL_BYTES = 32 << 20
@@ -44,7 +45,7 @@ class PlainRows:
         for role, at in layout.columns.items():
             self._roles[at] = ROLES.index(role)
 
-    def parse(self, text: bytes) -> Part | None:
+    def parse(self, text: bytes) -> Chunk[BadField] | None:
         """The rows of a text; None if one of them is unusual.
 
         Parameters
@@ -71,12 +72,13 @@ class PlainRows:
         )
         if n_rows < 0:
             return None
-        found = dict(zip(ROLES, (users, items, ratings, timestamps), strict=True))
-        columns = {role: found[role][:n_rows] for role in self._columns}
-        return Part(
+        found: list[np.ndarray] = [users, items, ratings, timestamps]
+        columns = {role: found[ROLES.index(role)][:n_rows] for role in self._columns}
+        ids = columns.keys() - NUMBERS.keys()
+        return Chunk(
             n_rows,
-            {role: Coded(column) for role, column in columns.items() if role in ("user", "item")},
-            {role: column for role, column in columns.items() if role not in ("user", "item")},
+            {role: EncodedColumn(columns[role]) for role in ids},
+            {role: columns[role] for role in columns.keys() - ids},
             np.empty(0, np.int64),
             [],
         )

@@ -23,6 +23,7 @@ from funksvd.ratings.vocabulary import CANONICAL_INTEGER, Vocabulary
 if TYPE_CHECKING:
     from funksvd.ratings.io.columns import Columns
     from funksvd.ratings.io.files import Source
+    from funksvd.ratings.io.layout import Layout
 
 Some = TypeVar("Some", bound=Interactions)
 RATINGS = ("user", "item", "rating")
@@ -100,7 +101,7 @@ def read_own_ratings(source: Any, options: ReadOptions | None = None, **override
 def _ratings(parts: list[Columns], report: ReadReport, options: ReadOptions) -> Ratings:
     vocabularies, index = {}, {}
     if "user" not in parts[0].ids:
-        n_rows = sum(len(part.values) for part in parts)
+        n_rows = sum(len(part.ids["item"].codes) for part in parts)
         vocabularies["user"] = Vocabulary(np.zeros(1, np.int64), "user")
         index["user"] = np.zeros(n_rows, np.int32)
     for role in list(parts[0].ids):
@@ -109,24 +110,26 @@ def _ratings(parts: list[Columns], report: ReadReport, options: ReadOptions) -> 
         if not typed:
             remark = _why_text(vocabularies[role])
             report = replace(report, detected=report.detected + remark)
-    stamped = all(part.timestamps is not None for part in parts)
+    values = _joined([part.values for part in parts])
+    assert values is not None, "ratings were required"
     ratings = Ratings(
         vocabularies["user"],
         vocabularies["item"],
         index["user"],
         index["item"],
-        _joined([part.values for part in parts]),
-        timestamps=_joined([part.timestamps for part in parts]) if stamped else None,
+        values,
+        timestamps=_joined([part.timestamps for part in parts]),
         report=report,
     )
     parts.clear()
-    del index
+    del index, values
     return _without_repeats(ratings, options.duplicates)
 
 
 def _without_repeats(found: Some, policy: str) -> Some:
     """One of each pair; the report says how many were dropped."""
     found, n_duplicates = resolve_duplicates(found, policy)
+    assert found.report is not None
     return replace(found, report=replace(found.report, n_duplicates=n_duplicates))
 
 
@@ -243,15 +246,16 @@ def _read(
         from funksvd.ratings.io.tables import from_object
 
         table, name = from_object(source)
-        named, paths = [(name, table(required, options))], []
+        paths: list[str] = []
+        named = [(name, table(required, options))]
     else:
-        paths = source if isinstance(source, (list, tuple)) else [source]
-        paths = [os.path.expanduser(os.fspath(path)) for path in paths]
+        from funksvd.ratings.io import folders
+
+        given = source if isinstance(source, (list, tuple)) else [source]
+        paths = [os.path.expanduser(os.fspath(path)) for path in given]
         if not paths:
             raise RatingsError("there is no file to read: the list of paths is empty")
-        if resolve is None:
-            from funksvd.ratings.io.folders import resolve
-        named = list(_read_files(paths, required, options, resolve))
+        named = list(_read_files(paths, required, options, resolve or folders.resolve))
     parts = [part for _, part in named]
     bad_rows = [row for part in parts for row in part.bad_rows]
     # Standard input and pipes cannot be read again.
@@ -277,11 +281,11 @@ def _read_files(
     from funksvd.ratings.io import layout as layouts
     from funksvd.ratings.io import tables, textfile
 
-    netflix: list[tuple[Source, Any]] = []
+    netflix: list[tuple[Source, Layout]] = []
     for source in (source for path in paths for source in resolve(path)):
         table = tables.from_file(source)
         layout = None if table else layouts.detect(source, required, options)
-        if layout is not None and layout.netflix:
+        if layout and layout.netflix:
             netflix.append((source, layout))
             continue
         if netflix:
@@ -289,7 +293,7 @@ def _read_files(
             netflix = []
         if table:
             yield source.name, table(required, options)
-        else:
+        if layout:
             columns = textfile.read([source], layout, options)
             packing = f"{source.note}, " if source.note else ""
             yield source.name, replace(columns, description=packing + columns.description)
@@ -297,7 +301,7 @@ def _read_files(
         yield _read_netflix(netflix, options)
 
 
-def _read_netflix(files: list[tuple[Source, Any]], options: ReadOptions) -> tuple[str, Columns]:
+def _read_netflix(files: list[tuple[Source, Layout]], options: ReadOptions) -> tuple[str, Columns]:
     from funksvd.ratings.io import textfile
 
     sources = [source for source, _ in files]
@@ -340,5 +344,9 @@ def _joined_ids(
     return Vocabulary(ids, role), index
 
 
-def _joined(arrays: list[np.ndarray]) -> np.ndarray:
-    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+def _joined(arrays: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    """One array after the other, without copying a single one; None if one is missing."""
+    there = [array for array in arrays if array is not None]
+    if len(there) < len(arrays):
+        return None
+    return there[0] if len(there) == 1 else np.concatenate(there)

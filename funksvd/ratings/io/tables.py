@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -13,10 +13,11 @@ import pyarrow.compute as pc
 from funksvd.errors import RatingsError
 from funksvd.parallel import available_processors, in_order
 from funksvd.ratings.io import badrows, checks, names
-from funksvd.ratings.io.coded import MAX_PLAIN_ID, Coded, as_binary, booleans, numbers, view
+from funksvd.ratings.io.arrow import as_binary, booleans, numbers, view
+from funksvd.ratings.io.builders import MAX_PLAIN_ID, EncodedColumn
+from funksvd.ratings.io.chunks import NUMBERS, Chunk, concatenated
 from funksvd.ratings.io.columns import Columns, IdColumn
 from funksvd.ratings.io.files import DAMAGE, Source
-from funksvd.ratings.io.gathering import NUMBERS, Part, gathered
 from funksvd.ratings.io.options import ReadOptions
 from funksvd.ratings.io.report import BadRow
 
@@ -27,11 +28,25 @@ BATCH_ROWS = 1 << 19
 MAX_THREADS = 4
 
 
-class Field(NamedTuple):
-    """A checked column, ids or numbers, and which rows are bad (None: none)."""
+class Ids(NamedTuple):
+    """A checked column of ids, and which rows are bad (None: none)."""
 
-    column: Coded | np.ndarray
+    column: EncodedColumn
     bad: np.ndarray | None
+
+
+class Numbers(NamedTuple):
+    """A checked column of numbers, and which rows are bad (None: none)."""
+
+    values: np.ndarray
+    bad: np.ndarray | None
+
+
+class Fault(NamedTuple):
+    """A bad row as text, and why it cannot be used."""
+
+    text: str
+    reason: str
 
 
 class _FloatIdsError(Exception):
@@ -150,15 +165,15 @@ def _read(
         min(available_processors(), MAX_THREADS),
     )
     try:
-        found = gathered(checked, roles)
+        found = concatenated(checked, roles)
     except _FloatIdsError as error:
         column = str(error)
         whole = pa.chunked_array([_decoded(batch.column(column)) for batch in batches([column])])
         raise RatingsError(_float_ids(whole, f"{name}: column {column!r}")) from None
     if found.n_rows == 0:
         raise RatingsError(f"{name}: there are columns but no rows")
-    for role, coded in found.ids.items():
-        if coded.values is not None and len(coded.values) == 0:
+    for role, ids in found.ids.items():
+        if ids.values is not None and len(ids.values) == 0:
             raise RatingsError(f"{name}: column {roles[role]!r} holds nothing but missing values")
     bad_rows = [
         BadRow(name, row + 1, text, reason, "row") for row, (text, reason) in found.first_bad
@@ -166,7 +181,7 @@ def _read(
     n_bad = len(found.bad_rows)
     badrows.refuse(bad_rows, [], n_bad, found.n_rows, options, name)
     return Columns(
-        {role: _id_column(coded) for role, coded in found.ids.items()},
+        {role: _id_column(ids) for role, ids in found.ids.items()},
         found.numbers.get("rating"),
         found.numbers.get("timestamp"),
         found.n_rows,
@@ -176,21 +191,26 @@ def _read(
     )
 
 
-def _id_column(coded: Coded) -> IdColumn:
-    values = coded.values
+def _id_column(ids: EncodedColumn) -> IdColumn:
+    values = ids.values
     if values is not None and pa.types.is_integer(values.type):
         values = view(values)
-    return IdColumn(coded.codes, values, typed=True)
+    return IdColumn(ids.codes, values, typed=True)
 
 
-def _checked(roles: dict[str, str], name: str, batch: pa.RecordBatch) -> Part:
+def _checked(roles: dict[str, str], name: str, batch: pa.RecordBatch) -> Chunk[Fault]:
     """A batch's good rows."""
-    fields = {}
+    ids: dict[str, Ids] = {}
+    checked: dict[str, Numbers] = {}
     for role, column in roles.items():
-        cells = _decoded(batch.column(column))
-        if pa.types.is_floating(cells.type) and role not in NUMBERS:
+        cells, what = _decoded(batch.column(column)), f"{name}: column {column!r}"
+        if role in NUMBERS:
+            checked[role] = CHECKS[role](cells, what)
+        elif pa.types.is_floating(cells.type):
             raise _FloatIdsError(column)
-        fields[role] = FIELDS[role](cells, f"{name}: column {column!r}")
+        else:
+            ids[role] = _ids(cells, what)
+    fields = {role: ids.get(role) or checked[role] for role in roles}
     bad = np.zeros(batch.num_rows, bool)
     for field in fields.values():
         if field.bad is not None:
@@ -199,15 +219,14 @@ def _checked(roles: dict[str, str], name: str, batch: pa.RecordBatch) -> Part:
     first_bad = []
     for row in map(int, bad_rows[: badrows.N_KEPT]):
         cells = {role: batch.column(column)[row].as_py() for role, column in roles.items()}
-        first_bad.append((row, _described(row, cells, fields)))
-    return Part(
+        first_bad.append((row, _fault(row, cells, fields)))
+    return Chunk(
         batch.num_rows,
         {
-            role: Coded(column.codes[keep], column.values)
-            for role, (column, _) in fields.items()
-            if role not in NUMBERS
+            role: EncodedColumn(column.codes[keep], column.values)
+            for role, (column, _) in ids.items()
         },
-        {role: column[keep] for role, (column, _) in fields.items() if role in NUMBERS},
+        {role: values[keep] for role, (values, _) in checked.items()},
         bad_rows,
         first_bad,
     )
@@ -226,12 +245,12 @@ def _text_type(kind: pa.DataType) -> pa.DataType:
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return (
+    return bool(
         pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
     )
 
 
-def _ids(column: pa.Array, what: str) -> Field:
+def _ids(column: pa.Array, what: str) -> Ids:
     kind = column.type
     if not pa.types.is_integer(kind) and not _is_text(kind):
         raise RatingsError(f"{what} is {kind}; ids must be integers or text. Convert it first")
@@ -245,19 +264,19 @@ def _ids(column: pa.Array, what: str) -> Field:
             ) from None
         ids = view(column)
         if column.null_count == 0 and ids.min() >= 0 and ids.max() <= MAX_PLAIN_ID:
-            return Field(Coded(ids), None)
+            return Ids(EncodedColumn(ids), None)
     bad = _nulls(column)
     encoded = column.dictionary_encode()
     codes = numbers([encoded.indices], np.int32)
     if bad is not None:
         codes[bad] = 0
     if pa.types.is_integer(kind):
-        return Field(Coded(codes, encoded.dictionary), bad)
+        return Ids(EncodedColumn(codes, encoded.dictionary), bad)
     values = encoded.dictionary.cast(pa.string())
     empty = numbers([pc.binary_length(values)], np.int32) == 0
     if empty.any():
         bad = empty[codes] if bad is None else bad | empty[codes]
-    return Field(Coded(codes, values), bad)
+    return Ids(EncodedColumn(codes, values), bad)
 
 
 def _float_ids(column: pa.ChunkedArray, what: str) -> str:
@@ -275,7 +294,7 @@ def _float_ids(column: pa.ChunkedArray, what: str) -> str:
     return message + ". Convert it to text first, for instance with .astype(str)"
 
 
-def _ratings(column: pa.Array, what: str) -> Field:
+def _ratings(column: pa.Array, what: str) -> Numbers:
     kind = column.type
     if pa.types.is_decimal(kind):
         column = column.cast(pa.float64())
@@ -287,21 +306,21 @@ def _ratings(column: pa.Array, what: str) -> Field:
     if nulls is not None:
         bad |= nulls
     with np.errstate(over="ignore"):
-        return Field(values.astype(np.float32), bad if bad.any() else None)
+        return Numbers(values.astype(np.float32), bad if bad.any() else None)
 
 
-def _timestamps(column: pa.Array, what: str) -> Field:
+def _timestamps(column: pa.Array, what: str) -> Numbers:
     kind, bad = column.type, _nulls(column)
     if _is_text(kind):
         encoded = column.cast(pa.string()).fill_null("").dictionary_encode()
         codes = view(encoded.indices)
         checked = checks.timestamps(as_binary(encoded.dictionary))
-        return Field(checked.values[codes], checked.bad[codes] if checked.bad.any() else None)
+        return Numbers(checked.values[codes], checked.bad[codes] if checked.bad.any() else None)
     if pa.types.is_floating(kind):
         values = numbers([column], np.float64)
         odd = ~((np.abs(values) < 2.0**53) & (values == np.floor(values)))
         odd = odd if bad is None else odd | bad
-        return Field(np.where(odd, 0, values).astype(np.int64), odd if odd.any() else None)
+        return Numbers(np.where(odd, 0, values).astype(np.int64), odd if odd.any() else None)
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
         column = column.cast(pa.timestamp("s", getattr(kind, "tz", None)), safe=False)
         column = column.cast(pa.int64())
@@ -310,19 +329,19 @@ def _timestamps(column: pa.Array, what: str) -> Field:
             f"{what} is {kind}; timestamps must be integers or dates. "
             f"{checks.NO_TIMES[:1].upper()}{checks.NO_TIMES[1:]}"
         )
-    return Field(view(column), bad)
+    return Numbers(view(column), bad)
 
 
-FIELDS = {"user": _ids, "item": _ids, "rating": _ratings, "timestamp": _timestamps}
+CHECKS = {"rating": _ratings, "timestamp": _timestamps}
 
 
 def _nulls(column: pa.Array) -> np.ndarray | None:
     return booleans(column.is_null()) if column.null_count else None
 
 
-def _described(row: int, cells: dict[str, Any], fields: dict[str, Field]) -> tuple[str, str]:
-    """A bad row as text, and what is wrong with it."""
+def _fault(row: int, cells: dict[str, Any], fields: Mapping[str, Ids | Numbers]) -> Fault:
     text = ", ".join("" if cell is None else str(cell) for cell in cells.values())
     role = next(role for role, field in fields.items() if field.bad is not None and field.bad[row])
     missing = cells[role] is None or cells[role] == ""
-    return text, f"{role} is missing" if missing else f"{role} {cells[role]!r} cannot be used"
+    reason = "is missing" if missing else f"{cells[role]!r} cannot be used"
+    return Fault(text, f"{role} {reason}")

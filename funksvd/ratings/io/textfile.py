@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from funksvd.errors import RatingsError
 from funksvd.ratings.io import badrows, checks
-from funksvd.ratings.io.checks import Problem
+from funksvd.ratings.io.checks import BadField, Problem
 from funksvd.ratings.io.columns import Columns, IdColumn
-from funksvd.ratings.io.delimited import BadField, parse
+from funksvd.ratings.io.delimited import parse
 from funksvd.ratings.io.files import Source
 from funksvd.ratings.io.layout import Layout
 from funksvd.ratings.io.options import ReadOptions

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from funksvd.ratings.io import growing as module
-from funksvd.ratings.io.growing import Growing
+from funksvd.ratings.io import builders as module
+from funksvd.ratings.io.builders import ArrayBuilder
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -17,11 +17,11 @@ def small_pieces():
 
 
 @given(st.lists(st.lists(st.integers(0, 100), max_size=50)), st.integers(0, 100))
-def test_growing(parts, room):
-    growing = Growing(np.int32, room)
+def test_array_builder(parts, room):
+    builder = ArrayBuilder(np.int32, room)
     for part in parts:
-        growing.extend(np.array(part, np.int64))
+        builder.append(np.array(part, np.int64))
     ref = [value for part in parts for value in part]
-    assert growing.array.tolist() == ref
-    assert len(growing) == len(ref)
-    assert growing.array.dtype == np.int32
+    assert builder.array.tolist() == ref
+    assert len(builder) == len(ref)
+    assert builder.array.dtype == np.int32

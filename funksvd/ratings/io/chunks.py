@@ -1,0 +1,82 @@
+"""A source's rows in chunks: parsed by several threads, then put together in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from itertools import chain
+from typing import Generic, NamedTuple, TypeVar
+
+import numpy as np
+
+from funksvd.ratings.io.badrows import N_KEPT
+from funksvd.ratings.io.builders import ArrayBuilder, EncodedColumn, EncodedColumnBuilder
+
+NUMBERS: dict[str, type[np.generic]] = {"rating": np.float32, "timestamp": np.int64}
+"""Roles whose columns are numbers, and their types; the columns of other roles are ids."""
+
+Fault = TypeVar("Fault")
+"""What a reader remembers of a bad row."""
+
+
+class Chunk(NamedTuple, Generic[Fault]):
+    """Columns of some or all of a source's rows.
+
+    Parameters
+    ----------
+    n_rows : int
+        Bad rows included.
+    ids : dict of str to EncodedColumn
+        By role; of the good rows only, as the numbers.
+    numbers : dict of str to ndarray
+        "rating" as float32, "timestamp" as int64.
+    bad_rows : ndarray of shape (n_bad,), int64
+        Ascending.
+    first_bad : list of (int, Fault)
+        The first few bad rows, each with its fault.
+    """
+
+    n_rows: int
+    ids: dict[str, EncodedColumn]
+    numbers: dict[str, np.ndarray]
+    bad_rows: np.ndarray
+    first_bad: list[tuple[int, Fault]]
+
+
+def concatenated(
+    chunks: Iterable[Chunk[Fault]], roles: Collection[str], n_chunks: float = 1
+) -> Chunk[Fault]:
+    """All rows of several chunks, one chunk after the other.
+
+    Parameters
+    ----------
+    chunks : iterable of Chunk
+    roles : collection of str
+        Of their columns.
+    n_chunks : float
+        About how many there are, for the room to begin with.
+    """
+    chunks = iter(chunks)
+    first = next(chunks, None)
+    room = int(1.05 * n_chunks * first.n_rows) if first else 0
+    ids = {role: EncodedColumnBuilder(room) for role in roles if role not in NUMBERS}
+    numbers = {role: ArrayBuilder(NUMBERS[role], room) for role in roles if role in NUMBERS}
+    n_rows = 0
+    bad_rows: list[np.ndarray] = [np.empty(0, np.int64)]
+    first_bad: list[tuple[int, Fault]] = []
+    for chunk in chain([first] if first else [], chunks):
+        for role, column in chunk.ids.items():
+            ids[role].append(column)
+        for role, values in chunk.numbers.items():
+            numbers[role].append(values)
+        if len(chunk.bad_rows):
+            bad_rows.append(chunk.bad_rows + n_rows)
+            first_bad += [(row + n_rows, fault) for row, fault in chunk.first_bad]
+            del first_bad[N_KEPT:]
+        n_rows += chunk.n_rows
+    return Chunk(
+        n_rows,
+        {role: builder.finish() for role, builder in ids.items()},
+        {role: builder.array for role, builder in numbers.items()},
+        np.concatenate(bad_rows),
+        first_bad,
+    )
