@@ -1,4 +1,4 @@
-"""What ratings look like: counts, distributions, and what may be wrong with them."""
+"""Descriptions of ratings: counts, distributions, and doubts about their quality."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from funksvd.ratings.ratings import Ratings
 
 MANY_VALUES = 20
-"""Of more distinct ratings than these, ranges are counted."""
+"""Largest number of distinct ratings that each get a bar; more of them share this many ranges."""
 FAR = 2
-"""Times the range of all others: a rating so far from them may be a code."""
+"""Distance from all other ratings, in units of their range, from which a rating may be a code."""
 MANY_RATINGS = 20
-"""Of one user and all the same: the user has not really rated."""
+"""Least number of equal ratings, all by one user, that make the user doubtful."""
 YEAR_2100 = 4_102_444_800
 QUANTILES = {
     "least": 0,
@@ -32,9 +32,9 @@ QUANTILES = {
 
 
 class Bar(NamedTuple):
-    """How many ratings lie in a range; from `low` to below `high`, which is the same for a value.
+    """Number of ratings in a range: from `low` to below `high`, or up to it in the last range.
 
-    The last range includes its end.
+    A single value has the same `low` and `high`.
     """
 
     low: float
@@ -44,13 +44,13 @@ class Bar(NamedTuple):
 
 @dataclass(frozen=True)
 class Spread:
-    """How many ratings users have, or items.
+    """Distribution of the number of ratings of a user, or of an item.
 
     Parameters
     ----------
     mean : float
     n_single : int
-        How many have one rating only.
+        Users, or items, with a single rating.
     quantiles : dict of str to int
         By the names in `QUANTILES`.
     """
@@ -62,14 +62,14 @@ class Spread:
 
 @dataclass(frozen=True)
 class Description:
-    """What ratings look like.
+    """Counts, distributions and doubts.
 
     Parameters
     ----------
     n_ratings, n_users, n_items : int
-        Once repeats have been dropped.
+        After repeats were dropped.
     density : float
-        Share of the matrix that is known.
+        Known share of the rating matrix.
     mean, std : float
         Of the ratings.
     histogram : list of Bar
@@ -78,11 +78,11 @@ class Description:
     first_time, last_time : int, optional
         Timestamps as they are.
     n_rows, n_bad_rows, n_duplicates : int
-        Of the source: rows in all, rows that cannot be used, ratings that repeat a pair.
+        Of the source: all rows, rows that cannot be used, ratings that repeat a pair.
     bad_rows : list of str
-        The first few of them, each with what is wrong.
+        The first few rows that cannot be used, each with the reason.
     doubts : list of str
-        What looks like a mistake.
+        Sentences about values, users, times and ids that look like mistakes.
     """
 
     n_ratings: int
@@ -103,7 +103,7 @@ class Description:
     doubts: list[str]
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Plain data, for JSON."""
         return asdict(self) | {"histogram": [bar._asdict() for bar in self.histogram]}
 
     @property
@@ -117,7 +117,7 @@ class Description:
 
 
 def describe(ratings: Ratings) -> Description:
-    """Count what there is, and look for what may be wrong.
+    """Describe ratings, and look for mistakes in them.
 
     Parameters
     ----------
@@ -218,7 +218,7 @@ def _doubtful_values(levels: np.ndarray, counts: np.ndarray) -> list[str]:
 
 
 def _doubtful_users(ratings: Ratings) -> list[str]:
-    """Users who say the same of everything."""
+    """A doubt about users all of whose ratings are equal."""
     first = np.empty(ratings.n_users, np.float32)
     first[ratings.user_index[::-1]] = ratings.values[::-1]  # of several, the last one stays
     differs = ratings.values != first[ratings.user_index]
@@ -253,7 +253,7 @@ def _doubtful_times(times: np.ndarray | None) -> list[str]:
 
 
 def _doubtful_ids(ratings: Ratings) -> list[str]:
-    """Ids that people would take for the same."""
+    """Doubts about ids that differ in capitals or blanks only."""
     doubts = []
     for vocabulary in (ratings.users, ratings.items):
         if vocabulary.holds_integers:

@@ -1,4 +1,4 @@
-"""One interaction for each (user, item) pair."""
+"""Repeated (user, item) pairs: one interaction is kept for each."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def resolve_duplicates(given: Some, policy: str = "last") -> tuple[Some, int]:
 
 
 def _suspects(given: Interactions) -> np.ndarray:
-    """All rows of the users who have an item twice; of few rows, all."""
+    """Rows among which all repeats are: those of users who have an item twice; or all, if few."""
     if len(given) < MANY or given.n_users > len(given):
         return np.arange(len(given))
     from funksvd.kernels.cpu.grouping import group_by_row, rows_with_repeats

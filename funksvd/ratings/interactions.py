@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from funksvd.ratings.io.report import ReadReport
 
 COLUMNS = {"values": "rating", "weights": "weight", "timestamps": "timestamp"}
-"""Columns that interactions may have besides user and item; what each is called in a table."""
+"""Columns that interactions may have besides user and item, each with its name in tables."""
 FINGERPRINT_VERSION = "2"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Interactions:
-    """What users had to do with items: pairs, and columns beside them, each of which may be absent.
+    """Pairs of a user and an item, and columns beside them, each of which may be absent.
 
     Made by `read_interactions` and `Interactions.from_arrays`; the bare constructor trusts its
     arguments.
@@ -46,7 +46,7 @@ class Interactions:
     timestamps : ndarray of shape (n,), int64, optional
         Seconds since 1970, or whatever else the source counted in.
     report : ReadReport, optional
-        Where they came from, and what was noticed on the way.
+        The source they were read from, and how that went.
     """
 
     users: Vocabulary
@@ -117,7 +117,7 @@ class Interactions:
         return resolve_duplicates(made, duplicates)[0]
 
     noun = "pairs"
-    """What its rows are called in messages."""
+    """Plural noun for its rows, in messages."""
 
     def __repr__(self) -> str:
         counts = f"{self.n_users:,} users, {self.n_items:,} items"
@@ -146,32 +146,32 @@ class Interactions:
 
     @property
     def source(self) -> str:
-        """Where they came from, for messages."""
+        """The file or table they were read from, for messages."""
         return self.report.source if self.report else f"the {self.noun}"
 
     @property
     def columns(self) -> dict[str, np.ndarray]:
-        """Those of `COLUMNS` that there are, by name."""
+        """The columns of `COLUMNS` that are present, by name."""
         named = ((name, getattr(self, name)) for name in COLUMNS)
         return {name: column for name, column in named if column is not None}
 
-    # -- what they are, in a few characters ------------------------------------------------------
+    # -- fingerprints ----------------------------------------------------------------------------
 
     @cached_property
     def fingerprint(self) -> str:
         """A digest of ids, pairs and all columns, in their order: "2:" and 32 hexadecimal digits.
 
-        What may influence a model is covered, so that models of equal fingerprints learned from the
-        same. The number before the colon is the version of the rule:
+        It covers everything that can influence a model. The number before the colon is the version
+        of the rule:
 
         2
-            BLAKE2b of the BLAKE2b digests of all parts, each named with its type: users, items,
-            user_index, item_index, and those of `COLUMNS` that there are.
-        1 (without a number and a colon)
-            BLAKE2b of users, items, user_index, item_index and values, zeros where there are none;
-            weights and timestamps are not covered. Files of earlier programs hold such.
+            BLAKE2b of the BLAKE2b digests of users, items, user_index, item_index and the columns
+            of `COLUMNS` that are present, each after its name, type and length.
+        1 (written without a number and a colon, by earlier programs)
+            BLAKE2b of users, items, user_index, item_index and values, which are zeros if they are
+            absent. It does not cover weights and timestamps.
 
-        To compare with a fingerprint from a file, use `has_fingerprint`.
+        A fingerprint from a file may be of either version: compare it by `has_fingerprint`.
         """
         arrays = {"user_index": self.user_index, "item_index": self.item_index} | self.columns
         names = [f"{_kind(each)} {len(each)}" for each in (self.users, self.items)]
@@ -185,7 +185,7 @@ class Interactions:
         return f"{FINGERPRINT_VERSION}:{whole.hexdigest()}"
 
     def has_fingerprint(self, text: str) -> bool:
-        """Whether a fingerprint, of this or an earlier version of the rule, is that of these."""
+        """Compare with a fingerprint that was made by this or an earlier version of the rule."""
         return text == (self.fingerprint if ":" in text else self._first_fingerprint)
 
     @cached_property
@@ -200,10 +200,10 @@ class Interactions:
             digest.update(_bytes(array))
         return digest.hexdigest()
 
-    # -- some of them, or others beside them ------------------------------------------------------
+    # -- selecting, translating, joining ----------------------------------------------------------
 
     def subset(self, rows: np.ndarray) -> Self:
-        """Some of them, with the same vocabularies and so the same indices.
+        """The interactions of some rows; vocabularies, and so indices, stay the same.
 
         Parameters
         ----------
@@ -213,13 +213,13 @@ class Interactions:
         return self._with(dict(zip(columns, chosen(columns.values(), rows), strict=True)))
 
     def compact(self) -> Self:
-        """The same without the ids that none of them uses."""
+        """The same interactions, without the ids that none of them uses."""
         users, user_index = _without_unused(self.users, self.user_index)
         items, item_index = _without_unused(self.items, self.item_index)
         return self._with({"user_index": user_index, "item_index": item_index}, users, items)
 
     def index_for(self, users: Vocabulary, items: Vocabulary) -> tuple[np.ndarray, np.ndarray]:
-        """Their rows in other vocabularies, -1 where an id is missing there.
+        """Rows of their users and items in other vocabularies, -1 where an id is missing.
 
         Returns
         -------
@@ -231,7 +231,7 @@ class Interactions:
         )
 
     def over(self, users: Vocabulary, items: Vocabulary) -> Self:
-        """The same with other vocabularies, without those whose user or item is missing there."""
+        """The interactions whose user and item other vocabularies know, in these vocabularies."""
         user_index, item_index = self.index_for(users, items)
         index = {"user_index": user_index, "item_index": item_index}
         translated = self._with(index, users, items)
@@ -240,7 +240,7 @@ class Interactions:
         return translated.subset((user_index >= 0) & (item_index >= 0))
 
     def joined_with(self, other: Interactions, duplicates: str = "last") -> Self:
-        """These followed by others, over the ids of both.
+        """These interactions followed by others, over the ids of both.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""A part of the ratings that is smaller, and still makes sense."""
+"""Random samples of ratings: some of the users, items and ratings."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ def sample(
     ----------
     ratings : Ratings
     n_users, n_items : int, optional
-        How many to choose of each; of the others no rating is kept.
+        Number of users, and of items, to choose; the ratings of others are dropped.
     n_ratings : int, optional
-        How many to choose of the ratings that are left.
+        Number of ratings to choose of those that are left.
     seed : int
         The same ratings, numbers and seed give the same sample, in any process.
 
     Returns
     -------
     Ratings
-        In the order they had, over the ids that still occur. There are all of them where more
-        are asked for than there are.
+        In their order, over the ids that still occur. A number larger than that of all users,
+        items or ratings keeps all of them.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Finding an item by what a person remembers of its title."""
+"""Items found by a part of their title, or by a title that is almost right."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from funksvd.errors import RatingsError
 
 N_SHOWN = 6
 CLEARLY_MEANT, AHEAD = 85.0, 5.0
-"""Similarity, of at most 100, of a title that is taken; and how far behind all others must be."""
+"""Least similarity of a title that is taken, of at most 100, and its least lead over others."""
 NOT_ALIKE = 60.0
-"""Less similar titles are not even mentioned."""
+"""Least similarity, of at most 100, of a title that an error message lists."""
 YEAR = re.compile(r"\s*\((\d{4})\)\s*$")
 ARTICLE_BEHIND = re.compile(
     r"^(.*), (the|a|an|le|la|les|l'|un|une|der|die|das|ein|eine|il|lo|i|el|los|las)"
@@ -35,7 +35,7 @@ class TitleSearch:
         self._names = {item: _names(title) for item, title in titles.items()}
 
     def find(self, text: str) -> str:
-        """The id of the item that is meant.
+        """The id of the item whose title fits a text best.
 
         Titles that are equal but for case, accents, punctuation, article and year come first, then
         those that begin with these words, have them anywhere, begin with these letters, or are
@@ -102,7 +102,7 @@ class TitleSearch:
 
 
 def _names(title: str) -> tuple[str, ...]:
-    """What a person may call it: with and without the year, what is in brackets, and an article."""
+    """Names of an item: its title with and without the year, brackets, and a leading article."""
     forms = (title, YEAR.sub("", title), re.sub(r"\(.*", "", title))
     names = [simplified(form) for form in forms]
     names += [ARTICLE_BEFORE.sub("", name) for name in names]

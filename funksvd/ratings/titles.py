@@ -17,7 +17,7 @@ from funksvd.ratings.vocabulary import CANONICAL_INTEGER
 def read_titles(
     path: str | os.PathLike[str], sep: str | None = None, encoding: str | None = None
 ) -> dict[int, str] | dict[str, str]:
-    """Read what items are called.
+    """Read the titles of items.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def _rows(text: str, separator: str) -> list[list[str]]:
 
 
 def _refuse_ratings(rows: list[list[str]], item: int, title: int, start: int, name: str) -> None:
-    """Ratings by mistake: ids of users, or ratings, would be taken for titles."""
+    """Raise an error for a file of ratings, whose users or ratings would be taken for titles."""
     header = rows[0] if start else []
     taken = [(row[item], row[title]) for row in rows[start:] if len(row) > max(item, title)]
     numbers = all(re.fullmatch(r"\s*[+-]?\d+(\.\d+)?\s*", text) for _, text in taken)

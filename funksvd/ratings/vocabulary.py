@@ -21,9 +21,9 @@ from funksvd.errors import RatingsError, UnknownIdError
 from funksvd.parallel import in_pieces, occurring, take
 
 SPAN_PER_LABEL = 4
-"""Largest span of integer ids for which a table of all integers is made, times their number."""
+"""Largest span of integer ids, per id or label, at which a table of all integers is made."""
 IDS_PER_LOOKUP = 16
-"""Text ids of a vocabulary for each one asked for, from which on bisection beats a dictionary."""
+"""Text ids in a vocabulary, per label looked up, above which bisection beats a dictionary."""
 N_EXAMPLES = 3
 CANONICAL_INTEGER = r"^(0|-?[1-9][0-9]{0,18})$"
 """Text that stands for an integer and for nothing else: `7`, but not `007`, `+7` or `7.0`."""
@@ -41,7 +41,7 @@ class Vocabulary:
     ids : ndarray of shape (n_ids,), int64 or object (str)
         Sorted and distinct; the position of an id is its row.
     what : {"user", "item"}
-        What has these ids, for messages.
+        Whose ids these are, for messages.
 
     Examples
     --------
@@ -94,7 +94,7 @@ class Vocabulary:
 
     @cached_property
     def holds_integers(self) -> bool:
-        """Whether the ids are integers; otherwise they are text."""
+        """True if the ids are integers; otherwise they are text."""
         return self.ids.dtype.kind == "i"
 
     @property
@@ -159,11 +159,11 @@ class Vocabulary:
         Parameters
         ----------
         rows : ndarray of int
-            What `rows` answered, in any order, repeated or not.
+            Rows of the labels as `rows` gives them, in any order, repeated or not.
         labels : sequence of shape (n,)
             The distinct labels that were asked for.
         source : str
-            Where they come from, such as a file: the message begins with it.
+            Name of their file, with which the message then begins.
 
         Raises
         ------
@@ -179,12 +179,7 @@ class Vocabulary:
             )
 
     def labels(self, rows: np.ndarray | slice) -> np.ndarray:
-        """The ids of some rows.
-
-        Returns
-        -------
-        ndarray of the shape of `rows`, int64 or object (str)
-        """
+        """The ids of some rows, int64 or object (str)."""
         return self.ids[rows]
 
     def label(self, row: int) -> int | str:
@@ -193,13 +188,7 @@ class Vocabulary:
         return label
 
     def select(self, rows: np.ndarray) -> Vocabulary:
-        """The vocabulary of some rows' ids.
-
-        Parameters
-        ----------
-        rows : ndarray of shape (n,), int
-            Ascending.
-        """
+        """The vocabulary of the ids of some rows, ascending."""
         return Vocabulary(self.ids[rows], self.what)
 
     def joined(self, other: Vocabulary, sources: str = "these ids and those") -> Vocabulary:
@@ -209,7 +198,7 @@ class Vocabulary:
         ----------
         other : Vocabulary
         sources : str
-            What the two belong to, for the message ("a.csv and b.csv").
+            Names of the two vocabularies' owners, for the message ("a.csv and b.csv").
 
         Raises
         ------
@@ -268,7 +257,7 @@ def as_labels(labels: ArrayLike, what: str = "ids") -> np.ndarray:
     labels : array-like of shape (n,)
         Integers or strings, not mixed.
     what : str
-        What they are, for the message ("user ids").
+        Plural noun for them in messages ("user ids").
 
     Returns
     -------
@@ -399,5 +388,5 @@ def _rows_by_table(ids: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _is_integer(text: str) -> bool:
-    """Whether a text stands for an integer of 64 bits and for nothing else."""
+    """True if a text stands for an integer of 64 bits and for nothing else."""
     return bool(re.fullmatch(CANONICAL_INTEGER, text)) and -(2**63) <= int(text) < 2**63

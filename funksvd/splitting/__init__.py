@@ -1,4 +1,4 @@
-"""Splitting: parts of the ratings to learn from, to validate with and to test on."""
+"""Splitting: ratings to learn from, for validation and for the test."""
 
 from funksvd.splitting.folds import (
     Fold,

@@ -1,4 +1,4 @@
-"""Ratings cut into parts to learn from and parts to test on."""
+"""Folds: pairs of training ratings and test ratings, cut out of the same ratings."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Folds(Sequence[Fold]):
         Folds follow each other in time: each learns from what is tested on by those before it,
         and from what is only learned from. Otherwise each learns from all that it does not test.
     remarks : sequence of str
-        What a person should know about them.
+        Sentences for people, such as about users who are not tested.
 
     Raises
     ------
@@ -89,7 +89,8 @@ def random_folds(
     n_folds : int
         Their sizes differ by one rating at most.
     fraction : float
-        Of a single fold, the size of the test part: the one that `random_split` sets aside.
+        Share of the ratings to test on, if there is a single fold: the part that `random_split`
+        sets aside.
     seed : int
         The same ratings, number of folds and seed give the same folds, in any process.
 
@@ -119,8 +120,8 @@ def per_user_folds(
         Each rating is tested on in exactly one of several folds; a user's numbers of ratings in
         them differ by one at most, and so do the folds' sizes.
     fraction : float
-        Of a single fold, the share of each user's ratings to test on, rounded to the nearest
-        whole number; at least one rating of each user is learned from.
+        Share of each user's ratings to test on, if there is a single fold; their number is
+        rounded, and at least one rating of each user is learned from.
     seed : int
 
     Raises
@@ -139,7 +140,7 @@ def per_user_folds(
         fold_of = np.empty(len(ratings), dtype=np.int8)
         fold_of[order] = np.where(_places(counts) < np.repeat(n_tested, counts), 0, -1)
         return Folds(ratings, fold_of, 1, remarks=_untested(counts, n_tested == 0, 1))
-    # Dealt in turn to a user after the other, in an order that has nothing to do with their ids.
+    # Users are dealt to in turn, in an order that has nothing to do with their ids.
     turns = random.permutation(ratings.n_users)
     order = order[stable_order(turns[ratings.user_index[order]])]
     fold_of = np.empty(len(ratings), dtype=np.int32)
@@ -161,7 +162,7 @@ def leave_last_out(ratings: Ratings, n_last: int = 1, *, n_folds: int = 1) -> Fo
     ratings : Ratings
         "Last" is by timestamp, of equals by position; without timestamps, by position.
     n_last : int
-        How many ratings of each user.
+        Number of ratings of each user to test on.
     n_folds : int
         Of several folds, the last one tests on each user's last ratings, the one before it on
         those before them, and so on; none learns from what comes after its test part.
@@ -188,7 +189,7 @@ def leave_last_out(ratings: Ratings, n_last: int = 1, *, n_folds: int = 1) -> Fo
     order = order[stable_order(ratings.user_index[order])]
     counts = np.bincount(ratings.user_index, minlength=ratings.n_users)
     from_end = np.repeat(counts, counts) - 1 - _places(counts)
-    # So many test parts can be taken from a user, the last one first.
+    # Number of test parts that can be taken from each user, the last one first.
     n_parts = np.clip((counts - 1) // n_last, 0, n_folds)
     part = from_end // n_last
     fold_of = np.empty(len(ratings), dtype=np.int32)

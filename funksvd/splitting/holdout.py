@@ -27,12 +27,12 @@ class Holdout:
     validation : Ratings or None
         Likewise; None leaves it to `fit` to set a part aside.
     test : Ratings or None
-        Never to be shown to training.
+        Kept from training.
     provenance : Provenance
     added : tuple of Ratings
         Ratings that came later: of new pairs, and new ones of old pairs. None is in the test part.
     interactions : Interactions or None
-        To be given to `FunkSVD.fit`: pairs that users have dealt with, but for those of the test.
+        To be given to `FunkSVD.fit`: pairs that users have dealt with, without those of the test.
     """
 
     training: Ratings
@@ -86,13 +86,12 @@ def hold_out(
     test, validation : Ratings, optional
         Parts given as ratings of their own.
     test_fraction : float
-        Part of `ratings` to set aside where `test` is not given; 0 for none.
+        Share of `ratings` to set aside if `test` is not given; 0 for none.
     seed : int
     options : ReadOptions, optional
         How the ratings and interactions were read, so that they can be read again.
     interactions : Interactions, optional
-        Pairs that users have dealt with, rated or not. Those of the test part are left out: that
-        they were dealt with is not to be known.
+        Pairs that users have dealt with, rated or not. Those of the test part are left out.
 
     Raises
     ------

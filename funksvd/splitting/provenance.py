@@ -1,4 +1,4 @@
-"""Where a model's ratings came from: what a model file records, so that they can be found again."""
+"""Provenance: the record of a model's ratings in its file, by which they can be found again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from funksvd.ratings import Interactions, ReadOptions
 
 @dataclass(frozen=True)
 class Source:
-    """Where ratings or interactions came from, and what they were.
+    """Files of ratings or interactions, and their fingerprint.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class Update:
     ----------
     ratings : Source
     options : ReadOptions
-        How they were read.
+        Settings they were read with.
     """
 
     ratings: Source
@@ -56,7 +56,7 @@ class Provenance:
     ratings : Source
         Ratings as they were read, before the test part was taken out of them.
     options : ReadOptions
-        How they were read; the given parts and the interactions too.
+        Settings they were read with; the given parts and the interactions too.
     test, validation : Source or None
         Parts that were given as files of their own.
     test_fraction : float
@@ -97,7 +97,7 @@ class Provenance:
 
     @classmethod
     def from_dict(cls, plain: dict[str, Any]) -> Provenance:
-        """The opposite of `to_dict`; models of earlier programs know nothing of interactions."""
+        """The opposite of `to_dict`; records of earlier programs lack interactions."""
 
         def source(name: str) -> Source | None:
             return Source(**plain[name]) if plain.get(name) else None

@@ -1,4 +1,4 @@
-"""Setting a part of the ratings aside."""
+"""Random parts of the ratings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def random_split(
     seed : int
         The same ratings, fraction and seed give the same parts, in any process.
     stream : Stream
-        What the part is for.
+        Random numbers to use: those for test parts or those for validation parts.
 
     Returns
     -------

@@ -14,7 +14,7 @@ from funksvd.splitting.holdout import Holdout, hold_out
 from funksvd.splitting.provenance import Provenance, Source
 
 REMEDY = "evaluate the model on other ratings"
-"""What can be done without the ratings that a model was trained on; ends messages."""
+"""End of messages about ratings that cannot be read again: the alternative."""
 
 Some = TypeVar("Some", bound=Interactions)
 
@@ -35,7 +35,7 @@ def rebuild(
         The model file's. Relative paths are looked for in the current folder, then in this one
         and in those above it; files whose ratings are not the same are passed over.
     remedy : str
-        What else can be done, for messages.
+        End of messages: what can be done without these ratings.
     with_interactions : bool
         Whether interactions that the model was trained with are read again: they are for training
         only, and evaluation should not depend on their file.
@@ -73,7 +73,7 @@ def split_again(
     provenance : Provenance
     ratings : Ratings
     remedy : str
-        What else can be done, for messages.
+        End of messages: what can be done without these ratings.
 
     Returns
     -------
@@ -122,14 +122,14 @@ def _split(
 
 
 class _Again(NamedTuple):
-    """Reads files that have been read before.
+    """Reader of files that have been read before.
 
     Parameters
     ----------
     folder : Path
         The model file's.
     remedy : str
-        What else can be done, for messages.
+        End of messages: what can be done without these ratings.
     """
 
     folder: Path
@@ -141,7 +141,7 @@ class _Again(NamedTuple):
         source: Source,
         options: ReadOptions,
     ) -> Some:
-        """The same ratings or interactions as then, from wherever their files are now."""
+        """The same ratings or interactions as before, from the first place that has them."""
         noun = "ratings" if reader is read_ratings else "interactions"
         if not source.files:
             raise DataChangedError(
@@ -168,7 +168,7 @@ class _Again(NamedTuple):
 
 
 def _candidates(files: list[str], folder: Path) -> Iterator[list[Path]]:
-    """Where the files may be: all of them under the same folder, each place once."""
+    """Places where all of the files are: below one folder after another, each place once."""
     folder, here = folder.resolve(), Path.cwd()
     bases = [Path(), *(base for base in (folder, *folder.parents) if base != here)]
     places = dict.fromkeys(tuple(base / name for name in files) for base in bases)

@@ -1,1 +1,1 @@
-"""Readers and writers: whatever people have, as columns."""
+"""Readers and writers of files, archives and tables."""

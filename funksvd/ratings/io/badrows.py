@@ -1,4 +1,4 @@
-"""Rows that cannot be used: counted, shown to the person, and told what helps."""
+"""The error for rows that cannot be used: how many, the first of them, and what helps."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def refuse(
     options: ReadOptions,
     source: str,
 ) -> None:
-    """Raise the error that bad rows deserve, unless they may be skipped.
+    """Raise an error about bad rows, unless they may be skipped.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def refuse(
 
 
 def _place(row: BadRow, source: str) -> str:
-    """Name the file again only where the source is more than this one file."""
+    """The place of a bad row; with its file only if the source has several."""
     return row.place if row.file == source else f"{row.file}, {row.place}"
 
 

@@ -1,4 +1,4 @@
-"""What a field must look like, checked on a column's distinct texts."""
+"""Fields of text files, checked and converted: once for each distinct text of a column."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NO_TIMES = f"leave the timestamps out with {argument('timestamp_col', 'none')}"
 
 
 class Problem(NamedTuple):
-    """Why a field cannot be used, and what helps besides dropping its row ("" if nothing)."""
+    """Reason why a field cannot be used, and a remedy besides dropping its row ("" if none)."""
 
     reason: str
     remedy: str = ""
@@ -39,7 +39,7 @@ class BadField(NamedTuple):
 
 
 class Checked(NamedTuple):
-    """Distinct texts that were looked at.
+    """Distinct texts of a column, converted.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def timestamps(texts: pa.Array) -> Checked:
 
 
 def problem(role: str, raw: bytes) -> Problem:
-    """What is wrong with a field that did not pass."""
+    """The problem of a field that did not pass its check."""
     try:
         text = raw.decode().strip(" \t\r\n\v\f")
     except UnicodeDecodeError:
@@ -126,7 +126,7 @@ def as_integers(texts: pa.Array) -> np.ndarray | None:
 
 
 def _is_plain(texts: pa.Array) -> bool:
-    """Whether all of them are ASCII, without blanks, and not empty: then they are good as ids."""
+    """True if all texts are printable ASCII without blanks, and none is empty: ids as they are."""
     text = text_bytes(texts)
     some = not len(texts) or numbers([pc.binary_length(texts)], np.int32).min() > 0
     return bool(some and text.min(initial=0x7E) > 0x20 and text.max(initial=0) < 0x7F)

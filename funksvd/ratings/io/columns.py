@@ -1,4 +1,4 @@
-"""Checked columns of one or several sources, and the ids that they add up to."""
+"""Checked columns of one or several sources, and the distinct ids of all of them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class IdColumn:
     typed: bool = False
 
     def n_values(self) -> int:
-        """How many codes there can be."""
+        """Upper limit of the codes: each is less than this."""
         return int(self.codes.max(initial=-1)) + 1 if self.values is None else len(self.values)
 
     def values_of(self, codes: np.ndarray) -> pa.Array | np.ndarray:
@@ -61,7 +61,7 @@ class Columns:
         Of the source, bad ones included; and the bad ones among them.
     bad_rows : list of BadRow
     description : str
-        What was detected, without the source's name.
+        Detected format, separator and columns, without the source's name.
     """
 
     ids: dict[str, IdColumn]

@@ -24,10 +24,13 @@ from funksvd.ratings.io.records import careful_stream
 from funksvd.ratings.io.segments import SEGMENT_BYTES, segments
 
 MAX_THREADS = 8
-"""The one that reads the file keeps no more of them busy."""
+"""Number of parsing threads that the one thread that reads the file can keep busy."""
 KEPT_BYTES = 31 << 20
-"""Once a block of this size was freed, glibc keeps smaller ones for the next segments, where it
-would give them back to the system and ask for others: a tenth of the whole time."""
+"""Size of a block that is allocated and freed once before parsing.
+
+From then on glibc keeps smaller freed blocks for the next segments, instead of giving them back to
+the system and asking for others, which takes a tenth of the whole time.
+"""
 TEXT = pa.dictionary(pa.int32(), pa.string())
 INTEGERS = {"user": pa.int32(), "item": pa.int32(), "timestamp": pa.int64()}
 CHECKS = {
@@ -40,7 +43,7 @@ _COLUMN = re.compile(r"column #(\d+)")
 
 
 class _NotPlainError(Exception):
-    """Ids that were to be read as integers have to be read as text."""
+    """Ids cannot be read as integers: they are text, negative, large, or written oddly."""
 
 
 def parse(sources: Sequence[Source], layout: Layout, encoding: str) -> tuple[Chunk[BadField], int]:
@@ -77,7 +80,7 @@ def parse(sources: Sequence[Source], layout: Layout, encoding: str) -> tuple[Chu
 
 
 def _roles_of(error: pa.ArrowInvalid, layout: Layout) -> set[str]:
-    """The column that Arrow found no integer in."""
+    """Role of the column in which Arrow found a field that is no integer."""
     named = _COLUMN.search(str(error))
     return {role for role, at in layout.columns.items() if named and at == int(named[1])}
 
@@ -105,7 +108,7 @@ def _parse(
 
 
 class _Parser:
-    """Makes columns of whole lines.
+    """Parser of whole lines, called by several threads.
 
     Ids that are written as integers are parsed as such, many times faster than as text. Arrow
     reads `007` and ` 7` as 7 too, but every such way to write an integer is longer than its own:
@@ -212,7 +215,7 @@ class _Parser:
                 raise _NotPlainError
         n_in_fields = sum(_n_characters(_only_chunk(column)) for column in table.columns)
         n_others = len(text) - n_in_fields - table.num_rows * (self._n_columns - 1)
-        # Each row ends in a newline; only if there seem to be more are they worth counting.
+        # Each row ends in one newline; they are counted only if other characters remain.
         if n_others != table.num_rows and n_others != text.count(b"\n") + text.count(b"\r"):
             raise _NotPlainError
         if b'"' in text:
@@ -233,14 +236,14 @@ class _Parser:
 
 
 def _only_chunk(column: pa.ChunkedArray) -> pa.Array:
-    """The text is a single block for Arrow."""
+    """The only chunk of a column: Arrow has read the text as a single block."""
     return column.chunk(0) if column.num_chunks else column.combine_chunks()
 
 
 def _n_characters(column: pa.Array) -> int:
-    """Number of characters of a column; integers count as if written as they should be.
+    """Number of characters of a column; integers count as they would be written plainly.
 
-    Too small for columns with negative integers, for which nothing is proved then.
+    0 for columns with negative integers, for which nothing can be proved so.
     """
     if pa.types.is_binary(column.type):
         return len(text_bytes(column))

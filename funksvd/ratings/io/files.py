@@ -1,4 +1,4 @@
-"""Opening what people name: paths, standard input, compressed files, members of archives."""
+"""Sources by name: paths, standard input, compressed files, members of archives."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MAGIC = {
     b"PK\x05\x06": "zip",
 }
 DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError)
-"""What reading a truncated or corrupt file raises."""
+"""Exceptions of reading a truncated or corrupt file."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ class Source:
     open : callable
         Returns a new binary file.
     path : str, optional
-        Where the file lies as it is, if it is neither compressed nor a member of an archive.
+        Path of a file that is neither compressed nor a member of an archive.
     note : str
-        How it is packed, for the person ("gzip", "ml-100k/u.data in zip").
+        Kind of packing, for people ("gzip", "zip, gzip").
     """
 
     name: str
@@ -154,7 +154,7 @@ def decompressed(source: Source) -> Source:
 
 
 def compression(source: Source) -> str | None:
-    """How a source is packed, by its first bytes."""
+    """Kind of compression by the first bytes, such as "gzip"; None if there is none."""
     head = source.head(8)
     return next((kind for magic, kind in MAGIC.items() if head.startswith(magic)), None)
 
@@ -197,7 +197,7 @@ def _opener(source: Source, kind: str) -> Callable[[], BinaryIO]:
 
 
 def _spooled(stream: BinaryIO, name: str) -> Source:
-    """A copy of a stream, since detection and error messages read it more than once."""
+    """A source with a copy of a stream: detection and error messages read it again."""
     spool = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the source)
     with damage_explained(name):
         shutil.copyfileobj(stream, spool, BLOCK_SIZE)

@@ -1,4 +1,4 @@
-"""Detecting how a text file is laid out: separator, header, columns."""
+"""The layout of a text file, detected from its first lines: separator, header, columns."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NOT_A_NAME = re.compile(
 
 @dataclass(frozen=True)
 class Layout:
-    """How a text file is laid out.
+    """Separator, columns and header of a text file.
 
     Parameters
     ----------
@@ -44,13 +44,13 @@ class Layout:
     columns : dict of str to int
         0-based position of each role's column.
     description : str
-        The same for a person, without the file's name.
+        One line about the layout for people, without the file's name.
     skip_lines : int
         Lines before the first row, the header included.
     netflix : bool
         Lines like `123:` name the movie of the rows that follow.
     n_declared : int, optional
-        How many rows the file itself says it has.
+        Number of rows that the file says it has.
     integers : frozenset of str
         Roles whose fields in the sample are all integers; never "rating".
     """
@@ -66,12 +66,12 @@ class Layout:
 
     @property
     def delimiter(self) -> str:
-        """The one character that separates the columns by the time that Arrow sees them."""
+        """The single character that separates the columns when Arrow reads them."""
         return self.separator if len(self.separator) == 1 else "\x1f"
 
     @property
     def quoting(self) -> bool:
-        """Whether a field in double quotes may hold the separator."""
+        """True if a field in double quotes may hold the separator."""
         return is_quoting(self.separator)
 
 
@@ -80,7 +80,7 @@ def is_quoting(separator: str) -> bool:
 
 
 def detect(source: Source, required: Sequence[str], options: ReadOptions) -> Layout:
-    """Find out how a text file is laid out, from its first lines.
+    """Detect the layout of a text file from its first lines.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def detect(source: Source, required: Sequence[str], options: ReadOptions) -> Lay
     required : sequence of str
         The roles that need a column.
     options : ReadOptions
-        What is given there is not detected.
+        Settings to use instead of detection.
 
     Raises
     ------
@@ -179,7 +179,7 @@ def split(line: str, separator: str) -> list[str]:
 def detect_separator(
     sample: Sequence[str], least: int, candidates: Sequence[str] = tuple(SEPARATORS)
 ) -> str | None:
-    """The separator that splits the lines most consistently into at least so many columns."""
+    """The separator that splits the lines most consistently into at least `least` columns."""
     best, best_key = None, (0.0, 0)
     for separator in candidates:
         if separator == "\t\t" and any("\t" in line.replace("\t\t", "") for line in sample):
@@ -355,5 +355,5 @@ def _matrix_market(
 
 
 def shortened(text: str, length: int = 80) -> str:
-    """Text for a message."""
+    """Text cut to a length, for a message."""
     return text if len(text) <= length else text[: length - 1] + "…"

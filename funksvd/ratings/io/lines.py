@@ -6,7 +6,6 @@ Arrow separates columns by one character only, and knows no Netflix layout.
 from __future__ import annotations
 
 import codecs
-import io
 import re
 from collections.abc import Iterable, Iterator
 
@@ -23,12 +22,12 @@ _BLANK_LINES = re.compile(rb"^[ \t\r]*\n", re.MULTILINE)
 
 
 class Notes:
-    """What was noticed while a text was streamed.
+    """Counts that are made while a text is streamed.
 
     Attributes
     ----------
     movies, counts : list
-        How many rows follow each `movie_id:` line of Netflix files, in order.
+        Movies of the `movie_id:` lines of Netflix files, and the number of rows below each.
     n_wrong : int
         Number of rows with wrong columns, which `records.careful_stream` leaves out.
     """
@@ -49,31 +48,6 @@ class Notes:
             )
         if n_rows:
             self.counts[-1] += n_rows
-
-
-class BlockStream(io.RawIOBase):
-    """A readable file made of blocks of bytes."""
-
-    def __init__(self, blocks: Iterable[bytes]) -> None:
-        self._blocks = iter(blocks)
-        self._buffer = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        parts, missing = [self._buffer], size - len(self._buffer)
-        while missing > 0 or size < 0:
-            block = next(self._blocks, None)
-            if block is None:
-                break
-            parts.append(block)
-            missing -= len(block)
-        joined = b"".join(parts)
-        if size < 0:
-            size = len(joined)
-        self._buffer = joined[size:]
-        return joined[:size]
 
 
 def is_utf8(encoding: str) -> bool:
@@ -168,7 +142,7 @@ def _may_hold_blank_lines(lines: bytes) -> bool:
 
 
 def _movie_lines(lines: bytes) -> Iterator[re.Match[bytes]]:
-    """The same as `MOVIE_LINE.finditer(lines)`, at a glance where few lines have a colon."""
+    """The same as `MOVIE_LINE.finditer(lines)`, but fast: only lines with a colon are matched."""
     colon = lines.find(b":")
     while colon >= 0:
         match = MOVIE_LINE.match(lines, lines.rfind(b"\n", 0, colon) + 1)

@@ -1,4 +1,4 @@
-"""Which column is which: names that files use, and the options that override them."""
+"""The columns of users, items, ratings and times: by usual names, or by options."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from funksvd.ratings.io.options import ReadOptions
 
 
 class MissingColumnsError(RatingsError):
-    """Columns that are needed are not there."""
+    """A required column was not found."""
 
 
 # Best first: of `userId` and `userName` in one file, the former is meant.
@@ -40,7 +40,7 @@ KNOWN_NAMES = {role: names.split() for role, names in _NAMES.items()}
 
 
 def normalized(name: str) -> str:
-    """A column's name without what people write differently: `Movie_ID` is `movieid`."""
+    """A column's name in lower case, letters and digits only: `Movie_ID` is `movieid`."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 

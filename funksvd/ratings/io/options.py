@@ -1,4 +1,4 @@
-"""How a source of ratings is to be read, where it should not be detected."""
+"""Options of reading: settings to use instead of detection."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ SEPARATOR_NAMES = {
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How a source of ratings is to be read.
+    """Settings of reading a source of ratings.
 
     Parameters
     ----------
     sep : str, optional
-        What separates the columns: one character, several ("::"), or a name such as "tab".
+        Separator of columns: one character, several ("::"), or a name such as "tab".
         " " stands for any run of blanks. Detected by default.
     user_col, item_col, rating_col, timestamp_col : str or int, optional
         Name of a column, or its 1-based position; a text of digits is a position unless a
@@ -35,9 +35,9 @@ class ReadOptions:
     encoding : str
         Of text files.
     duplicates : {"last", "first", "mean", "error"}
-        What to keep of several ratings of one item by one user.
+        Which of several ratings of one item by one user is kept.
     on_bad_rows : {"error", "skip"}
-        Whether a row that cannot be used stops the read, or is dropped and counted.
+        "error" refuses a source with rows that cannot be used; "skip" drops and counts them.
 
     Raises
     ------
@@ -80,7 +80,7 @@ class ReadOptions:
 
     @property
     def separator(self) -> str | None:
-        """The separator itself, where its name was given."""
+        """The separator's characters, even if its name was given."""
         return None if self.sep is None else SEPARATOR_NAMES.get(self.sep, self.sep)
 
     def column(self, role: str) -> str | int | None:

@@ -30,7 +30,7 @@ class _Writer(Protocol):
 def write_table(
     batches: Iterable[Batch], target: str | os.PathLike[str] | Any, format: str = "csv"
 ) -> int:
-    """Write columns batch by batch, so that a table need never be in memory as a whole.
+    """Write a table batch by batch; it need not fit in memory.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ class _Csv:
 
 
 class _Libmf:
-    """What LIBMF's `mf-train` reads."""
+    """Text for LIBMF's `mf-train`: user, item and rating, separated by blanks."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -268,7 +268,7 @@ def _plain(column: np.ndarray) -> list[Any]:
 
 
 def _has_specials(table: Any) -> bool:
-    """Whether some text has to be quoted."""
+    """True if some text has to be quoted in CSV."""
     from funksvd.ratings.io.arrow import text_bytes
 
     texts = (column.chunk(0) for column in table.columns if column.type == "string")

@@ -16,13 +16,13 @@ from funksvd.ratings.io.chunks import NUMBERS, Chunk
 from funksvd.ratings.io.layout import Layout
 
 KERNEL_BYTES = 32 << 20
-"""Length of a text from which on loading the compiler is worth its time."""
+"""Length of a text, in bytes, from which on loading the compiler is worth its time."""
 NUMBERS_HOLD = frozenset("0123456789.-")
 ROLES = ("user", "item", "rating", "timestamp")
 
 
 class PlainRows:
-    """Parses rows that are written as simply as can be.
+    """Parser of rows of plain numbers.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""`read_ratings` and its relatives: from whatever people have to arrays."""
+"""`read_ratings` and its relatives: from files and tables to ratings, interactions and ids."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ def read_ratings(source: Any, options: ReadOptions | None = None, **overrides: A
         or compressed. Several files are read one after the other. A table is a pandas or polars
         DataFrame or anything else that exports Arrow.
     options : ReadOptions, optional
-        What is not to be detected.
+        Settings to use instead of detection.
     **overrides
         Fields of `ReadOptions`, for instance `sep=";"`.
 
     Returns
     -------
     Ratings
-        In the source's order, one for each (user, item) pair; its `report` says what was
-        detected, skipped and dropped.
+        In the source's order, one for each (user, item) pair; its `report` counts the rows that
+        were read, skipped and dropped.
 
     Raises
     ------

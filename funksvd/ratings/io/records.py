@@ -1,4 +1,4 @@
-"""Text files line by line: slower than Arrow, but it is known where each row stands.
+"""Text files line by line: slower than Arrow, but with the line number of each row.
 
 Only files in which something is wrong are read in this way.
 """
@@ -34,7 +34,7 @@ class Record(NamedTuple):
     cleaned : bytes or None
         For Arrow; None for a row with wrong columns.
     reason : str
-        What is wrong with it.
+        Reason why it cannot be used.
     n_rows : int
     """
 
@@ -129,7 +129,7 @@ def _lines(source: Source, layout: Layout, encoding: str) -> Iterator[_Lines]:
 
 
 def _all_good(block: bytes, layout: Layout) -> bool:
-    """Whether every line has the right columns, without looking at them one by one."""
+    """True if every line has the right columns: found for all lines at once."""
     if layout.n_columns == 1 or layout.netflix or (layout.quoting and b'"' in block):
         return False
     text = np.frombuffer(block, np.uint8)

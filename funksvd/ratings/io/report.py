@@ -1,4 +1,4 @@
-"""What reading a source found out, for the person who asked for it."""
+"""Reports about sources that were read: format, numbers of rows, bad rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class BadRow(NamedTuple):
         The row as it stands there.
     reason : str
     place : str
-        What `line` counts: "line", or "row" in a table.
+        Unit of `line`: "line", or "row" in a table.
     """
 
     file: str
@@ -33,7 +33,7 @@ class BadRow(NamedTuple):
 
 @dataclass(frozen=True)
 class ReadReport:
-    """Where ratings came from, and what was noticed on the way.
+    """The source of ratings, the detected format, and counts of its rows.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A text cut where lines end, so that the parts can be parsed apart from each other."""
+"""A text cut into segments where lines end, to be parsed by several threads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from funksvd.ratings.io.lines import BOM
 
 SEGMENT_BYTES = 2 << 20
-"""So that a segment and what is made of it stay in a processor's cache."""
+"""Size of a segment: it and the columns made of it fit in a processor's cache."""
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
@@ -61,7 +61,7 @@ def _after_last_line(block: bytes) -> int:
 
 
 def _without_lines(text: bytes, n_lines: int) -> tuple[bytes, int]:
-    """A text without its first lines, and how many of those it did not have."""
+    """A text without its first lines, and the number of lines that it was short of."""
     at = 0
     while n_lines and (line_end := _LINE_END.search(text, at)):
         at = line_end.end()

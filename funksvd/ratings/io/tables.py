@@ -43,14 +43,14 @@ class Numbers(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """A bad row as text, and why it cannot be used."""
+    """A bad row: its text, and the reason why it cannot be used."""
 
     text: str
     reason: str
 
 
 class _FloatIdsError(Exception):
-    """The column of this name holds ids that are floating point."""
+    """Ids are floating-point numbers; the message is the name of their column."""
 
 
 def from_object(source: Any) -> tuple[Reader, str]:
@@ -138,7 +138,7 @@ def _batches(table: pa.Table, chosen: list[str]) -> Iterator[pa.RecordBatch]:
 
 
 OPENERS = {b"PAR1": _parquet, b"ARRO": _feather, b"FEA1": _old_feather}
-"""By a file's first four bytes."""
+"""Functions that open a file, by its first four bytes."""
 
 
 def _damaged(name: str, kind: str, error: BaseException) -> str:
@@ -233,7 +233,7 @@ def _checked(roles: dict[str, str], name: str, batch: pa.RecordBatch) -> Chunk[F
 
 
 def _decoded(column: pa.Array) -> pa.Array:
-    """Dictionary (categorical) columns as what they stand for; all text as large strings."""
+    """A column with its categories replaced by their values, and all text as large strings."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         return column.dictionary.cast(_text_type(kind.value_type)).take(column.indices)

@@ -55,7 +55,7 @@ def read(sources: Sequence[Source], layout: Layout, options: ReadOptions) -> Col
 
 
 def name_of(sources: Sequence[Source]) -> str:
-    """One or several files, for messages."""
+    """Name of one or several files, for messages."""
     more = len(sources) - 1
     if more == 0:
         return sources[0].name
@@ -69,7 +69,7 @@ def _find(
     bad: dict[int, BadField],
     n_wanted: int,
 ) -> tuple[list[BadRow], list[str]]:
-    """The first bad rows, by going through the lines until there are enough of them."""
+    """The first `n_wanted` bad rows, found line by line, and a remedy for each."""
     found, remedies, row = [], [], 0
     for run in records(list(sources), layout, options.encoding):
         if run.cleaned is not None and not any(row <= at < row + run.n_rows for at in bad):
