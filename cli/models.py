@@ -92,7 +92,7 @@ def ratings_of(
     remedy : str
         The way out, for messages: "train a new model".
     with_interactions : bool
-        Whether to read pairs without a rating again, too.
+        Whether to read its interactions again, too: only training needs them.
 
     Raises
     ------
@@ -101,10 +101,9 @@ def ratings_of(
     """
     from funksvd import rebuild
 
-    folder = os.path.dirname(os.path.realpath(path))
     return rebuild(
         check_recorded(model, path, remedy),
-        folder,
+        os.path.dirname(os.path.realpath(path)),
         remedy=remedy,
         with_interactions=with_interactions,
     )

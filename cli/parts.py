@@ -48,8 +48,8 @@ class Parts(NamedTuple):
 
     def read(
         self, output: Output, paths: Sequence[str], reading: ReadOptions, seed: int
-    ) -> tuple[Holdout, Interactions | None]:
-        """Read ratings and set the parts aside; read the interactions.
+    ) -> Holdout:
+        """Read ratings and interactions, and set the parts aside.
 
         Parameters
         ----------
@@ -64,9 +64,8 @@ class Parts(NamedTuple):
 
         Returns
         -------
-        holdout : Holdout
-        interactions : Interactions or None
-            Without the pairs of the test part.
+        Holdout
+            Its interactions are without the pairs of the test part.
         """
         from funksvd import hold_out
 
@@ -92,7 +91,7 @@ class Parts(NamedTuple):
         if holdout.interactions is not None:
             n_pairs = counted(len(holdout.interactions), "pair")
             output.note(f"{n_pairs} of a user and an item, rated or not")
-        return holdout, holdout.interactions
+        return holdout
 
 
 def _interactions(output: Output, path: str, reading: ReadOptions) -> Interactions:

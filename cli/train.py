@@ -79,7 +79,7 @@ def train(
 
     check_writable(model_path, (*ratings, *parts.files), is_model_file, "a model")
     model = FunkSVD.of(hyperparameters)
-    holdout, interactions = parts.read(output, ratings, reading, hyperparameters.seed)
+    holdout = parts.read(output, ratings, reading, hyperparameters.seed)
     interrupted = False
     epoch = ALGORITHMS[hyperparameters.algorithm].epoch
     try:
@@ -88,7 +88,7 @@ def train(
             model.fit(
                 holdout.training,
                 validation=holdout.validation,
-                interactions=interactions,
+                interactions=holdout.interactions,
                 monitor=progress,
             )
     except KeyboardInterrupt:

@@ -114,7 +114,7 @@ def tune(
 
     model = FunkSVD.of(hyperparameters)
     _check_judged(hyperparameters, parts.valid_file)
-    holdout, interactions = parts.read(output, ratings, reading, hyperparameters.seed)
+    holdout = parts.read(output, ratings, reading, hyperparameters.seed)
     error_name = LOSSES[hyperparameters.loss].metric_title
     with TuningProgress(output, n_trials, error_name) as progress:
         tuning = search(
@@ -124,7 +124,7 @@ def tune(
             fixed=given_hyperparameters(),
             n_repeats=n_repeats,
             validation=holdout.validation,
-            interactions=interactions,
+            interactions=holdout.interactions,
             timeout=timeout,
             study=study,
             monitor=progress,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..console import Output
+from ..console import Output, counted
 from ..groups import GroupedCommand, option
 from ..options import FILE, output_options
 from ..reading import read, reading_options
@@ -85,5 +85,5 @@ def _numbers(
     refuse_to_overwrite(beside, inputs)
     numbers = np.arange(len(ids))
     write_table([{"number": numbers, what: ids}], beside)
-    output.note(f"Wrote {beside} ({len(ids):,} {what}s)")
+    output.note(f"Wrote {beside} ({counted(len(ids), what)})")
     return numbers

@@ -502,6 +502,18 @@ def test_interactions_for_svd_plus_plus_without_the_pairs_of_the_test(cli, folde
     assert out[None]["hyperparameters"]["algorithm"] == "svd++"
 
 
+def test_interactions_that_are_gone_stop_an_update_and_nothing_else(cli, error_of, folder, quick):
+    rows = (folder / "ratings.csv").read_text().splitlines()
+    (folder / "pairs.csv").write_text("\n".join([rows[0], *rows[5:50]]))
+    (folder / "new.csv").write_text("\n".join([rows[0], "1,2,3,0"]))
+    given = ("--algorithm", "svd++", "--interactions", "pairs.csv")
+    assert cli("train", "ratings.csv", *given, *quick).code == 0
+    (folder / "pairs.csv").unlink()
+    for command in ("evaluate", "recommend --user 1 --explain"):
+        assert cli(*command.split()).code == 0
+    assert "pairs.csv" in error_of("update", "model.funksvd", "new.csv")
+
+
 def test_interactions_are_for_svd_plus_plus_only(cli, folder, quick):
     result = cli("train", "ratings.csv", "--interactions", "ratings.csv", *quick)
     assert result.code == 2
