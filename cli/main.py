@@ -34,6 +34,7 @@ OBJECTS_BETWEEN_COLLECTIONS = 100_000
 """New objects after which cyclic garbage is looked for: imports make many, and nearly all stay."""
 
 
+
 @click.group(
     cls=InOrder,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
