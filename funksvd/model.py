@@ -18,6 +18,7 @@ from funksvd.learned.rating_model import FoldInTerms, RatingModel
 from funksvd.learned.ratings import LearnedRatings
 from funksvd.metrics import Errors
 from funksvd.objectives.parameters import Regularization
+from funksvd.parallel import extremes
 from funksvd.ratings import (
     CompressedRows,
     Interactions,
@@ -315,32 +316,51 @@ class FunkSVD(Recommender):
 
         Those ratings are rated too, though not learned from.
         """
-        known = ratings.subset(~held_back).compact()
-        users = ratings.users.rows(known.user_ids)
-        items = ratings.items.rows(known.item_ids)
-        validation = ratings.subset(held_back).index_for(known.users, known.items)
-        held_out = CompressedRows.from_pairs(*validation, known.n_users)
-        found = replace(search, learned=search.learned.rows(users, items))
-        self.install(found, known, held_out)
+        of_all = CompressedRows.from_pairs(
+            ratings.user_index,
+            ratings.item_index,
+            ratings.n_users,
+            n_threads=self.thread_count(),
+            left_out=held_back,
+        )
+        seen, user_rows, item_rows = of_all.without_empty(ratings.n_items)
+        users, items = ratings.users.select(user_rows), ratings.items.select(item_rows)
+        validation = ratings.subset(held_back).index_for(users, items)
+        found = replace(search, learned=search.learned.rows(user_rows, item_rows))
+        self._know(
+            found,
+            users=users,
+            items=items,
+            seen=seen,
+            limits=extremes(ratings.values, ~held_back),
+            held_out=CompressedRows.from_pairs(*validation, len(users)),
+        )
 
-    def install(
-        self, result: TrainingResult, ratings: Ratings, held_out: CompressedRows | None = None
-    ) -> None:
+    def install(self, result: TrainingResult, ratings: Ratings) -> None:
         """Make what was learned from the ratings the model's own: all of it at once, or nothing."""
-        chosen, record = self.hyperparameters, result.record
-        limits = (float(ratings.values.min()), float(ratings.values.max()))
+        seen = CompressedRows.from_pairs(
+            ratings.user_index, ratings.item_index, ratings.n_users, n_threads=self.thread_count()
+        )
+        limits = extremes(ratings.values)
+        self._know(result, users=ratings.users, items=ratings.items, seen=seen, limits=limits)
+
+    def _know(
+        self,
+        result: TrainingResult,
+        *,
+        users: Vocabulary,
+        items: Vocabulary,
+        seen: CompressedRows,
+        limits: tuple[float, float],
+        held_out: CompressedRows | None = None,
+    ) -> None:
         self._fitted = Fitted(
-            users=ratings.users,
-            items=ratings.items,
-            rating=_rating_model(chosen, result.learned, record, limits),
-            n_ratings=len(ratings),
-            seen=CompressedRows.from_pairs(
-                ratings.user_index,
-                ratings.item_index,
-                ratings.n_users,
-                n_threads=self.thread_count(),
-            ),
-            record=record,
+            users=users,
+            items=items,
+            rating=_rating_model(self.hyperparameters, result.learned, result.record, limits),
+            n_ratings=len(seen.columns),
+            seen=seen,
+            record=result.record,
             held_out=held_out,
         )
 

@@ -106,6 +106,28 @@ def chosen(columns: Iterable[np.ndarray], rows: np.ndarray) -> list[np.ndarray]:
     return found
 
 
+def extremes(values: np.ndarray, rows: np.ndarray | None = None) -> tuple[float, float]:
+    """Smallest and largest of some values.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        At least one is asked for.
+    rows : ndarray of shape (n,), bool, optional
+        Those that are asked for; by default all.
+    """
+    lowest, highest = [], []
+
+    def find(piece: slice) -> None:
+        part = values[piece] if rows is None else values[piece][rows[piece]]
+        if part.size:
+            lowest.append(float(part.min()))
+            highest.append(float(part.max()))
+
+    in_pieces(find, len(values))
+    return min(lowest), max(highest)
+
+
 def in_pieces(function: Callable[[slice], None], n: int, piece: int | None = None) -> None:
     """Call a function, which lets go of the interpreter's lock, for slices of `range(n)`.
 

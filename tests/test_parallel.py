@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from funksvd import parallel
-from funksvd.parallel import chosen, in_order, occurring, take
+from funksvd.parallel import chosen, extremes, in_order, occurring, take
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -33,13 +33,25 @@ def test_take_and_occurring(index):
     assert take(table, index, out=index).tolist() == ref
 
 
-@pytest.mark.parametrize("n", [3, 100])
+@pytest.mark.parametrize("n", [3, 64, 100])
 def test_chosen(n):
     columns = [np.arange(n), np.arange(n) / 2]
     mask = np.arange(n) % 3 == 0
     for rows in (mask, np.flatnonzero(mask)[::-1]):
         for comp, column in zip(chosen(columns, rows), columns, strict=True):
             np.testing.assert_array_equal(comp, column[rows])
+
+
+@given(
+    st.lists(st.tuples(st.floats(width=32, allow_nan=False), st.booleans()), min_size=1).filter(
+        lambda pairs: any(chosen for _, chosen in pairs)
+    )
+)
+def test_extremes(pairs):
+    values, rows = np.array([value for value, _ in pairs], np.float32), [row for _, row in pairs]
+    assert extremes(values) == (values.min(), values.max())
+    asked = [value for value, row in pairs if row]
+    assert extremes(values, np.array(rows)) == (min(asked), max(asked))
 
 
 @pytest.mark.parametrize("n_threads", [1, 4])

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from funksvd.parallel import PIECE, in_order
+from funksvd.parallel import PIECE, in_order, occurring, take
 from funksvd.sorting import stable_order
 
 
@@ -36,6 +36,7 @@ class CompressedRows(NamedTuple):
         n_rows: int,
         values: np.ndarray | None = None,
         n_threads: int = 1,
+        left_out: np.ndarray | None = None,
     ) -> CompressedRows:
         """From pairs in any order.
 
@@ -47,15 +48,22 @@ class CompressedRows(NamedTuple):
         values : ndarray of shape (n,), optional
         n_threads : int
             Does not change the result.
+        left_out : ndarray of shape (n,), bool, optional
+            Further pairs that are left out.
         """
         if min(row_index.min(initial=0), column_index.min(initial=0)) < 0:
             known = (row_index >= 0) & (column_index >= 0)
+            left_out = None if left_out is None else left_out[known]
             row_index, column_index = row_index[known], column_index[known]
             values = None if values is None else values[known]
         if values is None:
             from funksvd.kernels import group_by_row
 
-            return cls(*group_by_row(row_index, column_index, n_rows, n_threads))
+            more = () if left_out is None else (left_out,)
+            return cls(*group_by_row(row_index, column_index, n_rows, n_threads, *more))
+        if left_out is not None:
+            kept = ~left_out
+            row_index, column_index, values = row_index[kept], column_index[kept], values[kept]
         order = stable_order(row_index, column_index)
         indptr = np.concatenate([[0], np.cumsum(np.bincount(row_index, minlength=n_rows))])
         return cls(indptr, column_index[order].astype(np.int32), values[order])
@@ -68,6 +76,31 @@ class CompressedRows(NamedTuple):
     def pairs(self) -> tuple[np.ndarray, np.ndarray]:
         """Row and column of each pair, row by row."""
         return np.repeat(np.arange(self.n_rows, dtype=np.int32), np.diff(self.indptr)), self.columns
+
+    def without_empty(self, n_columns: int) -> tuple[CompressedRows, np.ndarray, np.ndarray]:
+        """The same without rows and columns that have no pair.
+
+        Parameters
+        ----------
+        n_columns : int
+            Number of columns now.
+
+        Returns
+        -------
+        pairs : CompressedRows
+            In the new numbering.
+        rows, columns : ndarray of shape (n_rows,) and (n_columns,), int64
+            The old numbers of those that are left, ascending.
+        """
+        rows = np.flatnonzero(np.diff(self.indptr))
+        columns = occurring(self.columns, n_columns)
+        renumbered = self.columns
+        if len(columns) < n_columns:
+            new_number = np.zeros(n_columns, np.int32)
+            new_number[columns] = np.arange(len(columns), dtype=np.int32)
+            renumbered = take(new_number, self.columns, out=np.empty_like(self.columns))
+        indptr = np.append(self.indptr[rows], self.indptr[-1])
+        return CompressedRows(indptr, renumbered, self.values), rows, columns
 
     def contains(
         self, row_index: np.ndarray, column_index: np.ndarray, n_threads: int = 1

@@ -188,8 +188,14 @@ class Vocabulary:
         return label
 
     def select(self, rows: np.ndarray) -> Vocabulary:
-        """The vocabulary of the ids of some rows, ascending."""
-        return Vocabulary(self.ids[rows], self.what)
+        """The vocabulary of some rows' ids.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n,), int
+            Ascending, none twice.
+        """
+        return self if len(rows) == len(self) else Vocabulary(self.ids[rows], self.what)
 
     def joined(self, other: Vocabulary, sources: str = "these ids and those") -> Vocabulary:
         """The ids of both vocabularies.

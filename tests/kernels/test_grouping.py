@@ -32,7 +32,21 @@ def assert_grouped(rows, columns, n_rows, n_threads):
 
 @settings(deadline=None)
 @given(
-    st.lists(st.tuples(st.integers(0, 5), st.integers(0, 200)), max_size=60),
+    st.lists(st.tuples(st.integers(0, 5), st.integers(0, 200), st.booleans()), max_size=200),
+    st.integers(1, 4),
+)
+def test_pairs_that_are_left_out(pairs, n_threads):
+    rows, columns, left_out = (np.array([pair[at] for pair in pairs], np.int32) for at in range(3))
+    left_out = left_out.astype(bool)
+    comp = group_by_row(rows, columns, 6, n_threads, left_out)
+    ref = group_by_row(rows[~left_out], columns[~left_out], 6)
+    for comp_array, ref_array in zip(comp, ref, strict=True):
+        np.testing.assert_array_equal(comp_array, ref_array)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(0, 200)), max_size=200),
     st.integers(1, 4),
 )
 def test_few_pairs(pairs, n_threads):
@@ -46,7 +60,7 @@ def test_few_pairs(pairs, n_threads):
 def test_rows_short_and_long(n_columns, distinct, n_threads):
     # by reading off bits, by sorting, or as they are
     generator = np.random.default_rng(n_columns)
-    sizes = [0, 1, 2, n_columns // 2, n_columns, 0, 3, n_columns // 60, 40, 0]
+    sizes = [0, 1, 2, n_columns // 2, n_columns, 0, 3, n_columns // 60, 24, 25, 40, 0]
     sizes = [min(size, n_columns, 3_000) for size in sizes]
     chosen = [generator.choice(n_columns, size, replace=False) for size in sizes]
     if not distinct:

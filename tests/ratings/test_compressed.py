@@ -22,7 +22,7 @@ def index_of(pairs):
     return array[:, 0].copy(), array[:, 1].copy()
 
 
-@settings(deadline=None)  # compiling takes long
+@settings(deadline=None)  # the first example may compile
 @given(pair_lists, st.booleans(), st.integers(1, 3))
 def test_against_lists(pairs, with_values, n_threads):
     ref = defaultdict(list)
@@ -46,7 +46,36 @@ def test_against_lists(pairs, with_values, n_threads):
     assert list(zip(*map(np.ndarray.tolist, comp.pairs), strict=True)) == flat
 
 
-@settings(deadline=None)
+@settings(deadline=None)  # the first example may compile
+@given(pair_lists, st.booleans(), st.integers(1, 3), st.data())
+def test_pairs_that_are_left_out(pairs, with_values, n_threads, data):
+    left_out = np.array([data.draw(st.booleans()) for _ in pairs], bool)
+    values = np.arange(len(pairs), dtype=np.float32)
+    comp = CompressedRows.from_pairs(
+        *index_of(pairs), N_ROWS, values if with_values else None, n_threads, left_out
+    )
+    kept = [index[~left_out] for index in (*index_of(pairs), values)]
+    ref = CompressedRows.from_pairs(*kept[:2], N_ROWS, kept[2] if with_values else None)
+    for comp_array, ref_array in zip(comp, ref, strict=True):
+        np.testing.assert_array_equal(comp_array, ref_array)
+
+
+@settings(deadline=None)  # the first example may compile
+@given(pair_lists)
+def test_without_empty(pairs):
+    pairs = [pair for pair in pairs if min(pair) >= 0]
+    comp, rows, columns = CompressedRows.from_pairs(*index_of(pairs), N_ROWS).without_empty(
+        N_COLUMNS
+    )
+    assert rows.tolist() == sorted({row for row, _ in pairs})
+    assert columns.tolist() == sorted({column for _, column in pairs})
+    assert comp.n_rows == len(rows)
+    comp_rows, comp_columns = comp.pairs
+    old = zip(rows[comp_rows].tolist(), columns[comp_columns].tolist(), strict=True)
+    assert list(old) == sorted(pairs)
+
+
+@settings(deadline=None)  # the first example may compile
 @given(pair_lists, pair_lists)
 def test_contains(pairs, asked):
     comp = CompressedRows.from_pairs(*index_of(pairs), N_ROWS)

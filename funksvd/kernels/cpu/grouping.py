@@ -13,10 +13,17 @@ from numba.extending import intrinsic
 from funksvd.kernels.compiling import compiled
 
 TASKS_PER_THREAD = 8
+FEW = 24
+"""Columns of a row up to which they are sorted by insertion."""
+NONE = np.empty(0, dtype=bool)
 
 
 def group_by_row(
-    rows: np.ndarray, columns: np.ndarray, n_rows: int, n_threads: int = 1
+    rows: np.ndarray,
+    columns: np.ndarray,
+    n_rows: int,
+    n_threads: int = 1,
+    left_out: np.ndarray = NONE,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Group pairs by row, in compressed sparse row form.
 
@@ -29,11 +36,13 @@ def group_by_row(
     n_rows : int
     n_threads : int
         Does not change the result.
+    left_out : ndarray of shape (n,), bool, optional
+        Pairs that are passed over.
 
     Returns
     -------
     indptr : ndarray of shape (n_rows + 1,), int64
-    columns : ndarray of shape (n,), int32
+    columns : ndarray of shape (n_grouped,), int32
         Row r's are `columns[indptr[r]:indptr[r + 1]]`, ascending.
 
     Raises
@@ -42,31 +51,32 @@ def group_by_row(
         If a row or a column is negative, or a row is not less than `n_rows`.
     """
     n = len(rows)
-    n_columns = int(columns.max(initial=-1)) + 1
-    if n and (rows.min() < 0 or rows.max() >= n_rows or columns.min() < 0):
-        raise ValueError("rows and columns must be at least 0, rows less than n_rows")
     # Each part counts for itself; a few large parts, so that the counts stay a small share.
     n_parts = max(1, min(n_threads, n // (2 * n_rows + 1)))
     bounds = np.linspace(0, n, n_parts + 1).astype(np.int64)
     parts = [slice(start, stop) for start, stop in pairwise(bounds)]
     cursors = np.zeros((n_parts, n_rows), dtype=np.int64)
     indptr = np.zeros(n_rows + 1, dtype=np.int64)
-    grouped = np.empty(n, dtype=np.int32)
 
-    def count(part: int) -> None:
-        _count(rows[parts[part]], cursors[part])
+    def count(part: slice, counts: np.ndarray) -> int:
+        of_part = (rows[part], columns[part])
+        if min(each.min(initial=0) for each in of_part) < 0 or of_part[0].max(initial=-1) >= n_rows:
+            raise ValueError("rows and columns must be at least 0, rows less than n_rows")
+        _count(of_part[0], left_out[part], counts)
+        return int(of_part[1].max(initial=-1)) + 1
 
-    def deal(part: int) -> None:
-        _deal(rows[parts[part]], columns[parts[part]], cursors[part], grouped)
+    def deal(part: slice, cursor: np.ndarray) -> None:
+        _deal(rows[part], columns[part], left_out[part], cursor, grouped)
 
     with ThreadPoolExecutor(n_threads) as pool:
-        list(pool.map(count, range(n_parts)))
+        n_columns = max(pool.map(count, parts, cursors))
         np.cumsum(cursors.sum(axis=0), out=indptr[1:])
+        grouped = np.empty(indptr[-1], dtype=np.int32)
         start = indptr[:-1].copy()
         for counts in cursors:  # they become where each part puts its pairs
             start += counts
             np.subtract(start, counts, out=counts)
-        list(pool.map(deal, range(n_parts)))
+        list(pool.map(deal, parts, cursors))
         _by_rows(pool, n_threads, indptr, lambda *span: _sort(indptr, grouped, n_columns, *span))
     return indptr, grouped
 
@@ -102,14 +112,17 @@ def _by_rows(
 
 
 @compiled
-def _count(rows, counts):
-    for r in rows:
-        counts[r] += 1
+def _count(rows, left_out, counts):
+    for at in range(rows.size):
+        if not (left_out.size and left_out[at]):
+            counts[rows[at]] += 1
 
 
 @compiled
-def _deal(rows, columns, cursors, grouped):
+def _deal(rows, columns, left_out, cursors, grouped):
     for at in range(rows.size):
+        if left_out.size and left_out[at]:
+            continue
         r = rows[at]
         grouped[cursors[r]] = columns[at]
         cursors[r] += 1
@@ -131,6 +144,17 @@ def _is_ascending(columns):
         if columns[at] < columns[at - 1]:
             return False
     return True
+
+
+@compiled
+def _sort_by_insertion(columns):
+    for at in range(1, columns.size):
+        column = columns[at]
+        to = at
+        while to > 0 and columns[to - 1] > column:
+            columns[to] = columns[to - 1]
+            to -= 1
+        columns[to] = column
 
 
 @compiled
@@ -161,13 +185,15 @@ def _sort_by_bits(columns, bits):
 
 @compiled
 def _sort(indptr, grouped, n_columns, first, last):
-    """Sort the columns of each row: many of them by setting bits and reading them off."""
+    """Sort the columns of each row: few by insertion, many by setting bits and reading them off."""
     bits = np.zeros((n_columns + 63) >> 6, dtype=np.uint64)
     for r in range(first, last):
         columns = grouped[indptr[r] : indptr[r + 1]]
-        if _is_ascending(columns):
+        if columns.size <= FEW:
+            _sort_by_insertion(columns)
+        elif _is_ascending(columns):
             continue
-        if columns.size < bits.size >> 3 or not _sort_by_bits(columns, bits):
+        elif columns.size < bits.size >> 3 or not _sort_by_bits(columns, bits):
             columns.sort()
 
 
