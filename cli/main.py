@@ -33,9 +33,6 @@ from .wording import message_of
 OBJECTS_BETWEEN_COLLECTIONS = 100_000
 """New objects after which cyclic garbage is looked for: imports make many, and nearly all stay."""
 
-OBJECTS_BETWEEN_COLLECTIONS = 100_000
-"""New objects after which cyclic garbage is looked for: imports make many, and nearly all stay."""
-
 
 @click.group(
     cls=InOrder,
