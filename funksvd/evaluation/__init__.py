@@ -1,4 +1,4 @@
-"""Evaluation of models: errors and rankings with intervals, and what to compare them with."""
+"""Evaluation of models: errors and rankings with intervals, beside those of baselines."""
 
 from funksvd.evaluation.baselines import global_mean, regularized_biases
 from funksvd.evaluation.cross_validation import CrossValidation, FoldResult, cross_validate

@@ -1,4 +1,4 @@
-"""What a recommender must beat: predictions that need no factors."""
+"""Baselines that a recommender must beat: predictions without factors."""
 
 from __future__ import annotations
 
@@ -12,22 +12,26 @@ from funksvd.parallel import available_processors, in_order
 from funksvd.ratings import Ratings
 
 USER_DAMPING = 7.0
+"""Weight of b_u**2 for each user: a bias is held as if by 7 ratings more, at the mean."""
 ITEM_DAMPING = 3.0
+"""Weight of b_i**2 for each item."""
 TOLERANCE = 1e-7
-"""The search ends when no item bias would move by more than this part of the largest first move."""
+"""Largest move of an item bias at which the search ends, as a share of the largest first move."""
 MAX_SWEEPS = 100
+"""Sweeps over the ratings after which the search ends anyway."""
 MAX_PARTS = 16
+"""Parts of the ratings that are summed at the same time, at most."""
 RATINGS_PER_SUM = 8
-"""A part has so many ratings for each of its sums, at least: they take a byte a rating together."""
+"""Least number of ratings in a part for each of its sums, which are then a byte a rating."""
 
 
 def global_mean(ratings: Ratings) -> Parameters:
-    """The mean of the ratings, for every pair."""
+    """Parameters that predict the mean of the ratings for every pair."""
     return _without_factors(_mean(ratings), np.zeros(ratings.n_users), np.zeros(ratings.n_items))
 
 
 def regularized_biases(ratings: Ratings, n_threads: int | None = None) -> Parameters:
-    """Mean, user biases and item biases only: mu + b_u + b_i.
+    """Parameters without factors, which predict mu + b_u + b_i.
 
     The biases minimize the squared error plus 7 b_u**2 for each user and 3 b_i**2 for each item.
     These weights did about best on held-out parts of MovieLens 100K and latest-small.
@@ -74,7 +78,7 @@ def regularized_biases(ratings: Ratings, n_threads: int | None = None) -> Parame
     spans = list(zip([0, *bounds[:-1].tolist()], bounds.tolist(), strict=True))
 
     def fit_rows(column_biases: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """Fit the rows' biases to those of the columns; their sums by column."""
+        """Fit the rows' biases to those of the columns; return sums of them by column."""
 
         def fit(span: tuple[int, int]) -> np.ndarray:
             sums = np.zeros(n_columns)
@@ -102,6 +106,8 @@ def _mean(ratings: Ratings) -> float:
 def _residual_sums(
     index: np.ndarray, values: np.ndarray, mean: float, n_rows: int, n_threads: int
 ) -> np.ndarray:
+    """Sum of rating less mean of each row."""
+
     def add(part: slice) -> np.ndarray:
         sums = np.zeros(n_rows)
         add_residuals(index[part], values[part], mean, sums)
@@ -111,7 +117,7 @@ def _residual_sums(
 
 
 def _parts(n: int, n_sums: int) -> list[slice]:
-    """Parts of n ratings, each with so many sums of its own."""
+    """Parts of n ratings, each of which makes `n_sums` sums of its own."""
     n_parts = min(max(1, n // (RATINGS_PER_SUM * n_sums)), MAX_PARTS)
     bounds = [n * part // n_parts for part in range(n_parts + 1)]
     return list(map(slice, bounds[:-1], bounds[1:]))

@@ -8,61 +8,58 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 
 from funksvd.errors import FunkSVDError, RatingsError
 from funksvd.evaluation.errors import Evaluation
-from funksvd.evaluation.ranking import Fitted, RankingEvaluation, evaluate_ranking
+from funksvd.evaluation.ranking import Ranker, RankingEvaluation, evaluate_ranking
+from funksvd.hyperparameters import Hyperparameters
 from funksvd.ratings import Ratings
 from funksvd.splitting.folds import Fold, Folds
 from funksvd.splitting.holdout import check_disjoint
-from funksvd.training import Hyperparameters, Monitor
+from funksvd.training import Monitor
 
 BYTES_PER_RATING = 60
-"""What training and testing a fold take, at most, for each rating; measured."""
+"""Most bytes that training and testing a fold take for each rating; measured."""
 COPIES_OF_PARAMETERS = 6
+"""Arrays of the size of the factors that training a fold holds, at most."""
 MEMORY_SHARE = 0.5
-"""Folds that run at the same time may take so much of the memory."""
+"""Share of the memory that folds may take which run at the same time."""
 UNTOLD_MEMORY = 8 << 30
-"""Where the system does not tell how much memory there is."""
+"""Bytes of memory that are assumed where the system does not tell how many there are."""
 
 
-class Learning(Fitted, Protocol):
-    """What is asked of a model; `FunkSVD` has it."""
+class Learning(Ranker, Protocol):
+    """A model, as far as cross-validation asks it; `FunkSVD` is one."""
 
-    hyperparameters: Hyperparameters
-
+    @classmethod
+    def of(cls, hyperparameters: Hyperparameters) -> Self: ...
     @property
-    def best_epoch(self) -> int:
-        """The epoch that was kept."""
-
-    def get_params(self) -> dict[str, Any]:
-        """Hyperparameters by name; the model's type makes another model of them."""
-
-    def fit(self, ratings: Ratings, *, monitor: Monitor) -> Any:
-        """Learn."""
-
-    def evaluate(self, ratings: Ratings, *, training: Ratings) -> Evaluation:
-        """Errors."""
+    def best_epoch(self) -> int: ...
+    def fit(self, ratings: Ratings, *, monitor: Monitor) -> Any: ...
+    def evaluate(self, ratings: Ratings, *, training: Ratings) -> Evaluation: ...
 
 
 @dataclass(frozen=True)
 class FoldResult:
-    """What one fold came to.
+    """Figures of one fold.
 
     Parameters
     ----------
     n_training : int
         Number of ratings learned from.
     best_epoch : int
+        Epoch whose parameters were kept; counted from 1.
     training_seconds, test_seconds : float
-        Of the clock; folds that run at the same time slow each other down.
+        Elapsed time; folds that run at the same time slow each other down.
     evaluation : Evaluation
+        Errors on the fold's test part.
     ranking : RankingEvaluation or None
+        Quality of the lists of best items; None where it was not asked for.
     """
 
     n_training: int
@@ -83,7 +80,7 @@ _PLAIN = ("n_training", "best_epoch", "training_seconds", "test_seconds")
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """What all folds came to.
+    """Figures of all folds, their means and their spread.
 
     Parameters
     ----------
@@ -94,15 +91,15 @@ class CrossValidation:
 
     @property
     def mean(self) -> dict[str, Any]:
-        """The mean over folds of each number in `FoldResult.to_dict`, under the same names."""
+        """Mean over folds of each number in `FoldResult.to_dict`, under the same names."""
         return _combined([fold.to_dict() for fold in self.folds], np.mean)
 
     @property
     def std(self) -> dict[str, Any]:
-        """Likewise the standard deviation over folds (of a sample: divided by n - 1).
+        """Standard deviation over folds of each number, of a sample: divided by n - 1.
 
-        Empty for a single fold. It says how much folds differ; since they learn from mostly the
-        same ratings, it is not the uncertainty of the mean.
+        Empty for a single fold. It tells how much folds differ. It is not the uncertainty of the
+        mean, since folds learn from mostly the same ratings.
         """
         if len(self.folds) == 1:
             return {}
@@ -128,14 +125,15 @@ def cross_validate(
     Parameters
     ----------
     model : FunkSVD
-        Its hyperparameters are used; itself it is left as it is.
+        Models with its hyperparameters learn from the folds; it is left as it is.
     folds : sequence of Fold
         From `random_folds`, `per_user_folds`, `leave_last_out` or `by_time`, or made of given
         parts.
     n_best : int, optional
-        If given, so many best items are judged too: `evaluate_ranking`.
+        Number of best items of each user that `evaluate_ranking` judges. By default it is not
+        called.
     relevant_from : float, optional
-        For that.
+        Lowest rating that makes an item relevant, as `evaluate_ranking` takes it.
     n_jobs : int, optional
         Folds to run at the same time, in threads; they share the model's `n_threads`. By default
         as many as there are threads, and memory. Does not change the result.
@@ -158,16 +156,16 @@ def cross_validate(
         raise RatingsError("there are no folds")
     n_threads = model.thread_count()
     n_jobs = min(n_jobs or min(n_threads, _fitting_in_memory(model, folds)), len(folds))
-    params = model.get_params() | {"n_threads": math.ceil(n_threads / n_jobs)}
+    chosen = replace(model.hyperparameters, n_threads=math.ceil(n_threads / n_jobs))
     stopping = threading.Event()
 
     def run(number: int) -> FoldResult:
         try:
-            return _run(type(model)(**params), folds, number, n_best, relevant_from, stopping)
+            return _run(type(model).of(chosen), folds, number, n_best, relevant_from, stopping)
         except FunkSVDError as error:
             if len(folds) == 1:
                 raise
-            raise type(error)(f"fold {number + 1} of {len(folds)}: {error}") from error
+            raise type(error)(f"fold {number + 1} of {len(folds)}: {error.template}") from error
 
     results = []
     with ThreadPoolExecutor(n_jobs) as pool:
@@ -185,6 +183,8 @@ def cross_validate(
 
 
 class _Stoppable(Monitor):
+    """Ends training when another fold has failed."""
+
     def __init__(self, stopping: threading.Event) -> None:
         self.stopping = stopping
 
@@ -224,7 +224,7 @@ def _run(
 
 
 def _fitting_in_memory(model: Learning, folds: Sequence[Fold]) -> int:
-    """How many folds can run at the same time."""
+    """Number of folds that can run at the same time."""
     whole = folds.ratings if isinstance(folds, Folds) else folds[0].training
     n_parameters = (whole.n_users + whole.n_items) * model.hyperparameters.resolved().n_factors
     needed = BYTES_PER_RATING * len(whole) + 4 * COPIES_OF_PARAMETERS * n_parameters
@@ -243,13 +243,17 @@ def _memory() -> int:
         return memory
 
 
-def _combined(plain: list[dict], function: Callable[[list], Any]) -> dict[str, Any]:
-    """Apply a function to the numbers of the same name; what is not a number is left out."""
-    combined = {}
+def _combined(
+    plain: list[dict[str, Any]], function: Callable[[list[float]], np.floating[Any]]
+) -> dict[str, Any]:
+    """Apply a function to the numbers of the same name; leave out everything but numbers."""
+    combined: dict[str, Any] = {}
     for name in plain[0]:
         values = [each.get(name) for each in plain]
-        if all(isinstance(value, dict) for value in values):
-            combined[name] = _combined(values, function)
-        elif all(isinstance(value, (int, float)) for value in values):
-            combined[name] = float(function(values))
+        tables = [value for value in values if isinstance(value, dict)]
+        numbers = [value for value in values if isinstance(value, int | float)]
+        if len(tables) == len(values):
+            combined[name] = _combined(tables, function)
+        elif len(numbers) == len(values):
+            combined[name] = float(function(numbers))
     return combined

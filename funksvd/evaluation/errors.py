@@ -15,7 +15,7 @@ from funksvd.ratings import CompressedRows, Ratings, Vocabulary
 
 
 class Predictor(Protocol):
-    """What the evaluation of errors asks of a model; every `Recommender` has it."""
+    """A fitted model, as far as the evaluation of errors asks it; every `Recommender` is one."""
 
     @property
     def users(self) -> Vocabulary: ...
@@ -31,7 +31,7 @@ class Predictor(Protocol):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How good a model is on ratings it has not learned from.
+    """Errors of a model on ratings that it has not learned from.
 
     Parameters
     ----------
@@ -39,19 +39,19 @@ class Evaluation:
     rmse, mae : float
         In rating units.
     rmse_interval, mae_interval : Interval
-        95 % bootstrap intervals; users are drawn, not ratings, since those of one user go
-        together. (Those of one item do too, which they leave out of account.) With fewer than
-        about 20 users they are too narrow.
+        95 % bootstrap intervals. Users are drawn rather than ratings, since the errors of one user
+        are alike. (Those of one item are too, which the intervals leave out of account.) With
+        fewer than about 20 users they are too narrow.
     n_users : int
         Number of different users among the ratings.
     unknown_users, unknown_items : float
         Share of the ratings whose user, or item, the model does not know; they are predicted
-        from what is known.
+        from the other of the two, or by the mean.
     already_learned : float or None
         Share of the ratings whose (user, item) pair the model was trained on; None where the
         model does not know its pairs.
     baselines : dict of str to Errors
-        The same figures for simpler predictors.
+        Errors of simpler predictors: "global_mean" and "regularized_biases".
     """
 
     n_ratings: int
@@ -85,9 +85,9 @@ def evaluate(
     ratings : Ratings
         Ones the model has not learned from.
     training : Ratings, optional
-        What it has learned from; if given, baselines are fitted to it and set beside.
+        Ratings it has learned from. If given, baselines are fitted to them and evaluated too.
     seed : int
-        For the bootstrap.
+        Seed of the bootstrap.
 
     Raises
     ------

@@ -1,30 +1,28 @@
-"""How good the best items are that a model names for each user."""
+"""Quality of the best items that a model lists for each user, beside simpler recommenders."""
 
 from __future__ import annotations
 
-import numbers
+import operator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from funksvd.errors import FunkSVDError, RatingsError
+from funksvd.errors import FunkSVDError, RatingsError, argument
 from funksvd.evaluation.baselines import regularized_biases
+from funksvd.hyperparameters import Hyperparameters
 from funksvd.kernels import add_residuals
 from funksvd.learned.scoring import best_items
-from funksvd.metrics.ranking import METRICS, RankingMetrics, ranking_metrics
-from funksvd.metrics.rating import MAX_CLUSTERS, N_RESAMPLES, Interval
+from funksvd.metrics import METRICS, Interval, RankingMetrics, RankingTally, intervals_of_means
 from funksvd.objectives.parameters import Parameters
 from funksvd.ratings import CompressedRows, Ratings, Vocabulary
-from funksvd.rng import Stream, generator
-from funksvd.training import Hyperparameters
 
 
-class Fitted(Protocol):
-    """What the evaluation of rankings asks of a model; `FunkSVD` has it."""
+class Ranker(Protocol):
+    """A fitted model, as far as the evaluation of rankings asks it; `FunkSVD` is one."""
 
-    hyperparameters: Hyperparameters
-
+    @property
+    def hyperparameters(self) -> Hyperparameters: ...
     @property
     def parameters(self) -> Parameters: ...
     @property
@@ -38,7 +36,7 @@ class Fitted(Protocol):
 
 @dataclass(frozen=True)
 class RankingQuality:
-    """How good one recommender's best items are.
+    """Quality of one recommender's best items.
 
     Parameters
     ----------
@@ -66,17 +64,17 @@ class RankingQuality:
 
 @dataclass(frozen=True)
 class RankingEvaluation:
-    """How good a model's best items are, among all items that a user has not rated in training.
+    """Quality of a model's best items, among all items that a user has not rated in training.
 
     A relevant item that the model does not know is missed: it counts in R (`RankingMetrics`).
 
     Parameters
     ----------
     n_best : int
-        How many items are named for each user.
+        Number of items listed for each user.
     relevant_from : float or None
-        A test rating of at least so much makes its item relevant; None stands for the mean of the
-        user's own training ratings.
+        Lowest test rating that makes its item relevant; None stands for the mean of the user's own
+        training ratings.
     n_users : int
         Users that count: known to the model and with a relevant item.
     users_without_relevant : int
@@ -116,14 +114,14 @@ class RankingEvaluation:
 
 
 def evaluate_ranking(
-    model: Fitted,
+    model: Ranker,
     ratings: Ratings,
     *,
     training: Ratings | None = None,
     n_best: int = 10,
     relevant_from: float | None = None,
 ) -> RankingEvaluation:
-    """How well a model puts the items first that users will like.
+    """Tell how well a model lists the items first that users will like.
 
     The best items of a user are taken from all items that the model knows and that the user has
     not rated in training; of equally good ones the one with the lower id comes first. Items
@@ -137,13 +135,13 @@ def evaluate_ranking(
     ratings : Ratings
         Ones the model has not learned from. Pairs that it has learned from are passed over.
     training : Ratings, optional
-        What it has learned from. By default the model's own record of the pairs; then there are
+        Ratings it has learned from. By default the model's own record of the pairs; then there are
         no baselines, and `relevant_from` must be given.
     n_best : int
-        How many items to name for each user.
+        Number of items to list for each user.
     relevant_from : float, optional
-        A rating of at least so much makes an item relevant; by default the mean of the user's own
-        training ratings.
+        Lowest rating that makes an item relevant; by default the mean of the user's own training
+        ratings.
 
     Raises
     ------
@@ -152,8 +150,7 @@ def evaluate_ranking(
     RatingsError
         If no user that the model knows has a relevant item.
     """
-    if not isinstance(n_best, numbers.Integral) or n_best < 1:
-        raise FunkSVDError(f"n_best must be a whole number of at least 1, not {n_best!r}")
+    n_best = _whole(n_best)
     n_threads = model.thread_count()
     if training is not None:
         training = training.over(model.users, model.items)
@@ -170,16 +167,13 @@ def evaluate_ranking(
     relevant = _relevant(model, ratings, training, seen, relevant_from)
     recommenders = {"model": model.parameters}
     if training is not None:
-        counts = np.bincount(training.item_index, minlength=training.n_items)
-        # Places among the distinct counts: single-precision floats hold them exactly.
-        places = np.unique(counts, return_inverse=True)[1]
-        recommenders["most_popular"] = _by_item(places, training.n_users)
-        item_biases = regularized_biases(training, n_threads).item_biases
-        recommenders["regularized_biases"] = _by_item(item_biases, training.n_users)
+        recommenders |= _baselines(training, n_threads)
+    tallies = {
+        name: _tally(parameters, relevant, seen, n_best, n_threads)
+        for name, parameters in recommenders.items()
+    }
+    qualities = _qualities(tallies, model.hyperparameters.seed)
     n_relevant = int(relevant.counts.sum())
-    qualities = _qualities(
-        recommenders, relevant, seen, n_best, n_threads, model.hyperparameters.seed
-    )
     return RankingEvaluation(
         n_best=n_best,
         relevant_from=relevant_from,
@@ -194,18 +188,42 @@ def evaluate_ranking(
     )
 
 
-class _Relevant(NamedTuple):
-    """The items that are to be found, in the model's indices."""
+def _whole(n_best: int) -> int:
+    try:
+        number = operator.index(n_best)
+    except TypeError:
+        number = 0
+    if number < 1:
+        raise FunkSVDError(f"n_best must be a whole number of at least 1, not {n_best!r}")
+    return number
 
-    users: np.ndarray  # those with a relevant item
-    counts: np.ndarray  # how many each of them has, known to the model or not
-    items: CompressedRows  # those that the model knows, of all users
+
+class _Relevant(NamedTuple):
+    """The items that are to be found, in the model's rows.
+
+    Parameters
+    ----------
+    users : ndarray of shape (n,), int32
+        Users with a relevant item, ascending.
+    counts : ndarray of shape (n_users,), int64
+        Number of relevant items of each user of the model, known to the model or not.
+    items : CompressedRows
+        Relevant items that the model knows, by user.
+    n_without : int
+        Known users with test ratings, none of which is relevant.
+    n_unknown : int
+        Users with test ratings that the model does not know.
+    """
+
+    users: np.ndarray
+    counts: np.ndarray
+    items: CompressedRows
     n_without: int
     n_unknown: int
 
 
 def _relevant(
-    model: Fitted,
+    model: Ranker,
     ratings: Ratings,
     training: Ratings | None,
     seen: CompressedRows,
@@ -220,7 +238,7 @@ def _relevant(
         if training is None:
             raise FunkSVDError(
                 "the model's training ratings are not there, and so not the users' means: say from "
-                "which rating on an item is relevant (relevant_from, --relevant-from)"
+                f"which rating on an item is relevant, with {argument('relevant_from')}"
             )
         is_relevant = values >= _user_means(training)[users]
     else:
@@ -236,7 +254,7 @@ def _relevant(
         )
     return _Relevant(
         users=np.flatnonzero(counts).astype(np.int32),
-        counts=counts[counts > 0],
+        counts=counts,
         items=CompressedRows.from_pairs(users, items, n_users),
         n_without=int(n_known - np.count_nonzero(counts)),
         n_unknown=len(unknown),
@@ -244,15 +262,27 @@ def _relevant(
 
 
 def _user_means(ratings: Ratings) -> np.ndarray:
-    """The mean of each user's ratings; NaN, which nothing reaches, where there are none."""
+    """Mean of each user's ratings; NaN, which nothing reaches, for a user without ratings."""
     sums = np.zeros(ratings.n_users)
     add_residuals(ratings.user_index, ratings.values, 0.0, sums)
     counts = np.bincount(ratings.user_index, minlength=ratings.n_users)
     return np.divide(sums, counts, out=np.full(ratings.n_users, np.nan), where=counts > 0)
 
 
+def _baselines(training: Ratings, n_threads: int) -> dict[str, Parameters]:
+    """Simpler recommenders, by the names that `RankingEvaluation` has for them."""
+    counts = np.bincount(training.item_index, minlength=training.n_items)
+    # Places among the distinct counts: single-precision floats hold them exactly.
+    places = np.unique(counts, return_inverse=True)[1]
+    item_biases = regularized_biases(training, n_threads).item_biases
+    return {
+        "most_popular": _by_item(places, training.n_users),
+        "regularized_biases": _by_item(item_biases, training.n_users),
+    }
+
+
 def _by_item(scores: np.ndarray, n_users: int) -> Parameters:
-    """A model that finds the same items best for every user."""
+    """A model that lists the items with the highest scores, the same for every user."""
     return Parameters(
         0.0,
         np.zeros(n_users, np.float32),
@@ -262,61 +292,33 @@ def _by_item(scores: np.ndarray, n_users: int) -> Parameters:
     )
 
 
-def _qualities(
-    recommenders: dict[str, Parameters],
+def _tally(
+    parameters: Parameters,
     relevant: _Relevant,
     seen: CompressedRows,
     n_best: int,
     n_threads: int,
-    seed: int,
-) -> dict[str, RankingQuality]:
-    figures, coverages = [], []
-    for parameters in recommenders.values():
-        metrics, start = np.empty((len(METRICS), len(relevant.users))), 0
-        is_named = np.zeros(len(parameters.item_factors), dtype=bool)
-        for users, items, _ in best_items(
-            parameters, relevant.users, n_best, exclude=(seen,), n_threads=n_threads
-        ):
-            stop = start + len(users)
-            owners = np.repeat(users, items.shape[1])
-            hits = relevant.items.contains(owners, items.ravel(), n_threads).reshape(items.shape)
-            metrics[:, start:stop] = ranking_metrics(hits, relevant.counts[start:stop], n_best)
-            is_named[items[items >= 0]] = True
-            start = stop
-        figures.append(metrics)
-        coverages.append(float(is_named.mean()))
-    # The same users are drawn for all of them.
-    intervals = _intervals_of_means(np.concatenate(figures), seed).reshape(len(figures), -1, 2)
+) -> RankingTally:
+    """Metrics of the lists that parameters make for the users with a relevant item."""
+    tally = RankingTally(len(parameters.item_biases), n_best)
+    for users, items, _ in best_items(
+        parameters, relevant.users, n_best, exclude=(seen,), n_threads=n_threads
+    ):
+        owners = np.repeat(users, items.shape[1])
+        hits = relevant.items.contains(owners, items.ravel(), n_threads).reshape(items.shape)
+        tally.add(items, hits, relevant.counts[users])
+    return tally
+
+
+def _qualities(tallies: dict[str, RankingTally], seed: int) -> dict[str, RankingQuality]:
+    """Means of each recommender, and intervals for which the same users are drawn for all."""
+    figures = [tally.figures for tally in tallies.values()]
+    intervals = intervals_of_means(np.concatenate(figures), seed)
     return {
         name: RankingQuality(
             means=RankingMetrics(*figures[at].mean(axis=1).tolist()),
-            intervals=dict(zip(METRICS, map(Interval._make, intervals[at].tolist()), strict=True)),
-            coverage=coverages[at],
+            intervals=dict(zip(METRICS, intervals[at * len(METRICS) :], strict=False)),
+            coverage=tally.coverage,
         )
-        for at, name in enumerate(recommenders)
+        for at, (name, tally) in enumerate(tallies.items())
     }
-
-
-def _intervals_of_means(figures: np.ndarray, seed: int) -> np.ndarray:
-    """95 % percentile bootstrap intervals of the means of rows; columns are drawn.
-
-    More than 10,000 columns are first dealt into 10,000 groups at random, as in
-    `bootstrap_intervals`.
-
-    Returns
-    -------
-    ndarray of shape (n_rows, 2), float64
-    """
-    random = generator(seed, Stream.BOOTSTRAP)
-    n_columns = figures.shape[1]
-    n_groups = min(n_columns, MAX_CLUSTERS)
-    group = np.arange(n_columns)
-    if n_columns > n_groups:
-        group = random.permutation(n_columns) % n_groups
-    sums = np.stack([np.bincount(group, row, n_groups) for row in (*figures, np.ones(n_columns))])
-    resampled = np.empty((N_RESAMPLES, len(figures)))
-    for row in resampled:
-        times = np.bincount(random.integers(0, n_groups, n_groups), minlength=n_groups)
-        totals = np.sum(sums * times, axis=1)
-        row[:] = totals[:-1] / totals[-1]
-    return np.percentile(resampled, [2.5, 97.5], axis=0).T

@@ -48,6 +48,7 @@ class RankingMetrics(NamedTuple):
 
 
 METRICS = RankingMetrics._fields
+"""Names of the metrics."""
 
 
 def ranking_metrics(hits: np.ndarray, n_relevant: np.ndarray, n_best: int) -> RankingMetrics:
@@ -60,7 +61,7 @@ def ranking_metrics(hits: np.ndarray, n_relevant: np.ndarray, n_best: int) -> Ra
     n_relevant : ndarray of shape (n_users,), int
         Numbers of relevant items, listed or not; at least 1.
     n_best : int
-        n of the definitions.
+        Length n of a whole list; `hits` are fewer where a catalogue has fewer items.
 
     Returns
     -------
@@ -83,3 +84,43 @@ def ranking_metrics(hits: np.ndarray, n_relevant: np.ndarray, n_best: int) -> Ra
         mrr=any_hit / (1 + hits.argmax(axis=1)),
         hit_rate=any_hit.astype(np.float64),
     )
+
+
+class RankingTally:
+    """Metrics of lists of items, gathered batch by batch of users.
+
+    Parameters
+    ----------
+    n_items : int
+        Size of the catalogue.
+    n_best : int
+        Length of a whole list.
+    """
+
+    def __init__(self, n_items: int, n_best: int) -> None:
+        self.n_best = n_best
+        self._is_listed = np.zeros(n_items, dtype=bool)
+        self._batches: list[np.ndarray] = []
+
+    def add(self, items: np.ndarray, hits: np.ndarray, n_relevant: np.ndarray) -> None:
+        """Take note of the lists of some users.
+
+        Parameters
+        ----------
+        items : ndarray of shape (n_users, at most n_best), int
+            Rows of the listed items, best first; -1 where a list has ended.
+        hits, n_relevant
+            As `ranking_metrics` takes them.
+        """
+        self._batches.append(np.stack(ranking_metrics(hits, n_relevant, self.n_best)))
+        self._is_listed[items[items >= 0]] = True
+
+    @property
+    def figures(self) -> np.ndarray:
+        """Metrics, a row each, of the users so far: ndarray of shape (6, n_users), float64."""
+        return np.concatenate(self._batches, axis=1)
+
+    @property
+    def coverage(self) -> float:
+        """Share of the catalogue that is in at least one list."""
+        return float(self._is_listed.mean())

@@ -1,4 +1,4 @@
-"""How far predictions are from ratings, and how sure that figure is."""
+"""Errors of predicted ratings, and bootstrap intervals of them."""
 
 from __future__ import annotations
 
@@ -8,18 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from funksvd.metrics.bootstrap import Interval, Resampling, intervals_of
 from funksvd.parallel import PIECE, occurring
-from funksvd.rng import Stream, generator
-
-N_RESAMPLES = 1000
-MAX_CLUSTERS = 10_000
-
-
-class Interval(NamedTuple):
-    """A 95 % bootstrap interval."""
-
-    low: float
-    high: float
 
 
 class Errors(NamedTuple):
@@ -30,7 +20,13 @@ class Errors(NamedTuple):
 
     @classmethod
     def of(cls, values: np.ndarray, predictions: np.ndarray) -> Errors:
-        """Of ratings and predictions of shape (n,); summed in float64."""
+        """Errors of predictions; summed in float64.
+
+        Parameters
+        ----------
+        values, predictions : ndarray of shape (n,)
+            Ratings, and what was predicted in their place; n is at least 1.
+        """
         squared = absolute = 0.0
         for _, errors in _errors_in_pieces(values, predictions):
             squared += float(np.sum(errors**2))
@@ -47,42 +43,34 @@ def bootstrap_intervals(
     ----------
     values, predictions : ndarray of shape (n,)
     clusters : ndarray of shape (n,), int, not negative
-        What belongs together: the user of each rating. More than 10,000 are first dealt into
-        10,000 groups at random, which leaves the variance as it is and bounds the time. Of a
-        single one, the members are drawn.
+        Number of the cluster that each rating belongs to: its user. If there is only one cluster,
+        its ratings are drawn instead.
     seed : int
 
     Returns
     -------
     rmse, mae : Interval
     """
-    random = generator(seed, Stream.BOOTSTRAP)
     present = occurring(clusters, int(clusters.max()) + 1)
     if len(present) == 1:
         clusters = present = np.arange(len(values))
-    n_clusters = min(len(present), MAX_CLUSTERS)
+    resampling = Resampling(len(present), seed)
     groups = np.empty(present[-1] + 1, dtype=np.int64)
-    groups[present] = np.arange(len(present))
-    if len(present) > MAX_CLUSTERS:
-        groups[present] = random.permutation(len(present)) % MAX_CLUSTERS
-    sums = np.zeros((3, n_clusters))
+    groups[present] = resampling.groups
+    sums = np.zeros((3, resampling.n_groups))
     for piece, errors in _errors_in_pieces(values, predictions):
         group = groups[clusters[piece]]
         for of, weights in zip(sums, (errors**2, np.abs(errors), None), strict=True):
-            of += np.bincount(group, weights, n_clusters)
-    resampled = np.empty((N_RESAMPLES, 2))
-    for row in resampled:
-        times = np.bincount(random.integers(0, n_clusters, n_clusters), minlength=n_clusters)
-        squared, absolute, n_ratings = (sums * times).sum(axis=1)
-        row[:] = np.sqrt(squared / n_ratings), absolute / n_ratings
-    low, high = np.percentile(resampled, [2.5, 97.5], axis=0)
-    return Interval(float(low[0]), float(high[0])), Interval(float(low[1]), float(high[1]))
+            of += np.bincount(group, weights, resampling.n_groups)
+    squared, absolute, n_ratings = resampling.totals(sums).T
+    rmse, mae = intervals_of(np.column_stack([np.sqrt(squared / n_ratings), absolute / n_ratings]))
+    return rmse, mae
 
 
 def _errors_in_pieces(
     values: np.ndarray, predictions: np.ndarray
 ) -> Iterator[tuple[slice, np.ndarray]]:
-    """The differences in float64, so many at a time."""
+    """Rating less prediction in float64, piece by piece, to bound the memory that is needed."""
     for start in range(0, len(values), PIECE):
         piece = slice(start, start + PIECE)
         yield piece, values[piece].astype(np.float64) - predictions[piece]

@@ -1,14 +1,12 @@
 """Errors and their intervals, against loops and against simulation."""
 
-import json
 import math
 
 import numpy as np
 import pytest
 
 import naive
-from funksvd.evaluation import Evaluation
-from funksvd.metrics import Errors, Interval, bootstrap_intervals
+from funksvd.metrics import Errors, bootstrap_intervals
 from funksvd.rng import Stream
 
 
@@ -117,7 +115,7 @@ def test_more_than_10_000_clusters_are_grouped_and_leave_the_width_as_it_is(monk
     errors, users = draw_users(np.random.default_rng(6), 12_500, 2)
     zeros = np.zeros(errors.size)
     grouped = bootstrap_intervals(errors, zeros, users)
-    monkeypatch.setattr("funksvd.metrics.rating.MAX_CLUSTERS", 10**9)
+    monkeypatch.setattr("funksvd.metrics.bootstrap.MAX_UNITS", 10**9)
     separate = bootstrap_intervals(errors, zeros, users)
     assert grouped != separate
     for (low, high), (ref_low, ref_high) in zip(grouped, separate, strict=True):
@@ -138,29 +136,3 @@ def test_a_single_rating_has_an_interval_without_width():
     one = np.array([4.0])
     rmse, mae = bootstrap_intervals(one, one - 0.5, np.array([0]))
     assert rmse == mae == (0.5, 0.5)
-
-
-def test_an_evaluation_as_plain_data_is_json():
-    evaluation = Evaluation(
-        n_ratings=2,
-        rmse=0.9,
-        mae=0.7,
-        rmse_interval=Interval(0.8, 1.0),
-        mae_interval=Interval(0.6, 0.8),
-        n_users=2,
-        unknown_users=0.0,
-        unknown_items=0.5,
-        baselines={"global_mean": Errors(1.1, 0.9)},
-    )
-    assert json.loads(json.dumps(evaluation.to_dict())) == {
-        "n_ratings": 2,
-        "rmse": 0.9,
-        "mae": 0.7,
-        "rmse_interval": [0.8, 1.0],
-        "mae_interval": [0.6, 0.8],
-        "n_users": 2,
-        "unknown_users": 0.0,
-        "unknown_items": 0.5,
-        "already_learned": None,
-        "baselines": {"global_mean": {"rmse": 1.1, "mae": 0.9}},
-    }
