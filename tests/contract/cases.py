@@ -27,7 +27,7 @@ from funksvd.training import (
     plan_blocks,
     train,
 )
-from funksvd.training.executors import Threads
+from funksvd.training.executors import Executor
 from funksvd.training.learners.base import Learner, Progress
 from funksvd.training.learners.registry import choose_learner
 from funksvd.training.optimizers import OPTIMIZERS
@@ -35,6 +35,18 @@ from funksvd.training.optimizers import OPTIMIZERS
 N_EPOCHS = 6
 N_GROUPS = 3
 BATCH_SIZES = {"batches": 50, "batches of strata": 900, "full batch": "full"}
+
+
+class OneByOne(Executor):
+    """One part after the other, in this thread."""
+
+    n_threads = 1
+
+    def map(self, function, *arguments):
+        return [function(*part) for part in zip(*arguments, strict=True)]
+
+    def __exit__(self, kind, error, trace):
+        pass
 
 
 @dataclass(frozen=True)
@@ -107,7 +119,7 @@ class Case:
     def new_learner(self, plan, executor=None, **context):
         random = generator(0, Stream.TRAINING)
         return self.learner(
-            Context(plan, self.hyperparameters, random, executor or Threads(1), **context)
+            Context(plan, self.hyperparameters, random, executor or OneByOne(), **context)
         )
 
     def progress(self, share=1.0):
@@ -136,7 +148,11 @@ def all_cases():
             others = [loss for loss in LOSSES if loss != Hyperparameters.loss]
             found += [Case(f"{name}, {loss} loss", chosen | {"loss": loss}) for loss in others]
         if "nonnegative" in algorithm.options:
-            found.append(Case(f"{name}, nonnegative", chosen | {"nonnegative": True}))
+            found += [
+                Case(f"{case.name}, nonnegative", case.options | {"nonnegative": True})
+                for case in found
+                if case.options["algorithm"] == name and "optimizer" not in case.options
+            ]
     return found
 
 
@@ -199,18 +215,19 @@ def without_seconds(history):
 class Following(Monitor):
     """Knows what had been learned after each epoch, as `validation`; notes what it is told.
 
-    `interrupt_at` is the number of ratings, or the epoch, at whose end Ctrl-C comes.
+    Ctrl-C comes as soon as something is done in an epoch, after so many ratings, or when an epoch
+    is over.
     """
 
-    def __init__(self, *, after_ratings=None, after_epoch=None, values=None):
-        self.after_ratings, self.after_epoch = after_ratings, after_epoch
+    def __init__(self, *, within=None, after_ratings=None, after_epoch=None, values=None):
+        self.within, self.after_ratings, self.after_epoch = within, after_ratings, after_epoch
         self.learned, self.records, self.best, self.restarts = [], [], [], []
         self.n_done, self.done_by_epoch = 0, []
         self.values = values
 
     @property
     def validation(self):
-        """The error on what is held back, or else the values given, the greater the better."""
+        """The error on what is held back; or the values given, the greater the better."""
 
         def value(learner):
             self.learned.append(copy.deepcopy(learner.learned()))
@@ -222,7 +239,7 @@ class Following(Monitor):
 
     def ratings_done(self, n_ratings):
         self.n_done += n_ratings
-        if self.after_ratings is not None and self.n_done >= self.after_ratings:
+        if self.n_done == self.after_ratings or len(self.records) + 1 == self.within:
             raise KeyboardInterrupt
 
     def epoch_done(self, record, is_best):

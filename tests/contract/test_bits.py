@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from contract.cases import (
     CASES,
+    OneByOne,
     assert_same,
     each_case,
     has_steps,
@@ -16,7 +17,6 @@ from contract.cases import (
 )
 
 from funksvd.training import ALGORITHMS, LEARNERS, Findings
-from funksvd.training.executors import Executor
 from funksvd.training.learners.base import Learner
 from funksvd.training.optimizers import OPTIMIZERS
 
@@ -41,21 +41,16 @@ def test_threads_do_not_change_a_bit(case, sample):
         assert other.findings.passes == one.findings.passes
 
 
-class Reversed(Executor):
+class Reversed(OneByOne):
     """The last part first, one after the other; says that it has several threads."""
 
     n_threads = 3
-
-    def __init__(self):
-        self.most_parts = 0
+    most_parts = 0
 
     def map(self, function, *arguments):
         parts = list(zip(*arguments, strict=True))
         self.most_parts = max(self.most_parts, len(parts))
         return [function(*part) for part in reversed(parts)][::-1]
-
-    def __exit__(self, kind, error, trace):
-        pass
 
 
 @each_case()
@@ -101,6 +96,8 @@ def test_what_a_run_has_found_makes_another_the_same(case, ratings, held_back):
     assert first.findings.rate_factor == (0.5 if has_steps(case) else 1)
     assert first.findings.reg_factor == 0.7
     assert first.findings.n_epochs == first.record.best_epoch == 4
+    has_passes = case.new_learner(plan).passes() is not None
+    assert (first.findings.passes is not None) == has_passes
     again = case.train(plan, findings=first.findings)
     assert_same(again.learned, first.learned)
     assert again.findings.passes == first.findings.passes
@@ -110,9 +107,9 @@ def test_what_a_run_has_found_makes_another_the_same(case, ratings, held_back):
 def test_what_a_learner_is_given_stays_as_it_was(case, ratings, held_back):
     plan = case.plan(ratings, held_back)
     start = case.train(plan).learned if case.learner.can_go_on else None
+    before = copy.deepcopy((plan, start and start.arrays(), case.hyperparameters.get_params()))
     learner = case.new_learner(plan, start=start)
     context = learner.context
-    before = copy.deepcopy((plan, start and start.arrays(), context.hyperparameters.get_params()))
     for _ in range(3):
         learner.run_epoch(case.progress())
         learner.held_back_error()

@@ -4,13 +4,12 @@ import math
 
 import numpy as np
 import pytest
-from contract.cases import each_case, has_unit
+from contract.cases import N_EPOCHS, each_case, has_unit
 
 import naive
 from funksvd.learned import Axis
 from funksvd.learned.scoring import predict_pairs
 from funksvd.training import Findings, Triples, plan_blocks
-from funksvd.training.executors import Threads
 
 
 def predicted(learned, ratings):
@@ -18,7 +17,7 @@ def predicted(learned, ratings):
 
 
 @each_case(has_unit)
-@pytest.mark.parametrize(("factor", "offset"), [(0.01, 0), (20, 0), (1000, 0), (1, 7), (1, -3)])
+@pytest.mark.parametrize(("factor", "offset"), [(0.01, 0), (1000, 0), (1, 7)])
 def test_ratings_of_another_unit_or_level_have_such_predictions(
     case, ratings, held_back, factor, offset
 ):
@@ -62,14 +61,19 @@ def test_who_has_nothing_to_learn_from_is_predicted_from_what_is_known(case, rat
 
 @each_case()
 def test_the_error_on_what_is_held_back_is_that_of_the_predictions(case, ratings, held_back):
-    plan = case.plan(ratings, held_back)
-    learner = case.new_learner(plan)
-    users, items, values = (array.tolist() for array in case.triples(ratings))
+    values = case.triples(ratings).values
+    if not case.is_binary:
+        values = np.minimum(values, 1.5)  # so that some predictions are beyond
+    learner = case.new_learner(case.plan(ratings, held_back, values=values))
+    users, items, values = ratings.user_index.tolist(), ratings.item_index.tolist(), values.tolist()
     learned_from = [r for r, back in zip(values, held_back, strict=True) if not back]
+    low, high = min(learned_from), max(learned_from)
     mean = math.fsum(learned_from) / len(learned_from)
     spread = math.sqrt(math.fsum((r - mean) ** 2 for r in learned_from) / len(learned_from))
-    for _ in range(4):
-        learner.run_epoch(case.progress())
+    n_beyond = 0
+    for _ in range(N_EPOCHS):
+        learner.run_epoch(case.progress(2))
+        comp = learner.held_back_error()
         known = learner.learned()
         mu, *arrays = (np.asarray(array, float).tolist() for array in known.parameters)
         user_biases, item_biases, p, q = arrays
@@ -78,12 +82,14 @@ def test_the_error_on_what_is_held_back_is_that_of_the_predictions(case, ratings
             u, i = users[at], items[at]
             score = naive.predict(mu, user_biases[u], item_biases[i], p[u], q[i])
             if not case.is_binary:
-                score = min(max(score, min(learned_from)), max(learned_from))
+                n_beyond += not low < score < high
+                score = min(max(score, low), high)
             ref_values.append(values[at])
             scores.append(score)
         loss, delta = case.hyperparameters.loss, case.hyperparameters.huber_delta * spread
         ref = naive.error(loss, ref_values, scores, delta)
-        assert learner.held_back_error() == pytest.approx(ref, rel=1e-5)
+        assert comp == pytest.approx(ref, rel=1e-5)
+    assert n_beyond > 20 or case.is_binary
 
 
 @each_case()
@@ -137,9 +143,8 @@ def test_learning_rates_are_asked_for_by_the_share_of_the_epoch_that_is_done(cas
         asked.append(done)
         return progress.learning_rate(done)
 
-    with Threads(2) as threads:
-        learner = case.new_learner(case.plan(ratings), threads)
-        learner.run_epoch(progress._replace(learning_rate=rate, ratings_done=n_done.append))
+    learner = case.new_learner(case.plan(ratings))
+    learner.run_epoch(progress._replace(learning_rate=rate, ratings_done=n_done.append))
     assert sum(n_done) == len(ratings)
     if case.hyperparameters.learning_rate is None:
         assert asked == []

@@ -29,13 +29,17 @@ def best_of(case, errors):
 
 @each_case()
 def test_the_best_epoch_is_kept(case, ratings, held_back):
-    result, followed = follow(case, case.plan(ratings, held_back))
-    errors = [record.valid_error for record in result.record.history]
-    assert result.record.best_epoch == best_of(case, errors)
-    assert result.record.stopped is Stopped.LIMIT
-    assert not result.interrupted
-    assert_same(result.learned, followed.learned[result.record.best_epoch - 1])
-    assert followed.best == [best_of(case, errors[:n]) == n for n in range(1, N_EPOCHS + 1)]
+    plan, figures = case.plan(ratings, held_back), [0.1, 0.4, 0.3, 0.6, 0.2, 0.5]
+    for values in (None, figures):  # the error on what is held back; or a figure that should rise
+        result, followed = follow(case, plan, {"patience": 9}, values=values)
+        found = [record.valid_error for record in result.record.history]
+        errors = found if values is None else [-value for value in found]
+        assert values is None or found == values
+        assert result.record.best_epoch == best_of(case, errors)
+        assert result.record.stopped is Stopped.LIMIT
+        assert not result.interrupted
+        assert_same(result.learned, followed.learned[result.record.best_epoch - 1])
+        assert followed.best == [best_of(case, errors[:n]) == n for n in range(1, N_EPOCHS + 1)]
 
 
 @each_case()
@@ -56,31 +60,29 @@ def test_monitors_are_told_of_every_rating_once_an_epoch(case, ratings, held_bac
 @each_case()
 def test_an_interrupt_before_the_first_epoch_is_passed_on(case, ratings):
     plan = case.plan(ratings)
-    for at in (0, plan.n_learned):
+    for when in ({"within": 1}, {"after_ratings": plan.n_learned}):
         with pytest.raises(KeyboardInterrupt):
-            case.train(plan, monitor=Following(after_ratings=at))
+            case.train(plan, monitor=Following(**when))
 
 
 @each_case()
-def test_an_interrupt_later_keeps_the_best_epoch(case, ratings, held_back):
-    plan = case.plan(ratings, held_back)
-    whole, followed = follow(case, plan)
-    result, _ = follow(case, plan, after_epoch=3)
+def test_an_interrupt_later_keeps_the_best_epoch(case, ratings):
+    plan, values = case.plan(ratings), [0.1, 0.5, 0.4, 0.3, 0.9, 0.2]
+    whole, followed = follow(case, plan, values=values)
+    result, _ = follow(case, plan, values=values, after_epoch=4)
     assert result.record.stopped is Stopped.INTERRUPT
     assert result.interrupted
-    history = without_seconds(whole.record.history)[:3]
-    assert without_seconds(result.record.history) == history
-    assert result.record.best_epoch == best_of(case, [valid for *_, valid in history])
+    assert without_seconds(result.record.history) == without_seconds(whole.record.history)[:4]
+    assert result.record.best_epoch == (4 if case.learner.latest_is_best else 2)
     assert_same(result.learned, followed.learned[result.record.best_epoch - 1])
 
 
 @each_case()
-@pytest.mark.parametrize("part", ["its first", "its last"])
-def test_an_interrupt_within_an_epoch_goes_back_to_where_it_began(case, ratings, part):
+@pytest.mark.parametrize("when", [{"within": 3}, {"after_ratings": 3 * 1500}], ids=str)
+def test_an_interrupt_within_an_epoch_goes_back_to_where_it_began(case, ratings, when):
     plan = case.plan(ratings)
     whole, followed = follow(case, plan)
-    n_done = {"its first": 2 * plan.n_learned + 1, "its last": 3 * plan.n_learned}[part]
-    result, _ = follow(case, plan, after_ratings=n_done)
+    result, _ = follow(case, plan, **when)
     assert result.record.stopped is Stopped.INTERRUPT
     assert without_seconds(result.record.history) == without_seconds(whole.record.history)[:2]
     assert result.record.best_epoch == 2

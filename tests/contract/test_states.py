@@ -33,6 +33,7 @@ def test_what_was_learned_is_a_copy(case, ratings, held_back):
         learner.snapshot(0)
         handed_out.append(learner.learned())
         copies.append(copy.deepcopy(handed_out[-1]))
+        assert_same(learner.learned(), copies[-1])
     learner.restore(0)
     for comp, ref in zip(handed_out, copies, strict=True):
         assert_same(comp, ref)

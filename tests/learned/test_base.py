@@ -52,6 +52,7 @@ def assert_same(comp, ref):
     for name, ref_array in ref.arrays().items():
         comp_array = comp.arrays()[name]
         assert np.asarray(comp_array).dtype == np.asarray(ref_array).dtype
+        assert np.shape(comp_array) == np.shape(ref_array)
         np.testing.assert_array_equal(comp_array, ref_array, err_msg=name)
 
 
@@ -233,7 +234,7 @@ def changed(name, change):
     if change is None:
         del tensors[name]
     else:
-        tensors[name] = change(tensors[name]) if name in tensors else change
+        tensors[name] = change(tensors[name]) if callable(change) else change
     return tensors
 
 

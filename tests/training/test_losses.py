@@ -100,22 +100,6 @@ def test_ratings_far_off_do_little_harm(planted, name):
     assert errors[name] < 0.5 * errors["squared"]
 
 
-@pytest.mark.parametrize("name", ["absolute", "huber"])
-@pytest.mark.parametrize("factor", [0.01, 20.0])
-def test_the_unit_of_the_ratings_does_not_matter(ratings, name, factor):
-    ref, comp = (
-        train(
-            plan_of(ratings, ratings.values * np.float32(c)), Hyperparameters(loss=name, n_epochs=5)
-        )
-        for c in (1, factor)
-    )
-    np.testing.assert_allclose(
-        scores(comp.learned.parameters, ratings) / factor,
-        scores(ref.learned.parameters, ratings),
-        rtol=2e-3,
-    )
-
-
 def test_probabilities_are_calibrated(planted):
     """Of the pairs that are given a probability near p, about a share p is 1."""
     ratings, probabilities = as_binary(planted(300, 200, 2, 30_000, 0))
@@ -154,36 +138,6 @@ def test_what_a_logistic_model_predicts(binary, tmp_path):
     np.testing.assert_array_equal(again.predict_index(binary.user_index, binary.item_index), comp)
 
 
-@pytest.mark.parametrize(("name", "field"), [("absolute", "MAE"), ("logistic", "log loss")])
-def test_what_is_watched(ratings, binary, name, field):
-    ratings = binary if name == "logistic" else ratings
-    held_back = np.arange(len(ratings)) % 4 == 0
-    result = train(
-        plan_of(ratings, held_back=held_back), Hyperparameters(loss=name, n_factors=3, n_epochs=20)
-    )
-    watched = ratings.subset(held_back)
-    comp = scores(result.learned.parameters, watched)
-    if name == "absolute":
-        low, high = ratings.values[~held_back].min(), ratings.values[~held_back].max()
-        ref = np.abs(watched.values - np.clip(comp, low, high)).mean()
-    else:
-        p = scipy.special.expit(comp.astype(np.float64))
-        ref = -np.log(np.where(watched.values == 1, p, 1 - p)).mean()
-    errors = [record.valid for record in result.history]
-    assert min(errors) == errors[result.best_epoch - 1] == pytest.approx(ref, rel=1e-5)
-    assert LOSSES[name].metric_title == field
-
-
-@pytest.mark.parametrize("name", OTHERS)
-def test_divergence_is_caught_whatever_the_loss(ratings, binary, name):
-    ratings = binary if name == "logistic" else ratings
-    chosen = Hyperparameters(loss=name, n_factors=8, n_epochs=12, learning_rate=50)
-    result = train(plan_of(ratings), chosen)
-    assert result.findings.rate_factor < 1
-    loss = TrainingLoss.of(chosen, Scale.of([ratings.values], True))
-    assert result.history[-1].train < 1.5 * loss.error_without_model([ratings.values])
-
-
 def test_the_error_without_a_model():
     values = np.array([1, 1, 2, 5, 6], dtype=np.float32)
     scale = Scale.of([values], True)
@@ -203,24 +157,6 @@ def test_the_error_without_a_model():
     entropy = -(0.25 * np.log(0.25) + 0.75 * np.log(0.75))
     assert comp("logistic", ones) == pytest.approx(entropy)
     assert comp("logistic", ones, biases=False) == pytest.approx(np.log(2))
-
-
-@pytest.mark.parametrize("name", LOSSES)
-@pytest.mark.parametrize("nonnegative", [False, True])
-def test_threads_do_not_change_a_bit(sample, name, nonnegative):
-    values = (sample.values > 3).astype(np.float32) if name == "logistic" else sample.values
-    one, several = (
-        train(
-            plan_of(sample, values, np.arange(len(sample)) % 5 == 0),
-            Hyperparameters(
-                loss=name, nonnegative=nonnegative, n_factors=3, n_epochs=3, n_threads=n_threads
-            ),
-        )
-        for n_threads in (1, 4)
-    )
-    for ref, comp in zip(one.learned.parameters[1:], several.learned.parameters[1:], strict=True):
-        np.testing.assert_array_equal(comp, ref)
-    assert [r[:4] for r in one.record.history] == [r[:4] for r in several.record.history]
 
 
 @pytest.mark.parametrize("biases", [True, False])

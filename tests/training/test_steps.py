@@ -7,11 +7,9 @@ from funksvd.training.schedules import Constant, Cyclic, Exponential, Plateau
 from funksvd.training.steps import StepSizes
 
 
-def records(*errors, train_error=9.0):
-    """Epochs with these validation values; None stands for no validation."""
-    return [
-        EpochRecord(epoch, 0.1, train_error, error, 0.0) for epoch, error in enumerate(errors, 1)
-    ]
+def records(*values):
+    """Epochs with these validation values."""
+    return [EpochRecord(epoch, 0.1, 9.0, value, 0.0) for epoch, value in enumerate(values, 1)]
 
 
 def rates_of(steps, history):
@@ -61,8 +59,11 @@ def test_the_schedule_goes_by_validation_and_else_by_training_errors():
     falling, still = records(3.0, 2.0, 1.0, 0.5), records(3.0, 3.0, 3.0, 3.0)
     assert rates_of(StepSizes(plateau, 1.0), falling) == [1, 1, 1, 1, 1]
     assert rates_of(StepSizes(plateau, 1.0), still) == pytest.approx([1, 1, 1, 0.1, 0.1])
-    unvalidated = records(None, None, None, None)
-    assert rates_of(StepSizes(plateau, 1.0), unvalidated) == pytest.approx([1, 1, 1, 0.1, 0.1])
+    for history, ref in ((falling, [1, 1, 1, 1, 1]), (still, [1, 1, 1, 0.1, 0.1])):
+        unvalidated = [
+            record._replace(train_error=record.valid_error, valid_error=None) for record in history
+        ]
+        assert rates_of(StepSizes(plateau, 1.0), unvalidated) == pytest.approx(ref)
 
 
 def test_it_follows_another_run_where_there_is_one():

@@ -200,44 +200,6 @@ def test_an_unknown_id_could_be_any_of_the_known(ratings):
     assert deviations[3] == pytest.approx(ratings.values.std(), rel=0.3)
 
 
-@pytest.mark.parametrize("algorithm", BOTH)
-@pytest.mark.parametrize("n_threads", [2, 5])
-def test_threads_do_not_change_a_bit(sample, algorithm, n_threads):
-    plan = plan_of(sample, np.arange(len(sample)) % 5 == 0)
-    one, several = (train(plan, chosen(algorithm, n_epochs=4, n_threads=n)) for n in (1, n_threads))
-    for ref, comp in zip(
-        (*one.learned.parameters, *one.learned.draws),
-        (*several.learned.parameters, *several.learned.draws),
-        strict=True,
-    ):
-        np.testing.assert_array_equal(comp, ref)
-    assert [r[:4] for r in one.record.history] == [r[:4] for r in several.record.history]
-
-
-def test_the_order_of_the_ratings_does_not_matter(ratings):
-    shuffled = np.random.default_rng(1).permutation(len(ratings))
-    ref, comp = (
-        train(plan_of(rated), chosen(n_epochs=3)) for rated in (ratings, ratings.subset(shuffled))
-    )
-    for a, b in zip(ref.learned.parameters, comp.learned.parameters, strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
-@pytest.mark.parametrize("factor", [0.01, 100.0])
-def test_the_unit_of_the_ratings_does_not_matter(ratings, factor):
-    scaled = Triples(
-        ratings.user_index, ratings.item_index, ratings.values * np.float32(factor) + 7
-    )
-    ref = train(plan_of(ratings), chosen(n_epochs=10))
-    comp = train(plan_blocks(scaled, (ratings.n_users, ratings.n_items)), chosen(n_epochs=10))
-    pairs = ratings.user_index, ratings.item_index
-    np.testing.assert_allclose(
-        (predict_pairs(comp.learned.parameters, *pairs) - 7) / factor,
-        predict_pairs(ref.learned.parameters, *pairs),
-        rtol=2e-2,
-    )
-
-
 # -- validation and interruption -------------------------------------------------------------
 
 
@@ -279,18 +241,6 @@ def test_who_has_rated_what_tells_of_the_ratings():
     assert rmse["bayes++"] < 0.8 * rmse["bayes"]
 
 
-def test_the_validation_rmse_is_that_of_the_model(ratings, held_back):
-    result = train(plan_of(ratings, held_back), chosen())
-    training, validation = ratings.subset(~held_back), ratings.subset(held_back)
-    limits = (float(training.values.min()), float(training.values.max()))
-    predictions = predict_pairs(
-        result.learned.parameters, validation.user_index, validation.item_index, limits=limits
-    )
-    ref = naive.rmse(validation.values.tolist(), predictions.tolist())
-    assert result.history[-1].valid_rmse == pytest.approx(ref, rel=1e-5)
-    assert result.best_epoch == len(result.history)
-
-
 def test_a_mean_that_gets_no_better_ends_sampling(ratings, held_back):
     result = train(plan_of(ratings, held_back), chosen(n_epochs=400, patience=20))
     assert result.record.best_epoch == len(result.record.history) < 400
@@ -313,27 +263,6 @@ def test_an_interrupt_keeps_what_was_sampled(ratings, at_epoch, n_draws):
     assert (result.learned.draws and len(result.learned.draws.global_means)) == n_draws
     predictions = predict_pairs(result.learned.parameters, ratings.user_index, ratings.item_index)
     assert naive.rmse(ratings.values.tolist(), predictions.tolist()) < ratings.values.std()
-
-
-def test_rows_without_training_ratings_are_zero(ratings):
-    triples = Triples(ratings.user_index, ratings.item_index, ratings.values)
-    plan = plan_blocks(triples, (ratings.n_users + 2, ratings.n_items + 1))
-    parameters = train(plan, chosen(n_epochs=5)).learned.parameters
-    for rows, n in zip(parameters[1:], [ratings.n_users, ratings.n_items] * 2, strict=True):
-        assert not rows[n:].any()
-        assert rows[:n].any()
-
-
-def test_few_ratings_are_enough():
-    triples = Triples(
-        np.array([0, 0, 1], np.int32), np.array([0, 1, 0], np.int32), np.array([1, 5, 3], "f4")
-    )
-    for algorithm in BOTH:
-        result = train(plan_blocks(triples, (2, 2)), chosen(algorithm, n_epochs=50))
-        assert all(
-            np.isfinite(array).all()
-            for array in (*result.learned.parameters, *result.learned.draws)
-        )
 
 
 def test_pairs_without_a_rating_speak_too():

@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 
 import naive
-from funksvd import DivergenceError, FunkSVD
-from funksvd.hyperparameters import OPTIMIZERS
-from funksvd.learned import LearnedRatings
+from funksvd import FunkSVD
 from funksvd.learned.scoring import predict_pairs
 from funksvd.objectives import plain as objective
 from funksvd.objectives.parameters import Parameters, Regularization
@@ -212,64 +210,6 @@ def test_single_ratings_batches_and_full_batch_end_at_the_same_optimum(ratings):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("batch_size", [1, 100, 15_000, "full"])
-def test_threads_do_not_change_a_bit(sample, optimizer, batch_size):
-    held_back = np.arange(len(sample)) % 5 == 0
-    chosen = {"n_factors": 17, "n_epochs": 2, "optimizer": optimizer, "batch_size": batch_size}
-    one, several = (
-        train(plan_of(sample, held_back), Hyperparameters(**chosen, n_threads=n)) for n in (1, 4)
-    )
-    for ref, comp in zip(one.learned.parameters[1:], several.learned.parameters[1:], strict=True):
-        np.testing.assert_array_equal(comp, ref)
-    assert [r[:4] for r in one.record.history] == [r[:4] for r in several.record.history]
-
-
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("batch_size", [70, "full"])
-def test_an_epoch_from_the_same_state_is_the_same(ratings, threads, optimizer, batch_size):
-    """Divergence goes back to the state before; nothing outside it may matter."""
-    learner = learner_of(plan_of(ratings), threads, optimizer=optimizer, batch_size=batch_size)
-
-    def epoch(rate):
-        return learner.run_epoch(at_rate(rate))
-
-    epoch(0.02)
-    kept, random = [array.copy() for array in learner.state()], copy.deepcopy(learner.random)
-    ref = epoch(0.02), learner.learned().parameters
-    epoch(1e6)
-    for array, copied in zip(learner.state(), kept, strict=True):
-        np.copyto(array, copied)
-    learner.random = random
-    comp = epoch(0.02), learner.learned().parameters
-    assert comp[0] == ref[0]
-    for ref_array, comp_array in zip(ref[1][1:], comp[1][1:], strict=True):
-        np.testing.assert_array_equal(comp_array, ref_array)
-
-
-@pytest.mark.parametrize(
-    ("optimizer", "learning_rate"), [("sgd", 3), ("momentum", 0.3), ("adagrad", 20), ("adam", 20)]
-)
-@pytest.mark.parametrize("batch_size", [70, "full"])
-def test_a_rate_that_is_much_too_large_is_halved_until_it_is_not(
-    ratings, optimizer, learning_rate, batch_size
-):
-    hyperparameters = Hyperparameters(
-        n_factors=5, n_epochs=30, learning_rate=learning_rate, learning_rate_decay=1,
-        optimizer=optimizer, batch_size=batch_size,
-    )  # fmt: skip
-    result = train(plan_of(ratings), hyperparameters)
-    assert result.rate_factor < 1
-    assert result.history[-1].train_rmse < Scale.of([ratings.values], True).spread
-    assert all(np.isfinite(array).all() for array in result.parameters[1:])
-
-
-def test_hopeless_divergence_is_an_error_that_says_what_to_do(ratings):
-    hyperparameters = Hyperparameters(n_factors=4, learning_rate=1e9, batch_size="full")
-    with pytest.raises(DivergenceError, match=r"Give a smaller --learning-rate \(it is 1e\+09\)"):
-        train(plan_of(ratings), hyperparameters)
-
-
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("biases", [True, False])
 def test_the_unit_of_the_ratings_does_not_change_a_bit(ratings, optimizer, biases):
     """A power of 4, so that neither it nor its root rounds anything."""
@@ -295,45 +235,3 @@ def test_every_optimizer_learns_with_its_own_defaults(sample, optimizer):
     model = FunkSVD(optimizer=optimizer).fit(training)
     evaluation = model.evaluate(test, training=training)
     assert evaluation.rmse < 0.7 * evaluation.baselines["regularized_biases"].rmse
-
-
-def test_the_validation_error_is_that_of_the_predictions(ratings):
-    held_back = np.random.default_rng(5).random(len(ratings)) < 0.2
-    hyperparameters = Hyperparameters(n_factors=5, n_epochs=4, optimizer="adam", batch_size=50)
-    result = train(plan_of(ratings, held_back), hyperparameters)
-    training, validation = ratings.subset(~held_back), as_triples(ratings.subset(held_back))
-    limits = (float(training.values.min()), float(training.values.max()))
-    predictions = predict_pairs(result.learned.parameters, *validation[:2], limits=limits)
-    ref = naive.rmse(validation.values.tolist(), predictions.tolist())
-    best = result.history[result.best_epoch - 1]
-    assert best.valid_rmse == pytest.approx(ref, rel=1e-5)
-
-
-@pytest.mark.parametrize("batch_size", [70, "full"])
-def test_it_goes_on_from_where_a_model_was(ratings, threads, batch_size):
-    """The model's mean may be another one than that of the ratings."""
-    old = train(plan_of(ratings), Hyperparameters(n_factors=5, n_epochs=9)).learned.parameters
-    old = old._replace(global_mean=old.global_mean - 0.5, user_biases=old.user_biases + 0.5)
-    held_back = np.random.default_rng(5).random(len(ratings)) < 0.2
-    plan = plan_of(ratings, held_back)
-    start = LearnedRatings.of(old)
-    learner = learner_of(plan, threads, start, optimizer="momentum", batch_size=batch_size)
-    comp = learner.learned().parameters
-    assert comp.global_mean == old.global_mean
-    for ref_array, comp_array in zip(old[1:], comp[1:], strict=True):
-        np.testing.assert_allclose(comp_array, ref_array, rtol=1e-6)
-    ref_errors = ratings.values - predict_pairs(old, *as_triples(ratings)[:2])
-    still = learner.run_epoch(at_rate(1e-12))
-    assert still == pytest.approx(np.sqrt(np.mean(ref_errors[~held_back] ** 2)), rel=1e-4)
-    for _ in range(5):
-        better = learner.run_epoch(at_rate(0.001))
-    assert 0.5 * still < better < still
-
-
-def test_rows_without_training_ratings_are_zero(ratings):
-    n_users, n_items = ratings.n_users, ratings.n_items
-    plan = plan_blocks(as_triples(ratings), (n_users + 2, n_items + 1))
-    result = train(plan, Hyperparameters(n_factors=3, n_epochs=2, optimizer="adam"))
-    assert not result.learned.parameters.user_factors[n_users:].any()
-    assert not result.learned.parameters.item_factors[n_items:].any()
-    assert not result.learned.parameters.user_biases[n_users:].any()
