@@ -256,11 +256,11 @@ def unaligned(values):
 REFUSED = {
     "an unknown array": (
         changed("user_moods", np.zeros(3, np.float32)),
-        "user_moods is no array of a rating model",
+        "user_moods",
     ),
     "a field's name where the file has another": (
         changed("draw_means", np.zeros(2)),
-        "draw_means is no array of a rating model",
+        "draw_means",
     ),
     "another precision": (
         changed("user_factors", lambda a: a.astype(np.float64)),

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from funksvd.learned import fold_in as folding
-from funksvd.learned.fold_in import OtherSide
+from funksvd.learned.base import side_by_side
+from funksvd.learned.fold_in import OtherSide, RatingsByRow
 from funksvd.objectives import plain as objective
-from funksvd.objectives.parameters import Parameters, Regularization, side_by_side
-from funksvd.ratings.compressed import CompressedRows
+from funksvd.objectives.parameters import Parameters, Regularization
 
 N_COLUMNS = 60
 
