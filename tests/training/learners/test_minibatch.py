@@ -8,6 +8,7 @@ import pytest
 
 import naive
 from funksvd import FunkSVD
+from funksvd.hyperparameters import OPTIMIZERS
 from funksvd.learned.scoring import predict_pairs
 from funksvd.objectives import plain as objective
 from funksvd.objectives.parameters import Parameters, Regularization

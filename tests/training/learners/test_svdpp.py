@@ -1,7 +1,6 @@
 """SVD++: a visit to a batch is the textbook's, whatever the threads, and N(u) holds no secrets."""
 
 import itertools
-from dataclasses import replace
 
 import numpy as np
 import pytest
