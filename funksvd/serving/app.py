@@ -1,4 +1,4 @@
-"""The HTTP side: routes, limits, metrics."""
+"""The service over HTTP: routes, limits, metrics."""
 
 from __future__ import annotations
 
@@ -24,9 +24,13 @@ from funksvd.serving.holder import ModelHolder
 
 PAGE = Path(__file__).with_name("page")
 MOST_BYTES = 256 * 1024
+"""Largest size of the body of a request."""
 MOST_RATINGS = 1000
+"""Largest number of ratings of one guest."""
 MOST_RESULTS = 100
+"""Largest number of results in one answer."""
 LONGEST_ID = 200
+"""Largest number of characters of an id, and of a text to search for."""
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -39,7 +43,7 @@ Count = Annotated[int, Query(ge=1, le=MOST_RESULTS)]
 
 
 class Rating(BaseModel):
-    """How much somebody likes an item."""
+    """An item, and the rating that somebody gives it."""
 
     model_config = ConfigDict(extra="forbid")
     item: Id
@@ -56,7 +60,7 @@ class Guest(BaseModel):
 
 
 class Limits:
-    """Bodies are limited in size; every answer is counted, timed, and given safe headers."""
+    """Refuses large bodies; counts and times each answer, and gives it safe headers."""
 
     def __init__(self, app: ASGIApp, requests: Counter, seconds: Histogram) -> None:
         self.app, self.requests, self.seconds = app, requests, seconds
@@ -87,12 +91,10 @@ class Limits:
             body += message.get("body", b"")
             more = message.get("more_body", False)
 
+        unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
         async def receive_read() -> Message:
-            nonlocal body
-            if body is None:
-                return await receive()
-            message, body = {"type": "http.request", "body": body, "more_body": False}, None
-            return message
+            return unread.pop() if unread else await receive()
 
         try:
             if len(body) > MOST_BYTES:
@@ -114,7 +116,8 @@ def create_app(holder: ModelHolder, hosts: Sequence[str] = ("*",)) -> FastAPI:
     ----------
     holder : ModelHolder
     hosts : sequence of str
-        Names by which it may be called: a page elsewhere cannot make a browser ask it by another.
+        Host names by which it answers, so that a page from elsewhere cannot make a browser ask it
+        by a name of its own.
 
     Returns
     -------
@@ -146,7 +149,9 @@ def create_app(holder: ModelHolder, hosts: Sequence[str] = ("*",)) -> FastAPI:
         buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5),
     )
     reloads = Gauge("funksvd_model_reloads", "Times the model was replaced", registry=registry)
-    loaded = Gauge("funksvd_model_loaded_timestamp_seconds", "When it was", registry=registry)
+    loaded = Gauge(
+        "funksvd_model_loaded_timestamp_seconds", "Time the model was loaded", registry=registry
+    )
     reloads.set_function(lambda: holder.n_reloads)
     loaded.set_function(lambda: holder.loaded_at)
     app.add_middleware(Limits, requests=requests, seconds=seconds)
@@ -165,7 +170,7 @@ def create_app(holder: ModelHolder, hosts: Sequence[str] = ("*",)) -> FastAPI:
 
     @app.get("/healthz", tags=["service"])
     async def healthz() -> dict[str, Any]:
-        """Whether it works, and with which model."""
+        """State of the service, and the model that it answers from."""
         return {
             "status": "ok" if holder.problem is None else "stale",
             "problem": holder.problem,
@@ -190,15 +195,15 @@ def create_app(holder: ModelHolder, hosts: Sequence[str] = ("*",)) -> FastAPI:
         item: QueriedId | None = None, user: QueriedId | None = None, n: Count = 10
     ) -> list[dict[str, Any]]:
         """Items like another, or users like another, by the cosine between their factors."""
-        if (item is None) == (user is None):
-            raise FunkSVDError("give either an item or a user")
-        if item is not None:
+        if item is not None and user is None:
             return holder.service.similar(item, n)
-        return holder.service.similar_users(user, n)
+        if user is not None and item is None:
+            return holder.service.similar_users(user, n)
+        raise FunkSVDError("give either an item or a user")
 
     @app.get("/predict", tags=["users"])
     async def predict(user: QueriedId, item: QueriedId) -> dict[str, Any]:
-        """The predicted rating of an item by a user; where one is unknown, from what is known."""
+        """The predicted rating of an item by a user; if one is unknown, from the other alone."""
         return holder.service.predict(user, item)
 
     @app.get("/recommend", tags=["users"])
@@ -208,7 +213,7 @@ def create_app(holder: ModelHolder, hosts: Sequence[str] = ("*",)) -> FastAPI:
 
     @app.post("/fold-in", tags=["users"])
     async def fold_in(guest: Guest) -> dict[str, Any]:
-        """The best items of someone new, by their own ratings; the last one of an item counts."""
+        """The best items of someone new, by their ratings; of two for an item, the last counts."""
         service = holder.service
         low, high = service.model.rating_scale
         for each in guest.ratings:

@@ -1,4 +1,4 @@
-"""The model that is served now, replaced whole when its file changes."""
+"""The model that is being served, replaced as a whole when its file changes."""
 
 from __future__ import annotations
 
@@ -15,19 +15,28 @@ log = logging.getLogger("funksvd.serving")
 
 
 class ModelHolder:
-    """Loads a service, and loads it again in the background when one of its files is another.
+    """Loads a service, and loads it again in the background when one of its files has changed.
 
-    Who asks while that goes on gets the old one; who has it keeps it until they are done. A file
-    that cannot be read leaves the old one in place.
+    Requests during that time are answered by the old service; a request that has begun with it ends
+    with it. A file that cannot be read leaves the old service in place.
 
     Parameters
     ----------
     load : callable
         Makes a `Service` of the files.
-    paths : sequence of str
-        The files that are watched.
+    paths : list of str
+        Files to watch.
     every : float
-        Seconds between looks at them; 0 never looks.
+        Seconds between looks at the files; 0 never looks.
+
+    Attributes
+    ----------
+    service : Service
+    loaded_at : float
+        Time at which it was loaded, in seconds since 1970.
+    n_reloads : int
+    problem : str or None
+        Reason for which the newest files could not be loaded.
     """
 
     def __init__(self, load: Callable[[], Service], paths: list[str], every: float = 2.0) -> None:
@@ -53,7 +62,7 @@ class ModelHolder:
             self._thread.join()
 
     def refresh(self) -> bool:
-        """Load again if a file has changed; whether there is a new service."""
+        """Load again if a file has changed, and tell whether there is a new service."""
         state = self._look()
         if state == self._state:
             return False

@@ -1,40 +1,60 @@
-"""What is served, without HTTP: questions in raw ids, answers in plain data."""
+"""Answers to the questions that are served, without HTTP: raw ids in, plain data out."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from rapidfuzz import fuzz, process
 
 from funksvd.errors import UnknownIdError
-from funksvd.learned.explain import Explanation
-from funksvd.learned.fold_in import OtherSide
-from funksvd.learned.scoring import best_items
-from funksvd.model import FunkSVD
 from funksvd.ratings import CompressedRows, simplified
+from funksvd.recommender import Recommender
 
 REASONS = 3
-"""How many ratings for and against an item an explanation names."""
+"""Number of ratings for an item, and of ratings against it, that an explanation names."""
 SIMILAR_ENOUGH = 70
-"""Titles that contain no word of a search are found from this score of rapidfuzz on, of 100."""
+"""Score of rapidfuzz, of 100, from which on a title is found that has no word of the search."""
+DIGITS = 4
+"""Decimal digits of predictions, similarities and contributions."""
 
 ONE_USER = np.zeros(1, dtype=np.int32)
+"""Row of the only user of a model that was made for one."""
 
 
-class Service:
-    """A model, the titles of its items, and what can be asked about them.
+class Guest(NamedTuple):
+    """Ratings of someone whom the model has not seen.
 
     Parameters
     ----------
-    model : FunkSVD
-        Fitted.
-    titles : dict, optional
-        Title by item id, of any items; an item without one is called by its id.
+    rows : ndarray of shape (n_rated,), int32
+        Rows of the rated items, ascending.
+    values : ndarray of shape (n_rated,), float32
+        Their ratings.
     """
 
-    def __init__(self, model: FunkSVD, titles: dict | None = None) -> None:
+    rows: np.ndarray
+    values: np.ndarray
+
+
+class Service:
+    """A model and the titles of its items, to be asked.
+
+    Parameters
+    ----------
+    model : Recommender
+        Fitted.
+    titles : mapping of id to str, optional
+        Titles of any items, found by the ids' text; an item without one is called by its id.
+    """
+
+    def __init__(
+        self,
+        model: Recommender,
+        titles: Mapping[int, str] | Mapping[str, str] | None = None,
+    ) -> None:
         self.model = model
         by_text = {str(item): title for item, title in (titles or {}).items()}
         counts = np.zeros(len(model.item_ids), dtype=np.int64)
@@ -46,29 +66,28 @@ class Service:
         ]
         self._rows = {str(each["item"]): row for row, each in enumerate(self._items)}
         self._simplified = [simplified(each["title"]) for each in self._items]
-        self._users = {str(user): user for user in model.user_ids.tolist()}
 
     def warm_up(self) -> None:
         """Answer one question of each kind, so that nobody waits until kernels are compiled."""
-        user, item = next(iter(self._users)), next(iter(self._rows))
+        user, item = self.model.users.label(0), next(iter(self._rows))
         self.predict(user, item)
         self.recommend(user, 1)
         self.similar(item, 1)
         self.fold_in({item: self.model.rating_scale[1]}, 1, explain=True)
 
     def describe(self) -> dict[str, Any]:
-        """What the model is."""
+        """The model's name, size and rating scale."""
         low, high = self.model.rating_scale
         return {
             "model": self.model.title,
-            "n_users": len(self._users),
+            "n_users": len(self.model.users),
             "n_items": len(self._items),
             "n_ratings": self.model.n_ratings,
             "rating_scale": [low, high],
         }
 
     def item(self, item: int | str) -> dict[str, Any]:
-        """An item, its title and how often it was rated.
+        """An item, its title and its number of ratings.
 
         Raises
         ------
@@ -81,20 +100,23 @@ class Service:
         return self._items[row]
 
     def find_items(self, text: str, n: int) -> list[dict[str, Any]]:
-        """Items by how words of their titles begin, popular ones first; or by similar titles.
+        """Items with a word that begins with each word of a text, popular ones first.
+
+        If there are none, items with similar titles, the most similar one first.
 
         Parameters
         ----------
         text : str
             Empty for the most popular items of all.
         n : int
+            Largest number of items.
         """
         wanted = simplified(text)
         words = wanted.split()
         found = [
             (not title.startswith((wanted, f"the {wanted}")), -self._items[row]["n_ratings"], row)
             for row, title in enumerate(self._simplified)
-            if all(f" {word}" in f" {title}" for word in words)  # of which words begin so
+            if all(f" {word}" in f" {title}" for word in words)  # at the beginning of a word
         ]
         rows = [row for *_, row in sorted(found)[:n]]
         if not rows:
@@ -106,16 +128,15 @@ class Service:
         return [self._items[row] for row in rows]
 
     def predict(self, user: int | str, item: int | str) -> dict[str, Any]:
-        """The predicted rating of an item by a user, from what is known of either."""
-        row, known_user = self._rows.get(str(item)), self._users.get(str(user))
-        user = user if known_user is None else known_user
-        item = item if row is None else self._items[row]["item"]
+        """The predicted rating of an item by a user; if one is unknown, from the other alone."""
+        user_row = int(self.model.users.rows([user])[0])
+        item_row = self._rows.get(str(item))
         return {
-            "user": user,
-            "item": item,
-            "prediction": round(float(self.model.predict(user, item)), 4),
-            "knows_user": known_user is not None,
-            "knows_item": row is not None,
+            "user": user if user_row < 0 else self.model.users.label(user_row),
+            "item": item if item_row is None else self._items[item_row]["item"],
+            "prediction": round(float(self.model.predict(user, item)), DIGITS),
+            "knows_user": user_row >= 0,
+            "knows_item": item_row is not None,
         }
 
     def recommend(self, user: int | str, n: int) -> list[dict[str, Any]]:
@@ -128,11 +149,12 @@ class Service:
         """
         found = self.model.recommend(self._user(user), n)
         return [
-            {**self.item(item), "prediction": round(prediction, 4)} for item, prediction in found
+            {**self.item(item), "prediction": round(prediction, DIGITS)}
+            for item, prediction in found
         ]
 
     def similar_users(self, user: int | str, n: int) -> list[dict[str, Any]]:
-        """Users whose taste points the same way.
+        """Users whose factors point in the most similar direction.
 
         Raises
         ------
@@ -141,12 +163,11 @@ class Service:
         """
         found = self.model.similar_users(self._user(user), n)
         return [
-            {"user": other, "similarity": round(float(similarity), 4)}
-            for other, similarity in found
+            {"user": other, "similarity": round(similarity, DIGITS)} for other, similarity in found
         ]
 
     def similar(self, item: int | str, n: int) -> list[dict[str, Any]]:
-        """Items like another.
+        """Items whose factors point in the most similar direction.
 
         Raises
         ------
@@ -155,7 +176,7 @@ class Service:
         """
         found = self.model.similar(self.item(item)["item"], n)
         return [
-            {**self.item(other), "similarity": round(float(similarity), 4)}
+            {**self.item(other), "similarity": round(similarity, DIGITS)}
             for other, similarity in found
         ]
 
@@ -165,10 +186,11 @@ class Service:
         Parameters
         ----------
         ratings : dict of str to float
-            By item id.
+            Ratings by the text of the item's id.
         n : int
+            Largest number of items.
         explain : bool
-            Whether to say which ratings speak for and against each.
+            Whether to name the ratings that speak for and against each item.
 
         Raises
         ------
@@ -181,56 +203,62 @@ class Service:
                 "the model knows none of these items; it knows, for instance, "
                 f"{self.model.items.examples}"
             )
-        columns = np.array(sorted(known), dtype=np.int32)
-        values = np.array([known[row] for row in columns.tolist()], dtype=np.float32)
-        best, predictions = self._best(columns, values, n)
+        rows = sorted(known)
+        guest = Guest(
+            np.array(rows, dtype=np.int32), np.array([known[row] for row in rows], dtype=np.float32)
+        )
+        best, predictions = self._best(guest, n)
         answer = [
-            {**self._items[row], "prediction": round(prediction, 4)}
+            {**self._items[row], "prediction": round(prediction, DIGITS)}
             for row, prediction in zip(best.tolist(), predictions.tolist(), strict=True)
         ]
         if explain and answer:
-            ids = self.model.item_ids
-            reasons = self.model.explain(ids[columns], values, ids[best])
-            for each, reason in zip(answer, reasons, strict=True):
-                at_most = (*reason.speaking_for(REASONS), *reason.speaking_against(REASONS))
-                each["because"] = [self._reason(reason, at) for at in at_most]
-                each["without_your_ratings"] = round(reason.global_mean + reason.item_bias, 4)
+            for each, reasons in zip(answer, self._reasons(guest, best), strict=True):
+                each |= reasons
         unknown = [key for key in ratings if key not in self._rows]
         return {"recommendations": answer, "unknown_items": unknown}
 
     def _user(self, user: int | str) -> int | str:
-        if str(user) not in self._users:
+        """The id of a user as the model has it; an error for a stranger names no other users."""
+        row = int(self.model.users.rows([user])[0])
+        if row < 0:
             raise UnknownIdError(f"the model does not know user {user}")
-        return self._users[str(user)]
-
-    @cached_property
-    def _side(self) -> OtherSide:
-        return self.model.items_side()
+        return self.model.users.label(row)
 
     @cached_property
     def _item_norms(self) -> np.ndarray:
         return np.linalg.norm(self.model.item_factors, axis=1)
 
-    def _best(self, columns: np.ndarray, values: np.ndarray, n: int) -> tuple[np.ndarray, ...]:
-        """Rows of the best items of someone who has rated these, ascending, and predictions.
-
-        The same as `FunkSVD.for_new_users` and its `recommend`, without ids.
-        """
-        by_user = CompressedRows(np.array([0, len(columns)]), columns, values)
-        biases, factors = self._side.fold(by_user)
-        parameters = self.model.parameters._replace(user_biases=biases, user_factors=factors)
-        rated = CompressedRows(by_user.indptr, columns)
-        batches = best_items(parameters, ONE_USER, n, exclude=(rated,), item_norms=self._item_norms)
+    def _best(self, guest: Guest, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of the best items that a guest has not rated, and predicted ratings."""
+        rated = CompressedRows(np.array([0, len(guest.rows)]), *guest)
+        rating = self.model.fitted.rating.with_users(rated)
+        batches = rating.best_items(ONE_USER, n, exclude=(rated,), item_norms=self._item_norms)
         best = next(batches)
         found = best.items[0] >= 0
-        predictions = np.clip(best.predictions[0, found], *self.model.rating_scale)
-        return best.items[0, found], predictions
+        return best.items[0, found], rating.from_scores(best.predictions[0, found])
 
-    def _reason(self, reason: Explanation, at: int) -> dict[str, Any]:
-        item = self.item(reason.rated[at])
+    def _reasons(self, guest: Guest, best: np.ndarray) -> list[dict[str, Any]]:
+        """The ratings that speak most for and against each of the best items."""
+        ids = self.model.item_ids
+        sums = self.model.fitted.rating.explain(guest.rows, guest.values, best)
+        reasons = sums.explanations(ids[best], ids[guest.rows], guest.values)
+        return [
+            {
+                "because": [
+                    self._because(guest, at, float(reason.contributions[at]))
+                    for at in (*reason.speaking_for(REASONS), *reason.speaking_against(REASONS))
+                ],
+                "without_your_ratings": round(reason.global_mean + reason.item_bias, DIGITS),
+            }
+            for reason in reasons
+        ]
+
+    def _because(self, guest: Guest, at: int, contribution: float) -> dict[str, Any]:
+        item = self._items[guest.rows[at]]
         return {
             "item": item["item"],
             "title": item["title"],
-            "rating": float(str(reason.ratings[at])),  # as short as it reads
-            "contribution": round(float(reason.contributions[at]), 4),
+            "rating": float(str(guest.values[at])),  # as short as it reads
+            "contribution": round(contribution, DIGITS),
         }
