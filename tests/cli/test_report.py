@@ -166,14 +166,20 @@ def test_what_must_be_given_depends_on_the_optimizer(cli, here, quick):
 
 
 def test_what_the_command_cannot_say(cli, here, quick):
-    def remarks(name="model.funksvd"):
-        return " ".join(reproducing_command(FunkSVD.load(name), name)[1])
-
-    assert remarks() == ""
     model = FunkSVD.load("model.funksvd")
-    record = replace(model.training, stopped=Stopped.INTERRUPT)
-    model._fitted = replace(model.fitted, record=record)
-    assert "was interrupted" in " ".join(reproducing_command(model, "m")[1])
+    assert reproducing_command(model, "model.funksvd")[1] == ()
+    object.__setattr__(model.training, "stopped", Stopped.INTERRUPT)
+    [remark] = reproducing_command(model, "model.funksvd")[1]
+    assert "was interrupted (Ctrl-C)" in remark
+
+
+def test_pairs_without_a_rating_are_a_part_of_the_command(cli, here, quick):
+    (here / "pairs.csv").write_text("user,item\n1,1\n2,3\n")
+    options = ("--algorithm", "svd++", "--interactions", "pairs.csv", "-q", *quick, "-o", "pp")
+    assert cli("train", "ratings.csv", *options).code == 0
+    command, remarks = reproducing_command(FunkSVD.load("pp"), "pp")
+    assert command.endswith(" --interactions pairs.csv -o pp")
+    assert remarks == ()
 
 
 def test_interactions_are_in_the_command(cli, here, quick):
