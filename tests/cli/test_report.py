@@ -4,8 +4,6 @@ import html
 import json
 import re
 import shlex
-from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -179,15 +177,6 @@ def test_pairs_without_a_rating_are_a_part_of_the_command(cli, here, quick):
     assert cli("train", "ratings.csv", *options).code == 0
     command, remarks = reproducing_command(FunkSVD.load("pp"), "pp")
     assert command.endswith(" --interactions pairs.csv -o pp")
-    assert remarks == ()
-
-
-def test_interactions_are_in_the_command(cli, here, quick):
-    Path("pairs.csv").write_text("user,item\n1,2\n2,1\n")
-    train = ("train", "ratings.csv", "--algorithm", "svd++", "--interactions", "pairs.csv")
-    assert cli(*train, "-q", *quick, "-o", "pp").code == 0
-    command, remarks = reproducing_command(FunkSVD.load("pp"), "pp")
-    assert " --interactions pairs.csv" in command
     assert remarks == ()
 
 

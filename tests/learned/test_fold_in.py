@@ -5,7 +5,7 @@ import pytest
 
 from funksvd.learned import fold_in as folding
 from funksvd.learned.base import side_by_side
-from funksvd.learned.fold_in import OtherSide, RatingsByRow
+from funksvd.learned.fold_in import OtherSide
 from funksvd.objectives import plain as objective
 from funksvd.objectives.parameters import Parameters, Regularization
 
