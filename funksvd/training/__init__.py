@@ -1,7 +1,8 @@
-"""Learning: the block plan, the epoch loop, what can be chosen and what is reported."""
+"""Training: the block plan, the run of epochs, learners and executors."""
 
 from funksvd.hyperparameters import ALGORITHMS, LOSSES, Hyperparameters
 from funksvd.parallel import available_processors
+from funksvd.training.context import Context, Findings
 from funksvd.training.ensemble import train_ensemble
 from funksvd.training.interrupts import Interrupts
 from funksvd.training.learners.registry import LEARNERS
