@@ -15,6 +15,7 @@ import pytest
 
 import naive
 from funksvd import FunkSVDError, Monitor
+from funksvd.hyperparameters import OPTIMIZERS
 from funksvd.rng import Stream, generator
 from funksvd.training import (
     ALGORITHMS,
@@ -30,7 +31,6 @@ from funksvd.training import (
 from funksvd.training.executors import Executor
 from funksvd.training.learners.base import Learner, Progress
 from funksvd.training.learners.registry import choose_learner
-from funksvd.training.optimizers import OPTIMIZERS
 
 N_EPOCHS = 6
 N_GROUPS = 3
@@ -75,7 +75,7 @@ class Case:
 
     @property
     def is_binary(self):
-        return self.hyperparameters.loss == "logistic"
+        return LOSSES[self.hyperparameters.loss].is_binary
 
     def allows(self, **options):
         """Whether its learner can be given these hyperparameters, too."""
@@ -144,10 +144,10 @@ def all_cases():
                 for batches, size in BATCH_SIZES.items()
                 if batches != "batches of strata" or optimizer == "momentum"
             ]
-        if "loss" in algorithm.options:
+        if "loss" in algorithm.hyperparameters:
             others = [loss for loss in LOSSES if loss != Hyperparameters.loss]
             found += [Case(f"{name}, {loss} loss", chosen | {"loss": loss}) for loss in others]
-        if "nonnegative" in algorithm.options:
+        if "nonnegative" in algorithm.hyperparameters:
             found += [
                 Case(f"{case.name}, nonnegative", case.options | {"nonnegative": True})
                 for case in found

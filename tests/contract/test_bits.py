@@ -16,9 +16,9 @@ from contract.cases import (
     without_seconds,
 )
 
+from funksvd.hyperparameters import OPTIMIZERS
 from funksvd.training import ALGORITHMS, LEARNERS, Findings
 from funksvd.training.learners.base import Learner
-from funksvd.training.optimizers import OPTIMIZERS
 
 
 def test_every_learner_is_here():
@@ -123,7 +123,9 @@ def test_what_a_learner_is_given_stays_as_it_was(case, ratings, held_back):
 
 
 def arrays_in(nested):
-    """All that is in tuples and dicts, flat."""
+    """All that is in tuples, dicts and dataclasses, flat."""
+    if dataclasses.is_dataclass(nested):
+        nested = tuple(getattr(nested, field.name) for field in dataclasses.fields(nested))
     if isinstance(nested, dict):
         nested = tuple(nested.values())
     if not isinstance(nested, tuple):

@@ -32,7 +32,7 @@ def test_ratings_of_another_unit_or_level_have_such_predictions(
         atol=2e-5 * spread,
     )
     for comp_record, ref_record in zip(comp.record.history, ref.record.history, strict=True):
-        for name in ("train_error", "valid_error"):
+        for name in ("train", "valid"):
             ref_error = factor * getattr(ref_record, name)
             assert getattr(comp_record, name) == pytest.approx(ref_error, rel=2e-5)
 

@@ -32,7 +32,7 @@ def test_the_best_epoch_is_kept(case, ratings, held_back):
     plan, figures = case.plan(ratings, held_back), [0.1, 0.4, 0.3, 0.6, 0.2, 0.5]
     for values in (None, figures):  # the error on what is held back; or a figure that should rise
         result, followed = follow(case, plan, {"patience": 9}, values=values)
-        found = [record.valid_error for record in result.record.history]
+        found = [record.valid for record in result.record.history]
         errors = found if values is None else [-value for value in found]
         assert values is None or found == values
         assert result.record.best_epoch == best_of(case, errors)
@@ -104,7 +104,7 @@ def test_rates_that_are_much_too_large_are_halved_until_they_are_not(case, ratin
     assert result.record.stopped is Stopped.LIMIT
     for array in result.learned.arrays().values():
         assert np.isfinite(array).all()
-    errors = [record.train_error for record in history]
+    errors = [record.train for record in history]
     assert np.isfinite(errors).all()
     assert errors[-1] < case.error_without_model(ratings)
 
@@ -169,7 +169,7 @@ def test_a_figure_that_should_rise_decides(case, ratings, held_back):
     validation = Validation.of_learned("concordance", value, greater_is_better=True)
     result = case.train(case.plan(ratings, held_back), validation=validation)
     values = [figure for figure, _ in found]
-    assert [record.valid_error for record in result.record.history] == values
+    assert [record.valid for record in result.record.history] == values
     assert result.record.best_epoch == best_of(case, [-figure for figure in values])
     assert_same(result.learned, found[result.record.best_epoch - 1][1])
     assert values[-1] > values[0]
@@ -179,7 +179,7 @@ def test_a_figure_that_should_rise_decides(case, ratings, held_back):
 def test_patience_ends_it_once_the_figure_no_longer_rises(case, ratings):
     values = [0.1, 0.5, 0.4, 0.50001, 0.3, 0.9]
     result, followed = follow(case, case.plan(ratings), {"patience": 3}, values=values)
-    assert [record.valid_error for record in result.record.history] == values[:5]
+    assert [record.valid for record in result.record.history] == values[:5]
     assert result.record.stopped is Stopped.PATIENCE
     assert not result.interrupted
     assert result.record.best_epoch == (5 if case.learner.latest_is_best else 4)

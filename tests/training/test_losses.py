@@ -171,7 +171,7 @@ def test_nonnegative_factors(planted, name, biases):
     factors = result.learned.parameters[3:]
     assert all((rows >= 0).all() for rows in factors)
     assert any((rows == 0).any() for rows in factors)
-    assert result.history[-1].train < 0.8 * shifted.std()
+    assert result.record.history[-1].train < 0.8 * shifted.std()
 
 
 def test_nonnegative_factors_do_as_well_where_such_were_planted():
@@ -185,7 +185,9 @@ def test_nonnegative_factors_do_as_well_where_such_were_planted():
     common = {"n_factors": 3, "biases": False, "reg": 0.001, "n_epochs": 300}
     common |= {"learning_rate": 0.05, "learning_rate_decay": 0.99}
     errors = [
-        train(plan_of(ratings), Hyperparameters(nonnegative=each, **common)).history[-1].train
+        train(plan_of(ratings), Hyperparameters(nonnegative=each, **common))
+        .record.history[-1]
+        .train
         for each in (False, True)
     ]
     assert errors[1] < 1.2 * errors[0]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from funksvd import DivergenceError, Monitor
+from funksvd.hyperparameters.schedules import Constant
 from funksvd.learned import LearnedRatings
 from funksvd.training import (
     Hyperparameters,
@@ -17,7 +18,6 @@ from funksvd.training import (
 from funksvd.training.learners.base import Learner
 from funksvd.training.learners.sgd import SGDLearner
 from funksvd.training.run import HOPELESS, MAX_RESTARTS, Limits, Run
-from funksvd.training.schedules import Constant
 from funksvd.training.steps import StepSizes
 
 DIVERGED = 99.0
@@ -114,6 +114,7 @@ class ScriptedRun(Run):
             make,
             limits,
             Validation("figure", lambda learner: next(values, None)),
+            "rmse",
             rate and StepSizes(Constant(), rate),
             self.recorder,
             interrupts or Interrupts(),
@@ -155,7 +156,7 @@ def test_where_an_epoch_is_hopeless_training_starts_over_more_slowly():
     assert len(run.made) == 2
     assert run.made[1].rates == [0.5] * 4  # the last rate that was good was 1
     assert [record.epoch for record in run.history] == [1, 2, 3, 4]
-    assert [record.valid_error for record in run.history] == [7, 6, 5, 4]
+    assert [record.valid for record in run.history] == [7, 6, 5, 4]
     assert (run.best_epoch, run.came_to) == (4, 4)
 
 
@@ -235,8 +236,8 @@ def test_the_best_epoch_is_kept_and_patience_ends_training(held_back, ratings):
     )
     recorder = Recorder()
     result = train(plan_of(ratings, held_back), hyperparameters, monitor=recorder)
-    rmses = [record.valid_rmse for record in result.history]
-    assert result.best_epoch == np.argmin(rmses) + 1
+    rmses = [record.valid_rmse for record in result.record.history]
+    assert result.record.best_epoch == np.argmin(rmses) + 1
     assert len(rmses) < hyperparameters.resolved().n_epochs
     assert result.record.best_epoch < len(rmses) <= result.record.best_epoch + 4
     assert recorder.records == result.record.history
@@ -248,9 +249,9 @@ def test_the_best_epoch_is_kept_and_patience_ends_training(held_back, ratings):
 
 def test_without_validation_all_epochs_run_and_the_last_is_kept(ratings):
     result = train(plan_of(ratings), Hyperparameters(n_factors=4, n_epochs=7))
-    assert len(result.history) == result.best_epoch == 7
-    assert result.history[3].valid_rmse is None
-    assert result.history[3].learning_rate == pytest.approx(0.03 * 0.85**3)
+    assert len(result.record.history) == result.record.best_epoch == 7
+    assert result.record.history[3].valid_rmse is None
+    assert result.record.history[3].learning_rate == pytest.approx(0.03 * 0.85**3)
 
 
 def test_an_epoch_that_ended_badly_is_not_where_training_goes_on_from(ratings, monkeypatch):
@@ -271,7 +272,7 @@ def test_an_epoch_that_ended_badly_is_not_where_training_goes_on_from(ratings, m
     result = train(plan_of(ratings), Hyperparameters(n_factors=4, n_epochs=5), monitor=recorder)
     assert [epoch for epoch, _ in recorder.restarts] == [3] * 6
     assert [record.epoch for record in recorder.records] == [1, 2, 1, 2, 3, 4, 5]
-    assert [record.epoch for record in result.history] == [1, 2, 3, 4, 5]
-    assert result.rate_factor == 0.5
-    assert np.isfinite(result.parameters.user_factors).all()
-    assert result.history[-1].train_rmse < result.history[0].train_rmse
+    assert [record.epoch for record in result.record.history] == [1, 2, 3, 4, 5]
+    assert result.findings.rate_factor == 0.5
+    assert np.isfinite(result.learned.parameters.user_factors).all()
+    assert result.record.history[-1].train_rmse < result.record.history[0].train_rmse

@@ -94,7 +94,7 @@ def asked(monkeypatch):
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_every_schedule_learns(ratings, name):
     hyperparameters = Hyperparameters(n_factors=4, n_epochs=12, schedule=name)
-    history = train(plan_of(ratings), hyperparameters).history
+    history = train(plan_of(ratings), hyperparameters).record.history
     assert history[-1].train_rmse < 0.9 * history[0].train_rmse
 
 
@@ -152,7 +152,7 @@ def test_plateau_goes_by_a_figure_that_should_rise(ratings):
         n_factors=3, n_epochs=6, learning_rate=0.1, schedule="plateau", plateau_epochs=2
     )
     history = train(plan_of(ratings), hyperparameters, validation=validation).record.history
-    assert [record.valid_error for record in history] == values
+    assert [record.valid for record in history] == values
     rates = [record.learning_rate for record in history]
     assert rates == pytest.approx([0.1, 0.1, 0.1, 0.1, 0.1, 0.01])
 
@@ -181,11 +181,13 @@ def test_a_refit_has_the_rates_of_its_search(ratings):
 def test_divergence_halves_all_that_a_schedule_does(ratings, name):
     fast = {"n_factors": 8, "n_epochs": 8, "learning_rate": 3, "schedule": name}
     result = train(plan_of(ratings), Hyperparameters(**fast))
-    assert result.rate_factor < 1
+    assert result.findings.rate_factor < 1
     schedule = SCHEDULES[name].make(Hyperparameters(**fast).resolved())
-    rmses = [record.train_rmse for record in result.history]
-    ref = [3 * result.rate_factor * schedule.factor(n + 0.5, rmses[:n]) for n in range(8)]
-    assert [record.learning_rate for record in result.history][-3:] == pytest.approx(ref[-3:])
+    rmses = [record.train_rmse for record in result.record.history]
+    ref = [3 * result.findings.rate_factor * schedule.factor(n + 0.5, rmses[:n]) for n in range(8)]
+    assert [record.learning_rate for record in result.record.history][-3:] == pytest.approx(
+        ref[-3:]
+    )
     assert np.isfinite(rmses).all()
 
 

@@ -2,14 +2,17 @@
 
 import pytest
 
+from funksvd.hyperparameters.schedules import Constant, Cyclic, Exponential, Plateau
 from funksvd.training import EpochRecord
-from funksvd.training.schedules import Constant, Cyclic, Exponential, Plateau
 from funksvd.training.steps import StepSizes
 
 
 def records(*values):
     """Epochs with these validation values."""
-    return [EpochRecord(epoch, 0.1, 9.0, value, 0.0) for epoch, value in enumerate(values, 1)]
+    return [
+        EpochRecord(epoch, 0.1, 9.0, value, 0.0, "rmse", "rmse")
+        for epoch, value in enumerate(values, 1)
+    ]
 
 
 def rates_of(steps, history):
@@ -60,9 +63,7 @@ def test_the_schedule_goes_by_validation_and_else_by_training_errors():
     assert rates_of(StepSizes(plateau, 1.0), falling) == [1, 1, 1, 1, 1]
     assert rates_of(StepSizes(plateau, 1.0), still) == pytest.approx([1, 1, 1, 0.1, 0.1])
     for history, ref in ((falling, [1, 1, 1, 1, 1]), (still, [1, 1, 1, 0.1, 0.1])):
-        unvalidated = [
-            record._replace(train_error=record.valid_error, valid_error=None) for record in history
-        ]
+        unvalidated = [record._replace(train=record.valid, valid=None) for record in history]
         assert rates_of(StepSizes(plateau, 1.0), unvalidated) == pytest.approx(ref)
 
 

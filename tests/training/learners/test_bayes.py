@@ -127,7 +127,7 @@ def test_prior_means_are_sums_over_lists(ratings):
 
 def test_known_noise_and_spread_are_found(planted):
     result = train(plan_of(planted(300, 200, 2, 20_000, 0.5)), chosen(n_epochs=100))
-    assert result.history[-1].train_rmse == pytest.approx(0.5, rel=0.1)
+    assert result.record.history[-1].train_rmse == pytest.approx(0.5, rel=0.1)
 
 
 # -- the model -------------------------------------------------------------------------------

@@ -85,7 +85,7 @@ def test_biases_and_a_feature_equal_naive_passes_over_the_blocks(ratings):
     for comp_array, ref_array, order in zip(computed, rows, orders, strict=True):
         np.testing.assert_allclose(comp_array[order], ref_array, rtol=1e-3, atol=1e-5)
     ref_rmse = np.sqrt(squared_error / len(ratings))
-    assert comp.history[0].train_rmse == pytest.approx(ref_rmse, rel=1e-5)
+    assert comp.record.history[0].train_rmse == pytest.approx(ref_rmse, rel=1e-5)
 
 
 def test_the_first_feature_of_a_full_matrix_is_its_leading_singular_pair(full_matrix):
@@ -144,7 +144,9 @@ def test_a_feature_ends_when_it_stops_improving(ratings):
     (_, n), plan = train(plan_of(ratings), hyperparameters).findings.passes, plan_of(ratings)
     assert FEWEST_PASSES < n < hyperparameters.resolved().n_epochs
     rmses = [
-        train(plan, hyperparameters, passes=[30, more]).history[0].train_rmse
+        train(plan, hyperparameters, findings=Findings(passes=[30, more]))
+        .record.history[0]
+        .train_rmse
         for more in (10, 20, n, 2 * n)
     ]
     assert rmses[0] > 1.01 * rmses[1]

@@ -186,8 +186,8 @@ def test_a_full_batch_without_regularization_lowers_the_loss_every_epoch(sample,
         n_factors=n_factors, batch_size="full", reg=0, bias_reg=0, n_epochs=150
     )
     result = train(plan_of(sample), hyperparameters)
-    assert result.rate_factor == 1
-    rmses = [record.train_rmse for record in result.history]  # J = n RMSE² / 2
+    assert result.findings.rate_factor == 1
+    rmses = [record.train_rmse for record in result.record.history]  # J = n RMSE² / 2
     assert all(after < before for before, after in pairwise(rmses))
     assert rmses[-1] < 0.9 * rmses[0]
 
@@ -226,7 +226,9 @@ def test_the_unit_of_the_ratings_does_not_change_a_bit(ratings, optimizer, biase
             getattr(comp.learned.parameters, name),
             unit * np.asarray(getattr(ref.learned.parameters, name)),
         )
-    assert [r.valid_rmse for r in comp.history] == [64 * r.valid_rmse for r in ref.history]
+    assert [r.valid_rmse for r in comp.record.history] == [
+        64 * r.valid_rmse for r in ref.record.history
+    ]
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

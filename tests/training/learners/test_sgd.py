@@ -53,7 +53,7 @@ def test_one_epoch_equals_a_naive_pass_over_the_blocks(ratings):
     for comp_array, ref_array in zip(comp.learned.parameters[1:], ref, strict=True):
         np.testing.assert_allclose(comp_array, np.array(ref_array), rtol=1e-4, atol=1e-6)
     ref_rmse = np.sqrt(2 * half_squares / len(ratings))
-    assert comp.record.history[0].train_error == pytest.approx(ref_rmse, rel=1e-5)
+    assert comp.record.history[0].train == pytest.approx(ref_rmse, rel=1e-5)
 
 
 def test_the_loss_falls_and_ends_where_its_gradient_nearly_vanishes(ratings):
@@ -92,7 +92,7 @@ def test_factors_alone_learn_wherever_zero_is(ratings, offset):
     alone = Hyperparameters(n_factors=6, n_epochs=100, biases=False, reg=0)
     result = train(shifted, alone)
     assert result.findings.rate_factor == 1
-    assert result.record.history[-1].train_error < 0.9 * Scale.of([ratings.values], True).spread
+    assert result.record.history[-1].train < 0.9 * Scale.of([ratings.values], True).spread
 
 
 def test_rows_with_16_times_the_ratings_have_half_the_rate():
