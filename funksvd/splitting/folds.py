@@ -256,8 +256,8 @@ def _users(n: int) -> str:
     return "1 user has" if n == 1 else f"{n:,} users have"
 
 
-def _check_count(name: str, value: int) -> None:
-    if not isinstance(value, numbers.Integral) or value < 1:
+def _check_count(name: str, value: object) -> None:
+    if not isinstance(value, numbers.Integral) or int(value) < 1:
         raise RatingsError(f"{name} must be a whole number of at least 1, not {value!r}")
 
 
