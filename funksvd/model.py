@@ -280,7 +280,7 @@ class FunkSVD(Recommender):
         monitor: Monitor,
     ) -> None:
         """Find the best number of epochs; then, with `refit`, learn from all for that number."""
-        check_learnable(ratings.values[~held_back], ratings.source)
+        check_learnable(ratings.values, ratings.source, held_back)
         chosen = self.hyperparameters
         with Interrupts() as interrupts:
             plan = make_plan(chosen, ratings, held_back, interactions, monitor)

@@ -7,9 +7,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
+
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
 
 PIECE = 1 << 18
 """Rows that one thread works on at a time: few enough to stay in a processor's cache."""
@@ -23,10 +26,10 @@ def available_processors() -> int:
 
 
 def in_order(
-    function: Callable[[Any], Any], arguments: Iterable[Any], n_threads: int
-) -> Iterator[Any]:
+    function: Callable[[Argument], Result], arguments: Iterable[Argument], n_threads: int
+) -> Iterator[Result]:
     """Like `map`, with threads; of the arguments, only a few more than threads are held at once."""
-    waiting: deque[Future] = deque()
+    waiting: deque[Future[Result]] = deque()
     pool = ThreadPoolExecutor(n_threads)
     try:
         for argument in arguments:

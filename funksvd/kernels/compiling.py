@@ -29,7 +29,7 @@ def _import_without_blas() -> None:
     try:
         from numba.np import arraymath
 
-        arraymath.ensure_blas = ensure_blas
+        arraymath.ensure_blas = ensure_blas  # type: ignore[attr-defined]
     finally:
         linalg.ensure_blas = ensure_blas
 
@@ -64,17 +64,17 @@ class _Cache(FunctionCache):
 
     _impl_class = _UserFolderFirst
 
-    def __init__(self, function: Callable) -> None:
-        super().__init__(function)
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)  # type: ignore[no-untyped-call]  # Numba has few annotations
         folder = _sources_of(Path(function.__code__.co_filename).resolve().parent)
-        self._cache_file = IndexDataCacheFile(
+        self._cache_file = IndexDataCacheFile(  # type: ignore[no-untyped-call]
             self._cache_path, self._impl.filename_base, source_stamp=_digest(folder)
         )
 
     def save_overload(self, *arguments: Any) -> None:
         """Keep what was compiled; a full disk costs time in the next process, nothing else."""
         with contextlib.suppress(OSError):
-            super().save_overload(*arguments)
+            super().save_overload(*arguments)  # type: ignore[no-untyped-call]
 
 
 def _sources_of(folder: Path) -> Path:
@@ -92,12 +92,12 @@ def _digest(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def compiled(function: Callable) -> Callable:
+def compiled(function: Callable[..., Any]) -> Any:
     """Compile a function at its first call, without the interpreter's lock.
 
     Compiled code is kept for later processes, if there is any folder to keep it in.
     """
-    dispatcher = numba.njit(nogil=True)(function)
+    dispatcher: Any = numba.njit(nogil=True)(function)
     with contextlib.suppress(RuntimeError):  # no folder can be written to
         dispatcher._cache = _Cache(function)
     KERNELS.append(dispatcher)

@@ -10,6 +10,7 @@ import numpy as np
 
 from funksvd.errors import RatingsError
 from funksvd.hyperparameters import Hyperparameters
+from funksvd.parallel import PIECE, in_order
 from funksvd.training.plan import Block, BlockPlan
 
 REFERENCE_COUNT = 2000
@@ -47,18 +48,35 @@ class Scale(NamedTuple):
     slope: float = 1.0
 
     @classmethod
-    def of(cls, parts: Sequence[np.ndarray], biases: bool) -> Scale:
-        """Of ratings in parts, float32; sums are in float64, part by part."""
+    def of(cls, parts: Sequence[np.ndarray], biases: bool, n_threads: int = 1) -> Scale:
+        """Of ratings in parts.
+
+        Parameters
+        ----------
+        parts : sequence of ndarray of shape (n,), float32
+            Sums are in float64, part by part.
+        biases : bool
+            Whether the model has biases.
+        n_threads : int
+            Does not change the result.
+        """
         parts = [part for part in parts if part.size]
         n = sum(part.size for part in parts)
-        mean = sum(float(np.sum(part, dtype=np.float64)) for part in parts) / n
-        squares = sum(float(np.square(part - np.float64(mean)).sum()) for part in parts)
-        spread = float(np.sqrt(squares / n))
+
+        def facts(part: np.ndarray) -> tuple[float, float, float]:
+            return float(np.sum(part, dtype=np.float64)), float(part.min()), float(part.max())
+
+        def squares(part: np.ndarray) -> float:
+            return float(np.square(part - np.float64(mean)).sum())
+
+        if n <= PIECE:
+            n_threads = 1
+        sums, lows, highs = zip(*in_order(facts, parts, n_threads), strict=True)
+        mean = sum(sums) / n
+        spread = float(np.sqrt(sum(in_order(squares, parts, n_threads)) / n))
         center = float(np.float32(mean)) if biases else 0.0
         magnitude = spread if biases else float(np.hypot(mean, spread))
-        low = min(float(part.min()) for part in parts)
-        high = max(float(part.max()) for part in parts)
-        return cls(mean, center, spread, magnitude, low, high)
+        return cls(mean, center, spread, magnitude, min(lows), max(highs))
 
     def normalized(self) -> Scale:
         """Of the same ratings, less `center`, as multiples of their standard deviation."""
@@ -207,19 +225,36 @@ def reg_factor(unexplained: float, gain: float) -> float:
     return min(1.0, unexplained / USUAL_SHARE / math.sqrt(signal))
 
 
-def check_learnable(values: np.ndarray, source: str) -> None:
+def check_learnable(values: np.ndarray, source: str, held_back: np.ndarray | None = None) -> None:
     """Make sure that something can be learned from ratings.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,), float32
+    source : str
+        Where they came from.
+    held_back : ndarray of shape (n,), bool, optional
+        Those that are not learned from.
 
     Raises
     ------
     RatingsError
         If there are none, or all have the same value.
     """
-    if not values.size:
+    n, first = 0, None
+    for start in range(0, len(values), PIECE):  # nearly always, the first piece is enough
+        part = values[start : start + PIECE]
+        if held_back is not None:
+            part = part[~held_back[start : start + PIECE]]
+        n += part.size
+        if part.size and first is None:
+            first = part[0]
+        if (part != first).any():
+            return
+    if first is None:
         raise RatingsError(f"{source}: there are no ratings to learn from")
-    if values.min() == values.max():
-        raise RatingsError(
-            f"{source}: all {len(values):,} ratings are {values[0]:g}, and from a constant "
-            "nothing can be learned. Is another column the rating? Name it with --rating-col "
-            "(ratings are kept as 32-bit floats, to 7 digits)"
-        )
+    raise RatingsError(
+        f"{source}: all {n:,} ratings are {first:g}, and from a constant "
+        "nothing can be learned. Is another column the rating? Name it with --rating-col "
+        "(ratings are kept as 32-bit floats, to 7 digits)"
+    )

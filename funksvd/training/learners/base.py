@@ -79,7 +79,8 @@ class Learner(ABC):
         self.n_factors = self.hyperparameters.n_factors
         self.random, self.executor = context.random, context.executor
         parts = [self.plan.values[block.learned] for block in self.plan.blocks]
-        self.scale = Scale.of(parts, self.hyperparameters.biases)
+        n_threads = self.hyperparameters.thread_count()
+        self.scale = Scale.of(parts, self.hyperparameters.biases, n_threads)
         if self.hyperparameters.reg is None:
             chosen = self.reg_share * choose_reg(self.plan)
             self.reg = chosen * context.findings.reg_factor

@@ -1,0 +1,43 @@
+"""How large the ratings are, and whether there is anything in them."""
+
+import numpy as np
+import pytest
+
+from funksvd.errors import RatingsError
+from funksvd.training import Scale, check_learnable, scale
+
+
+@pytest.fixture(autouse=True)
+def small_pieces(monkeypatch):
+    monkeypatch.setattr(scale, "PIECE", 16)
+
+
+@pytest.mark.parametrize("biases", [True, False])
+def test_threads_do_not_change_a_bit_of_the_scale(biases):
+    generator = np.random.default_rng(0)
+    parts = [generator.normal(3, 1, n).astype(np.float32) for n in (0, 1_000, 7, 20_000)]
+    ref = Scale.of(parts, biases)
+    assert Scale.of(parts, biases, 3) == ref
+    values = np.concatenate(parts).astype(np.float64)
+    assert (ref.low, ref.high) == (values.min(), values.max())
+    np.testing.assert_allclose([ref.mean, ref.spread], [values.mean(), values.std()])
+
+
+@pytest.mark.parametrize("other_at", [0, 1, 15, 16, 99])
+def test_one_other_rating_is_enough(other_at):
+    values = np.full(100, 3, np.float32)
+    values[other_at] = 4
+    check_learnable(values, "here")
+    with pytest.raises(RatingsError, match="here: all 99 ratings are 3,"):
+        check_learnable(values, "here", np.arange(100) == other_at)
+
+
+@pytest.mark.parametrize("n", [0, 50])
+def test_nothing_to_learn_from(n):
+    with pytest.raises(RatingsError, match="there are no ratings to learn from"):
+        check_learnable(np.arange(n, dtype=np.float32), "here", np.ones(n, bool))
+
+
+def test_a_constant():
+    with pytest.raises(RatingsError, match=r"all 40 ratings are 2\.5,"):
+        check_learnable(np.full(40, 2.5, np.float32), "here")
