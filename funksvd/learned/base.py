@@ -64,7 +64,7 @@ def optional(*axes: Axis, dtype: type = np.float32, tensor: str | None = None) -
 
 
 class UnknownArrayError(ValueError):
-    """An array of a model file that the family does not declare; the message is its name."""
+    """An array that the family does not declare; the message is its name in a model file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,7 +196,7 @@ class Learned:
         """
         names = {declared.tensor or name: name for name, declared in cls.declared().items()}
         if unknown := sorted(set(tensors) - set(names)):
-            raise UnknownArrayError(unknown[0])
+            raise UnknownArrayError(f"{cls.kind}.{unknown[0]}")
         lengths: dict[Axis, int] = {Axis.USER: n_users, Axis.ITEM: n_items}
         values: dict[str, Any] = {}
         for tensor, name in names.items():

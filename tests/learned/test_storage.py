@@ -8,17 +8,19 @@ import stat
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from funksvd import FunkSVD, ModelFileError
+from funksvd import FunkSVD, Interactions, ModelFileError
 from funksvd.errors import ModelWriteError
-from funksvd.learned import storage
-from funksvd.learned.storage import SavedModel, read_model, write_model
-from funksvd.objectives.parameters import Parameters
+from funksvd.learned import LearnedRatings, storage
+from funksvd.learned.storage import Part, SavedModel, read_model, write_model
 from funksvd.ratings.compressed import CompressedRows
+from funksvd.training.stopping import Stopped
 
 INTEGER_IDS = (np.array([-5, 3, 2**62]), np.array([0, 7, 8, 900]))
 TEXT_IDS = (
@@ -27,11 +29,12 @@ TEXT_IDS = (
 )
 
 
-def small_model(ids=INTEGER_IDS, seen=True):
+def small_model(ids=INTEGER_IDS, seen=True, **more):
     """Three users, four items, two factors."""
     generator = np.random.default_rng(0)
     shapes = ((3,), (4,), (3, 2), (4, 2))
     arrays = [generator.standard_normal(shape).astype(np.float32) for shape in shapes]
+    learned = LearnedRatings(3.5, *arrays, **more)
     pairs = (None, None)
     if seen:
         users, items = np.array([0, 0, 2], np.int32), np.array([1, 3, 0], np.int32)
@@ -41,7 +44,16 @@ def small_model(ids=INTEGER_IDS, seen=True):
             CompressedRows.from_pairs(nobody, nobody, 3),
         )
     info = {"rating_scale": [1.0, 5.0], "history": [0.1, None], "name": "é"}
-    return SavedModel(Parameters(3.5, *arrays), *ids, *pairs, info)
+    part = Part(info, learned.tensors())
+    return SavedModel(*ids, *pairs, {"n_ratings": 3, "é": None}, {"rating": part})
+
+
+def read(path):
+    """The content of a model file, and what was learned, as `FunkSVD.load` gets them."""
+    saved = read_model(path, kinds={"rating"})
+    with storage.telling_of_damage(path):
+        shape = len(saved.user_ids), len(saved.item_ids)
+        return saved, LearnedRatings.from_tensors(saved.parts["rating"].tensors, *shape)
 
 
 @pytest.fixture
@@ -54,7 +66,7 @@ def path(tmp_path):
 def message_of(path):
     """The message of the one error that reading the file is allowed to raise."""
     with pytest.raises(ModelFileError) as caught:
-        read_model(path)
+        read(path)
     message = str(caught.value)
     assert str(path) in message
     return message
@@ -68,12 +80,18 @@ def message_of(path):
 def test_a_model_comes_back_as_it_was(tmp_path, ids, seen):
     model = small_model(ids, seen)
     write_model(tmp_path / "m", model)
-    back = read_model(tmp_path / "m")
+    back, learned = read(tmp_path / "m")
     assert back.info == model.info
-    assert back.parameters.global_mean == 3.5
-    for ref, comp in zip(model.parameters[1:], back.parameters[1:], strict=True):
-        assert comp.dtype == np.float32
-        np.testing.assert_array_equal(comp, ref)
+    assert back.parts.keys() == {"rating"}
+    assert back.parts["rating"].info == model.parts["rating"].info
+    assert learned.global_mean == 3.5
+    assert learned.parameters.user_factors.dtype == np.float32
+    tensors = model.parts["rating"].tensors
+    assert back.parts["rating"].tensors.keys() == learned.tensors().keys() == tensors.keys()
+    for name, ref in tensors.items():
+        for comp in (back.parts["rating"].tensors[name], learned.tensors()[name]):
+            assert comp.dtype == ref.dtype
+            np.testing.assert_array_equal(comp, ref)
     for ref, comp in ((model.user_ids, back.user_ids), (model.item_ids, back.item_ids)):
         assert comp.dtype == ref.dtype
         assert comp.tolist() == ref.tolist()
@@ -91,21 +109,25 @@ def test_the_same_model_gives_the_same_bytes(tmp_path):
         write_model(tmp_path / name, small_model(TEXT_IDS))
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     other = small_model(TEXT_IDS)
-    other.parameters.user_factors[0, 0] += 1
+    other.parts["rating"].tensors["user_factors"][0, 0] += 1
     write_model(tmp_path / "c", other)
     assert (tmp_path / "a").read_bytes() != (tmp_path / "c").read_bytes()
 
 
 def test_numpy_scalars_from_a_parameter_grid_are_saved_as_numbers(tmp_path):
     model = small_model()
-    model.info["hyperparameters"] = {"n_factors": np.int64(8), "reg": np.float32(0.5)}
+    model.parts["rating"].info["hyperparameters"] = {
+        "n_factors": np.int64(8),
+        "reg": np.float32(0.5),
+    }
     write_model(tmp_path / "m", model)
-    assert read_model(tmp_path / "m").info["hyperparameters"] == {"n_factors": 8, "reg": 0.5}
+    info = read(tmp_path / "m")[0].parts["rating"].info
+    assert info["hyperparameters"] == {"n_factors": 8, "reg": 0.5}
 
 
 def test_loaded_arrays_can_be_changed_without_changing_the_file(path):
     before = path.read_bytes()
-    read_model(path).parameters.user_factors[:] = 0
+    read(path)[1].user_factors[:] = 0
     assert path.read_bytes() == before
 
 
@@ -181,23 +203,28 @@ def test_a_file_that_may_not_be_read(path, monkeypatch):
     assert "cannot be read: Permission denied" in message_of(path)
 
 
-def test_a_later_format_says_so(path):
-    write_altered(path, info={"format_version": storage.FORMAT_VERSION + 1})
-    message = message_of(path)
-    assert f"format {storage.FORMAT_VERSION + 1}" in message
-    assert "use the version that wrote it" in message
-
-
 # -- files that someone has made with care: the checksum is right ----------------------------------
 
 
-def write_altered(path, tensors=None, info=None, drop=()):
-    """Write the file again with some tensors and entries replaced, and a checksum that fits."""
-    arrays = {**load_file(path), **(tensors or {})}
-    arrays = {name: array for name, array in arrays.items() if name not in drop}
+def info_of(path):
+    """The metadata of the file."""
     with open(path, "rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    plain = {**json.loads(header["__metadata__"]["funksvd"]), **(info or {})}
+    return json.loads(header["__metadata__"]["funksvd"])
+
+
+def write_altered(path, tensors=None, info=None, drop=(), part=None):
+    """Write the file again with some tensors and entries replaced, and a checksum that fits.
+
+    `info` is of the whole file, `part` of its part "rating".
+    """
+    arrays = {**load_file(path), **(tensors or {})}
+    arrays = {name: array for name, array in arrays.items() if name not in drop}
+    plain = {**info_of(path), **(info or {})}
+    if "parts" in plain and not (info and "parts" in info):
+        plain["parts"]["rating"] |= part or {}
+        rating = plain["parts"]["rating"].items()
+        plain["parts"]["rating"] = {name: value for name, value in rating if name not in drop}
     plain = {name: value for name, value in plain.items() if name not in {"sha256", *drop}}
     digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode())
     for name in sorted(arrays):
@@ -208,24 +235,25 @@ def write_altered(path, tensors=None, info=None, drop=()):
 
 
 def test_the_checksum_of_these_tests_is_right(path):
+    before = path.read_bytes()
     write_altered(path)
-    read_model(path)
+    assert path.read_bytes() == before
 
 
 DRAWS = {
-    "draws.global_means": np.array([3.5, 3.6]),
-    "draws.user_biases": np.zeros((3, 2), np.float32),
-    "draws.item_biases": np.zeros((4, 2), np.float32),
+    "rating.draws.global_means": np.array([3.5, 3.6]),
+    "rating.draws.user_biases": np.zeros((3, 2), np.float32),
+    "rating.draws.item_biases": np.zeros((4, 2), np.float32),
 }
 
 
 def test_draws_come_back_as_they_were(path):
     write_altered(path, DRAWS)
-    draws = read_model(path).draws
+    draws = read(path)[1].draws
     for ref, comp in zip(DRAWS.values(), draws, strict=True):
         assert comp.dtype == ref.dtype
         np.testing.assert_array_equal(comp, ref)
-    assert read_model(path).parameters.user_factors.shape == (3, 2)  # a factor for each draw
+    assert read(path)[1].user_factors.shape == (3, 2)  # a factor for each draw
 
 
 INT64_MAX = 2**63 - 1
@@ -256,24 +284,27 @@ MALICIOUS = {
     "ids of floats": {"user_ids": np.array([1.0, 2.0, 3.0])},
     "ids of two dimensions": {"user_ids": np.array([[1], [2], [3]])},
     "too many ids": {"user_ids": np.arange(4)},
-    "too few rows": {"user_factors": np.zeros((2, 2), np.float32)},
-    "factors of different length": {"item_factors": np.zeros((4, 3), np.float32)},
-    "factors of one dimension": {"user_factors": np.zeros(6, np.float32)},
-    "factors without dimension": {"user_factors": np.zeros((), np.float32)},
-    "factors in float64": {"user_factors": np.zeros((3, 2))},
-    "NaN among the factors": {"item_factors": np.full((4, 2), np.nan, np.float32)},
-    "infinity among the biases": {"user_biases": np.array([0, np.inf, 0], np.float32)},
-    "NaN as the mean": {"global_mean": np.array([np.nan])},
-    "no mean": {"global_mean": np.array([])},
-    "a mean without dimension": {"global_mean": np.array(3.0)},
-    "a mean of integers": {"global_mean": np.array([3])},
-    "more draws than factors": DRAWS | {"draws.global_means": np.zeros(3)},
-    "a single draw": DRAWS | {"draws.global_means": np.zeros(1)},
-    "no draws": DRAWS | {"draws.global_means": np.zeros(0)},
-    "draws of too few users": DRAWS | {"draws.user_biases": np.zeros((2, 2), np.float32)},
-    "draws in float64": DRAWS | {"draws.item_biases": np.zeros((4, 2))},
-    "NaN among the draws": DRAWS | {"draws.user_biases": np.full((3, 2), np.nan, np.float32)},
-    "draws without biases": {"draws.global_means": np.array([np.inf, 0.0])},
+    "too few rows": {"rating.user_factors": np.zeros((2, 2), np.float32)},
+    "factors of different length": {"rating.item_factors": np.zeros((4, 3), np.float32)},
+    "factors of one dimension": {"rating.user_factors": np.zeros(6, np.float32)},
+    "factors without dimension": {"rating.user_factors": np.zeros((), np.float32)},
+    "factors in float64": {"rating.user_factors": np.zeros((3, 2))},
+    "NaN among the factors": {"rating.item_factors": np.full((4, 2), np.nan, np.float32)},
+    "infinity among the biases": {"rating.user_biases": np.array([0, np.inf, 0], np.float32)},
+    "NaN as the mean": {"rating.global_mean": np.array([np.nan])},
+    "no mean": {"rating.global_mean": np.array([])},
+    "a mean without dimension": {"rating.global_mean": np.array(3.0)},
+    "a mean of integers": {"rating.global_mean": np.array([3])},
+    "more draws than factors": DRAWS | {"rating.draws.global_means": np.zeros(3)},
+    "a single draw": DRAWS | {"rating.draws.global_means": np.zeros(1)},
+    "no draws": DRAWS | {"rating.draws.global_means": np.zeros(0)},
+    "draws of too few users": DRAWS | {"rating.draws.user_biases": np.zeros((2, 2), np.float32)},
+    "draws in float64": DRAWS | {"rating.draws.item_biases": np.zeros((4, 2))},
+    "NaN among the draws": DRAWS
+    | {"rating.draws.user_biases": np.full((3, 2), np.nan, np.float32)},
+    "draws without biases": {"rating.draws.global_means": np.array([1.0, 0.0])},
+    "biases of draws without means": {"rating.draws.user_biases": np.zeros((3, 2), np.float32)},
+    "infinity among the means": DRAWS | {"rating.draws.global_means": np.array([np.inf, 0.0])},
 }
 
 
@@ -285,13 +316,19 @@ def test_a_crafted_file_is_refused(path, tensors):
 
 @pytest.mark.parametrize(
     "name",
-    ["global_mean", "user_factors", "seen.items", "user_ids.utf8", "item_ids.offsets"],
+    [
+        "rating.global_mean",
+        "rating.user_factors",
+        "seen.items",
+        "user_ids.utf8",
+        "item_ids.offsets",
+    ],
 )
 def test_a_missing_tensor_is_named(path, name):
     write_altered(path, drop=[name])
     message = message_of(path)
     assert "damaged or was altered" in message
-    assert name in message
+    assert name.removeprefix("rating.") in message
 
 
 def rewrite_metadata(path, text):
@@ -321,7 +358,7 @@ def test_a_tensor_that_is_not_aligned_is_refused(tmp_path):
     (tmp_path / "m").write_bytes(len(raw).to_bytes(8, "little") + raw + data)
     mapped = storage._map_tensors(np.fromfile(tmp_path / "m", np.uint8))
     with pytest.raises(ValueError, match="user_ids is not an aligned"):
-        storage._expect(mapped, "user_ids", np.int64)
+        storage._take(mapped, "user_ids", np.int64)
 
 
 @pytest.fixture(scope="module")
@@ -332,10 +369,17 @@ def trained(tmp_path_factory, sample):
     return path
 
 
+def copy_of(path, folder):
+    """A file of its own that may be altered."""
+    (folder / "model.funksvd").write_bytes(path.read_bytes())
+    return folder / "model.funksvd"
+
+
 @pytest.mark.parametrize(
-    "info",
+    "part",
     [
         {"hyperparameters": {"n_factors": "many"}},
+        {"hyperparameters": {"n_factors": 5}},
         {"hyperparameters": None},
         {"rating_scale": [1]},
         {"rating_scale": [float("nan"), 5]},
@@ -347,14 +391,35 @@ def trained(tmp_path_factory, sample):
         {"rating_spread": 0},
         {"rating_spread": float("inf")},
         {"reg_used": -1},
+        {"stopped": "bored"},
+        {"n_unrated": "3"},
+    ],
+    ids=str,
+)
+def test_crafted_information_of_the_part_is_refused(trained, tmp_path, part):
+    path = copy_of(trained, tmp_path)
+    write_altered(path, part=part)
+    with pytest.raises(ModelFileError, match="damaged or was altered") as caught:
+        FunkSVD.load(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
         {"provenance": {"ratings": None}},
         {"provenance": 3},
+        {"n_ratings": "3"},
+        {"format_version": [2]},
+        {"parts": None},
+        {"parts": ["rating"]},
+        {"parts": {"rating": None}},
+        {"parts": {"rating": ["version"]}},
     ],
     ids=str,
 )
 def test_crafted_information_is_refused(trained, tmp_path, info):
-    path = tmp_path / "model.funksvd"
-    path.write_bytes(trained.read_bytes())
+    path = copy_of(trained, tmp_path)
     write_altered(path, info=info)
     with pytest.raises(ModelFileError, match="damaged or was altered") as caught:
         FunkSVD.load(path)
@@ -379,13 +444,17 @@ def test_an_unknown_hyperparameter_is_named(trained, tmp_path):
         "rating_spread",
         "history",
         "best_epoch",
+        "refitted",
+        "reg_used",
+        "version",
         "n_ratings",
         "provenance",
+        "parts",
+        "format_version",
     ],
 )
 def test_missing_information_is_refused(trained, tmp_path, name):
-    path = tmp_path / "model.funksvd"
-    path.write_bytes(trained.read_bytes())
+    path = copy_of(trained, tmp_path)
     write_altered(path, drop=[name])
     with pytest.raises(ModelFileError, match=f"{name}.* is missing"):
         FunkSVD.load(path)
@@ -401,10 +470,224 @@ def test_missing_information_is_refused(trained, tmp_path, name):
 )
 def test_implicit_factors_that_do_not_fit_are_refused(tmp_path, implicit_factors, message):
     model = small_model()
-    model.implicit_factors = implicit_factors
+    model.parts["rating"].tensors["implicit_factors"] = implicit_factors
     write_model(tmp_path / "m", model)
     with pytest.raises(ModelFileError, match=message):
-        read_model(tmp_path / "m")
+        read(tmp_path / "m")
+
+
+def test_a_single_draw_says_nothing_of_how_sure_it_is_and_is_refused(tmp_path):
+    path = copy_of(FILES / "bayes.funksvd", tmp_path)
+    FunkSVD.load(path).save(path)
+    found = load_file(path)
+    one = {
+        name: found[name][:, :2].copy() for name in ("rating.user_factors", "rating.item_factors")
+    }
+    one["rating.draws.global_means"] = found["rating.draws.global_means"][:1]
+    for name in ("rating.draws.user_biases", "rating.draws.item_biases"):
+        one[name] = found[name][:, :1].copy()
+    write_altered(path, one)
+    read(path)  # the arrays fit together
+    with pytest.raises(ModelFileError, match="damaged or was altered"):
+        FunkSVD.load(path)
+
+
+# -- what programs of other times have written -----------------------------------------------------
+
+# Written by the last program of format 1: twelve users, nine items and sixty ratings, two factors.
+# expected.json has what that program answered.
+FILES = Path(__file__).parent / "files"
+EXPECTED = json.loads((FILES / "expected.json").read_text())
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+class TestFormat1:
+    @pytest.fixture
+    def model(self, name):
+        return FunkSVD.load(FILES / f"{name}.funksvd")
+
+    def test_it_answers_as_before(self, name, model):
+        assert info_of(FILES / f"{name}.funksvd")["format_version"] == 1
+        ref = EXPECTED[name]
+        assert model.user_ids.tolist() == ref["users"]
+        assert model.item_ids.tolist() == ref["items"]
+        pairs = np.repeat(model.user_ids, 9), np.tile(model.item_ids, 12)
+        np.testing.assert_allclose(model.predict(*pairs), ref["predictions"], rtol=1e-6)
+        if ref["deviations"]:
+            np.testing.assert_allclose(model.predict_std(*pairs), ref["deviations"], rtol=1e-6)
+        else:
+            assert model.draws is None
+        found = model.recommend(ref["users"][0])
+        assert [each.item for each in found] == [item for item, _ in ref["recommended"]]
+        folded = model.fold_in([0, 30], [4.5, 1.0])
+        assert folded.bias == pytest.approx(ref["folded_in"][0], rel=1e-5)
+        np.testing.assert_allclose(folded.factors, ref["folded_in"][1], rtol=1e-5)
+
+    def test_how_it_was_learned_is_known_as_far_as_it_was_recorded(self, name, model):
+        ref = EXPECTED[name]
+        record = model.training
+        assert model.hyperparameters.algorithm == name
+        assert (model.n_ratings, record.best_epoch) == (ref["n_ratings"], ref["best_epoch"])
+        assert (len(record.history), record.refitted) == (ref["n_epochs"], ref["refitted"])
+        assert record.reg == ref["reg_used"]
+        assert (record.stopped, record.n_unrated) == (None, 0)
+        assert (model.provenance is not None) == ref["knows_origin"]
+
+    def test_it_is_saved_in_the_present_format(self, name, model, tmp_path):
+        model.save(tmp_path / "m")
+        info = info_of(tmp_path / "m")
+        assert info["format_version"] == storage.FORMAT_VERSION == 2
+        assert info.keys() == {"format_version", "n_ratings", "provenance", "parts", "sha256"}
+        assert info["parts"].keys() == {"rating"}
+        before, after = load_file(FILES / f"{name}.funksvd"), load_file(tmp_path / "m")
+        shared = ("user_ids", "item_ids", "seen.", "held_out.")
+        new_names = {old if old.startswith(shared) else f"rating.{old}": old for old in before}
+        assert after.keys() == new_names.keys()
+        for new, old in new_names.items():
+            np.testing.assert_array_equal(after[new], before[old])
+        FunkSVD.load(tmp_path / "m").save(tmp_path / "again")
+        assert (tmp_path / "again").read_bytes() == (tmp_path / "m").read_bytes()
+
+    def test_its_checksum_counts(self, name, tmp_path):
+        path = tmp_path / "m"
+        path.write_bytes(changed := bytearray((FILES / f"{name}.funksvd").read_bytes()))
+        FunkSVD.load(path)
+        changed[-1] ^= 1
+        path.write_bytes(changed)
+        with pytest.raises(ModelFileError, match="its checksum does not match"):
+            FunkSVD.load(path)
+
+    def test_what_it_does_not_have_is_missing(self, name, tmp_path):
+        for missing in ("n_ratings", "rating_spread", "global_mean"):
+            path = copy_of(FILES / f"{name}.funksvd", tmp_path)
+            write_altered(path, drop=[missing])
+            with pytest.raises(ModelFileError, match=f"damaged .*'{missing}' is missing"):
+                FunkSVD.load(path)
+
+
+def test_older_formats_are_upgraded_step_by_step(tmp_path, monkeypatch):
+    path = copy_of(FILES / "sgd.funksvd", tmp_path)
+    mean = load_file(path)["global_mean"]
+    write_altered(path, {"mean": mean}, {"format_version": 0}, drop=["global_mean"])
+    with pytest.raises(ModelFileError, match=r"written in format 0, .* reads format 1, 2; use"):
+        FunkSVD.load(path)
+
+    def from_format_0(info, tensors):
+        tensors["global_mean"] = tensors.pop("mean")
+        return info | {"format_version": 1}, tensors
+
+    monkeypatch.setitem(storage.UPGRADES, 0, from_format_0)
+    assert FunkSVD.load(path).global_mean == mean[0]
+
+
+class TestUnknown:
+    """Whatever wrote it meant something by it: a sentence of its own, and no talk of damage."""
+
+    AN_ARRAY = np.zeros(3, np.float32)
+
+    @pytest.fixture
+    def path(self, trained, tmp_path):
+        return copy_of(trained, tmp_path)
+
+    def with_parts(self, path, **changed):
+        return {"parts": info_of(path)["parts"] | changed}
+
+    def refused(self, path, what):
+        with pytest.raises(ModelFileError) as caught:
+            FunkSVD.load(path)
+        assert str(caught.value) == (
+            f"{path}: the model file has {what}, which this version of funksvd does not know; "
+            "use the version that wrote it, or train again"
+        )
+
+    @pytest.mark.parametrize("checksum_is_right", [True, False])
+    def test_a_newer_format(self, path, checksum_is_right):
+        if checksum_is_right:
+            write_altered(path, info={"format_version": 3})
+        else:  # as it may be reckoned in another way by then
+            rewrite_metadata(path, json.dumps(info_of(path) | {"format_version": 3}))
+        with pytest.raises(ModelFileError) as caught:
+            FunkSVD.load(path)
+        assert str(caught.value) == (
+            f"{path}: written in format 3, but this version of funksvd reads format 1, 2; use the "
+            "version that wrote it, or train again"
+        )
+
+    def test_a_newer_version_of_the_part(self, path):
+        write_altered(path, part={"version": 2})
+        self.refused(path, "version 2 of the part 'rating'")
+
+    def test_a_newer_version_of_the_part_with_arrays_of_its_own(self, path):
+        write_altered(path, {"rating.colours": self.AN_ARRAY}, part={"version": 2})
+        self.refused(path, "version 2 of the part 'rating'")
+
+    def test_a_part_of_another_kind(self, path):
+        ranking = {"version": 1, "hyperparameters": {}}
+        array = {"ranking.item_factors": self.AN_ARRAY}
+        write_altered(path, array, self.with_parts(path, ranking=ranking))
+        self.refused(path, "a part of the kind 'ranking'")
+
+    def test_no_part_of_the_kind_that_is_wanted(self, path):
+        names = [name for name in load_file(path) if name.startswith("rating.")]
+        write_altered(path, info={"parts": {}}, drop=names)
+        with pytest.raises(ModelFileError, match=r"has no part of the kind 'rating'$"):
+            FunkSVD.load(path)
+
+    @pytest.mark.parametrize("name", ["colours", "ranking.colours", "seen.colours"])
+    def test_a_tensor_outside_of_the_parts(self, path, name):
+        write_altered(path, {name: self.AN_ARRAY})
+        self.refused(path, f"a tensor '{name}'")
+
+    def test_a_tensor_of_the_part(self, path):
+        write_altered(path, {"rating.colours": self.AN_ARRAY})
+        self.refused(path, "a tensor 'rating.colours'")
+
+    def test_a_hyperparameter(self, path):
+        chosen = info_of(path)["parts"]["rating"]["hyperparameters"]
+        write_altered(path, part={"hyperparameters": chosen | {"colour": "red"}})
+        self.refused(path, "a hyperparameter 'colour'")
+
+    def test_in_a_file_of_format_1_too(self, tmp_path):
+        path = copy_of(FILES / "sgd.funksvd", tmp_path)
+        write_altered(path, {"colours": self.AN_ARRAY})
+        self.refused(path, "a tensor 'rating.colours'")
+        path = copy_of(FILES / "sgd.funksvd", tmp_path)
+        chosen = info_of(path)["hyperparameters"]
+        write_altered(path, info={"hyperparameters": chosen | {"colour": "red"}})
+        self.refused(path, "a hyperparameter 'colour'")
+
+
+# -- what a file keeps of training -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stopped", [*Stopped, None])
+def test_why_training_ended_and_what_it_had_besides_are_kept(trained, tmp_path, stopped):
+    model = FunkSVD.load(trained)
+    record = replace(model.training, stopped=stopped, n_unrated=7)
+    model._fitted = replace(model.fitted, record=record)
+    model.save(tmp_path / "m")
+    found = FunkSVD.load(tmp_path / "m").training
+    assert found.stopped is stopped
+    assert found.n_unrated == 7
+
+
+def test_the_number_of_pairs_without_a_rating_is_kept(sample, tmp_path):
+    rated = sample.subset(np.arange(len(sample)) % 2 > 0)
+    pairs = sample.user_ids[sample.user_index], sample.item_ids[sample.item_index]
+    model = FunkSVD(algorithm="svd++", n_factors=2, n_epochs=2)
+    model.fit(rated, interactions=Interactions.from_arrays(*pairs))
+    assert model.training.n_unrated == len(sample) - len(rated)
+    model.save(tmp_path / "m")
+    assert FunkSVD.load(tmp_path / "m").training.n_unrated == len(sample) - len(rated)
+
+
+@pytest.mark.parametrize("algorithm", ["sgd", "svd++", "bayes"])
+def test_learned_again_from_the_same_it_is_the_same_file(sample, tmp_path, algorithm):
+    for name in "ab":
+        model = FunkSVD(algorithm=algorithm, n_factors=2, n_epochs=3).fit(sample)
+        model.save(tmp_path / name)
+        assert not np.isnan(model.history[0].seconds)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 # -- writing ---------------------------------------------------------------------------------------
@@ -428,7 +711,7 @@ def test_a_symbolic_link_keeps_its_target(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "target")
     write_model(tmp_path / "link", small_model())
     assert (tmp_path / "link").is_symlink()
-    read_model(tmp_path / "target")
+    read(tmp_path / "target")
 
 
 def run(program, *arguments):
@@ -441,8 +724,7 @@ def run(program, *arguments):
 
 
 def test_a_full_disk_is_a_clear_error_and_leaves_the_old_file(trained, tmp_path):
-    path = tmp_path / "model.funksvd"
-    path.write_bytes(trained.read_bytes())
+    path = copy_of(trained, tmp_path)
     done = run(
         """
         import resource, sys
@@ -463,8 +745,7 @@ def test_a_full_disk_is_a_clear_error_and_leaves_the_old_file(trained, tmp_path)
 
 
 def test_a_kill_in_mid_save_leaves_the_old_file(trained, tmp_path):
-    path = tmp_path / "model.funksvd"
-    path.write_bytes(trained.read_bytes())
+    path = copy_of(trained, tmp_path)
     done = run(
         """
         import os, signal, sys
@@ -491,15 +772,13 @@ def test_a_kill_in_mid_save_leaves_the_old_file(trained, tmp_path):
 
 
 def test_a_model_can_be_saved_over_the_file_it_is_mapped_from(trained, tmp_path):
-    path = tmp_path / "model.funksvd"
-    path.write_bytes(trained.read_bytes())
+    path = copy_of(trained, tmp_path)
     FunkSVD.load(path).save(path)
     assert path.read_bytes() == trained.read_bytes()
 
 
 def test_a_model_in_memory_outlives_its_file(trained, tmp_path):
-    path = tmp_path / "model.funksvd"
-    path.write_bytes(trained.read_bytes())
+    path = copy_of(trained, tmp_path)
     done = run(
         """
         import sys
