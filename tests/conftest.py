@@ -1,5 +1,6 @@
 """Fixtures for all tests."""
 
+import copy
 import io
 import os
 import signal
@@ -64,6 +65,25 @@ def planted():
         biases = generator.normal(0, 0.3, n_users)[users] + generator.normal(0, 0.3, n_items)[items]
         targets = 3.0 + biases + (p[users] * q[items]).sum(axis=1)
         return Ratings.from_arrays(users, items, targets + generator.normal(0, noise, n_ratings))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def with_learned():
+    """Make a copy of a fitted model with other arrays: `with_learned(model, user_biases=...)`.
+
+    Its rating scale can be another one too: `limits=(low, high)`.
+    """
+
+    def make(model, *, limits=None, **arrays):
+        before = model.fitted.rating
+        learned = replace(before.learned, **arrays)
+        other = copy.copy(model)
+        other._fitted = replace(
+            model.fitted, rating=replace(before, learned=learned, limits=limits or before.limits)
+        )
+        return other
 
     return make
 

@@ -14,7 +14,7 @@ from funksvd import FunkSVD, read_ratings
 source, path, n_threads, seed = sys.argv[1:]
 ratings = read_ratings(source)
 for algorithm, n_factors in (("sgd", 20), ("bayes++", 20), ("incremental", 3)):
-    model = FunkSVD(algorithm, n_factors=n_factors, n_epochs=8, n_threads=int(n_threads))
+    model = FunkSVD(algorithm=algorithm, n_factors=n_factors, n_epochs=8, n_threads=int(n_threads))
     model.set_params(seed=int(seed)).fit(ratings).save(f"{path}.{algorithm}")
     if algorithm == "sgd":
         model.for_new_users(ratings).save(path + ".new-users")

@@ -106,7 +106,7 @@ class TestRecommend:
     @pytest.mark.parametrize("n_threads", [1, 3])
     def test_all_users_at_once_equal_one_at_a_time(self, model, monkeypatch, n_threads):
         monkeypatch.setattr("funksvd.learned.scoring.ROWS_PER_BATCH", 400)
-        monkeypatch.setattr(model, "n_threads", n_threads)
+        monkeypatch.setattr(model.hyperparameters, "n_threads", n_threads)
         batches = list(model.recommend_all(n=4))
         assert len(batches) == 6  # of 96 users
         users = np.concatenate([batch["user"] for batch in batches])
@@ -122,12 +122,11 @@ class TestRecommend:
             ref = model.predict(batch["user"], batch["item"])
             np.testing.assert_array_equal(batch["prediction"], ref)
 
-    def test_equal_items_come_in_the_order_of_their_ids(self, model, monkeypatch):
+    def test_equal_items_come_in_the_order_of_their_ids(self, model, with_learned):
         twins = np.repeat(np.arange(0, len(model.item_ids), 3), 3)[: len(model.item_ids)]
-        parameters = model.parameters._replace(
-            item_biases=model.item_biases[twins], item_factors=model.item_factors[twins]
+        model = with_learned(
+            model, item_biases=model.item_biases[twins], item_factors=model.item_factors[twins]
         )
-        monkeypatch.setattr(model, "parameters", parameters)
         for batch in model.recommend_all([1, 2, 3], n=60, include_seen=True):
             for user in (1, 2, 3):
                 mine = batch["user"] == user

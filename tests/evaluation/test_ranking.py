@@ -17,6 +17,7 @@ from funksvd.metrics import ranking_metrics
 from funksvd.objectives.parameters import Parameters
 from funksvd.ratings.compressed import CompressedRows
 from funksvd.rng import Stream
+from funksvd.training import Hyperparameters
 
 NAMES = ("precision", "recall", "ndcg", "map", "mrr", "hit_rate")
 
@@ -163,7 +164,7 @@ def case():
         users=training.users,
         items=training.items,
         seen=seen,
-        seed=5,
+        hyperparameters=Hyperparameters(seed=5),
         thread_count=lambda: 2,
     )
     return SimpleNamespace(model=model, training=training, test=test)
@@ -218,7 +219,7 @@ def test_intervals_are_those_of_drawn_users(case):
         10,
         None,
     )
-    random = np.random.default_rng([case.model.seed, Stream.BOOTSTRAP])
+    random = np.random.default_rng([case.model.hyperparameters.seed, Stream.BOOTSTRAP])
     figures = np.array(ref.figures)
     means = [figures[random.integers(0, len(figures), len(figures))].mean(0) for _ in range(1000)]
     low, high = np.percentile(means, [2.5, 97.5], axis=0)

@@ -8,6 +8,7 @@ from funksvd.learned.base import side_by_side
 from funksvd.learned.fold_in import OtherSide
 from funksvd.objectives import plain as objective
 from funksvd.objectives.parameters import Parameters, Regularization
+from funksvd.ratings.compressed import CompressedRows
 
 N_COLUMNS = 60
 

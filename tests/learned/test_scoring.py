@@ -2,12 +2,9 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from funksvd.learned.scoring import best_items, cosine_similarities, predict_pairs
+from funksvd.learned.scoring import best_items, predict_pairs
 from funksvd.objectives.parameters import Parameters
-from funksvd.ratings.compressed import CompressedRows
 
 
 @pytest.fixture(scope="module")
@@ -96,38 +93,3 @@ def test_the_best_are_exact_where_the_squares_of_factors_underflow(n_users, size
     ref = predict_pairs(parameters, *pairs).reshape(n_users, 3000)
     order = np.argsort(-ref, axis=1, kind="stable")[:, :20]
     np.testing.assert_array_equal(best.items, order)
-
-
-pairs_of = st.lists(st.tuples(st.integers(-1, 4), st.integers(-1, 5)), max_size=20)
-
-
-@settings(deadline=None)  # the first call may compile
-@given(pairs_of, pairs_of)
-def test_pairs_are_found_again(known, asked):
-    known = np.array(known, dtype=np.int32).reshape(-1, 2)
-    asked = np.array(asked, dtype=np.int32).reshape(-1, 2)
-    user_items = CompressedRows.from_pairs(known[:, 0], known[:, 1], 5)
-    ref = {(u, i) for u, i in known.tolist() if u >= 0 and i >= 0}
-    comp = user_items.contains(asked[:, 0], asked[:, 1]).tolist()
-    assert comp == [(u, i) in ref for u, i in asked.tolist()]
-    for u in range(5):
-        mine = user_items.columns[user_items.indptr[u] : user_items.indptr[u + 1]].tolist()
-        assert mine == sorted(i for user, i in known.tolist() if user == u and i >= 0)
-
-
-def test_many_pairs_are_found_in_parts_by_threads(monkeypatch):
-    random = np.random.default_rng(0)
-    known, asked = (random.integers(-1, 50, (2000, 2)).astype(np.int32) for _ in range(2))
-    monkeypatch.setattr("funksvd.learned.scoring.PAIRS_PER_TASK", 300)
-    user_items = CompressedRows.from_pairs(known[:, 0].copy(), known[:, 1].copy(), 50, n_threads=3)
-    comp = user_items.contains(asked[:, 0], asked[:, 1], n_threads=3)
-    ref = set(map(tuple, known[(known >= 0).all(axis=1)].tolist()))
-    assert comp.tolist() == [(u, i) in ref for u, i in asked.tolist()]
-    assert 0.1 < comp.mean() < 0.9
-
-
-def test_a_row_of_zeros_is_like_nothing():
-    rows = np.array([[1.0, 2.0], [0.0, 0.0], [2.0, 4.0], [-1.0, -2.0]], dtype=np.float32)
-    np.testing.assert_allclose(cosine_similarities(rows, 0), [1, 0, 1, -1], atol=1e-6)
-    np.testing.assert_array_equal(cosine_similarities(rows, 1), 0)
-    assert np.abs(cosine_similarities(rows, 0)).max() <= 1

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from funksvd import FunkSVD, Ratings, hold_out, read_titles
-from funksvd.objectives.parameters import Parameters
 from funksvd.report import gather
 
 
@@ -31,7 +30,7 @@ def content(model, holdout, titles):
 
 
 @pytest.fixture
-def made():
+def made(with_learned):
     """A model with given factors; all biases are zero, unless those of items are given."""
 
     def make(user_factors, item_factors, item_biases=None):
@@ -40,13 +39,13 @@ def made():
         values = np.random.default_rng(0).integers(1, 6, len(users))
         ratings = Ratings.from_arrays(users, items, values)
         model = FunkSVD(n_factors=n_factors, n_epochs=1, validation_fraction=0).fit(ratings)
-        model.parameters = Parameters(
-            3.0,
-            np.zeros(n_users, np.float32),
-            np.asarray([0] * n_items if item_biases is None else item_biases, np.float32),
-            np.asarray(user_factors, np.float32),
-            np.asarray(item_factors, np.float32),
+        return with_learned(
+            model,
+            global_mean=3.0,
+            user_biases=np.zeros(n_users, np.float32),
+            item_biases=np.asarray([0] * n_items if item_biases is None else item_biases, "f4"),
+            user_factors=np.asarray(user_factors, np.float32),
+            item_factors=np.asarray(item_factors, np.float32),
         )
-        return model
 
     return make

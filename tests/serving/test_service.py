@@ -83,8 +83,9 @@ def test_a_guest(service, model):
         assert {b["title"] for b in each["because"]} <= {"Alien", "Das Boot", "8"}
 
 
-def test_predictions_for_a_guest_stay_within_the_scale(service, model):
-    model.rating_scale = (2.9, 3.1)  # narrow, so that it is reached
+def test_predictions_for_a_guest_stay_within_the_scale(model, with_learned, titles):
+    model = with_learned(model, limits=(2.9, 3.1))  # narrow, so that it is reached
+    service = Service(model, titles)
     guest = model.for_new_users(Ratings.from_arrays([0, 0], [1, 3], [3.0, 3.1]))
     ref = [round(prediction, 4) for _, prediction in guest.recommend(0, 40)]
     found = service.fold_in({"1": 3.0, "3": 3.1}, 40)["recommendations"]
