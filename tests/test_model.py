@@ -1,6 +1,8 @@
 """`FunkSVD`: learning from what people have, refit, interruption, saving."""
 
-from dataclasses import asdict
+import copy
+import inspect
+import pickle
 from typing import ClassVar
 
 import numpy as np
@@ -8,9 +10,10 @@ import pandas as pd
 import pytest
 import scipy.sparse
 
-from funksvd import FunkSVD, FunkSVDError, Monitor, NotFittedError, Ratings, RatingsError
+from funksvd import FunkSVD, FunkSVDError, Monitor, NotFittedError, Ratings, RatingsError, update
 from funksvd.learned.scoring import predict_pairs
-from funksvd.training import Triples, plan_blocks, train
+from funksvd.training import Hyperparameters, Triples, plan_blocks, train
+from funksvd.training.stopping import Stopped
 
 QUICK = {"n_factors": 5, "n_epochs": 6}
 
@@ -123,7 +126,8 @@ class TestEnsemble:
             (ratings.n_users, ratings.n_items),
         )
         pairs = ratings.user_index, ratings.item_index
-        members = [train(plan, FunkSVD(**options), member=m).learned.parameters for m in range(3)]
+        chosen = Hyperparameters(**options)
+        members = [train(plan, chosen, member=m).learned.parameters for m in range(3)]
         predictions = [predict_pairs(member, *pairs) for member in members]
         assert np.abs(predictions[0] - predictions[1]).max() > 0.01
         comp = predict_pairs(ensemble.parameters, *pairs)
@@ -162,6 +166,7 @@ class TestEnsemble:
             with pytest.raises(KeyboardInterrupt):
                 fitted.fit(ratings, monitor=monitor)
             assert same(fitted, FunkSVD(**QUICK, ensemble=2, validation_fraction=0).fit(ratings))
+            assert fitted.training.stopped is Stopped.INTERRUPT
 
 
 class TestSampler:
@@ -263,6 +268,156 @@ class TestInterrupt:
         assert not fitted.is_fitted
 
 
+class TestWhyItStopped:
+    """`model.training.stopped`, however training came to its end."""
+
+    @pytest.mark.parametrize("refit", [True, False])
+    def test_patience(self, ratings, refit):
+        fitted = FunkSVD(n_factors=5, n_epochs=300, patience=2, reg=0.0, refit=refit).fit(ratings)
+        assert len(fitted.history) < 300
+        assert fitted.training.stopped is Stopped.PATIENCE
+        assert fitted.refitted == refit
+
+    @pytest.mark.parametrize("options", [{}, {"refit": False}, {"validation_fraction": 0}], ids=str)
+    def test_limit(self, ratings, options):
+        fitted = FunkSVD(**QUICK, **options).fit(ratings)
+        assert len(fitted.history) == 6
+        assert fitted.training.stopped is Stopped.LIMIT
+
+    @pytest.mark.parametrize("algorithm", ["svd++", "bayes", "bayes++", "incremental"])
+    def test_limit_of_other_algorithms(self, ratings, algorithm):
+        options = {"n_factors": 2, "validation_fraction": 0}
+        if algorithm != "incremental":
+            options["n_epochs"] = 3
+        fitted = FunkSVD(algorithm=algorithm, **options).fit(ratings)
+        assert fitted.training.stopped is Stopped.LIMIT
+
+    def interrupted(self, ratings, monitor, **options):
+        fitted = FunkSVD(**QUICK, **options)
+        with pytest.raises(KeyboardInterrupt):
+            fitted.fit(ratings, monitor=monitor)
+        return fitted
+
+    @pytest.mark.parametrize("refit", [True, False])
+    def test_ctrl_c_in_the_search(self, ratings, refit):
+        fitted = self.interrupted(ratings, InterruptAfter("search", 2), refit=refit)
+        assert fitted.training.stopped is Stopped.INTERRUPT
+        assert len(fitted.history) == 2
+
+    def test_ctrl_c_in_the_refit(self, ratings):
+        fitted = self.interrupted(ratings, InterruptAfter("refit", 1))
+        assert fitted.training.stopped is Stopped.INTERRUPT
+        assert not fitted.refitted
+        assert len(fitted.history) == 6  # the search's
+
+    def test_ctrl_c_without_a_validation_part(self, ratings):
+        fitted = self.interrupted(ratings, InterruptAfter("fit", 3), validation_fraction=0)
+        assert fitted.training.stopped is Stopped.INTERRUPT
+        assert fitted.best_epoch == 3
+
+    def test_ctrl_c_in_a_second_search(self, planted):
+        """A clear signal: another search, with less regularization, is worth running."""
+
+        class InSecond(Monitor):
+            told = ()
+
+            def fit_started(self, purpose, *_):
+                self.told += (purpose,)
+
+            def epoch_done(self, record, is_best):
+                if self.told == ("search", "search"):
+                    raise KeyboardInterrupt
+
+        ratings = planted(60, 50, 2, 2500, 0.05)
+        fitted = FunkSVD(n_factors=5, n_epochs=20, validation_fraction=0.2)
+        with pytest.raises(KeyboardInterrupt):
+            fitted.fit(ratings, monitor=(monitor := InSecond()))
+        assert monitor.told == ("search", "search")  # and no refit
+        assert fitted.training.stopped is Stopped.INTERRUPT
+        assert len(fitted.history) > 1  # the first one's
+
+    def test_an_error_in_the_refit_leaves_what_the_search_came_to(self, ratings):
+        class Failing(InterruptAfter):
+            def epoch_done(self, record, is_best):
+                if self.purpose == "refit":
+                    raise RuntimeError
+
+        fitted = FunkSVD(**QUICK)
+        with pytest.raises(RuntimeError):
+            fitted.fit(ratings, monitor=Failing("refit", 1))
+        assert fitted.training.stopped is Stopped.LIMIT
+        assert not fitted.refitted
+
+    def test_an_update_leaves_it_as_it_was(self, ratings, model):
+        assert update(model, ratings, n_epochs=1).training.stopped is Stopped.LIMIT
+
+
+@pytest.mark.parametrize("algorithm", ["svd++", "bayes++"])
+def test_interactions_are_learned_from_and_counted(ratings, algorithm):
+    rated, options = (
+        ratings.subset(np.arange(len(ratings)) % 3 > 0),
+        QUICK | {"algorithm": algorithm},
+    )
+    pairs = ratings.user_ids[ratings.user_index], ratings.item_ids[ratings.item_index]
+    fitted = FunkSVD(**options).fit(rated, interactions=np.column_stack(pairs))
+    without = FunkSVD(**options).fit(rated)
+    assert (fitted.training.n_unrated, without.training.n_unrated) == (500, 0)
+    assert fitted.n_ratings == without.n_ratings == 1000
+    assert not same(fitted, without)
+
+
+class TestHyperparameters:
+    def test_they_are_attributes_of_the_model_too(self):
+        model = FunkSVD(n_factors=3)
+        assert (model.n_factors, model.hyperparameters.n_factors) == (3, 3)
+        model.seed = 7
+        assert model.hyperparameters.seed == model.get_params()["seed"] == 7
+        model.hyperparameters.reg = 0.5
+        assert model.reg == 0.5
+        assert vars(model).keys() == {"hyperparameters"}
+
+    def test_a_keyword_that_is_none_is_an_error(self):
+        with pytest.raises(FunkSVDError, match="no hyperparameter 'n_factor'; it has algorithm, "):
+            FunkSVD(n_factor=3)
+
+    def test_they_are_given_by_name(self):
+        with pytest.raises(TypeError):
+            FunkSVD("sgd")
+
+    def test_readers_are_told_their_names_and_defaults(self):
+        parameters = inspect.signature(FunkSVD).parameters
+        assert list(parameters) == list(FunkSVD().get_params())
+        assert {name: each.default for name, each in parameters.items()} == FunkSVD().get_params()
+
+    def test_a_model_of_given_ones_has_them_for_itself(self):
+        chosen = Hyperparameters(n_factors=3)
+        model = FunkSVD.of(chosen)
+        model.n_factors = 4
+        assert chosen.n_factors == 3
+
+    def test_a_copy_has_its_own(self, model):
+        other = copy.copy(model)
+        assert other.get_params() == model.get_params()
+        assert other.fitted is model.fitted
+        other.set_params(n_factors=9, seed=3)
+        assert (model.n_factors, model.seed) == (5, 0)
+        model.n_epochs = 1
+        assert other.n_epochs == 6
+
+    def test_a_copy_that_learns_leaves_the_model_alone(self, model, ratings):
+        other, before = copy.copy(model), model.fitted
+        other.fit(ratings.subset(ratings.user_index < 30))
+        assert model.fitted is before
+        assert len(other.user_ids) == 30
+
+    def test_deep_copies_and_pickles_answer_alike(self, model):
+        ref = model.predict([1, 2], [3, 4])
+        for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+            np.testing.assert_array_equal(other.predict([1, 2], [3, 4]), ref)
+            other.seed = 9
+            assert model.seed == 0
+
+
 class TestNotFitted:
     @pytest.mark.parametrize("name", ["user_factors", "global_mean", "parameters", "history"])
     def test_learned_attributes_say_what_to_do(self, name):
@@ -284,7 +439,7 @@ class TestSave:
         model.save(tmp_path / "m")
         loaded = FunkSVD.load(tmp_path / "m")
         assert same(loaded, model)
-        assert loaded.get_params() == asdict(model.resolved())
+        assert loaded.get_params() == model.hyperparameters.resolved().get_params()
         assert loaded.recommend(1) == model.recommend(1)
         assert loaded.similar(1) == model.similar(1)
         assert loaded.best_epoch == model.best_epoch

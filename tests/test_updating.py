@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from funksvd import FunkSVD, FunkSVDError, Monitor, Ratings, RatingsError, hold_out, update
+from funksvd import FunkSVD, FunkSVDError, Interactions, Monitor, Ratings, RatingsError, update
 
 KINDS = {
     "sgd": {},
@@ -90,7 +90,7 @@ def test_the_old_model_stays_as_it_is(old, grown, tmp_path):
 
 def test_the_same_bits_with_any_number_of_threads(old, grown, tmp_path, monkeypatch):
     for n_threads in (1, 3):
-        monkeypatch.setattr(old, "n_threads", n_threads)
+        monkeypatch.setattr(old.hyperparameters, "n_threads", n_threads)
         update(old, grown[0]).save(tmp_path / str(n_threads))
     assert (tmp_path / "1").read_bytes() == (tmp_path / "3").read_bytes()
 
@@ -162,6 +162,85 @@ def test_what_cannot_go_on_says_so(grown, algorithm):
         update(old, ratings)
 
 
+SVDPP = {"algorithm": "svd++", "n_factors": 4, "n_epochs": 10}
+
+
+@pytest.fixture(scope="module")
+def pairs(grown):
+    """Pairs that nobody has rated, of users and items who have old ratings elsewhere."""
+    ratings, is_new = grown
+    old = ratings.subset(~is_new)
+    random = np.random.default_rng(3)
+    chosen = (random.choice(np.unique(each), 1000) for each in (old.user_index, old.item_index))
+    rated = set(zip(ratings.user_index.tolist(), ratings.item_index.tolist(), strict=True))
+    unrated = sorted(set(zip(*map(np.ndarray.tolist, chosen), strict=True)) - rated)
+    users, items = np.array(unrated).T
+    return Interactions.from_arrays(ratings.user_ids[users], ratings.item_ids[items])
+
+
+@pytest.fixture(scope="module")
+def old_with_pairs(grown, pairs):
+    ratings, is_new = grown
+    return FunkSVD(**SVDPP).fit(ratings.subset(~is_new), interactions=pairs)
+
+
+class TestInteractions:
+    """Pairs without a rating that a model has learned from must not be forgotten unnoticed."""
+
+    def test_a_model_that_learned_from_some_refuses_to_go_on_without(
+        self, old_with_pairs, grown, pairs
+    ):
+        assert 300 < len(pairs) == old_with_pairs.training.n_unrated
+        message = (
+            f"has also learned from {len(pairs)} pairs without a rating, and would forget them: "
+            "give them again with interactions= (--interactions)"
+        )
+        with pytest.raises(FunkSVDError, match=re.escape(message)):
+            update(old_with_pairs, grown[0])
+
+    def test_so_does_one_that_was_loaded(self, old_with_pairs, grown, tmp_path):
+        old_with_pairs.save(tmp_path / "m")
+        with pytest.raises(FunkSVDError, match="would forget them"):
+            update(FunkSVD.load(tmp_path / "m"), grown[0])
+
+    def test_given_again_they_are_kept(self, old_with_pairs, grown, pairs):
+        new = update(old_with_pairs, grown[0], interactions=pairs)
+        assert new.training.n_unrated == len(pairs)
+        with pytest.raises(FunkSVDError, match="would forget them"):  # the next time too
+            update(new, grown[0])
+        fewer = update(
+            old_with_pairs, grown[0], interactions=pairs.subset(np.arange(len(pairs)) % 2 > 0)
+        )
+        assert fewer.training.n_unrated == len(pairs) // 2
+        assert not np.array_equal(new.implicit_factors, fewer.implicit_factors)
+        assert not np.array_equal(new.user_factors, fewer.user_factors)
+
+    def test_a_model_without_can_be_given_some(self, grown, pairs):
+        ratings, is_new = grown
+        old = FunkSVD(**SVDPP).fit(ratings.subset(~is_new))
+        without, new = update(old, ratings), update(old, ratings, interactions=pairs)
+        assert (without.training.n_unrated, new.training.n_unrated) == (0, len(pairs))
+        assert not np.array_equal(new.user_factors, without.user_factors)
+
+    def test_pairs_that_are_rated_by_now_and_ids_without_a_rating_are_passed_over(
+        self, old_with_pairs, grown, pairs
+    ):
+        ratings, _ = grown
+        ids = ratings.user_ids[ratings.user_index[:50]], ratings.item_ids[ratings.item_index[:50]]
+        known = pairs.user_ids[pairs.user_index], pairs.item_ids[pairs.item_index]
+        more = [np.concatenate([*both, [8888]]) for both in zip(known, ids, strict=True)]
+        comp = update(old_with_pairs, ratings, interactions=np.column_stack(more))
+        ref = update(old_with_pairs, ratings, interactions=pairs)
+        assert comp.training.n_unrated == len(pairs)
+        np.testing.assert_array_equal(comp.user_factors, ref.user_factors)
+
+    def test_an_algorithm_that_has_no_use_for_them(self, grown, pairs):
+        ratings, is_new = grown
+        old = FunkSVD(n_factors=2, n_epochs=2).fit(ratings.subset(~is_new))
+        with pytest.raises(FunkSVDError, match="algorithm 'sgd' has no use for interactions"):
+            update(old, ratings, interactions=pairs)
+
+
 def test_an_interrupt_leaves_nothing_half_done(old, grown):
     class Interrupting(Monitor):
         def epoch_done(self, record, is_best):
@@ -184,29 +263,3 @@ def test_the_monitor_is_told(old, grown):
 
     update(old, grown[0], monitor=Listening(), n_epochs=2)
     assert told == [("update", len(grown[0]), 0, 2), 1, 2]
-
-
-class TestHoldoutWithAdded:
-    def parts(self):
-        ratings = Ratings.from_arrays(*np.divmod(np.arange(50), 10), 1 + np.arange(50) % 5)
-        holdout = hold_out(ratings, test_fraction=0.2)
-        test = holdout.test
-        users = [*test.user_ids[test.user_index[:2]].tolist(), 0, 99]
-        items = [*test.item_ids[test.item_index[:2]].tolist(), 55, 1]
-        return holdout, Ratings.from_arrays(users, items, [9, 9, 9, 9])
-
-    def test_the_test_part_stays_unseen(self):
-        holdout, new = self.parts()
-        comp = holdout.with_added(new)
-        assert comp.test is holdout.test
-        everything = comp.all_but_test
-        assert len(everything) == 42
-        assert np.count_nonzero(everything.values == 9) == 2
-        assert set(everything.user_ids) == {*range(5), 99}
-
-    def test_a_new_rating_takes_the_place_of_an_old_one(self):
-        holdout, _ = self.parts()
-        pair = holdout.training.user_index[0], holdout.training.item_index[0]
-        comp = holdout.with_added(Ratings.from_arrays([pair[0]], [pair[1]], [9.0])).all_but_test
-        assert len(comp) == 40
-        assert comp.values[(comp.user_index == pair[0]) & (comp.item_index == pair[1])] == [9]

@@ -255,3 +255,29 @@ def test_fingerprints_of_earlier_programs_are_understood(here):
     plain["test_fingerprint"] = "0" * 32
     with pytest.raises(DataChangedError, match="the test part is not the one"):
         rebuild(Provenance.from_dict(plain))
+
+
+class TestWithAdded:
+    def parts(self):
+        ratings = Ratings.from_arrays(*np.divmod(np.arange(50), 10), 1 + np.arange(50) % 5)
+        holdout = hold_out(ratings, test_fraction=0.2)
+        test = holdout.test
+        users = [*test.user_ids[test.user_index[:2]].tolist(), 0, 99]
+        items = [*test.item_ids[test.item_index[:2]].tolist(), 55, 1]
+        return holdout, Ratings.from_arrays(users, items, [9, 9, 9, 9])
+
+    def test_the_test_part_stays_unseen(self):
+        holdout, new = self.parts()
+        comp = holdout.with_added(new)
+        assert comp.test is holdout.test
+        everything = comp.all_but_test
+        assert len(everything) == 42
+        assert np.count_nonzero(everything.values == 9) == 2
+        assert set(everything.user_ids) == {*range(5), 99}
+
+    def test_a_new_rating_takes_the_place_of_an_old_one(self):
+        holdout, _ = self.parts()
+        pair = holdout.training.user_index[0], holdout.training.item_index[0]
+        comp = holdout.with_added(Ratings.from_arrays([pair[0]], [pair[1]], [9.0])).all_but_test
+        assert len(comp) == 40
+        assert comp.values[(comp.user_index == pair[0]) & (comp.item_index == pair[1])] == [9]
