@@ -4,158 +4,168 @@
 >>> model = FunkSVD().fit(read_ratings("data/ratings.csv"))
 >>> model.recommend(7, n=3)  # doctest: +SKIP
 
-The names below are loaded when they are first used, so that `import funksvd` is quick.
+The public names are loaded when they are first used, so that `import funksvd` is quick. They stand
+here twice: as imports for type checkers and editors, and in a table for `import`.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from funksvd.errors import (
-        DataChangedError,
-        DivergenceError,
-        DownloadError,
-        FunkSVDError,
-        ModelFileError,
-        NotFittedError,
-        RatingsError,
-        UnknownIdError,
-    )
-    from funksvd.evaluation import (
-        CrossValidation,
-        Evaluation,
-        RankingEvaluation,
-        cross_validate,
-        evaluate_ranking,
-    )
-    from funksvd.export import export_factors
-    from funksvd.model import FunkSVD
-    from funksvd.ratings import (
-        Interactions,
-        Ratings,
-        ReadOptions,
-        Vocabulary,
-        read_ids,
-        read_interactions,
-        read_own_ratings,
-        read_pairs,
-        read_ratings,
-        read_titles,
-        write_table,
-    )
-    from funksvd.splitting import (
-        Fold,
-        by_time,
-        hold_out,
-        leave_last_out,
-        per_user_folds,
-        random_folds,
-        random_split,
-        rebuild,
-    )
-    from funksvd.training import EpochRecord, Monitor
-    from funksvd.tuning import Trial, Tuning, TuningMonitor, tune
-    from funksvd.updating import update
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-_HOME = {
-    "CrossValidation": "evaluation",
-    "DataChangedError": "errors",
-    "DivergenceError": "errors",
-    "DownloadError": "errors",
-    "EpochRecord": "training",
-    "Evaluation": "evaluation",
-    "Fold": "splitting",
-    "FunkSVD": "model",
-    "FunkSVDError": "errors",
-    "Interactions": "ratings",
-    "ModelFileError": "errors",
-    "Monitor": "training",
-    "NotFittedError": "errors",
-    "RankingEvaluation": "evaluation",
-    "Ratings": "ratings",
-    "RatingsError": "errors",
-    "ReadOptions": "ratings",
-    "Trial": "tuning",
-    "Tuning": "tuning",
-    "TuningMonitor": "tuning",
-    "UnknownIdError": "errors",
-    "Vocabulary": "ratings",
-    "by_time": "splitting",
-    "cross_validate": "evaluation",
-    "evaluate_ranking": "evaluation",
-    "export_factors": "export",
-    "hold_out": "splitting",
-    "leave_last_out": "splitting",
-    "per_user_folds": "splitting",
-    "random_folds": "splitting",
-    "random_split": "splitting",
-    "read_ids": "ratings",
-    "read_interactions": "ratings",
-    "read_own_ratings": "ratings",
-    "read_pairs": "ratings",
-    "read_ratings": "ratings",
-    "read_titles": "ratings",
-    "rebuild": "splitting",
-    "tune": "tuning",
-    "update": "updating",
-    "write_table": "ratings",
-}
+if TYPE_CHECKING:
+    # ruff would make a statement of each name that is exported by `as`
+    # isort: off
+    from funksvd.errors import (
+        DataChangedError as DataChangedError,
+        DivergenceError as DivergenceError,
+        DownloadError as DownloadError,
+        FunkSVDError as FunkSVDError,
+        ModelFileError as ModelFileError,
+        ModelWriteError as ModelWriteError,
+        NotFittedError as NotFittedError,
+        RatingsError as RatingsError,
+        UnknownHyperparameterError as UnknownHyperparameterError,
+        UnknownIdError as UnknownIdError,
+    )
+    from funksvd.evaluation import (
+        CrossValidation as CrossValidation,
+        Evaluation as Evaluation,
+        FoldResult as FoldResult,
+        RankingEvaluation as RankingEvaluation,
+        cross_validate as cross_validate,
+        evaluate_ranking as evaluate_ranking,
+    )
+    from funksvd.export import export_factors as export_factors
+    from funksvd.hyperparameters import Hyperparameters as Hyperparameters
+    from funksvd.learned.explain import Explanation as Explanation
+    from funksvd.learned.fold_in import FoldedIn as FoldedIn
+    from funksvd.model import FunkSVD as FunkSVD
+    from funksvd.ratings import (
+        Interactions as Interactions,
+        Ratings as Ratings,
+        ReadOptions as ReadOptions,
+        Vocabulary as Vocabulary,
+        read_ids as read_ids,
+        read_interactions as read_interactions,
+        read_own_ratings as read_own_ratings,
+        read_pairs as read_pairs,
+        read_ratings as read_ratings,
+        read_titles as read_titles,
+        write_table as write_table,
+    )
+    from funksvd.recommender import (
+        Recommendation as Recommendation,
+        Recommender as Recommender,
+        SimilarItem as SimilarItem,
+        SimilarUser as SimilarUser,
+    )
+    from funksvd.splitting import (
+        Fold as Fold,
+        Holdout as Holdout,
+        by_time as by_time,
+        hold_out as hold_out,
+        leave_last_out as leave_last_out,
+        per_user_folds as per_user_folds,
+        random_folds as random_folds,
+        random_split as random_split,
+        rebuild as rebuild,
+    )
+    from funksvd.training import (
+        EpochRecord as EpochRecord,
+        Monitor as Monitor,
+        Stopped as Stopped,
+        TrainingRecord as TrainingRecord,
+    )
+    from funksvd.tuning import (
+        Trial as Trial,
+        Tuning as Tuning,
+        TuningMonitor as TuningMonitor,
+        tune as tune,
+    )
+    from funksvd.updating import update as update
+    # isort: on
+else:
+    _NAMES = {
+        "errors": (
+            "DataChangedError",
+            "DivergenceError",
+            "DownloadError",
+            "FunkSVDError",
+            "ModelFileError",
+            "ModelWriteError",
+            "NotFittedError",
+            "RatingsError",
+            "UnknownHyperparameterError",
+            "UnknownIdError",
+        ),
+        "evaluation": (
+            "CrossValidation",
+            "Evaluation",
+            "FoldResult",
+            "RankingEvaluation",
+            "cross_validate",
+            "evaluate_ranking",
+        ),
+        "export": ("export_factors",),
+        "hyperparameters": ("Hyperparameters",),
+        "learned.explain": ("Explanation",),
+        "learned.fold_in": ("FoldedIn",),
+        "model": ("FunkSVD",),
+        "ratings": (
+            "Interactions",
+            "Ratings",
+            "ReadOptions",
+            "Vocabulary",
+            "read_ids",
+            "read_interactions",
+            "read_own_ratings",
+            "read_pairs",
+            "read_ratings",
+            "read_titles",
+            "write_table",
+        ),
+        "recommender": (
+            "Recommendation",
+            "Recommender",
+            "SimilarItem",
+            "SimilarUser",
+        ),
+        "splitting": (
+            "Fold",
+            "Holdout",
+            "by_time",
+            "hold_out",
+            "leave_last_out",
+            "per_user_folds",
+            "random_folds",
+            "random_split",
+            "rebuild",
+        ),
+        "training": (
+            "EpochRecord",
+            "Monitor",
+            "Stopped",
+            "TrainingRecord",
+        ),
+        "tuning": (
+            "Trial",
+            "Tuning",
+            "TuningMonitor",
+            "tune",
+        ),
+        "updating": ("update",),
+    }
+    _HOMES = {name: home for home, names in _NAMES.items() for name in names}
 
-__all__ = [  # noqa: RUF022 - sorted as _HOME is
-    "__version__",
-    "CrossValidation",
-    "DataChangedError",
-    "DivergenceError",
-    "DownloadError",
-    "EpochRecord",
-    "Evaluation",
-    "Fold",
-    "FunkSVD",
-    "FunkSVDError",
-    "Interactions",
-    "ModelFileError",
-    "Monitor",
-    "NotFittedError",
-    "RankingEvaluation",
-    "Ratings",
-    "RatingsError",
-    "ReadOptions",
-    "Trial",
-    "Tuning",
-    "TuningMonitor",
-    "UnknownIdError",
-    "Vocabulary",
-    "by_time",
-    "cross_validate",
-    "evaluate_ranking",
-    "export_factors",
-    "hold_out",
-    "leave_last_out",
-    "per_user_folds",
-    "random_folds",
-    "random_split",
-    "read_ids",
-    "read_interactions",
-    "read_own_ratings",
-    "read_pairs",
-    "read_ratings",
-    "read_titles",
-    "rebuild",
-    "tune",
-    "update",
-    "write_table",
-]
+    __all__ = ["__version__", *sorted(_HOMES)]
 
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module 'funksvd' has no attribute {name!r}")
+        value = getattr(import_module(f"funksvd.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'funksvd' has no attribute {name!r}")
-    value = getattr(import_module(f"funksvd.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    def __dir__() -> list[str]:
+        return sorted(__all__)

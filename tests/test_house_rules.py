@@ -91,8 +91,23 @@ def test_the_public_names_are_there():
     for name in funksvd.__all__:
         assert getattr(funksvd, name) is not None
     assert set(funksvd.__all__) <= set(dir(funksvd))
+    errors = {name for name, value in vars(funksvd.errors).items() if name.endswith("Error")}
+    assert errors <= set(funksvd.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         funksvd.nonsense  # noqa: B018
+
+
+def test_type_checkers_see_the_public_names_where_imports_find_them():
+    """The imports under TYPE_CHECKING, in the form that exports a name, and the table."""
+    tree = ast.parse(Path(funksvd.__file__).read_text())
+    (choice,) = (node for node in tree.body if isinstance(node, ast.If))
+    seen = [
+        (node.module.removeprefix("funksvd."), name.name, name.asname)
+        for node in choice.body
+        for name in node.names
+    ]
+    table = [(home, name, name) for home, names in funksvd._NAMES.items() for name in names]
+    assert seen == table
 
 
 @pytest.mark.parametrize("command", ["import funksvd", "from funksvd_cli.main import cli"])
