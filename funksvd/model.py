@@ -57,10 +57,8 @@ def _given(
     def with_its_signature(method: Callable[..., None]) -> Callable[..., None]:
         import inspect
 
-        of_class = inspect.signature(declared)
-        itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        parameters = [itself, *of_class.parameters.values()]
-        method.__signature__ = of_class.replace(parameters=parameters)  # type: ignore[attr-defined]
+        signature = inspect.signature(declared.__init__)  # type: ignore[misc]  # of a class
+        method.__signature__ = signature  # type: ignore[attr-defined]  # read by inspect
         return method
 
     return with_its_signature

@@ -1,83 +1,22 @@
-"""Ranking metrics: by hand, against trec_eval, and against plain loops over all items."""
+"""Quality of a model's best items, against plain loops over all items."""
 
 import json
 import math
 from types import SimpleNamespace
 
-import ir_measures
 import numpy as np
 import pytest
-from ir_measures import AP, RR, P, R, Success, nDCG
 
 from funksvd import FunkSVD, Ratings, evaluate_ranking, random_split
 from funksvd.errors import FunkSVDError, RatingsError
 from funksvd.evaluation import ranking
 from funksvd.evaluation.baselines import regularized_biases
-from funksvd.metrics import ranking_metrics
 from funksvd.objectives.parameters import Parameters
 from funksvd.ratings.compressed import CompressedRows
 from funksvd.rng import Stream
 from funksvd.training import Hyperparameters
 
 NAMES = ("precision", "recall", "ndcg", "map", "mrr", "hit_rate")
-
-
-def of_one(hits, n_relevant, n_best):
-    metrics = ranking_metrics(np.array([hits], bool), np.array([n_relevant]), n_best)
-    return [figure.item() for figure in metrics]
-
-
-def test_by_hand():
-    # Four relevant items, found at ranks 2 and 4 of five.
-    gains = 1 / math.log2(3) + 1 / math.log2(5)
-    ideal = 1 + 1 / math.log2(3) + 1 / math.log2(4) + 1 / math.log2(5)
-    ref = [2 / 5, 2 / 4, gains / ideal, (1 / 2 + 2 / 4) / 4, 1 / 2, 1]
-    assert of_one([0, 1, 0, 1, 0], 4, 5) == pytest.approx(ref, rel=1e-15)
-
-
-def test_no_hit_is_zero_and_a_perfect_list_is_one():
-    assert of_one([0, 0, 0], 2, 3) == [0] * 6
-    for n in range(1, 40):
-        assert of_one([1] * n, n, n) == [1] * 6
-
-
-def test_more_relevant_items_than_places_and_fewer():
-    assert of_one([1, 1], 5, 2) == pytest.approx([1, 2 / 5, 1, 2 / 5, 1, 1])
-    assert of_one([1, 0], 1, 2) == pytest.approx([1 / 2, 1, 1, 1, 1, 1])
-
-
-def test_a_list_cut_short_counts_as_if_filled_up_with_misses():
-    assert of_one([0, 1], 3, 4) == of_one([0, 1, 0, 0], 3, 4)
-
-
-@pytest.mark.parametrize("n_best", [1, 3, 10, 30])
-def test_the_same_as_trec_eval(n_best):
-    random = np.random.default_rng(n_best)
-    n_users, n_items = 60, 25
-    relevant = random.random((n_users, n_items)) < random.uniform(0.02, 0.7, (n_users, 1))
-    relevant[np.arange(n_users), random.integers(0, n_items, n_users)] = True
-    scores = random.permuted(np.tile(np.arange(n_items), (n_users, 1)), axis=1)
-    lists = np.argsort(-scores, axis=1)[:, :n_best]
-    measures = (P, R, nDCG, AP, RR, Success)
-    measures = [measure @ n_best for measure in measures]
-    qrels = [
-        ir_measures.Qrel(str(user), str(item), int(relevant[user, item]))
-        for user, item in np.ndindex(n_users, n_items)
-    ]
-    run = [
-        ir_measures.ScoredDoc(str(user), str(item), float(scores[user, item]))
-        for user in range(n_users)
-        for item in lists[user]
-    ]
-    ref = np.full((6, n_users), np.nan)
-    for metric in ir_measures.iter_calc(measures, qrels, run):
-        ref[measures.index(metric.measure), int(metric.query_id)] = metric.value
-    hits = np.take_along_axis(relevant, lists, axis=1)
-    comp = ranking_metrics(hits, relevant.sum(axis=1), n_best)
-    np.testing.assert_allclose(np.stack(comp), ref, rtol=1e-12)
-
-
-# -- a model's best items ----------------------------------------------------------------------
 
 
 def ref_metrics(hits, n_relevant, n_best):
@@ -228,16 +167,6 @@ def test_intervals_are_those_of_drawn_users(case):
         assert low[at] < getattr(comp.model.means, name) < high[at]
 
 
-def test_more_than_10_000_users_are_grouped_and_leave_the_width_as_it_is(monkeypatch):
-    figures = np.random.default_rng(1).exponential(1, (2, 20_500))
-    grouped = ranking._intervals_of_means(figures, seed=1)
-    monkeypatch.setattr(ranking, "MAX_CLUSTERS", 10**9)
-    separate = ranking._intervals_of_means(figures, seed=1)
-    assert (grouped != separate).any()
-    np.testing.assert_allclose(np.diff(grouped), np.diff(separate), rtol=0.1)
-    np.testing.assert_allclose(grouped.mean(axis=1), figures.mean(axis=1), rtol=0.003)
-
-
 def test_the_number_of_threads_does_not_matter(case):
     refs = evaluate_ranking(case.model, case.test, training=case.training)
     single = SimpleNamespace(**{**vars(case.model), "thread_count": lambda: 1})
@@ -272,7 +201,7 @@ def test_without_training_ratings_the_models_record_of_pairs_is_used(case):
     comp = evaluate_ranking(case.model, case.test, relevant_from=3)
     assert comp.model == ref.model
     assert comp.baselines == {}
-    with pytest.raises(FunkSVDError, match="relevant_from, --relevant-from"):
+    with pytest.raises(FunkSVDError, match=r"say from which .* is relevant, with relevant_from=$"):
         evaluate_ranking(case.model, case.test)
     forgetful = SimpleNamespace(**{**vars(case.model), "seen": None})
     assert evaluate_ranking(forgetful, case.test, training=case.training).n_users > 0

@@ -426,16 +426,6 @@ def test_crafted_information_is_refused(trained, tmp_path, info):
     assert str(path) in str(caught.value)
 
 
-def test_an_unknown_hyperparameter_is_named(trained, tmp_path):
-    path = tmp_path / "model.funksvd"
-    path.write_bytes(trained.read_bytes())
-    write_altered(path, info={"hyperparameters": {"n_factors": 4, "from_later": 1}})
-    with pytest.raises(ModelFileError) as caught:
-        FunkSVD.load(path)
-    ref = f"{path}: unknown hyperparameter 'from_later': written by a newer version?"
-    assert str(caught.value) == ref
-
-
 @pytest.mark.parametrize(
     "name",
     [
@@ -487,7 +477,6 @@ def test_a_single_draw_says_nothing_of_how_sure_it_is_and_is_refused(tmp_path):
     for name in ("rating.draws.user_biases", "rating.draws.item_biases"):
         one[name] = found[name][:, :1].copy()
     write_altered(path, one)
-    read(path)  # the arrays fit together
     with pytest.raises(ModelFileError, match="damaged or was altered"):
         FunkSVD.load(path)
 
