@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -134,3 +137,32 @@ def test_leading_digits(raw):
     n_digits = next((at for at, byte in enumerate(raw) if not 48 <= byte <= 57), 8)
     ref = (n_digits, int(raw[:n_digits] or b"0"))
     assert _leading_digits(np.frombuffer(raw, np.uint64)[0]) == ref
+
+
+AT_THE_END_OF_MEMORY = """
+import ctypes, mmap
+import subprocess
+import sys
+
+import numpy as np
+from funksvd.kernels import parse_rows
+
+size = mmap.PAGESIZE
+memory = mmap.mmap(-1, 2 * size)
+address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+assert ctypes.CDLL(None).mprotect(ctypes.c_void_p(address + size), size, 0) == 0
+for text in (b"1,2,3,4\\n", b"12,56,3.5,1234567890\\r\\n", b"1,2,3,x\\n", b"1,2\\n", b"\\n", b"1,"):
+    memory[size - len(text) : size] = text
+    raw = np.frombuffer(memory, np.uint8, len(text), size - len(text))
+    out = [np.zeros(9, kind) for kind in (np.int32, np.int32, np.float32, np.int64)]
+    print(parse_rows(raw, np.frombuffer(b",", np.uint8), np.arange(4), 9999, *out))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is protected in other ways elsewhere")
+def test_nothing_is_read_beyond_the_text():
+    result = subprocess.run(
+        [sys.executable, "-c", AT_THE_END_OF_MEMORY], capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split() == ["1", "1", "-1", "-1", "-1", "-1"]
