@@ -6,6 +6,7 @@ import pytest
 import naive
 from funksvd.kernels import SCALAR_LOSSES, padded_rows, sgd_block
 from funksvd.objectives import plain as objective
+from funksvd.objectives.losses import LOSSES as FORMULAS
 from funksvd.objectives.parameters import Parameters, Regularization
 
 N_USERS, N_ITEMS = 5, 4
@@ -64,19 +65,19 @@ def test_a_pass_equals_the_naive_one(n_factors):
 @pytest.mark.parametrize("nonnegative", [False, True])
 @pytest.mark.parametrize("kind", LOSSES)
 def test_a_pass_of_any_loss_equals_the_naive_one(kind, nonnegative, n_factors):
-    loss, mean = LOSSES[kind], 0.25 if kind == "logistic" else 3.5
+    facts = FORMULAS[kind]
+    loss, mean = LOSSES[kind], 0.25 if facts.is_binary else 3.5
     comp = parameters(n_factors)
     comp[3][0, 0] = comp[4][0, 0] = 0.001  # so that a step leads below zero
     ref = [array.astype(float).tolist() for array in comp[1:]]
-    r = (values() > 3).astype(np.float32) if kind == "logistic" else values()
+    r = (values() > 3).astype(np.float32) if facts.is_binary else values()
     ratings = list(zip(USERS.tolist(), ITEMS.tolist(), r.astype(float), strict=True))
     ref_rates = [array.tolist() for array in RATES]
     ref_cost = naive.sgd_pass(mean, *ref, ratings, ref_rates, kind, nonnegative)
     comp_cost = sgd_block(
         USERS, ITEMS, r, np.float32(mean), *comp[1:], RATES, loss=loss, nonnegative=nonnegative
     )
-    is_half_square = kind in ("squared", "huber")
-    assert comp_cost == pytest.approx((1 + is_half_square) * ref_cost, rel=1e-5)
+    assert comp_cost == pytest.approx((1 + facts.is_half_square) * ref_cost, rel=1e-5)
     for comp_array, ref_array in zip(comp[1:], ref, strict=True):
         np.testing.assert_allclose(comp_array, np.array(ref_array), rtol=2e-5, atol=2e-6)
     moved = np.unique(USERS), np.unique(ITEMS)

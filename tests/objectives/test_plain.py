@@ -40,7 +40,7 @@ def test_an_example_worked_by_hand():
 
 @pytest.mark.parametrize("kind", LOSSES)
 def test_loss_equals_the_naive_one(parameters, kind):
-    values = (VALUES > 3) * 1.0 if kind == "logistic" else VALUES
+    values = (VALUES > 3) * 1.0 if LOSSES[kind].is_binary else VALUES
     ratings = list(zip(USERS.tolist(), ITEMS.tolist(), values.tolist(), strict=True))
     plain = (np.asarray(a).tolist() for a in parameters)
     ref = naive.loss(*plain, ratings, REGULARIZATION, kind)
@@ -51,7 +51,7 @@ def test_loss_equals_the_naive_one(parameters, kind):
 @pytest.mark.parametrize("kind", LOSSES)
 @pytest.mark.parametrize("name", Parameters._fields)
 def test_gradients_equal_central_differences(parameters, name, kind):
-    data = (USERS, ITEMS, (VALUES > 3) * 1.0 if kind == "logistic" else VALUES)
+    data = (USERS, ITEMS, (VALUES > 3) * 1.0 if LOSSES[kind].is_binary else VALUES)
     data = (*data, REGULARIZATION, LOSSES[kind])
     comp = getattr(objective.gradients(parameters, *data), name)
     block = np.array(getattr(parameters, name))

@@ -60,7 +60,7 @@ def test_a_huber_loss_with_a_large_delta_is_the_squared_loss_bit_for_bit(ratings
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_the_loss_falls_to_where_its_gradient_nearly_vanishes(ratings, binary, name):
-    ratings = binary if name == "logistic" else ratings
+    ratings = binary if LOSSES[name].is_binary else ratings
     chosen = Hyperparameters(
         loss=name, n_factors=2, n_epochs=400, learning_rate_decay=0.98, reg=0.1, bias_reg=0.05
     ).resolved()
@@ -138,6 +138,36 @@ def test_what_a_logistic_model_predicts(binary, tmp_path):
     np.testing.assert_array_equal(again.predict_index(binary.user_index, binary.item_index), comp)
 
 
+@pytest.mark.parametrize(("name", "field"), [("absolute", "MAE"), ("logistic", "log loss")])
+def test_what_is_watched(ratings, binary, name, field):
+    ratings = binary if LOSSES[name].is_binary else ratings
+    held_back = np.arange(len(ratings)) % 4 == 0
+    result = train(
+        plan_of(ratings, held_back=held_back), Hyperparameters(loss=name, n_factors=3, n_epochs=20)
+    )
+    watched = ratings.subset(held_back)
+    comp = scores(result.learned.parameters, watched)
+    if name == "absolute":
+        low, high = ratings.values[~held_back].min(), ratings.values[~held_back].max()
+        ref = np.abs(watched.values - np.clip(comp, low, high)).mean()
+    else:
+        p = scipy.special.expit(comp.astype(np.float64))
+        ref = -np.log(np.where(watched.values == 1, p, 1 - p)).mean()
+    errors = [record.valid for record in result.history]
+    assert min(errors) == errors[result.best_epoch - 1] == pytest.approx(ref, rel=1e-5)
+    assert LOSSES[name].metric_title == field
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_divergence_is_caught_whatever_the_loss(ratings, binary, name):
+    ratings = binary if LOSSES[name].is_binary else ratings
+    chosen = Hyperparameters(loss=name, n_factors=8, n_epochs=12, learning_rate=50)
+    result = train(plan_of(ratings), chosen)
+    assert result.findings.rate_factor < 1
+    loss = TrainingLoss.of(chosen, Scale.of([ratings.values], True))
+    assert result.history[-1].train < 1.5 * loss.error_without_model([ratings.values])
+
+
 def test_the_error_without_a_model():
     values = np.array([1, 1, 2, 5, 6], dtype=np.float32)
     scale = Scale.of([values], True)
@@ -157,6 +187,24 @@ def test_the_error_without_a_model():
     entropy = -(0.25 * np.log(0.25) + 0.75 * np.log(0.75))
     assert comp("logistic", ones) == pytest.approx(entropy)
     assert comp("logistic", ones, biases=False) == pytest.approx(np.log(2))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("nonnegative", [False, True])
+def test_threads_do_not_change_a_bit(sample, name, nonnegative):
+    values = (sample.values > 3).astype(np.float32) if LOSSES[name].is_binary else sample.values
+    one, several = (
+        train(
+            plan_of(sample, values, np.arange(len(sample)) % 5 == 0),
+            Hyperparameters(
+                loss=name, nonnegative=nonnegative, n_factors=3, n_epochs=3, n_threads=n_threads
+            ),
+        )
+        for n_threads in (1, 4)
+    )
+    for ref, comp in zip(one.learned.parameters[1:], several.learned.parameters[1:], strict=True):
+        np.testing.assert_array_equal(comp, ref)
+    assert [r[:4] for r in one.record.history] == [r[:4] for r in several.record.history]
 
 
 @pytest.mark.parametrize("biases", [True, False])
@@ -220,7 +268,7 @@ def test_nonnegative_factors_alone_cannot_make_what_is_below_zero(ratings, binar
 @pytest.mark.parametrize(
     ("chosen", "message"),
     [
-        ({"loss": "cubed"}, "loss must be one of squared, absolute, huber, logistic, not 'cubed'"),
+        ({"loss": "cubed"}, "loss must be one of squared, absolute, .*, not 'cubed'"),
         ({"huber_delta": 0}, "huber_delta must be a number greater than 0, not 0"),
         ({"nonnegative": "yes"}, "nonnegative must be True or False, not 'yes'"),
     ],
