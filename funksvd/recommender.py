@@ -268,7 +268,8 @@ class Recommender(ABC):
             if held_out is not None:
                 more_users, more_items = held_out.pairs
                 users, items = np.append(users, more_users), np.append(items, more_items)
-            held_out = CompressedRows.from_pairs(users, items, len(self.users))
+            n_threads = self.thread_count()
+            held_out = CompressedRows.from_pairs(users, items, len(self.users), n_threads=n_threads)
         self._fitted = replace(self.fitted, held_out=held_out, provenance=holdout.provenance)
 
     # -- predictions ---------------------------------------------------------------------------

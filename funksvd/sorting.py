@@ -1,4 +1,4 @@
-"""Orders of many integers."""
+"""Sorting by integers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def stable_order(*keys: np.ndarray) -> np.ndarray:
 
 
 def is_ascending(*keys: np.ndarray) -> bool:
-    """Whether rows are sorted by several keys, the most significant first, and none repeats.
+    """True if rows are sorted by several keys, the most significant first, and none repeats.
 
     Parameters
     ----------

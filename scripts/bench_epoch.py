@@ -34,8 +34,7 @@ single thread's processor time, which is steadier:
     4 x 4 blocks with prefetching                              179   157   120    71
     16 x 16 blocks with prefetching                            166   141   107    63
 
-8 x 8 blocks are in use there, for 4 threads would be too few for the machines of those who have
-so many ratings.
+8 x 8 blocks are in use there: machines for data of that size have more than 4 processors.
 """
 
 from __future__ import annotations

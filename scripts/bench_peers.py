@@ -57,7 +57,7 @@ class FailedError(Exception):
 
 
 class Process(NamedTuple):
-    """What a process printed, and what it took."""
+    """Output, time and memory of a process."""
 
     output: str
     seconds: float
@@ -100,7 +100,7 @@ def worker(function: str, python: Path | str = sys.executable, **arguments: Any)
 
 
 def result(function: str, python: Path | str = sys.executable, **arguments: Any) -> Any:
-    """What a function of `peer_workers.py` returns in an interpreter."""
+    """Result of a function of `peer_workers.py` in an interpreter."""
     return json.loads(run(worker(function, python, **arguments)).output)
 
 
@@ -183,7 +183,7 @@ class Ours(Trainer):
         self.algorithm = algorithm
 
     def epoch_options(self, data: Data, part: str, plan: Plan) -> list[Any]:
-        """What decides the number of epochs."""
+        """Options that decide the number of epochs."""
         if part == "tune":
             return ["--valid", data.part("valid", ".csv"), "--no-refit"]
         return ["--valid-fraction", 0, "--n-epochs", plan.n_epochs]
@@ -341,7 +341,7 @@ def in_turn(measures: dict[Any, Callable[[], dict]], n_runs: int) -> dict[Any, d
 
 
 def with_ratios(rows: list[dict], keys: tuple[str, ...]) -> list[dict]:
-    """How many times the first row's each row's figures are, where there are both."""
+    """Each row's figures as multiples of the first row's, where there are both."""
     for row in rows:
         for key in keys:
             if key in row and key in rows[0]:
@@ -473,7 +473,7 @@ def table(rows: list[dict], columns: dict[str, tuple[str, str]], markdown: bool)
 
 
 def machine() -> str:
-    """What this runs on."""
+    """Processor, number of processors, and system, in a line."""
     names = [platform.processor() or platform.machine()]
     cpu = Path("/proc/cpuinfo")
     if cpu.is_file():

@@ -33,7 +33,7 @@ MIDDLE = 10_000_000
 
 
 class Setting(NamedTuple):
-    """What is run: on which file, and with how many factors and threads."""
+    """One run: its file, and its numbers of factors and threads."""
 
     file: Path
     n_factors: int
@@ -76,7 +76,7 @@ COLUMNS = {
 def series(
     files: list[Path], factors: list[int], threads: list[int]
 ) -> Iterator[tuple[str, list[Setting]]]:
-    """What is varied, and the settings for it."""
+    """Name of each number that is varied, and the settings for it."""
     yield "ratings", [Setting(file, N_FACTORS, max(threads)) for file in files]
     bytes_per_rating = 13  # of these files, nearly
     middle = min(files, key=lambda file: abs(file.stat().st_size - MIDDLE * bytes_per_rating))

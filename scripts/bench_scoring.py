@@ -64,7 +64,7 @@ for line in sys.stdin:
 
 
 def make_model(n_users: int, n_items: int, n_factors: int, n_seen: int) -> tuple:
-    """Random parameters, and about so many seen items for each user."""
+    """Random parameters, and about `n_seen` seen items for each user."""
     random = np.random.default_rng(0)
     shapes = ((n_users,), (n_items,), (n_users, n_factors), (n_items, n_factors))
     spreads = (0.4, 0.45, 0.6 / n_factors**0.25, 1 / n_factors**0.25)
@@ -117,7 +117,7 @@ class Implicit:
 def our_run(
     parameters: Parameters, seen: CompressedRows, n_threads: int
 ) -> tuple[float, np.ndarray]:
-    """How long it took, and what was found."""
+    """Seconds that it took, and its result."""
     started = time.perf_counter()
     users = np.arange(len(parameters.user_biases), dtype=np.int32)
     found = list(best_items(parameters, users, N_BEST, exclude=(seen,), n_threads=n_threads))

@@ -15,7 +15,7 @@ from funksvd import FunkSVD, Ratings, random_split, read_ratings, update
 
 
 def timed(function, *arguments):
-    """What a function returns, and in how many seconds."""
+    """Result of a function, and its seconds."""
     started = time.perf_counter()
     result = function(*arguments)
     return result, time.perf_counter() - started

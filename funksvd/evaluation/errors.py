@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
@@ -99,22 +100,24 @@ def evaluate(
     user_index, item_index = ratings.index_for(model.users, model.items)
     values, n_threads = ratings.values, model.thread_count()
     predictions = model.predict_index(user_index, item_index)
-    rmse_interval, mae_interval = bootstrap_intervals(values, predictions, ratings.user_index, seed)
     baselines = {}
-    if training is not None:
-        pairs = ratings.index_for(training.users, training.items)
-        fitted = {
-            "global_mean": global_mean(training),
-            "regularized_biases": regularized_biases(training, n_threads),
-        }
-        for name, parameters in fitted.items():
-            limits = model.rating_scale
-            guesses = predict_pairs(parameters, *pairs, limits=limits, n_threads=n_threads)
-            baselines[name] = Errors.of(values, guesses)
+    with ThreadPoolExecutor(1) as pool:  # one thread draws while the others fit the baselines
+        intervals = pool.submit(bootstrap_intervals, values, predictions, ratings.user_index, seed)
+        if training is not None:
+            pairs = ratings.index_for(training.users, training.items)
+            fitted = {
+                "global_mean": global_mean(training),
+                "regularized_biases": regularized_biases(training, n_threads),
+            }
+            for name, parameters in fitted.items():
+                limits = model.rating_scale
+                guesses = predict_pairs(parameters, *pairs, limits=limits, n_threads=n_threads)
+                baselines[name] = Errors.of(values, guesses)
     already_learned = None
     if model.seen is not None:
         already_learned = float(model.seen.contains(user_index, item_index, n_threads).mean())
     errors = Errors.of(values, predictions)
+    rmse_interval, mae_interval = intervals.result()
     return Evaluation(
         n_ratings=len(ratings),
         rmse=errors.rmse,

@@ -1,4 +1,4 @@
-"""How kernels are compiled, where what was compiled is kept, and how to hear of it."""
+"""Compiling kernels, keeping compiled code for later processes, and telling of compilation."""
 
 from __future__ import annotations
 

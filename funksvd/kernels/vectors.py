@@ -23,7 +23,7 @@ from numba.extending import intrinsic
 LANES = 16
 CACHE_LINE = 64
 PREFETCHED = 8
-"""Rows are asked for so many ratings ahead, to be in the cache when their turn comes."""
+"""Ratings between asking for a row and using it: by then it is in the cache."""
 
 _VECTOR = ir.VectorType(ir.FloatType(), LANES)
 _UNDEFINED = ir.Constant(_VECTOR, ir.Undefined)
@@ -123,5 +123,5 @@ def prefetch(context: Any, factors: Any, row: Any, vectors: Any) -> tuple:
 
 
 def vectors_of(rows: np.ndarray) -> tuple[int, ...]:
-    """How many vectors a row from `padded_rows` is, as the length of a tuple."""
+    """Number of vectors of a row from `padded_rows`, as the length of a tuple."""
     return (0,) * (rows.shape[1] // LANES)

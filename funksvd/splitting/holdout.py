@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -107,10 +108,12 @@ def hold_out(
         if part is not None and other is not None:
             check_disjoint(name, part, other)
     training, given_test = ratings, test
-    if test is None:
-        training, test = random_split(ratings, test_fraction, seed)
+    with ThreadPoolExecutor(1) as pool:  # the ratings' fingerprint takes as long as the split
+        source = pool.submit(Source.of, ratings)
+        if test is None:
+            training, test = random_split(ratings, test_fraction, seed)
     provenance = Provenance(
-        ratings=Source.of(ratings),
+        ratings=source.result(),
         options=options or ReadOptions(),
         test=Source.of(test) if given_test is not None else None,
         validation=Source.of(validation) if validation is not None else None,

@@ -36,7 +36,7 @@ def words_of(columns: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 class RecordForm(NamedTuple):
-    """How the user row, the item row and one more word of a rating make a record of two words.
+    """Layout of a record: two words that hold a rating's user row, item row and one more word.
 
     Parameters
     ----------

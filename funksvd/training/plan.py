@@ -207,7 +207,7 @@ class BlockPlan:
         return range(batch * self.n_groups, (batch + 1) * self.n_groups)
 
     def pairs(self, g: int, h: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        """What users of group g have dealt with among the items of group h, in parts.
+        """Pairs of users of group g and items of group h that are learned from, in parts.
 
         Returns
         -------
@@ -304,7 +304,7 @@ class BlockPlan:
 
 
 def _rows_at(order: np.ndarray, factors: np.ndarray, out: np.ndarray) -> np.ndarray:
-    """Write `factors[order]` into the leading columns of `out`, or as many as `out` has."""
+    """Write the leading columns of `factors[order]` into those of `out`; the narrower decides."""
     n_factors = min(out.shape[1], factors.shape[1])
 
     def copy(piece: slice) -> None:

@@ -1,4 +1,4 @@
-"""How large the ratings are, so that the hyperparameters need not know."""
+"""Size of the ratings, by which hyperparameters are turned into steps in rating units."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from funksvd.parallel import PIECE, in_order
 from funksvd.training.plan import Block, BlockPlan
 
 REFERENCE_COUNT = 2000
-"""The learning rate is that of a row with so many ratings."""
+"""Ratings of a row whose factors move by the learning rate itself."""
 USUAL_SHARE = 0.65
-"""So much of the ratings' variance is left unexplained where `choose_reg` is right;"""
+"""Share of the ratings' variance that is left unexplained where `choose_reg` is right."""
 USUAL_GAIN = 0.13
-"""and at most so much of it is explained after the first epoch, which learns biases mostly."""
+"""Share that is explained after the first epoch there, at most: it learns mostly biases."""
 
 
 class Scale(NamedTuple):
-    """How large the training ratings are, in their own units; or their scores, where they differ.
+    """Size of the training ratings in their own units, or of their scores where those differ.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ class Rates(NamedTuple):
 
 
 def row_shares(plan: BlockPlan) -> tuple[np.ndarray, np.ndarray]:
-    """How many times the learning rate the factors of each user and each item move by.
+    """Learning rates of each user's and each item's factors, as multiples of the one that is given.
 
     (2000 / n)**(1/4) for a row with n ratings: a row that is seldom seen must go further each
     time, and one that is often seen would else jump about. Adagrad's accumulated squares come to
@@ -194,7 +194,7 @@ def choose_reg(plan: BlockPlan) -> float:
 
 
 def reg_factor(unexplained: float, gain: float) -> float:
-    """What to multiply `choose_reg` by, for how clear the signal has turned out to be.
+    """Factor by which to change `choose_reg`, once it is known how clear the signal is.
 
     If noise has variance sigma^2, and factors have sigma_p^2, a row with n ratings is regularized
     by n lambda = sigma^2 / sigma_p^2. How lambda depends on n, `choose_reg` knows. Where noise has

@@ -184,8 +184,7 @@ def unpack_in_turns(
     item_bits, key_bits : int
         Bits of an item's row, and of both rows together.
     n_in_turn : int
-        Of every so many consecutive users, first each one's first rating follow each other, then
-        each one's second, and so on.
+        Users that take turns: first each one's first rating, then each one's second, and so on.
     users, items : ndarray of shape (n,), uint16 or uint32
         Written.
     payload : ndarray of shape (n,) or (0,), uint32 or uint64

@@ -170,7 +170,7 @@ def fold_rows(
 def weigh_ratings(
     columns, others, factors, implicit_factors, n_members, regularization, weights, implied
 ):
-    """How the predictions of a row that is folded in depend on its ratings, eq. (2).
+    """Shares of a row's ratings in its predictions once it is folded in, eq. (2).
 
     Parameters
     ----------

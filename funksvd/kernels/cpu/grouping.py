@@ -82,7 +82,7 @@ def group_by_row(
 
 
 def rows_with_repeats(indptr: np.ndarray, columns: np.ndarray, n_threads: int = 1) -> np.ndarray:
-    """Which rows hold a column more than once.
+    """Rows that hold a column more than once.
 
     Parameters
     ----------

@@ -119,7 +119,7 @@ def dot(context: Any, user_factors: Any, u: Any, item_factors: Any, i: Any) -> t
 
 
 def _has_wide_registers() -> bool:
-    """Whether a whole tile fits the registers: 32 of 16 lanes."""
+    """True if a whole tile fits the registers: 32 of 16 lanes."""
     if config.CPU_FEATURES is not None:  # set by NUMBA_CPU_FEATURES
         return "+avx512f" in config.CPU_FEATURES
     return binding.get_host_cpu_features().get("avx512f", False)

@@ -93,7 +93,7 @@ def deviate_block(user_index, item_index, factors, draws, deviations):
 
 @compiled
 def find_pairs(user_index, item_index, indptr, items, found):
-    """Which pairs are among each user's listed items.
+    """Find the pairs that are among each user's listed items.
 
     Parameters
     ----------
@@ -239,7 +239,7 @@ def pack_items(order, item_biases, item_factors, panels):
     item_biases : ndarray of shape (n_items,), float32
     item_factors : ndarray of shape (n_items, n_factors), float32
     panels : ndarray of shape (n_items / TILE_ITEMS rounded up, n_factors + 1, TILE_ITEMS), float32
-        Written: the biases of so many items, in that order, then their factors, one after another.
+        Written, a tile of items each: their biases, then their factors, one after another.
     """
     panels[-1] = 0.0
     panels[-1, 0] = -np.inf  # of places without an item
