@@ -1,4 +1,4 @@
-"""A report to look at: one HTML file about a model, with pictures.
+"""A report about a model: one HTML file with pictures.
 
 Needs matplotlib and Jinja2, which are imported when a report is made.
 """

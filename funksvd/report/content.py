@@ -1,35 +1,41 @@
-"""All that a report tells, as plain data: what there is, and why something is not there."""
+"""Content of a report, as plain data: all facts, and the reasons for which some are missing."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from funksvd.hyperparameters import ALGORITHMS, LOSSES, Algorithm
 from funksvd.model import FunkSVD
+from funksvd.objectives.losses import Loss
 from funksvd.ratings import Ratings
 from funksvd.report.factors import Factors, look_at_factors
 from funksvd.report.labels import Labels
 from funksvd.report.people import Person, choose_people
 from funksvd.report.testing import TestResults, look_at_test
 from funksvd.splitting import Holdout
-from funksvd.training import ALGORITHMS, LOSSES, EpochRecord
+from funksvd.training import Stopped, TrainingRecord
 
 MAX_BARS = 20
-"""So many different ratings each have a bar of their own; more of them share `N_BARS`."""
+"""Largest number of different ratings that each have a bar of their own; more share `N_BARS`."""
 N_BARS = 30
+"""Number of bars, each for a range of ratings."""
 QUANTILES = {"least": 0.0, "a quarter have at most": 0.25, "half at most": 0.5, "most": 1.0}
+"""Shares of users, or of items, by the words for the number of ratings that they have at most."""
 
 
 class RatingBars(NamedTuple):
-    """How often each rating, or each range of ratings, occurs.
+    """Number of ratings of each value, or in each range of values.
 
     Parameters
     ----------
-    edges : ndarray of shape (n + 1,)
-    counts : ndarray of shape (n,)
+    edges : ndarray of shape (n + 1,), float64
+        Ends of the ranges, in rating units.
+    counts : ndarray of shape (n,), int
+        Number of ratings in each range.
     values : ndarray of shape (n,) or None
         The ratings themselves, where each has a bar of its own.
     """
@@ -41,12 +47,12 @@ class RatingBars(NamedTuple):
 
 @dataclass(frozen=True)
 class Data:
-    """What the model was learned from.
+    """Facts about the ratings.
 
     Parameters
     ----------
     facts : dict of str to str
-        For people.
+        Rows of a table: name and value.
     bars : RatingBars or None
         All ratings, those of the test part too; None where they cannot be read again.
     user_counts, item_counts : dict of str to int, or None
@@ -66,57 +72,55 @@ class Content:
     Parameters
     ----------
     name : str
-        The model file's, or another.
+        Name of the model's file, or another name.
     title : str
-        What the model is.
+        Name of the kind of model.
     rating_scale : (float, float)
-    error_name : str
-        Of the errors that were watched in training: "RMSE".
-    unit : str
-        What the factors add up to: rating units or log-odds.
+        Lowest and highest rating.
+    algorithm : Algorithm
+    loss : Loss
     n_users, n_items, n_ratings : int
+        Numbers of users, of items and of ratings that the model has learned from.
     data : Data
-    is_sampler : bool
-        Whether the model is the mean of draws, rather than what the best epoch came to.
     epoch : str
-        What an epoch is called.
-    history : list of EpochRecord
-    best_epoch : int
+        Word for an epoch of the algorithm.
+    record : TrainingRecord
+        Epochs of training, and the one that was kept.
     training : dict of str to str
-        How training went.
+        Rows of a table about training: name and value.
     hyperparameters : dict of str to str
+        Hyperparameters that make a difference to the model, and their values.
     test : TestResults or None
     without_test : str
-        Why there are no test results.
+        Reason for which there are no test results.
     factors : Factors
     people : list of Person
+        Users as examples.
     without_ratings : str
-        Why the examples' own ratings are not known.
+        Reason for which the examples' own ratings are not known.
     knows_seen : bool
         Whether rated items are left out of recommendations.
     n_titled : int
         Number of items with a title.
     command : str or None
-        What gives the same model.
+        Commands that make the same model, one a line.
     remarks : tuple of str
-        What must be known about the command.
+        Sentences about the command: what else it depends on.
     version : str
-        Of funksvd.
+        Version of funksvd.
     """
 
     name: str
     title: str
     rating_scale: tuple[float, float]
-    error_name: str
-    unit: str
+    algorithm: Algorithm
+    loss: Loss
     n_users: int
     n_items: int
     n_ratings: int
     data: Data
-    is_sampler: bool
     epoch: str
-    history: list[EpochRecord]
-    best_epoch: int
+    record: TrainingRecord
     training: dict[str, str]
     hyperparameters: dict[str, str]
     test: TestResults | None
@@ -133,10 +137,10 @@ class Content:
     @property
     def keeps_lowest(self) -> bool:
         """Whether the epoch that was kept is that of the lowest validation error."""
-        if self.is_sampler:
+        if self.algorithm.is_sampler:
             return False
-        found = [record.valid for record in self.history if record.valid is not None]
-        return bool(found) and found[self.best_epoch - 1] == min(found)
+        found = [epoch.valid for epoch in self.record.history if epoch.valid is not None]
+        return bool(found) and self.record.best.valid == min(found)
 
 
 def gather(
@@ -149,7 +153,7 @@ def gather(
     command: tuple[str | None, tuple[str, ...]] = (None, ()),
     version: str = "",
 ) -> Content:
-    """Collect what there is to tell about a model.
+    """Collect the content of a report about a model.
 
     Parameters
     ----------
@@ -158,14 +162,15 @@ def gather(
     holdout : Holdout, optional
         The ratings it learned from and was tested on; `rebuild(model.provenance)` finds them.
     missing : str, optional
-        Why they are not given, for the reader.
+        Reason for which they are not given; a sentence for the reader.
     titles : mapping of id to str, optional
-        As `read_titles` returns them.
+        Titles of items, as `read_titles` returns them.
     name : str
+        Name of the model's file, or another name.
     command : (str or None, tuple of str)
-        The command that gives the same model, and remarks on it.
+        The command that makes the same model, and remarks on it.
     version : str
-        Of funksvd.
+        Version of funksvd.
 
     Returns
     -------
@@ -182,10 +187,10 @@ def gather(
         name=name,
         title=model.title,
         rating_scale=model.rating_scale,
-        error_name=LOSSES[model.loss].metric_title,
-        unit=LOSSES[model.loss].score_unit,
-        n_users=len(model.user_ids),
-        n_items=len(model.item_ids),
+        algorithm=_algorithm(model),
+        loss=_loss(model),
+        n_users=len(model.users),
+        n_items=len(model.items),
         n_ratings=model.n_ratings,
         data=Data(
             facts=_data_facts(model, training, test),
@@ -193,10 +198,8 @@ def gather(
             user_counts=_quantiles(user_counts),
             item_counts=_quantiles(item_counts),
         ),
-        is_sampler=ALGORITHMS[model.hyperparameters.algorithm].is_sampler,
         epoch=_epoch(model),
-        history=model.history,
-        best_epoch=model.best_epoch,
+        record=model.training,
         training=_training_facts(model),
         hyperparameters=_hyperparameters(model),
         test=look_at_test(model, training, test) if training and test else None,
@@ -212,21 +215,34 @@ def gather(
     )
 
 
+def _algorithm(model: FunkSVD) -> Algorithm:
+    return ALGORITHMS[model.hyperparameters.algorithm]
+
+
+def _loss(model: FunkSVD) -> Loss:
+    return LOSSES[model.hyperparameters.loss]
+
+
+def _epoch(model: FunkSVD) -> str:
+    """Word for an epoch."""
+    return "sweep" if _algorithm(model).is_sampler else _algorithm(model).epoch
+
+
 def _counts(
     model: FunkSVD, training: Ratings | None
 ) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
-    """Ratings learned from, of each user and each item; from whichever source there is."""
+    """Numbers of ratings learned from, of each user and each item; None where they are unknown."""
     if model.seen is not None:
         return np.diff(model.seen.indptr), np.bincount(
-            model.seen.columns, minlength=len(model.item_ids)
+            model.seen.columns, minlength=len(model.items)
         )
     if training is None:
         return None, None
     users, items = training.index_for(model.users, model.items)
     both = (users >= 0) & (items >= 0)
     return (
-        np.bincount(users[both], minlength=len(model.user_ids)),
-        np.bincount(items[both], minlength=len(model.item_ids)),
+        np.bincount(users[both], minlength=len(model.users)),
+        np.bincount(items[both], minlength=len(model.items)),
     )
 
 
@@ -249,7 +265,7 @@ def _quantiles(counts: np.ndarray | None) -> dict[str, int] | None:
 
 
 def _data_facts(model: FunkSVD, training: Ratings | None, test: Ratings | None) -> dict[str, str]:
-    n_users, n_items = len(model.user_ids), len(model.item_ids)
+    n_users, n_items = len(model.users), len(model.items)
     low, high = model.rating_scale
     facts = {
         "ratings learned from": f"{model.n_ratings:,}",
@@ -280,19 +296,14 @@ def _data_facts(model: FunkSVD, training: Ratings | None, test: Ratings | None) 
 
 
 def _constant(model: FunkSVD) -> str:
-    """What the model's mu is."""
-    if ALGORITHMS[model.hyperparameters.algorithm].is_sampler:
+    """Name of the model's mu."""
+    if _algorithm(model).is_sampler:
         return "level of all predictions (μ), mean of the draws"
-    return "mean rating" if LOSSES[model.loss].is_linear else "log-odds of a 1"
-
-
-def _epoch(model: FunkSVD) -> str:
-    algorithm = ALGORITHMS[model.hyperparameters.algorithm]
-    return "sweep" if algorithm.is_sampler else algorithm.epoch
+    return "mean rating" if _loss(model).is_linear else "log-odds of a 1"
 
 
 def _times(ratings: Ratings) -> dict[str, str]:
-    """From when to when, where timestamps are there and are seconds since 1970."""
+    """First and last day of the ratings, if timestamps are seconds since 1970."""
     if ratings.timestamps is None or not len(ratings):
         return {}
     low, high = int(ratings.timestamps.min()), int(ratings.timestamps.max())
@@ -306,24 +317,28 @@ def _times(ratings: Ratings) -> dict[str, str]:
 
 
 def _training_facts(model: FunkSVD) -> dict[str, str]:
-    is_sampler, epoch = ALGORITHMS[model.hyperparameters.algorithm].is_sampler, _epoch(model)
-    limit = model.hyperparameters.epoch_limit()
-    facts = {f"{epoch}s watched": f"{len(model.history):,} of at most {limit:,}"}
-    record = model.history[model.best_epoch - 1]
-    n_updates = len(model.provenance.updates) if model.provenance else 0
-    if record.valid is not None:
-        error = f"validation {LOSSES[model.loss].metric_title}"
+    is_sampler, epoch, record = _algorithm(model).is_sampler, _epoch(model), model.training
+    facts = {
+        f"{epoch}s watched": f"{len(record.history):,} of at most "
+        f"{model.hyperparameters.epoch_limit():,}"
+    }
+    if ended := _why_stopped(model):
+        facts["training ended"] = ended
+    if record.best.valid is not None:
+        error = f"validation {_loss(model).metric_title}"
         if is_sampler:
-            facts[f"{error} in the end"] = f"{record.valid:.4f}"
+            facts[f"{error} in the end"] = f"{record.best.valid:.4f}"
         else:
-            facts[f"{epoch} kept"] = f"{model.best_epoch:,}, {error} {record.valid:.4f}"
+            facts[f"{epoch} kept"] = f"{record.best_epoch:,}, {error} {record.best.valid:.4f}"
+    n_updates = len(model.provenance.updates) if model.provenance else 0
     if n_updates:
         facts["updated"] = (
             f"{n_updates:,} times since, with new ratings; the curves end before that"
         )
-    elif model.refitted:
+    elif record.refitted:
         facts["trained again"] = (
-            f"with the validation ratings too, for {model.best_epoch:,} {epoch}s; that is the model"
+            f"with the validation ratings too, for {_counted(record.best_epoch, epoch)}; that is "
+            "the model"
         )
     if is_sampler:
         facts["draws kept"] = f"{model.n_members:,}; the model predicts the mean of theirs"
@@ -332,18 +347,37 @@ def _training_facts(model: FunkSVD) -> dict[str, str]:
             f"{model.n_members:,}, folded into one by taking the mean of their predictions"
         )
     if is_sampler:
-        n_rows = len(model.user_ids) + len(model.item_ids)
+        n_rows = len(model.users) + len(model.items)
         facts["numbers in each draw"] = (
             f"{n_rows * (1 + model.hyperparameters.resolved().n_factors):,}"
         )
     else:
         floats = sum(array.size for array in model.parameters[1:])
         facts["numbers learned"] = f"{floats:,}"
-    seconds = sum(record.seconds for record in model.history)
+    seconds = sum(each.seconds for each in record.history)
     facts["seconds"] = "not kept in model files, so that the same training gives the same file"
     if np.isfinite(seconds):
         facts["seconds"] = f"{seconds:.2f} in the {epoch}s watched"
     return facts
+
+
+def _why_stopped(model: FunkSVD) -> str:
+    """The reason for which the epochs that are shown ended; "" where it was not recorded."""
+    epoch, stopped = _epoch(model), model.training.stopped
+    if stopped is None:
+        return ""
+    waited = _counted(model.hyperparameters.resolved().patience, epoch)
+    return {
+        Stopped.LIMIT: f"with the last {epoch} that was allowed",
+        Stopped.PATIENCE: f"after {waited} without a notably lower validation "
+        f"{_loss(model).metric_title}",
+        Stopped.INTERRUPT: "by Ctrl-C",
+    }[stopped]
+
+
+def _counted(n: int, what: str) -> str:
+    """A number and a noun, "1 epoch" or "5 epochs"."""
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
 
 
 def _hyperparameters(model: FunkSVD) -> dict[str, str]:
@@ -354,7 +388,7 @@ def _hyperparameters(model: FunkSVD) -> dict[str, str]:
     }
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""From a picture to SVG that takes its colours from the page, and to PNG."""
+"""Pictures as SVG that takes its colours from the page, and as PNG."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ STYLE = {
     "svg.fonttype": "none",
     "svg.image_inline": True,
 }
+"""Settings of matplotlib for all pictures."""
 DPI = 200
+"""Dots for an inch of a PNG file."""
 SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 UNNEEDED = (f"{{{SVG}}}metadata", f"{{{SVG}}}style")
 
@@ -50,9 +52,9 @@ def to_svg(picture: Picture, name: str, labels: Sequence[str] = ()) -> str:
     ----------
     picture : Picture
     name : str
-        Different for each picture of a page.
+        Name that no other picture of the page has.
     labels : sequence of str
-        What marks with an address are called: the n-th for `#n`.
+        Names of the marks with an address: the n-th is that of `#n`.
 
     Returns
     -------
@@ -102,7 +104,7 @@ def _drawn(picture: Picture, colors: Colors, style: dict[str, Any] | None = None
 
 
 def _name_marks(root: ElementTree.Element, labels: Sequence[str]) -> None:
-    """Turn links to `#n` into groups that say what they are, and know their number."""
+    """Turn links to `#n` into groups that have their label as a title, and their number."""
     for link in list(root.iter(f"{{{SVG}}}a")):
         number = link.attrib.get(f"{{{XLINK}}}href", "")[1:]
         link.tag = f"{{{SVG}}}g"
@@ -115,7 +117,7 @@ def _name_marks(root: ElementTree.Element, labels: Sequence[str]) -> None:
 
 
 def _tidy(root: ElementTree.Element, name: str) -> None:
-    """Drop what is not needed; make ids unique on the page; leave the font to the page."""
+    """Drop unneeded elements; make ids unique on the page; leave the font to the page."""
     for parent in list(root.iter()):
         for child in list(parent):
             if child.tag in UNNEEDED or (child.tag == f"{{{SVG}}}g" and not len(child)):

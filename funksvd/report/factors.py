@@ -1,4 +1,4 @@
-"""What the factors have learned, in the axes in which they can be read.
+"""The learned factors, turned into the axes in which they can be read.
 
 Any rotation of the factors predicts the same, so single factors mean nothing as they were learned.
 The singular value decomposition of P Qᵀ is the rotation that puts as much as possible into the
@@ -17,38 +17,40 @@ from funksvd.model import FunkSVD
 from funksvd.report.labels import Labels
 
 N_ITEMS = 500
-"""So many items are looked at: the best-known ones, whose titles say something."""
+"""Largest number of items that are shown: the best-known ones, whose titles say something."""
 N_FACTORS = 8
+"""Largest number of factors whose ends are shown."""
 N_TITLES = 5
+"""Largest number of items at each end of a factor."""
 
 
 class Spectrum(NamedTuple):
-    """How much of what the factors predict is in each principal factor.
+    """Part of each principal factor in all that the factors predict.
 
     Parameters
     ----------
     energy : ndarray of shape (n_factors,)
-        Share of the sum of all squares.
+        Share of the sum of the squares of all predictions.
     effect : ndarray of shape (n_factors,)
-        Root mean square of what a factor adds to a prediction, over all users and items; in
-        rating units.
+        Root mean square of a factor's part in a prediction, over all users and items; in rating
+        units.
     """
 
     energy: np.ndarray
     effect: np.ndarray
 
     def factors_for(self, share: float) -> int:
-        """How many of the first factors have at least this share of the energy."""
+        """Least number of first factors that have at least this share of the energy."""
         return int(np.searchsorted(np.cumsum(self.energy), share - 1e-9)) + 1
 
 
 class FactorEnds(NamedTuple):
-    """A principal factor, told by the items that are farthest out.
+    """A principal factor, described by the items that are farthest out.
 
     Parameters
     ----------
     number : int
-        From 1.
+        Number of the factor, from 1.
     energy, effect : float
         As in `Spectrum`.
     low, high : list of str
@@ -72,11 +74,11 @@ class Point(NamedTuple):
     ----------
     label : str
     x, y : float
-        In rating units: what the factor adds to or takes from its predictions, for typical users.
+        Amounts by which the factors move its prediction for a typical user; in rating units.
     n_ratings : int or None
         Ratings learned from; None where that is not known.
     liking : int
-        -1, 0 or 1: by its bias in the lowest, the middle or the highest third of the points.
+        Third of the points in which its bias is: -1 the lowest, 0 the middle, 1 the highest.
     """
 
     label: str
@@ -94,13 +96,13 @@ class Factors:
     ----------
     spectrum : Spectrum
     ends : list of FactorEnds
-        Of the first factors that have any energy.
+        Ends of the first factors that have any energy.
     points : list of Point
         The best-known items, the best-known first.
     chosen_by : str
-        What "best-known" means here.
+        Words for what "best-known" means here.
     axes : (str, str)
-        What the map shows.
+        Names of the axes of the map.
     """
 
     spectrum: Spectrum
@@ -168,6 +170,6 @@ def _ends_of(
 
 
 def _thirds(biases: np.ndarray) -> list[int]:
-    """-1, 0 or 1 for each."""
+    """Third in which each bias is: -1 the lowest, 0 the middle, 1 the highest."""
     low, high = np.quantile(biases, [1 / 3, 2 / 3])
     return ((biases > high).astype(int) - (biases < low)).tolist()

@@ -1,4 +1,4 @@
-"""The pictures, drawn with matplotlib on axes that are given, in colours that are given."""
+"""Pictures of a report, drawn with matplotlib on given axes and in given colours."""
 
 from __future__ import annotations
 
@@ -16,34 +16,43 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WIDTH = 4.8
-"""Inches of 72 units: about as wide as a telephone's screen, so that text is not scaled there."""
+"""Width of a picture in inches of 72 units: a telephone's screen, so that text is not scaled."""
 MAX_BARS = 100
+"""Largest number of factors in the spectrum."""
 N_LABELS = 16
+"""Largest number of labels on the map."""
 LABEL_LENGTH = 30
+"""Largest number of characters of a label on the map."""
 LABEL_SIZE = 7.0
+"""Height of the text of a label, in units."""
 LABEL_RISE = 5.0
+"""Distance of the lower edge of a label from its point, in units."""
 LABEL_TOP = LABEL_RISE + LABEL_SIZE
-"""From where to where above its point a label is, in units."""
+"""Distance of the upper edge of a label from its point, in units."""
 MAX_COVERED = 2
+"""Largest number of other points that a label may cover."""
 LABEL = "label"
-"""How the ids of the map's labels begin; those of labels that can be left out go on with "more"."""
+"""Beginning of the ids of the map's labels; "more" follows if the label can be left out."""
 N_FIRST_LABELS = 10
+"""Number of labels that cannot be left out: those of the points farthest out."""
 MANY_IN_GROUP = 30
-"""The axis is as long as groups of so many ratings need; intervals of smaller ones are huge."""
+"""Least number of ratings in a group whose interval the axis must hold; smaller ones have huge
+intervals."""
 POINT_SIZES = (6, 14, 28, 52)
+"""Areas of the points on the map, in square units: a size for each quarter of the items."""
 
 
 class Colors(NamedTuple):
-    """Colours by their part; any that matplotlib takes.
+    """Colours by the part they play; any that matplotlib takes.
 
     Parameters
     ----------
     ink, muted, grid, paper : str
-        Text; text that matters less; lines; what is behind.
+        Colours of text, of text that matters less, of lines and of the background.
     first, second : str
-        Of what is compared: told apart by everyone, and in grey by their lightness.
+        Colours of two things that are compared: everyone can tell them apart, in grey too.
     soft : str
-        `first`, for areas.
+        A lighter `first`, for areas.
     """
 
     ink: str
@@ -64,10 +73,11 @@ class Picture(NamedTuple):
     Parameters
     ----------
     height : float
-        Inches.
+        Height in inches.
     alt : str
-        What it shows, for those who cannot see it.
+        Description for those who cannot see it.
     draw : callable of (Axes, Colors)
+        Draws it.
     """
 
     height: float
@@ -76,11 +86,11 @@ class Picture(NamedTuple):
 
 
 def pictures_of(content: Content) -> dict[str, Picture]:
-    """All pictures that there is something to draw for, by name."""
+    """The pictures for which a report has data, by name."""
     found = {
         "learning-curves": Picture(
             2.9,
-            f"{content.error_name} by {content.epoch} of training",
+            f"{content.loss.metric_title} by {content.epoch} of training",
             lambda axes, colors: draw_history(axes, colors, content),
         ),
         "spectrum": Picture(
@@ -149,22 +159,21 @@ def _pictures_of_test(test: TestResults) -> dict[str, Picture]:
 
 def draw_history(axes: Axes, colors: Colors, content: Content) -> None:
     """The errors of training and validation ratings, epoch by epoch."""
-    history, best_epoch = content.history, content.best_epoch
+    history, best = content.record.history, content.record.best
     epochs = [record.epoch for record in history]
     marker = "o" if len(epochs) < 3 else ""
     curves = [("training", [record.train for record in history], colors.second)]
     validation = [record.valid for record in history if record.valid is not None]
     if validation:
         curves.append(("validation", validation, colors.first))
-    if validation and not content.is_sampler:
-        best = validation[best_epoch - 1]
-        axes.axvline(best_epoch, color=colors.muted, lw=0.8, ls=(0, (3, 3)))
-        axes.plot(best_epoch, best, "o", ms=6, color=colors.first, mec=colors.paper)
+    if best.valid is not None and not content.algorithm.is_sampler:
+        axes.axvline(best.epoch, color=colors.muted, lw=0.8, ls=(0, (3, 3)))
+        axes.plot(best.epoch, best.valid, "o", ms=6, color=colors.first, mec=colors.paper)
     for name, values, color in curves:
         axes.plot(epochs, values, color=color, lw=2, marker=marker, ms=4, label=name)
     axes.locator_params(axis="x", integer=True)
     axes.set_xlabel(content.epoch)
-    axes.set_ylabel(content.error_name)
+    axes.set_ylabel(content.loss.metric_title)
     _put_legend(axes)
 
 
@@ -179,8 +188,9 @@ def draw_comparison(axes: Axes, colors: Colors, test: TestResults) -> None:
     for at, (_, rmse, color) in enumerate(rows):
         axes.plot(rmse, at, "o", ms=8, color=color)
         end = evaluation.rmse_interval.high if at == 0 else rmse
-        place = {"textcoords": "offset points", "va": "center"}
-        axes.annotate(f"{rmse:.4f}", (max(rmse, end), at), (8, 0), **place)
+        axes.annotate(
+            f"{rmse:.4f}", (max(rmse, end), at), (8, 0), textcoords="offset points", va="center"
+        )
     axes.plot(evaluation.rmse_interval, [0, 0], color=colors.first, lw=3, solid_capstyle="round")
     axes.set_yticks(range(len(rows)), [name for name, _, _ in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
@@ -191,7 +201,7 @@ def draw_comparison(axes: Axes, colors: Colors, test: TestResults) -> None:
 
 
 def draw_spreads(axes: Axes, colors: Colors, spreads: list[Spread]) -> None:
-    """For each rating that was given: the middle half of the predictions, and nine tenths."""
+    """Spread of the predictions for each rating: median, middle half and nine tenths."""
     at = np.array([spread.actual for spread in spreads])
     quantiles = np.array([spread.quantiles for spread in spreads])
     width = 0.55 * (np.diff(at).min() if len(at) > 1 else 1.0)
@@ -208,7 +218,7 @@ def draw_spreads(axes: Axes, colors: Colors, spreads: list[Spread]) -> None:
 
 
 def draw_calibration(axes: Axes, colors: Colors, calibration: list[Calibration]) -> None:
-    """The mean rating that was given, for groups of like predictions."""
+    """Mean rating that was given, for groups of nearly equal predictions."""
     predicted, actual, margins = np.array(calibration).T
     _draw_diagonal(axes, colors, [predicted.min(), predicted.max()])
     axes.errorbar(predicted, actual, margins, fmt="o", ms=5, color=colors.first, lw=1.2)
@@ -233,7 +243,7 @@ def draw_residuals(axes: Axes, colors: Colors, test: TestResults) -> None:
 
 
 def draw_groups(axes: Axes, colors: Colors, groups: list[Group], what: str) -> None:
-    """RMSE with intervals by group, the biases' beside it."""
+    """RMSE of the model by group, with intervals, and that of the biases."""
     at = np.arange(len(groups))
     rmse = np.array([group.rmse for group in groups])
     intervals = np.array([group.interval for group in groups])
@@ -251,7 +261,7 @@ def draw_groups(axes: Axes, colors: Colors, groups: list[Group], what: str) -> N
 
 
 def _limits(groups: list[Group]) -> tuple[float, float]:
-    """From where to where the axis goes: all points, and the intervals of the large groups."""
+    """Ends of the axis, which holds all points and the intervals of the large groups."""
     large = [group for group in groups if group.n_ratings >= MANY_IN_GROUP] or groups
     shown = [*(end for group in large for end in group.interval)]
     shown += [rmse for group in groups for rmse in (group.rmse, group.biases_rmse)]
@@ -260,7 +270,7 @@ def _limits(groups: list[Group]) -> tuple[float, float]:
 
 
 def draw_ratings(axes: Axes, colors: Colors, bars: RatingBars) -> None:
-    """How often each rating occurs."""
+    """Share of the ratings that have each value."""
     shares = bars.counts / bars.counts.sum()
     if bars.values is None:
         axes.bar(bars.edges[:-1], shares, np.diff(bars.edges), align="edge", color=colors.soft)
@@ -292,7 +302,7 @@ def draw_spectrum(axes: Axes, colors: Colors, spectrum: Spectrum) -> None:
 
 
 def draw_map(axes: Axes, colors: Colors, points: list[Point], names: tuple[str, str]) -> None:
-    """Items in two dimensions; `#n` is put as the address of the n-th, so that it can be found."""
+    """Items in two dimensions; the mark of the n-th has the address `#n`, by which it is found."""
     x, y = np.array([point.x for point in points]), np.array([point.y for point in points])
     size = _size_classes(points)
     liking = np.array([point.liking for point in points])
@@ -319,13 +329,13 @@ def draw_map(axes: Axes, colors: Colors, points: list[Point], names: tuple[str, 
     axes.margins(0.07)
     axes.set_xlabel(f"← {names[0]} →")
     axes.set_ylabel(f"← {names[1]} →")
-    for rank, (n, side) in enumerate(_labelled(x, y, axes, points).items()):
+    for rank, (n, alignment) in enumerate(_labelled(x, y, axes, points).items()):
         axes.annotate(
             shortened(points[n].label, LABEL_LENGTH),
             (x[n], y[n]),
             (0, LABEL_RISE),
             textcoords="offset points",
-            ha=side,
+            ha=alignment,
             fontsize=LABEL_SIZE,
             color=colors.ink,
             parse_math=False,
@@ -334,7 +344,7 @@ def draw_map(axes: Axes, colors: Colors, points: list[Point], names: tuple[str, 
 
 
 def _size_classes(points: list[Point]) -> np.ndarray:
-    """From 0, for a quarter of the points each: the more ratings, the larger."""
+    """Size class of each point, 0 to 3 by the quarter in which its number of ratings is."""
     if points[0].n_ratings is None:
         return np.ones(len(points), dtype=int)
     counts = np.array([point.n_ratings for point in points])
@@ -342,9 +352,9 @@ def _size_classes(points: list[Point]) -> np.ndarray:
 
 
 def _labelled(x: np.ndarray, y: np.ndarray, axes: Axes, points: list[Point]) -> dict[int, str]:
-    """The points farthest out whose labels overlap no other label, and how these are aligned.
+    """Points to be labelled, the ones farthest out first, and how their labels are aligned.
 
-    Labels that would lie on several other points are left out too.
+    A label is left out if it would overlap another one or cover several other points.
     """
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     u, v = (x - left) / max(right - left, 1e-30), (y - bottom) / max(top - bottom, 1e-30)

@@ -1,4 +1,4 @@
-"""What items are called in a report."""
+"""Names of items in a report."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 YEAR = re.compile(r" \(\d{4}\)$")
+"""Year of a film at the end of its title."""
 
 
 class Labels:
@@ -17,7 +18,7 @@ class Labels:
     ----------
     item_ids : ndarray of shape (n_items,), int64 or object (str)
     titles : mapping of id to str, optional
-        As `read_titles` returns them; they are found by the ids' text.
+        Titles, as `read_titles` returns them; they are found by the ids' text.
 
     Attributes
     ----------
@@ -37,17 +38,17 @@ class Labels:
         return one_line(self._titles.get(label) or f"item {label}")
 
     def of(self, rows: Iterable[int]) -> list[str]:
-        """Those of several rows."""
+        """Labels of several rows."""
         return [self[row] for row in rows]
 
 
 def one_line(text: str) -> str:
-    """Text from a file without control characters: some of them are not even allowed in SVG."""
+    """Text without control characters, some of which are not allowed in SVG."""
     return "".join(c if c.isprintable() else " " for c in text)
 
 
 def shortened(text: str, length: int) -> str:
-    """At most so many characters, "…" for what is left out; a year at the end stays."""
+    """A text of at most `length` characters: "…" stands for the rest, a year at the end stays."""
     if len(text) <= length:
         return text
     found = YEAR.search(text)

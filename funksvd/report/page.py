@@ -1,4 +1,4 @@
-"""From what a report tells to one HTML file that needs nothing else."""
+"""A report as one HTML file that needs nothing else."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from funksvd.report.drawing import to_png, to_svg
 from funksvd.report.figures import pictures_of
 
 MARK = "<!-- Made by funksvd report -->"
-"""What a report's first line ends with."""
+"""End of the first line of a report, by which it is known."""
 FEW_USERS = 20
-"""From fewer test users than that, intervals are too narrow."""
+"""Number of test users below which intervals are too narrow."""
 
 
-def write_report(content: Content, path: str | os.PathLike) -> None:
+def write_report(content: Content, path: str | os.PathLike[str]) -> None:
     """Write a report as one self-contained HTML file; the same content gives the same bytes.
 
     Parameters
@@ -41,7 +41,7 @@ def write_report(content: Content, path: str | os.PathLike) -> None:
         temporary.write_text(html, encoding="utf-8")
 
 
-def write_pictures(content: Content, folder: str | os.PathLike) -> list[Path]:
+def write_pictures(content: Content, folder: str | os.PathLike[str]) -> list[Path]:
     """Write a report's pictures as PNG files into a folder, which is made if it is not there.
 
     Raises
@@ -62,8 +62,8 @@ def write_pictures(content: Content, folder: str | os.PathLike) -> list[Path]:
     return paths
 
 
-def is_report(path: str | os.PathLike) -> bool:
-    """Whether a file looks like a report, to judge by its first line."""
+def is_report(path: str | os.PathLike[str]) -> bool:
+    """Tell by its first line whether a file looks like a report."""
     with open(path, "rb") as file:
         return MARK.encode() in file.readline(200)
 
@@ -80,18 +80,16 @@ def render(content: Content) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
+    loader = PackageLoader("funksvd.report", "")
     environment = Environment(
-        loader=PackageLoader("funksvd.report", ""),
+        loader=loader,
         autoescape=True,  # titles and ids come from files
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters["compared"] = compared
-    source = {
-        name: environment.loader.get_source(environment, name)[0]
-        for name in ("style.css", "script.js")
-    }
+    source = {name: loader.get_source(environment, name)[0] for name in ("style.css", "script.js")}
     script = source["script.js"]
     tips = _tips(content)
     return environment.get_template("page.html").render(
@@ -109,7 +107,7 @@ def render(content: Content) -> str:
 
 
 def compared(rmse: float, other: float) -> str:
-    """How much less, or more, one RMSE is than another, in words."""
+    """Difference of one RMSE from another, in words: "3.2% less than"."""
     change = rmse / other - 1 if other else 0.0
     if abs(change) < 0.0005:
         return "the same as"
@@ -117,7 +115,7 @@ def compared(rmse: float, other: float) -> str:
 
 
 def _doubts(content: Content) -> list[str]:
-    """What makes the test's figures worth little."""
+    """Reasons for which the test's figures are worth little; sentences."""
     evaluation = content.test.evaluation if content.test else None
     if evaluation is None:
         return []
@@ -135,13 +133,13 @@ def _doubts(content: Content) -> list[str]:
 
 
 def _integrity(script: str) -> str:
-    """The only script that the page lets run, by its digest."""
+    """Digest of a script, by which the page lets it run and no other."""
     digest = hashlib.sha256(script.encode()).digest()
     return f"sha256-{base64.b64encode(digest).decode()}"
 
 
 def _tips(content: Content) -> list[str]:
-    """What the map shows of each item: what it is called, and how often it was rated."""
+    """Texts that the map shows of each item: its label, and its number of ratings."""
     return [
         point.label if point.n_ratings is None else f"{point.label}\n{point.n_ratings:,} ratings"
         for point in content.factors.points

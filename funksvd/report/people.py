@@ -1,4 +1,4 @@
-"""A few users as examples: what they rated, what they are recommended, how the test went."""
+"""A few users as examples: their ratings, recommendations and test ratings."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ ACTIVITY = {
     "As active as most": 0.5,
     "Among the least active": 0.05,
 }
-"""Where the examples stand when users are sorted by how much they have rated."""
+"""Share of the users who have rated less than an example, by the words for it."""
 N_LIKED, N_DISLIKED, N_RECOMMENDED, N_TESTED = 6, 3, 8, 5
+"""Largest numbers of items shown: rated highest and lowest, recommended, and of the test part."""
 
 
 class Rated(NamedTuple):
@@ -42,17 +43,19 @@ class Person(NamedTuple):
     user : int or str
         Raw id.
     activity : str
+        Words for how much the user has rated: a key of `ACTIVITY`.
     n_ratings : int or None
         Ratings learned from; None where the model does not know.
     mean : float or None
-        Of the user's ratings.
+        Mean of the user's ratings; None where ratings are not known.
     liked, disliked : list of Rated
         The highest ratings and the lowest; empty where ratings are not known.
     tested : list of Rated
-        Some of the test part, by item id.
+        Some of the user's test ratings, by item id.
     n_tested : int
-        All of them.
+        Number of the user's test ratings.
     recommended : list of Recommended
+        Items with the highest predictions.
     """
 
     user: int | str
@@ -105,9 +108,8 @@ def choose_people(
 def _person(
     model: FunkSVD, labels: Labels, row: int, training: Ratings | None, test: Ratings | None
 ) -> Person:
-    user = model.user_ids[row : row + 1].tolist()[0]
-    best = next(model.recommend_all([user], N_RECOMMENDED, include_seen=model.seen is None))
-    found = zip(model.items.rows(best["item"]).tolist(), best["prediction"], strict=True)
+    user = model.users.label(row)
+    found = model.recommend(user, N_RECOMMENDED, include_seen=model.seen is None)
     person = Person(
         user=user,
         activity="",
@@ -117,7 +119,9 @@ def _person(
         disliked=[],
         tested=[],
         n_tested=0,
-        recommended=[Recommended(labels[item], float(value)) for item, value in found],
+        recommended=[
+            Recommended(labels[model.items.row(item)], prediction) for item, prediction in found
+        ],
     )
     if training is not None:
         items, values = _ratings_of(user, model, training)
@@ -130,8 +134,9 @@ def _person(
         )
     if test is not None:
         items, values = _ratings_of(user, model, test)
-        predictions = model.predict(user, model.item_ids[items[:N_TESTED]])
-        shown = zip(items.tolist(), values.tolist(), predictions.tolist(), strict=False)
+        shown_items = items[:N_TESTED]
+        predictions = model.predict_index(np.full(len(shown_items), row, np.int32), shown_items)
+        shown = zip(shown_items.tolist(), values.tolist(), predictions.tolist(), strict=False)
         person = person._replace(
             tested=[Rated(labels[item], value, guess) for item, value, guess in shown],
             n_tested=len(items),
@@ -141,7 +146,7 @@ def _person(
 
 def _ratings_of(user: int | str, model: FunkSVD, ratings: Ratings) -> tuple[np.ndarray, np.ndarray]:
     """Rows of the items that a user rated, ascending, and the ratings; known items only."""
-    mine = np.flatnonzero(ratings.user_index == ratings.users.rows([user])[0])
+    mine = np.flatnonzero(ratings.user_index == ratings.users.rows([user])[0])  # -1: nobody
     items = ratings.items.translate(ratings.item_index[mine], model.items)
     order = np.argsort(items, kind="stable")
     order = order[items[order] >= 0]

@@ -1,4 +1,4 @@
-"""How predictions and ratings of the test part differ, and for whom."""
+"""Errors on the test part: their spread, and the users and items they belong to."""
 
 from __future__ import annotations
 
@@ -14,28 +14,36 @@ from funksvd.model import FunkSVD
 from funksvd.ratings import Ratings
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+"""Quantiles of the predictions of equal ratings."""
 MAX_VALUES = 12
-"""So many different ratings each have a column of their own; more of them share ten."""
+"""Largest number of different ratings that each have a column; more share `N_RANGES`."""
 N_RANGES = 10
+"""Number of columns, each for a range of ratings."""
 N_CALIBRATED = 12
+"""Largest number of groups of nearly equal predictions."""
 PER_CALIBRATED = 25
+"""Least number of test ratings in such a group."""
 N_RESIDUALS = 41
+"""Number of bars of the histogram of residuals."""
 TINY = 1e-6
-"""A histogram is at least so wide, also if all predictions are right."""
+"""Least half-width of a histogram, needed if all predictions are right; in rating units."""
 N_GROUPS = 8
+"""Largest number of groups by activity, and by popularity."""
 PER_GROUP = 50
+"""Number of test ratings for each of these groups, below which there are fewer groups."""
 
 
 class Spread(NamedTuple):
-    """How the predictions of equal (or nearly equal) ratings are spread.
+    """Spread of the predictions of equal, or nearly equal, ratings.
 
     Parameters
     ----------
     actual : float
         The rating, or the middle of a range of ratings.
     n_ratings : int
-    quantiles : ndarray of shape (5,)
-        Of the predictions, at `QUANTILES`.
+        Number of test ratings.
+    quantiles : ndarray of shape (5,), float32
+        Quantiles of their predictions, at `QUANTILES`.
     """
 
     actual: float
@@ -44,12 +52,12 @@ class Spread(NamedTuple):
 
 
 class Calibration(NamedTuple):
-    """What ratings with nearly equal predictions were in the mean.
+    """Mean of ratings with nearly equal predictions.
 
     Parameters
     ----------
     predicted, actual : float
-        Means.
+        Means of the predictions and of the ratings.
     margin : float
         1.96 standard errors of `actual`.
     """
@@ -67,12 +75,13 @@ class Group(NamedTuple):
     label : str
         The numbers of training ratings, such as "10-19" (with a dash).
     n_ratings : int
-        Test ratings.
+        Number of test ratings.
     rmse : float
-        Of the model.
+        RMSE of the model.
     interval : Interval
+        95 % bootstrap interval of it.
     biases_rmse : float
-        Of the biases alone.
+        RMSE of the biases alone.
     """
 
     label: str
@@ -84,7 +93,7 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True)
 class TestResults:
-    """What the test part says about a model.
+    """Errors of a model on the test part, from several sides.
 
     Parameters
     ----------
@@ -92,12 +101,13 @@ class TestResults:
         With baselines.
     spreads : list of Spread
     calibration : list of Calibration
-    residual_edges : ndarray of shape (n + 1,)
-    residual_counts : ndarray of shape (n,)
+    residual_edges : ndarray of shape (n + 1,), float64
+    residual_counts : ndarray of shape (n,), int
         Histogram of rating less prediction.
     residual_mean : float
+        Mean of rating less prediction.
     within : dict of float to float
-        Share of the predictions that are off by at most so much.
+        Share of the predictions whose error is at most the key, in rating units.
     by_activity, by_popularity : list of Group
         By the number of training ratings of the user, and of the item.
     """
@@ -114,7 +124,14 @@ class TestResults:
 
 
 def look_at_test(model: FunkSVD, training: Ratings, test: Ratings) -> TestResults:
-    """Predict the test part and look at the errors from several sides."""
+    """Predict the test part and gather the errors.
+
+    Parameters
+    ----------
+    model : FunkSVD
+    training, test : Ratings
+        What the model learned from, and what it is tested on.
+    """
     values = test.values.astype(np.float64)
     predictions = model.predict_index(*test.index_for(model.users, model.items))
     biases = predict_pairs(
@@ -150,7 +167,7 @@ def look_at_test(model: FunkSVD, training: Ratings, test: Ratings) -> TestResult
 
 
 def _rounded(value: float) -> float:
-    """The largest of 1, 2 and 5 times powers of ten that is not above it."""
+    """The largest of 1, 2 and 5 times powers of ten that is not above a value."""
     power = 10.0 ** np.floor(np.log10(max(value, TINY)))
     return float(max(step * power for step in (1, 2, 5) if step * power <= value * 1.001))
 
@@ -179,15 +196,32 @@ def _calibration(values: np.ndarray, predictions: np.ndarray) -> list[Calibratio
     found = []
     for part in np.array_split(order, n_parts):
         error = values[part].std() / np.sqrt(len(part))
-        means = predictions[part].mean(dtype=np.float64), values[part].mean()
-        found.append(Calibration(*map(float, means), float(1.96 * error)))
+        found.append(
+            Calibration(
+                predicted=float(predictions[part].mean(dtype=np.float64)),
+                actual=float(values[part].mean()),
+                margin=float(1.96 * error),
+            )
+        )
     return found
 
 
 def _groups(
     known: np.ndarray, test: Ratings, predictions: np.ndarray, biases: np.ndarray, seed: int
 ) -> list[Group]:
-    """Groups of about the same number of test ratings; those with 0 known ones are apart."""
+    """Groups of about the same number of test ratings.
+
+    Parameters
+    ----------
+    known : ndarray of shape (n_test,), int
+        Number of training ratings of the user, or the item, of each test rating; those with 0 are
+        a group of their own.
+    test : Ratings
+    predictions, biases : ndarray of shape (n_test,), float32
+        Predictions of the model, and of the biases alone.
+    seed : int
+        Seed of the bootstrap.
+    """
     n_groups = min(max(1, len(known) // PER_GROUP), N_GROUPS)
     positive = known[known > 0]
     edges = np.zeros(0, dtype=known.dtype)

@@ -1,12 +1,13 @@
 """What a report tells is true: against plain recomputation and models made by hand."""
 
 import math
+import signal
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from funksvd import FunkSVD, Ratings, hold_out
+from funksvd import FunkSVD, Monitor, Ratings, Stopped, hold_out
 from funksvd.report import gather
 from funksvd.report.factors import N_ITEMS
 from funksvd.report.people import N_LIKED, N_RECOMMENDED
@@ -243,13 +244,30 @@ def test_seconds_are_told_where_they_are_known(content, model, tmp_path):
     assert again.training["seconds"].startswith("not kept in model files")
 
 
+def test_why_training_ended(holdout, content, model):
+    assert model.training.stopped is Stopped.LIMIT
+    assert content.training["training ended"] == "with the last epoch that was allowed"
+    early = FunkSVD(n_factors=2, patience=1, learning_rate=0.1).fit(holdout.training)
+    assert early.training.stopped is Stopped.PATIENCE
+    ended = "after 1 epoch without a notably lower validation RMSE"
+    assert gather(early).training["training ended"] == ended
+
+    class Impatient(Monitor):
+        def epoch_done(self, record, is_best):
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        early.fit(holdout.training, monitor=Impatient())
+    assert gather(early).training["training ended"] == "by Ctrl-C"
+
+
 def test_snapshots_need_not_end_at_the_lowest_error(holdout, content):
     assert content.keeps_lowest
     model = FunkSVD(
         n_factors=2, ensemble=2, cycle_epochs=2, schedule="cyclic", ensemble_snapshots=True
     ).fit(holdout.training)
     told = gather(model, holdout=holdout)
-    valid = [record.valid_rmse for record in told.history]
+    valid = [epoch.valid_rmse for epoch in told.record.history]
     assert told.keeps_lowest == (valid[-1] == min(valid))
     assert told.training["models"].startswith("2, ")
 
@@ -261,7 +279,7 @@ def test_other_losses(sample):
     holdout = hold_out(likes, test_fraction=0.2)
     model = FunkSVD(n_factors=2, loss="logistic", n_epochs=5).fit(holdout.training)
     content = gather(model, holdout=holdout)
-    assert (content.error_name, content.unit) == ("log loss", "log-odds")
+    assert (content.loss.metric_title, content.loss.score_unit) == ("log loss", "log-odds")
     assert all(
         0 <= spread.quantiles[0] <= spread.quantiles[-1] <= 1 for spread in content.test.spreads
     )

@@ -180,6 +180,10 @@ def test_every_algorithm(algorithm, validation_fraction, holdout):
     for name in ("huber delta", "plateau epochs", "cycle epochs", "ensemble snapshots"):
         assert name not in words
     assert ("patience" in words) == (validation_fraction > 0)
+    assert ("validation part" in words) == (validation_fraction > 0 or not is_sampler)
+    assert ("no validation part was set aside" in words) == (
+        validation_fraction == 0 and not is_sampler
+    )
     assert ("draws kept" in words) == is_sampler
     if is_sampler:
         assert content.training["draws kept"].startswith(f"{model.n_members}; ")
