@@ -20,7 +20,7 @@ from funksvd import (
     per_user_folds,
     random_folds,
 )
-from funksvd.errors import DivergenceError, FunkSVDError, RatingsError
+from funksvd.errors import DivergenceError, FunkSVDError, RatingsError, argument
 from funksvd.evaluation import cross_validation
 
 QUICK = {"n_factors": 4, "n_epochs": 4, "learning_rate": 0.1}
@@ -125,6 +125,16 @@ def test_an_error_names_the_fold(sample):
         cross_validate(FunkSVD(n_factors=0), by_time(sample))
     with pytest.raises(RatingsError, match="there are no folds"):
         cross_validate(FunkSVD(), [])
+
+
+def test_an_error_of_a_fold_can_still_be_worded(sample):
+    class Failing(FunkSVD):
+        def fit(self, ratings, *, monitor):
+            raise RatingsError(f"no; give {argument('reg', 2)}")
+
+    with pytest.raises(RatingsError, match=r"fold 1 of 2: no; give reg=2$") as caught:
+        cross_validate(Failing(), random_folds(sample, 2))
+    assert caught.value.worded(lambda name, value: f"--{name} {value}").endswith("give --reg 2")
 
 
 class Watched(FunkSVD):
