@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
-from dataclasses import asdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from funksvd.errors import DivergenceError, FunkSVDError
 from funksvd.model import FunkSVD
-from funksvd.ratings import Ratings, as_interactions, as_ratings
+from funksvd.ratings import Interactions, Ratings, as_interactions, as_ratings
 from funksvd.training import EpochRecord, Interrupts, Monitor
 from funksvd.tuning import study as studies
 from funksvd.tuning.space import rounded, search_space, tunable, within
-from funksvd.tuning.trials import COMPLETE, DIVERGED, STOPPED, Trial, Tuning, TuningMonitor, mean
+from funksvd.tuning.trials import (
+    COMPLETE,
+    DIVERGED,
+    STOPPED,
+    Outcome,
+    Trial,
+    Tuning,
+    TuningMonitor,
+    mean,
+)
 
 if TYPE_CHECKING:
     import os
+
+    from optuna.distributions import BaseDistribution
 
 ENOUGH_VALIDATION_RATINGS = 50_000
 """Number of ratings of a validation part that judges a trial alone."""
@@ -138,10 +149,9 @@ def _check(objective: _Objective, tuning: Tuning) -> dict[str, float | None] | N
     check: dict[str, float | None] = {}
     for name, chosen in (("defaults", {}), ("best", tuning.best.hyperparameters)):
         try:
-            _, outcome = objective.run(chosen, objective.parts_of_check)
+            check[name] = mean(objective.run(chosen, objective.parts_of_check).rmses)
         except DivergenceError:
-            outcome = {"rmses": []}
-        check[name] = mean(outcome["rmses"])
+            check[name] = None
     return check
 
 
@@ -150,7 +160,25 @@ class _Parts(NamedTuple):
 
     ratings: Ratings
     validation: Ratings | None
-    interactions: Ratings | None
+    interactions: Interactions | None
+
+
+class _Judged(NamedTuple):
+    """Hyperparameters, judged by each validation part.
+
+    Parameters
+    ----------
+    model : FunkSVD
+        The model of the first part.
+    rmses : list of float
+        Validation RMSE of the best epoch, of each part.
+    epochs : list of int
+        The best epoch, of each part.
+    """
+
+    model: FunkSVD
+    rmses: list[float]
+    epochs: list[int]
 
 
 class _Objective:
@@ -159,18 +187,16 @@ class _Objective:
     def __init__(
         self, model: FunkSVD, given: _Parts, n_repeats: int, interrupts: Interrupts
     ) -> None:
-        self.params = model.get_params() | {
-            "ensemble": 1,
-            "ensemble_snapshots": False,
-            "refit": False,
-        }
+        self.hyperparameters = replace(
+            model.hyperparameters, ensemble=1, ensemble_snapshots=False, refit=False
+        )
         self.given = given
         self.parts, self.parts_of_check = range(n_repeats), range(n_repeats, 2 * n_repeats)
         self.interrupts = interrupts
 
     def identity(self, names: list[str]) -> dict[str, Any]:
         """Everything that the trials depend on, as plain data."""
-        identity = FunkSVD(**self.params).hyperparameters.resolved().get_params()
+        identity = self.hyperparameters.resolved().get_params()
         del identity["n_threads"]
         fingerprints = {
             name: None if part is None else part.fingerprint
@@ -188,7 +214,7 @@ class _Objective:
         chosen: dict[str, Any],
         parts: range,
         report: Callable[[EpochRecord], None] | None = None,
-    ) -> tuple[FunkSVD, dict[str, Any]]:
+    ) -> _Judged:
         """Train without each validation part, and judge by it.
 
         Parameters
@@ -199,26 +225,17 @@ class _Objective:
             Numbers of the validation parts.
         report : callable, optional
             Told of each epoch on the first part.
-
-        Returns
-        -------
-        model : FunkSVD
-            The model of the first part.
-        outcome : dict
-            Validation RMSE and best epoch of each part.
         """
         models = []
         for part in parts:
-            params = self.params | chosen | {"seed": self.params["seed"] + part}
+            seed = self.hyperparameters.seed + part
+            models.append(FunkSVD.of(replace(self.hyperparameters, **chosen, seed=seed)))
             watch = _Watch(self.interrupts, report if part == parts[0] else None)
-            models.append(FunkSVD(**params))
             models[-1].fit(**self.given._asdict(), monitor=watch)
-        best = [model.history[model.best_epoch - 1] for model in models]
-        outcome = {
-            "rmses": [record.watched for record in best],
-            "epochs": [record.epoch for record in best],
-        }
-        return models[0], outcome
+        best = [model.training.best for model in models]
+        return _Judged(
+            models[0], [record.watched for record in best], [record.epoch for record in best]
+        )
 
 
 class _Watch(Monitor):
@@ -247,9 +264,9 @@ class _Search:
         self, objective: _Objective, names: list[str], path: str | os.PathLike[str] | None
     ) -> None:
         self.objective, self.names, self.path = objective, names, path
-        self.seed = objective.params["seed"]
+        self.seed = objective.hyperparameters.seed
         self.study = studies.open_study(path, objective.identity(names))
-        self.space: dict[str, Any] = {}
+        self.space: dict[str, BaseDistribution] = {}
 
     @property
     def n_done(self) -> int:
@@ -275,22 +292,18 @@ class _Search:
             curve[record.epoch] = record.watched
 
         started = time.perf_counter()
-        model, outcome = self.objective.run({}, self.objective.parts, report)
-        used = asdict(model.hyperparameters.resolved()) | {"reg": model.reg_used}
+        model, rmses, epochs = self.objective.run({}, self.objective.parts, report)
+        used = model.hyperparameters.resolved().get_params() | {"reg": model.reg_used}
         defaults = {name: used[name] for name in self.names}
         self.space = search_space(defaults)
-        outcome |= {
-            "state": COMPLETE,
-            "hyperparameters": defaults,
-            "seconds": time.perf_counter() - started,
-        }
+        outcome = Outcome(COMPLETE, defaults, rmses, epochs, time.perf_counter() - started)
         self.study.add_trial(
             optuna.trial.create_trial(
                 params=within(self.space, defaults),
                 distributions=self.space,
-                value=mean(outcome["rmses"]),
+                value=mean(rmses),
                 intermediate_values=curve,
-                user_attrs={studies.OUTCOME: outcome},
+                user_attrs={studies.OUTCOME: outcome._asdict()},
             )
         )
         monitor.trial_done(self.trials()[-1])
@@ -304,7 +317,7 @@ class _Search:
         monitor.trial_started(number)
         trial = studies.ask(self.study, self.space, self.seed, number)
         chosen = rounded(trial.params)
-        epochs = [0]
+        rmses, epochs = list[float](), [0]
 
         def report(record: EpochRecord) -> None:
             epochs[0] = record.epoch
@@ -313,23 +326,22 @@ class _Search:
                 raise TrialPruned
 
         started = time.perf_counter()
-        outcome: dict[str, Any] = {"rmses": [], "epochs": epochs}
         try:
-            _, outcome = self.objective.run(chosen, self.objective.parts, report)
-            outcome["state"] = COMPLETE
+            _, rmses, epochs = self.objective.run(chosen, self.objective.parts, report)
+            state = COMPLETE
         except TrialPruned:
-            outcome["state"] = STOPPED
+            state = STOPPED
         except DivergenceError:
-            outcome["state"] = DIVERGED
+            state = DIVERGED
         except OSError:  # the study file cannot be written: what has ended is safe in it
             raise
         except BaseException:
             self.study.tell(trial, state=TrialState.FAIL)
             raise
-        outcome |= {"hyperparameters": chosen, "seconds": time.perf_counter() - started}
-        trial.set_user_attr(studies.OUTCOME, outcome)
-        if outcome["state"] == COMPLETE:
-            self.study.tell(trial, mean(outcome["rmses"]))
+        outcome = Outcome(state, chosen, rmses, epochs, time.perf_counter() - started)
+        trial.set_user_attr(studies.OUTCOME, outcome._asdict())
+        if state == COMPLETE:
+            self.study.tell(trial, mean(rmses))
         else:
             self.study.tell(trial, state=TrialState.PRUNED)
         monitor.trial_done(self.trials()[-1])

@@ -13,7 +13,7 @@ import numpy as np
 from funksvd.errors import FunkSVDError, how_to_install
 from funksvd.learned.storage import MALFORMED
 from funksvd.rng import Stream, generator
-from funksvd.tuning.trials import COMPLETE, Trial, mean
+from funksvd.tuning.trials import COMPLETE, Outcome, Trial, mean
 
 if TYPE_CHECKING:
     import optuna
@@ -134,9 +134,9 @@ def finished_trials(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
 
 def trials(study: optuna.Study) -> list[Trial]:
     """The finished trials as `Trial`."""
-    outcomes = [trial.user_attrs[OUTCOME] for trial in finished_trials(study)]
+    outcomes = [Outcome(**trial.user_attrs[OUTCOME]) for trial in finished_trials(study)]
     return [
-        Trial(number=number, rmse=mean(outcome["rmses"]), **outcome)
+        Trial(number=number, rmse=mean(outcome.rmses), **outcome._asdict())
         for number, outcome in enumerate(outcomes)
     ]
 

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 COMPLETE, STOPPED, DIVERGED = "complete", "stopped", "diverged"
+
+
+class Outcome(NamedTuple):
+    """The outcome of a trial, as the study keeps it; `Trial` describes the fields."""
+
+    state: str
+    hyperparameters: dict[str, Any]
+    rmses: list[float]
+    epochs: list[int]
+    seconds: float
 
 
 @dataclass(frozen=True)
