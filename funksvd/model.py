@@ -57,7 +57,7 @@ def _given(
     def with_its_signature(method: Callable[..., None]) -> Callable[..., None]:
         import inspect
 
-        signature = inspect.signature(declared.__init__)  # type: ignore[misc]  # of a class
+        signature = inspect.signature(declared.__init__)
         method.__signature__ = signature  # type: ignore[attr-defined]  # read by inspect
         return method
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from funksvd.errors import FunkSVDError, NotFittedError, RatingsError
+from funksvd.errors import FunkSVDError, NotFittedError, RatingsError, argument
 from funksvd.learned import Draws, LearnedRatings
 from funksvd.learned.explain import Explanation
 from funksvd.learned.fold_in import FoldedIn, OtherSide
@@ -336,7 +336,7 @@ class Recommender(ABC):
         if self.draws is None:
             raise FunkSVDError(
                 f"the model ({self.title}) does not know how sure its predictions are; train one "
-                "that does with algorithm bayes or bayes++ (--algorithm bayes)"
+                f"that does, with {argument('algorithm', 'bayes')} or bayes++"
             )
         return self.fitted.rating.deviations(user_index, item_index, n_threads=self.thread_count())
 
@@ -422,7 +422,7 @@ class Recommender(ABC):
         if self.seen is None and not include_seen:
             raise FunkSVDError(
                 "the model was saved without the pairs it has seen, so rated items cannot be "
-                "left out; ask for recommendations with include_seen (--include-seen)"
+                f"left out; ask for recommendations with {argument('include_seen')}"
             )
         exclude = () if include_seen else tuple(p for p in (self.seen, self.held_out) if p)
         rating = self.fitted.rating

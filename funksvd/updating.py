@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from funksvd.errors import FunkSVDError, RatingsError
+from funksvd.errors import FunkSVDError, RatingsError, argument
 from funksvd.hyperparameters import Hyperparameters
 from funksvd.learned import LearnedRatings
 from funksvd.learned.rating_model import RatingModel
@@ -160,7 +160,7 @@ def check_keeps_interactions(model: FunkSVD, interactions: Interactions | None) 
     if n_before and interactions is None:
         raise FunkSVDError(
             f"the model has also learned from {n_before:,} pairs without a rating, and would "
-            "forget them: give them again with interactions= (--interactions)"
+            f"forget them: give them again with {argument('interactions')}"
         )
 
 

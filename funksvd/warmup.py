@@ -11,7 +11,7 @@ from funksvd.gradcheck import OBJECTIVES, random_problem
 from funksvd.gradcheck.witnesses import by_kernel
 from funksvd.kernels import rows_with_repeats, telling_of_compilation, turn_into_probabilities
 from funksvd.model import FunkSVD
-from funksvd.ratings import Ratings
+from funksvd.ratings import CompressedRows, Ratings
 from funksvd.ratings.io.layout import Layout
 from funksvd.ratings.io.plain import PlainRows
 from funksvd.training import ALGORITHMS, Hyperparameters
@@ -67,7 +67,8 @@ def warm_up(n_factors: Sequence[int] = (64,)) -> list[str]:
         sampled.predict_std(training.user_ids[0], training.item_ids[0])
         for users in (ratings.user_ids[:1], ratings.user_ids[:100]):
             list(model.recommend_all(users, 3))
-        rows_with_repeats(model.seen.indptr, model.seen.columns)
+        pairs = CompressedRows.from_pairs(np.zeros(2, np.int32), np.arange(2, dtype=np.int32), 1)
+        rows_with_repeats(pairs.indptr, pairs.columns)
         triples = Layout(",", 3, {"user": 0, "item": 1, "rating": 2})
         PlainRows(triples, ("user", "item")).parse(b"1,2,3\n")
         turn_into_probabilities(np.zeros(1, np.float32))

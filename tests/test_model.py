@@ -100,7 +100,7 @@ class TestFit:
         ("users", "items", "values", "message"),
         [
             ([], [], [], "there are no ratings to learn from"),
-            ([1, 2], [1, 1], [3, 3], r"all 2 ratings are 3, .*Name it with --rating-col"),
+            ([1, 2], [1, 1], [3, 3], r"all 2 ratings are 3, .*Name it with rating_col="),
         ],
     )
     def test_nothing_to_learn(self, users, items, values, message):
@@ -464,7 +464,7 @@ class TestSave:
         model.save(tmp_path / "without", with_seen=False)
         assert (tmp_path / "without").stat().st_size < (tmp_path / "with").stat().st_size
         loaded = FunkSVD.load(tmp_path / "without")
-        with pytest.raises(FunkSVDError, match="--include-seen"):
+        with pytest.raises(FunkSVDError, match="include_seen="):
             loaded.recommend(1)
         assert len(loaded.recommend(1, include_seen=True)) == 10
 

@@ -193,7 +193,7 @@ class TestInteractions:
         assert 300 < len(pairs) == old_with_pairs.training.n_unrated
         message = (
             f"has also learned from {len(pairs)} pairs without a rating, and would forget them: "
-            "give them again with interactions= (--interactions)"
+            "give them again with interactions="
         )
         with pytest.raises(FunkSVDError, match=re.escape(message)):
             update(old_with_pairs, grown[0])

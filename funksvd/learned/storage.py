@@ -33,7 +33,7 @@ from typing import Any
 import numpy as np
 
 from funksvd.atomic import replacing
-from funksvd.errors import ModelFileError, ModelWriteError
+from funksvd.errors import ModelFileError, ModelWriteError, argument
 from funksvd.learned.base import UnknownArrayError
 from funksvd.ratings import CompressedRows
 
@@ -109,7 +109,7 @@ def write_model(path: str | os.PathLike[str], model: SavedModel) -> None:
     except (OSError, SafetensorError) as error:
         raise ModelWriteError(
             f"{path}: cannot write the model: {_reason(error)}; a file that was there before is "
-            "untouched. Give another place with -o/--output"
+            f"untouched. Give another place with {argument('path')}"
         ) from error
 
 

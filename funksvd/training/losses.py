@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from funksvd.errors import RatingsError
+from funksvd.errors import RatingsError, argument
 from funksvd.hyperparameters import LOSSES, Hyperparameters
 from funksvd.kernels import SCALAR_LOSSES
 from funksvd.objectives.losses import Loss
@@ -87,7 +87,7 @@ def check_ratings(hyperparameters: Hyperparameters, values: np.ndarray, source: 
         some += ", …" * (len(found) > SHOWN_VALUES)
         raise RatingsError(
             f"{source}: the {loss.title} loss is for ratings that are 0 or 1, but {len(found):,} "
-            f"values were found: {some}. Make them 0 and 1, or choose another --loss"
+            f"values were found: {some}. Make them 0 and 1, or choose another {argument('loss')}"
         )
     lowest = values.min(initial=0) if loss.is_linear else -math.inf
     if hyperparameters.nonnegative and not hyperparameters.biases and lowest < 0:
@@ -96,5 +96,5 @@ def check_ratings(hyperparameters: Hyperparameters, values: np.ndarray, source: 
         )
         raise RatingsError(
             f"{source}: the product of non-negative factors is never below 0, but {known}. Leave "
-            "out --no-biases or --nonnegative"
+            f"out {argument('biases')} or {argument('nonnegative')}"
         )

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from funksvd.errors import RatingsError
+from funksvd.errors import RatingsError, argument
 from funksvd.hyperparameters import Hyperparameters
 from funksvd.parallel import PIECE, in_order
 from funksvd.training.plan import Block, BlockPlan
@@ -255,6 +255,7 @@ def check_learnable(values: np.ndarray, source: str, held_back: np.ndarray | Non
         raise RatingsError(f"{source}: there are no ratings to learn from")
     raise RatingsError(
         f"{source}: all {n:,} ratings are {first:g}, and from a constant "
-        "nothing can be learned. Is another column the rating? Name it with --rating-col "
+        f"nothing can be learned. Is another column the rating? Name it with "
+        f"{argument('rating_col')} "
         "(ratings are kept as 32-bit floats, to 7 digits)"
     )

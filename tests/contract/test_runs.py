@@ -136,7 +136,7 @@ def test_an_epoch_that_diverges_is_repeated_from_where_it_began(case, ratings, m
 
 @each_case(has_steps)
 def test_hopeless_divergence_is_an_error_that_says_what_to_do(case, ratings):
-    with pytest.raises(DivergenceError, match=r"Give a smaller --learning-rate \(it is 1e\+09\)"):
+    with pytest.raises(DivergenceError, match=r"Give a smaller learning_rate= \(it is 1e\+09\)"):
         case.train(case.plan(ratings), options={"learning_rate": 1e9})
 
 

@@ -138,36 +138,6 @@ def test_what_a_logistic_model_predicts(binary, tmp_path):
     np.testing.assert_array_equal(again.predict_index(binary.user_index, binary.item_index), comp)
 
 
-@pytest.mark.parametrize(("name", "field"), [("absolute", "MAE"), ("logistic", "log loss")])
-def test_what_is_watched(ratings, binary, name, field):
-    ratings = binary if LOSSES[name].is_binary else ratings
-    held_back = np.arange(len(ratings)) % 4 == 0
-    result = train(
-        plan_of(ratings, held_back=held_back), Hyperparameters(loss=name, n_factors=3, n_epochs=20)
-    )
-    watched = ratings.subset(held_back)
-    comp = scores(result.learned.parameters, watched)
-    if name == "absolute":
-        low, high = ratings.values[~held_back].min(), ratings.values[~held_back].max()
-        ref = np.abs(watched.values - np.clip(comp, low, high)).mean()
-    else:
-        p = scipy.special.expit(comp.astype(np.float64))
-        ref = -np.log(np.where(watched.values == 1, p, 1 - p)).mean()
-    errors = [record.valid for record in result.history]
-    assert min(errors) == errors[result.best_epoch - 1] == pytest.approx(ref, rel=1e-5)
-    assert LOSSES[name].metric_title == field
-
-
-@pytest.mark.parametrize("name", OTHERS)
-def test_divergence_is_caught_whatever_the_loss(ratings, binary, name):
-    ratings = binary if LOSSES[name].is_binary else ratings
-    chosen = Hyperparameters(loss=name, n_factors=8, n_epochs=12, learning_rate=50)
-    result = train(plan_of(ratings), chosen)
-    assert result.findings.rate_factor < 1
-    loss = TrainingLoss.of(chosen, Scale.of([ratings.values], True))
-    assert result.history[-1].train < 1.5 * loss.error_without_model([ratings.values])
-
-
 def test_the_error_without_a_model():
     values = np.array([1, 1, 2, 5, 6], dtype=np.float32)
     scale = Scale.of([values], True)

@@ -8,6 +8,7 @@ from typing import ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 
+from funksvd.errors import argument
 from funksvd.learned import LearnedRatings
 from funksvd.training.context import Context
 from funksvd.training.losses import TrainingLoss
@@ -167,8 +168,8 @@ class Descent(Learner):
         """The message of the error that ends training, with what a person can do."""
         return (
             f"training diverges, even with a learning rate of {learning_rate:.2g}. Give a smaller "
-            f"--learning-rate (it is {self.hyperparameters.learning_rate:g}), or look for "
-            "outliers among the ratings"
+            f"{argument('learning_rate')} (it is {self.hyperparameters.learning_rate:g}), or look "
+            "for outliers among the ratings"
         )
 
 

@@ -6,6 +6,7 @@ from typing import ClassVar, TypeAlias
 
 import numpy as np
 
+from funksvd.errors import argument
 from funksvd.hyperparameters import ResolvedHyperparameters
 from funksvd.kernels import cost_of_block, sgd_block
 from funksvd.learned import LearnedRatings
@@ -100,8 +101,9 @@ class SGDLearner(Descent):
         if max(float(rates.reg), float(rates.bias_reg)) > 1 and max(steps) > 1:
             # each step turns the sign of a row around, and makes it longer
             return (
-                "training diverges: the regularization is too large. Give a smaller --reg (it is "
-                f"{self.reg:g}) or --bias-reg (it is {self.hyperparameters.bias_reg:g})"
+                "training diverges: the regularization is too large. Give a smaller "
+                f"{argument('reg')} (it is {self.reg:g}) or {argument('bias_reg')} (it is "
+                f"{self.hyperparameters.bias_reg:g})"
             )
         return super().divergence_message(learning_rate)
 
