@@ -66,10 +66,12 @@ class _Cache(FunctionCache):
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)  # type: ignore[no-untyped-call]  # Numba has few annotations
-        folder = _sources_of(Path(function.__code__.co_filename).resolve().parent)
+        stamp = _digest(_sources_of(Path(function.__code__.co_filename).resolve().parent))
         self._cache_file = IndexDataCacheFile(  # type: ignore[no-untyped-call]
-            self._cache_path, self._impl.filename_base, source_stamp=_digest(folder)
+            self._cache_path, self._impl.filename_base, source_stamp=stamp
         )
+        # An index of another version is not unpickled: it may name a class that is gone.
+        self._cache_file._version = f"{numba.__version__} {stamp}"
 
     def save_overload(self, *arguments: Any) -> None:
         """Keep what was compiled; a full disk costs time in the next process, nothing else."""

@@ -101,6 +101,27 @@ def test_a_change_in_another_kernels_file_is_noticed(tmp_path, inner):
     assert list(tmp_path.rglob("outer.twice*.nbi"))
 
 
+def test_what_was_compiled_for_a_class_that_is_gone_is_out_of_date(tmp_path):
+    program = (
+        "from typing import NamedTuple\n"
+        "from funksvd.kernels.compiling import compiled\n"
+        "class {name}(NamedTuple):\n"
+        "    by: int\n"
+        "@compiled\n"
+        "def add(x, step):\n"
+        "    return x + step.by\n"
+    )
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    for name in ("Step", "Stride"):
+        (tmp_path / "steps.py").write_text(program.format(name=name))
+        call = f"import steps; print(steps.add(1, steps.{name}(2)))"
+        result = subprocess.run(
+            [sys.executable, "-c", call], cwd=tmp_path, env=environment, capture_output=True
+        )
+        assert result.stdout == b"3\n", result.stderr
+    assert list(tmp_path.rglob("steps.add*.nbi"))
+
+
 def test_what_a_kernel_is_made_of_are_all_files_of_the_package():
     for kernel in compiling.KERNELS:
         folder = Path(kernel.py_func.__code__.co_filename).resolve().parent
