@@ -4,10 +4,12 @@ from __future__ import annotations
 
 OPTIONS = {
     "biases": "--no-biases",
+    "folder": "--dir",
     "include_seen": "--include-seen",
     "n_threads": "--threads",
     "path": "-o/--output",
     "refit": "--no-refit",
+    "source": "--from",
     "validation": "--valid",
     "validation_fraction": "--valid-fraction",
 }

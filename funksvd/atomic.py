@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -12,12 +12,17 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike) -> Iterator[Path]:
-    """An empty file beside `path` to write to; on success it takes its place, else it is removed.
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give an empty file beside `path` to write to; in the end, put it in the place of `path`.
 
     The data is on the disk before the rename, so that neither a crash nor a power cut can leave
-    half a file, and the old one stays until then; its permissions are kept. Where `path` is a
-    symbolic link, its target is replaced.
+    half a file. The old file stays until then, or for good if an exception comes; its permissions
+    are kept. Where `path` is a symbolic link, its target is replaced.
+
+    Yields
+    ------
+    Path
+        The file to write to.
 
     Raises
     ------
@@ -31,7 +36,7 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     if target.exists() and not target.is_file():
         raise OSError(errno.EINVAL, "not a regular file", str(path))
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    # Made here, and only if it is not there, so that nobody's link of that name is followed.
+    # It must not be there yet, so that nobody's link of that name is followed.
     os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     try:
         mode = stat.S_IMODE(os.stat(target if target.exists() else temporary).st_mode)
@@ -43,7 +48,7 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
-    # The rename itself is safe only once the folder is on the disk; not every system can do that.
+    # The rename is safe from a power cut once the folder is on the disk; not all systems can do so.
     with contextlib.suppress(OSError):
         folder = os.open(target.parent, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""Published data sets of ratings: where they are, what is in them, and fetching them.
+"""Published data sets of ratings: a list of them, and a function that downloads one.
 
 Archives are kept as they were published, and read as they are: nothing is unpacked.
 """
@@ -10,16 +10,18 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from funksvd.atomic import replacing
-from funksvd.errors import DownloadError, RatingsError
+from funksvd.errors import DownloadError, RatingsError, argument
 
 FOLDER_VARIABLE = "FUNKSVD_DATA"
+"""Environment variable that names the folder of downloaded archives."""
 CHUNK_BYTES = 1 << 16
+"""Bytes of an archive that are received and written at a time."""
 TIMEOUTS = 10.0, 30.0
-"""Seconds: to connect, and between two parts of an answer."""
+"""Longest time to wait for a connection, and between two parts of an answer; in seconds."""
 
 
 @dataclass(frozen=True)
@@ -29,20 +31,21 @@ class Dataset:
     Parameters
     ----------
     name : str
-        What it is asked for by.
+        Name by which it is asked for.
     title : str
+        Name for people.
     ratings : str
-        What is in it, in a line.
+        Number and kind of the ratings, in a line.
     size : str
-        Of the archive, for the person who waits for it; "" where it is not known.
+        Size of the archive, for the person who waits for it; "" where it is not known.
     checksum : str
         "ALGORITHM:DIGEST" of the archive.
     urls : tuple of str
-        The archive, at its publisher's first.
+        Addresses of the archive, the publisher's first.
     terms : str
-        What it may be used for, in short.
+        Terms of use, in short.
     home : str
-        Address of the page that tells more.
+        Address of the publisher's page about it.
     """
 
     name: str
@@ -61,10 +64,29 @@ class Dataset:
 
 
 class Fetched(NamedTuple):
-    """An archive that is there now, and whether it was there before, downloaded or copied."""
+    """An archive that is in its place, with the right checksum.
+
+    Parameters
+    ----------
+    path : Path
+    how : {"there", "downloaded", "copied"}
+        Whether it was there before, or has been downloaded or copied.
+    """
 
     path: Path
     how: str
+
+
+class Progress(Protocol):
+    """A progress bar, as pooch asks for it."""
+
+    @property
+    def total(self) -> float | None: ...
+    @total.setter
+    def total(self, n_bytes: int, /) -> None: ...
+    def update(self, n_bytes: int, /) -> object: ...
+    def reset(self) -> object: ...
+    def close(self) -> object: ...
 
 
 MOVIELENS_TERMS = (
@@ -173,15 +195,16 @@ _ALL = (
     ),
 )
 DATASETS = {dataset.name: dataset for dataset in _ALL}
+"""The data sets by name."""
 
 
 def find(name: str) -> Dataset:
-    """The data set of a name.
+    """The data set of a name, in upper or lower case.
 
     Raises
     ------
     RatingsError
-        If there is none; the message says which there are.
+        If there is none; the message lists the names.
     """
     if name.lower() in DATASETS:
         return DATASETS[name.lower()]
@@ -207,7 +230,7 @@ def fetch(
     folder: str | os.PathLike[str] | None = None,
     *,
     source: str | os.PathLike[str] | None = None,
-    progress: Any = None,
+    progress: Progress | None = None,
 ) -> Fetched:
     """Download a data set, unless it is there already.
 
@@ -215,18 +238,15 @@ def fetch(
     ----------
     name : str
         A key of `DATASETS`.
-    folder : str or os.PathLike, optional
-        Where to keep it; by default `default_folder()`. It is made if it is not there.
-    source : str or os.PathLike, optional
+    folder : path, optional
+        Folder to keep it in; by default `default_folder()`. It is made if it is not there.
+    source : path, optional
         The archive, downloaded by other means: it is checked and copied.
-    progress : object, optional
-        With `update(n_bytes)`, `reset()`, `close()` and an attribute `total`, as for pooch.
+    progress : Progress, optional
 
     Returns
     -------
-    path : Path
-        The archive. Whether it was there, downloaded or copied, its checksum is right.
-    how : {"there", "downloaded", "copied"}
+    Fetched
 
     Raises
     ------
@@ -250,7 +270,7 @@ def fetch(
     except OSError as error:
         raise DownloadError(
             f"{kept}: {name} cannot be kept there ({error.strerror or error}). Name another folder "
-            f"with --dir or in {FOLDER_VARIABLE}"
+            f"with {argument('folder')} or in the environment variable {FOLDER_VARIABLE}"
         ) from error
 
 
@@ -278,8 +298,8 @@ def _copy(source: Path, kept: Path, dataset: Dataset) -> None:
         shutil.copyfile(source, temporary)
 
 
-def _download(dataset: Dataset, kept: Path, progress: Any) -> None:
-    """From the first address that sends what was published."""
+def _download(dataset: Dataset, kept: Path, progress: Progress | None) -> None:
+    """Download the archive from the first address that sends the one that was published."""
     import pooch
     import requests
 
@@ -302,7 +322,8 @@ def _download(dataset: Dataset, kept: Path, progress: Any) -> None:
             failures.append(str(error))
     raise DownloadError(
         f"{dataset.name} cannot be downloaded: {'; '.join(failures)}. If a browser can, download "
-        f"{dataset.urls[0]} with it, and then: funksvd data fetch {dataset.name} --from FILE"
+        f"{dataset.urls[0]} with it, and fetch {dataset.name} again with {argument('source')} and "
+        "the name of that file"
     )
 
 
@@ -321,9 +342,8 @@ def _failure(host: str, error: Exception) -> str:
     """The cause of a failed download, in fewer words than the library has for it."""
     import requests
 
-    if isinstance(error, requests.HTTPError):
-        response = error.response
-        return f"{host} answers {response.status_code} {response.reason}"
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        return f"{host} answers {error.response.status_code} {error.response.reason}"
     if isinstance(error, requests.exceptions.SSLError):
         return f"the certificate of {host} is not valid"
     if isinstance(error, requests.Timeout):

@@ -1,4 +1,4 @@
-"""Compiling ahead of time."""
+"""Compilation of all kernels ahead of time."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ import numpy as np
 
 from funksvd.gradcheck import OBJECTIVES, random_problem
 from funksvd.gradcheck.witnesses import by_kernel
+from funksvd.hyperparameters import ALGORITHMS, Hyperparameters
 from funksvd.kernels import rows_with_repeats, telling_of_compilation, turn_into_probabilities
 from funksvd.model import FunkSVD
 from funksvd.ratings import CompressedRows, Ratings
 from funksvd.ratings.io.layout import Layout
 from funksvd.ratings.io.plain import PlainRows
-from funksvd.training import ALGORITHMS, Hyperparameters
 
 DESCENDING = [name for name, algorithm in ALGORITHMS.items() if not algorithm.is_sampler]
+"""Names of the algorithms whose kernels depend on the length of the factors."""
 MANY_USERS = 300_000
-"""So many that the places of a group's users take more than 16 bits."""
+"""Number of users at which the place of a user in a group takes more than 16 bits."""
 
 
 def warm_up(n_factors: Sequence[int] = (64,)) -> list[str]:
     """Compile every kernel, so that no later process has to.
 
-    Everything that needs a kernel is done once, with little data. What was compiled before is
-    found in the cache. Training is compiled for the squared loss; for the others, and for
-    non-negative factors, at its first use.
+    Everything that needs a kernel is done once, with little data. Kernels that were compiled before
+    are found in the cache. Training is compiled for the squared loss here; for other losses, and
+    for non-negative factors, it is compiled at its first use.
 
     Parameters
     ----------
@@ -67,8 +68,8 @@ def warm_up(n_factors: Sequence[int] = (64,)) -> list[str]:
         sampled.predict_std(training.user_ids[0], training.item_ids[0])
         for users in (ratings.user_ids[:1], ratings.user_ids[:100]):
             list(model.recommend_all(users, 3))
-        pairs = CompressedRows.from_pairs(np.zeros(2, np.int32), np.arange(2, dtype=np.int32), 1)
-        rows_with_repeats(pairs.indptr, pairs.columns)
+        if model.seen is not None:
+            rows_with_repeats(model.seen.indptr, model.seen.columns)
         triples = Layout(",", 3, {"user": 0, "item": 1, "rating": 2})
         PlainRows(triples, ("user", "item")).parse(b"1,2,3\n")
         turn_into_probabilities(np.zeros(1, np.float32))
@@ -78,7 +79,7 @@ def warm_up(n_factors: Sequence[int] = (64,)) -> list[str]:
 
 
 def _random_ratings(n_users: int, n_items: int, n_ratings: int) -> Ratings:
-    """Each user has rated something, and each item has been rated."""
+    """Ratings at random, of which each user and each item has at least one."""
     random = np.random.default_rng(0)
     at = np.arange(n_ratings)
     return Ratings.from_arrays(

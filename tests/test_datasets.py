@@ -106,7 +106,7 @@ def test_a_failed_download_leaves_things_as_they_were(publisher, tmp_path, fault
         kept.write_bytes(before)
     message = the_only_error(DownloadError, "ml-1m")
     assert said in message
-    assert f"{publisher.url} with it, and then: funksvd data fetch ml-1m --from FILE" in message
+    assert f"{publisher.url} with it, and fetch ml-1m again with source= and the name" in message
     assert [path.read_bytes() for path in kept.parent.iterdir()] == ([before] if before else [])
 
 
@@ -216,7 +216,7 @@ def test_a_folder_that_cannot_be_made(publisher, tmp_path):
     (tmp_path / "file").write_bytes(b"")
     message = the_only_error(DownloadError, "ml-1m", tmp_path / "file")
     assert f"{tmp_path / 'file' / 'ml-1m.zip'}: ml-1m cannot be kept there" in message
-    assert "--dir" in message
+    assert "Name another folder with folder= or in the environment variable" in message
 
 
 @pytest.mark.parametrize(

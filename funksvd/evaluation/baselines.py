@@ -85,7 +85,7 @@ def regularized_biases(ratings: Ratings, n_threads: int | None = None) -> Parame
             sweep(span, indptr, columns, column_biases, targets, weights, row_biases, sums)
             return sums
 
-        return sum(in_order(fit, spans, n_threads))
+        return sum(in_order(fit, spans, n_threads), np.zeros(n_columns))
 
     no_targets, no_biases = np.zeros(n_rows), np.zeros(n_columns)
     column_weights = column_damping + fit_rows(no_biases, weights)  # rows' biases of 1: counts
@@ -113,7 +113,7 @@ def _residual_sums(
         add_residuals(index[part], values[part], mean, sums)
         return sums
 
-    return sum(in_order(add, _parts(len(index), n_rows), n_threads))
+    return sum(in_order(add, _parts(len(index), n_rows), n_threads), np.zeros(n_rows))
 
 
 def _parts(n: int, n_sums: int) -> list[slice]:
