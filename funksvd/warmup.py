@@ -12,7 +12,7 @@ from funksvd.gradcheck.witnesses import by_kernel
 from funksvd.hyperparameters import ALGORITHMS, Hyperparameters
 from funksvd.kernels import rows_with_repeats, telling_of_compilation, turn_into_probabilities
 from funksvd.model import FunkSVD
-from funksvd.ratings import CompressedRows, Ratings
+from funksvd.ratings import Ratings
 from funksvd.ratings.io.layout import Layout
 from funksvd.ratings.io.plain import PlainRows
 

@@ -29,8 +29,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import scipy.sparse  # type: ignore[import-untyped]  # SciPy has no annotations
-import scipy.special  # type: ignore[import-untyped]  # SciPy has no annotations
+import scipy.sparse
+import scipy.special
 
 from funksvd.autodiff.tracing import (
     COMPOSITES,

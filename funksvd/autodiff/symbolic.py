@@ -40,7 +40,7 @@ def gradient(function: Function, arrays: NamedTuple, *constants: Any) -> list[np
     AutodiffError
         If `function` cannot be evaluated on symbols; the message says which operation cannot.
     """
-    import sympy  # type: ignore[import-untyped]  # SymPy has no annotations
+    import sympy
 
     def symbols(name: str, array: Any) -> Any:
         named = [sympy.Symbol(f"{name}_{at}") for at in range(np.size(array))]

@@ -25,10 +25,10 @@ from funksvd.kernels.cpu.incremental import (
 from funksvd.kernels.cpu.losses import SCALAR_LOSSES, turn_into_probabilities
 from funksvd.kernels.cpu.optimizers import RULES
 from funksvd.kernels.cpu.parsing import parse_rows
+from funksvd.kernels.cpu.products import TILE_ITEMS
 from funksvd.kernels.cpu.scoring import (
     GROUP_USERS,
     LOST_IN_SQUARES,
-    TILE_ITEMS,
     deviate_block,
     exclude_items,
     find_pairs,
