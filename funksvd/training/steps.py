@@ -73,5 +73,5 @@ class StepSizes:
         self.factor = self._last_good_factor / 2
 
     def _watched(self, record: EpochRecord) -> float:
-        """What a schedule goes by, and should fall: a validation value where there is one."""
+        """The figure that a schedule goes by, and that should fall: of validation where it is there."""
         return record.train if record.valid is None else self._sign * record.valid

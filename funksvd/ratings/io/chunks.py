@@ -15,7 +15,7 @@ NUMBERS: dict[str, type[np.generic]] = {"rating": np.float32, "timestamp": np.in
 """Roles whose columns are numbers, and their types; the columns of other roles are ids."""
 
 Fault = TypeVar("Fault")
-"""What a reader remembers of a bad row."""
+"""A bad row, as a reader remembers it."""
 
 
 class Chunk(NamedTuple, Generic[Fault]):
