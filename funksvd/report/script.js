@@ -1,5 +1,5 @@
 "use strict";
-// The map of items: what is under the pointer says its name, and a search shows where it is.
+// The map of items: the mark under the pointer shows its title, and a search marks what it finds.
 // Without this script, the browser shows the marks' own titles instead.
 (() => {
   const map = document.querySelector(".map");
