@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import click
 
 from .console import Output
-from .cross_validate import cross_validate
 from .figures import show_evaluation, warn_of_doubts
 from .groups import GroupedCommand
 from .models import DEFAULT_MODEL, is_model, load, ratings_of
@@ -31,6 +30,8 @@ class WithoutCrossValidation(GroupedCommand):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
+            from .cross_validate import cross_validate
+
             known = [name for option in cross_validate.params for name in _names(option)]
             if error.option_name not in known:
                 raise

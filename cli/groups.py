@@ -6,7 +6,8 @@ A group of options is a heading in `--help`, and one typed object in the command
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
+from importlib import import_module
 from typing import Any, TypeVar, cast
 
 import click
@@ -110,9 +111,67 @@ class GroupedCommand(click.Command):
                 )
 
 
-class InOrder(click.Group):
-    """A group of commands that `--help` lists in the order in which they were added."""
+class LazyCommands(Mapping[str, click.Command]):
+    """Commands that are imported when they are asked for, from modules of their names.
+
+    Parameters
+    ----------
+    package : str
+        The package that has the modules.
+    names : collection of str
+        The commands, in the order in which they are listed.
+    """
+
+    def __init__(self, package: str, names: Collection[str]) -> None:
+        self.package, self.names = package, names
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name not in self.names:
+            raise KeyError(name)
+        stem = name.replace("-", "_")
+        command: click.Command = getattr(import_module(f".{stem}", self.package), stem)
+        return command
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+
+class CommandGroup(click.Group):
+    """A group of commands of which only the one that runs is imported.
+
+    Parameters
+    ----------
+    name, **settings
+        As for `click.Group`.
+    package : str
+        The package that has a module for each command.
+    summaries : mapping of str to str
+        For each command, the first line of its help text, for the list in the group's `--help`.
+    """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        package: str,
+        summaries: Mapping[str, str],
+        **settings: Any,
+    ) -> None:
+        super().__init__(name, **settings)
+        self.commands = cast(MutableMapping[str, click.Command], LazyCommands(package, summaries))
+        self.summaries = summaries
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names of the commands, in that order."""
-        return list(self.commands)
+        """Names of the commands, as they are used, one after another."""
+        return list(self.summaries)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.summaries.items()))

@@ -12,30 +12,37 @@ from typing import NoReturn
 import click
 
 from .console import BAD_INPUT, FAILED, INTERRUPTED, printable
-from .cross_validate import cross_validate
-from .data import data
-from .evaluate import evaluate
-from .export import export
-from .gradcheck import gradcheck
-from .groups import InOrder
-from .info import info
-from .predict import predict
-from .recommend import recommend
-from .report import report
-from .serve import serve
-from .similar import similar
-from .train import train
-from .tune import tune
-from .update import update
-from .warmup import warmup
+from .groups import CommandGroup
 from .wording import message_of
 
 OBJECTS_BETWEEN_COLLECTIONS = 100_000
 """New objects after which cyclic garbage is looked for: imports make many, and nearly all stay."""
 
 
+COMMANDS = {
+    "train": "Learn a recommender from RATINGS and save it.",
+    "tune": "Search for better hyperparameters than the defaults.",
+    "update": "Add new RATINGS to MODEL.",
+    "evaluate": "Test a model on ratings it has not learned from.",
+    "cross-validate": "Train on parts of RATINGS, and test on the rest of them.",
+    "predict": "Predict the ratings of users for items.",
+    "recommend": "Recommend items to users, known to the model or new.",
+    "similar": "List items similar to ITEM, or users similar to a user.",
+    "serve": "Serve MODEL: a page on which to rate, and a JSON API.",
+    "info": "Show what MODEL holds and how it was trained.",
+    "report": "Write a page with figures and pictures about MODEL.",
+    "data": "Get ratings, look at them, make other files of them.",
+    "export": "Write MODEL's ids, biases and factors for other programs.",
+    "gradcheck": "Prove that the hand-derived gradients are right.",
+    "warmup": "Compile all kernels now, not at their first use.",
+}
+"""The commands and the first lines of their help texts, as they are used, one after another."""
+
+
 @click.group(
-    cls=InOrder,
+    cls=CommandGroup,
+    package=__package__,
+    summaries=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="""\b
 Examples:
@@ -49,26 +56,6 @@ def cli() -> None:
 
     Exit codes: 0 done, 1 failed, 2 wrong usage or bad input, 130 interrupted.
     """
-
-
-for command in (
-    train,
-    tune,
-    update,
-    evaluate,
-    cross_validate,
-    predict,
-    recommend,
-    similar,
-    serve,
-    info,
-    report,
-    data,
-    export,
-    gradcheck,
-    warmup,
-):
-    cli.add_command(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

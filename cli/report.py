@@ -11,7 +11,6 @@ from .console import Output
 from .groups import GroupedCommand, option
 from .models import load, model_argument, ratings_of
 from .options import FILE, OUTPUT, output_options, threads_option
-from .reproduce import reproducing_command
 from .titles import items_option, read_titles
 from .wording import message_of
 from .writing import check_writable
@@ -71,6 +70,8 @@ def report(
     """
     from funksvd import __version__
     from funksvd.report import check_installed, gather, is_report, write_pictures, write_report
+
+    from .reproduce import reproducing_command
 
     check_installed()
     check_writable(path, (model_path, items_file), is_report, "a report")

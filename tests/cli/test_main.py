@@ -30,6 +30,36 @@ def test_the_commands():
     ]
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_list_of_commands_has_the_first_lines_of_their_help(command):
+    *path, name = command.split()
+    within = COMMANDS[path[0]] if path else group
+    assert within.summaries[name] == COMMANDS[command].help.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "modules"),
+    [
+        (["--help"], set()),
+        (["data", "--help"], {"data"}),
+        (["info", "--help"], {"info"}),
+        (["train", "--help"], {"train"}),
+        (["data", "split", "--help"], {"data", "split"}),
+        (["evaluate", "--help"], {"evaluate"}),
+    ],
+    ids=" ".join,
+)
+def test_only_the_command_that_runs_is_imported(arguments, modules):
+    program = (
+        "import sys\nfrom funksvd_cli.main import run\n"
+        f"run({arguments})\n"
+        "names = {m.rpartition('.')[2] for m in sys.modules if m.startswith('funksvd_cli.')}\n"
+        f"print(sorted(names & { ({part for name in COMMANDS for part in name.split()}) }))"
+    ).replace("cross-validate", "cross_validate")
+    out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout
+    assert out.splitlines()[-1] == str(sorted(modules))
+
+
 @pytest.mark.parametrize("command", ["data split r.csv", "data sample r.csv -o s.csv", "gradcheck"])
 def test_seeds_are_not_negative(error_of, command):
     assert "--seed" in error_of(*command.split(), "--seed", -1)
