@@ -494,7 +494,7 @@ def _rating_model(
 
 def check_uses_interactions(hyperparameters: Hyperparameters) -> None:
     """Raise `FunkSVDError` if the algorithm learns from rated pairs only."""
-    if not LEARNERS[hyperparameters.algorithm].uses_unrated:
+    if not ALGORITHMS[hyperparameters.algorithm].uses_unrated:
         raise FunkSVDError(f"algorithm {hyperparameters.algorithm!r} has no use for interactions")
 
 

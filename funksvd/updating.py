@@ -24,13 +24,12 @@ from typing import Any
 import numpy as np
 
 from funksvd.errors import FunkSVDError, RatingsError, argument
-from funksvd.hyperparameters import Hyperparameters
+from funksvd.hyperparameters import ALGORITHMS, Hyperparameters
 from funksvd.learned import LearnedRatings
 from funksvd.learned.rating_model import RatingModel
 from funksvd.model import FunkSVD, check_uses_interactions, make_plan
 from funksvd.ratings import CompressedRows, Interactions, Ratings, as_interactions, as_ratings
 from funksvd.training import (
-    LEARNERS,
     Monitor,
     TrainingResult,
     check_learnable,
@@ -133,7 +132,7 @@ def check_updatable(model: FunkSVD) -> None:
         If the algorithm cannot go on from what was learned.
     """
     algorithm = model.hyperparameters.algorithm
-    if not LEARNERS[algorithm].can_go_on:
+    if not ALGORITHMS[algorithm].is_updatable:
         raise FunkSVDError(
             f"a model of algorithm {algorithm!r} cannot be trained further; "
             "train a new one on all ratings"

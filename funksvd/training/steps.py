@@ -73,5 +73,5 @@ class StepSizes:
         self.factor = self._last_good_factor / 2
 
     def _watched(self, record: EpochRecord) -> float:
-        """The figure that a schedule goes by and that should fall: of validation if there is one."""
+        """The figure that a schedule goes by and that should fall; of validation if it is there."""
         return record.train if record.valid is None else self._sign * record.valid

@@ -175,7 +175,7 @@ def goes_back(case):
 
 
 def can_go_on(case):
-    return case.learner.can_go_on
+    return ALGORITHMS[case.options["algorithm"]].is_updatable
 
 
 def has_unit(case):

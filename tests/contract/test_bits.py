@@ -10,6 +10,7 @@ from contract.cases import (
     CASES,
     OneByOne,
     assert_same,
+    can_go_on,
     each_case,
     has_steps,
     learner_classes,
@@ -106,7 +107,7 @@ def test_what_a_run_has_found_makes_another_the_same(case, ratings, held_back):
 @each_case()
 def test_what_a_learner_is_given_stays_as_it_was(case, ratings, held_back):
     plan = case.plan(ratings, held_back)
-    start = case.train(plan).learned if case.learner.can_go_on else None
+    start = case.train(plan).learned if can_go_on(case) else None
     before = copy.deepcopy((plan, start and start.arrays(), case.hyperparameters.get_params()))
     learner = case.new_learner(plan, start=start)
     context = learner.context
@@ -144,5 +145,5 @@ def test_only_a_learner_itself_changes_it(case, ratings, held_back, monkeypatch)
     plan = case.plan(ratings, held_back)
     options = {"learning_rate": 1000 * rate} if (rate := case.hyperparameters.learning_rate) else {}
     case.train(plan, options=options, findings=Findings(reg_factor=0.5))
-    if case.learner.can_go_on:
+    if can_go_on(case):
         case.train(plan, start=case.train(plan).learned)

@@ -57,20 +57,14 @@ class Learner(ABC):
         learns its own, and this is for rows that are folded in later.
     n_batches : int
         Batches of users that its plan must have.
-    uses_unrated : bool
-        Whether it learns from pairs that are known without a rating.
     reg_share : float
         A `reg` that the data choose, as a multiple of `choose_reg`.
-    can_go_on : bool
-        Whether it can start from what was learned before.
     latest_is_best : bool
         Whether each epoch makes the result better, so that validation errors do not choose one.
     """
 
     n_batches: ClassVar[int] = 1
-    uses_unrated: ClassVar[bool] = False
     reg_share: ClassVar[float] = 1.0
-    can_go_on: ClassVar[bool] = False
     latest_is_best: ClassVar[bool] = False
 
     def __init__(self, context: Context) -> None:

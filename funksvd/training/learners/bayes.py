@@ -293,7 +293,6 @@ class ImplicitGibbsLearner(GibbsLearner):
     """The same, where prior means depend on who has rated what: Bayesian SVD++."""
 
     implicit = True
-    uses_unrated = True
 
 
 def _centered(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -31,8 +31,6 @@ Operands: TypeAlias = tuple[
 
 class SGDLearner(Descent):
     """Moves the rows of each rating along its negative gradient, eqs. (3) and (8) to (12)."""
-
-    can_go_on: ClassVar[bool] = True
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

@@ -57,7 +57,6 @@ class SVDPPLearner(SGDLearner):
     """
 
     n_batches: ClassVar[int] = 16
-    uses_unrated: ClassVar[bool] = True
     reg_share: ClassVar[float] = 0.8
 
     def __init__(self, context: Context) -> None:
