@@ -97,7 +97,7 @@ def unpack(
     wanted = (n // RATINGS_PER_DIGIT).bit_length()
     most = min(max(wanted, FEWEST_BITS), MOST_BITS)
     n_digits = max(1, -(-form.key_bits // most))
-    counts = np.empty(1 << max(1, -(-form.key_bits // n_digits)), np.int64)
+    counts = np.empty(1 << max(1, -(-form.key_bits // n_digits)), form.word)
     unpack_in_turns(
         records,
         form.empty(n),

@@ -107,10 +107,11 @@ def _sort_by_digit(records, shift, counts, out):
     """Sort records by as many bits of their first word as `counts` has numbers for; stable."""
     shift = records.dtype.type(shift)
     mask = records.dtype.type(counts.size - 1)
+    one = records.dtype.type(1)
     counts[:] = 0
     for at in range(len(records)):
-        counts[(records[at, 0] >> shift) & mask] += 1
-    end = 0
+        counts[(records[at, 0] >> shift) & mask] += one
+    end = records.dtype.type(0)
     for digit in range(counts.size):
         start = end
         end += counts[digit]
@@ -119,7 +120,7 @@ def _sort_by_digit(records, shift, counts, out):
         key = records[at, 0]
         digit = (key >> shift) & mask
         to = counts[digit]
-        counts[digit] = to + 1
+        counts[digit] = to + one
         out[to, 0] = key
         out[to, 1] = records[at, 1]
 
@@ -179,7 +180,7 @@ def unpack_in_turns(
     ----------
     records, scratch : ndarray of shape (n, 2), uint32 or uint64
         First words are user row, item row; no two are equal. Both are overwritten.
-    counts : ndarray of shape (2**digit_bits,), int64
+    counts : ndarray of shape (2**digit_bits,), uint32 or uint64
         Overwritten.
     item_bits, key_bits : int
         Bits of an item's row, and of both rows together.
