@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import importlib
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -12,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numba
-import numba.np.linalg
 from numba.core import event
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile
 
@@ -21,21 +21,23 @@ def _import_without_blas() -> None:
     """Import a part of Numba that imports `scipy.linalg` only to find out whether it is there.
 
     It is, since SciPy is required, and importing it takes longer than Numba itself. Functions that
-    need a BLAS still look for it when they are compiled.
+    need a BLAS still look for it when they are compiled. In a Numba that is made otherwise, nothing
+    is done, and the import takes its time.
     """
-    linalg = numba.np.linalg
-    ensure_blas = linalg.ensure_blas
-    linalg.ensure_blas = lambda: None
-    try:
-        from numba.np import arraymath
+    if "numba.np.arraymath" in sys.modules:
+        return
+    with contextlib.suppress(ImportError, AttributeError):
+        linalg = importlib.import_module("numba.np.linalg")
+        ensure_blas = linalg.ensure_blas
+        linalg.ensure_blas = lambda: None
+        try:
+            arraymath = importlib.import_module("numba.np.arraymath")
+            arraymath.ensure_blas = ensure_blas
+        finally:
+            linalg.ensure_blas = ensure_blas
 
-        arraymath.ensure_blas = ensure_blas  # type: ignore[attr-defined]
-    finally:
-        linalg.ensure_blas = ensure_blas
 
-
-if "numba.np.arraymath" not in sys.modules:
-    _import_without_blas()
+_import_without_blas()
 
 KERNELS_FOLDER = Path(__file__).resolve().parent
 KERNELS: list[Any] = []
