@@ -27,11 +27,11 @@ def _import_without_blas() -> None:
     if "numba.np.arraymath" in sys.modules:
         return
     with contextlib.suppress(ImportError, AttributeError):
-        linalg = importlib.import_module("numba.np.linalg")
+        linalg: Any = importlib.import_module("numba.np.linalg")
         ensure_blas = linalg.ensure_blas
         linalg.ensure_blas = lambda: None
         try:
-            arraymath = importlib.import_module("numba.np.arraymath")
+            arraymath: Any = importlib.import_module("numba.np.arraymath")
             arraymath.ensure_blas = ensure_blas
         finally:
             linalg.ensure_blas = ensure_blas
