@@ -88,7 +88,8 @@ def update(
     The ratings that MODEL was trained on are read again from the recorded files, and training goes
     on from where it ended, on old and new ratings together, for a few passes with a small learning
     rate. The test part stays what it was when MODEL was trained: new ratings of its pairs are not
-    learned from.
+    learned from. Pairs without a rating that MODEL has learned from (--interactions of train) are
+    read again, too, and kept.
 
     MODEL is one of algorithm sgd, with any optimizer, or svd++, ensembles included. Models of
     bayes, bayes++ and incremental cannot be trained further.

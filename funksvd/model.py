@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 import numpy as np
@@ -12,6 +14,7 @@ import numpy as np
 from funksvd.errors import FunkSVDError, NotFittedError, UnknownHyperparameterError
 from funksvd.evaluation import Evaluation, evaluate
 from funksvd.hyperparameters import ALGORITHMS, DECLARATIONS, LOSSES, Hyperparameters
+from funksvd.hyperparameters.declaring import check_names
 from funksvd.learned import storage
 from funksvd.learned.fold_in import PRIOR_RATINGS
 from funksvd.learned.rating_model import FoldInTerms, RatingModel
@@ -96,7 +99,7 @@ class FunkSVD(Recommender):
     @property
     def title(self) -> str:
         """A name for people: the algorithm, and the number of factors."""
-        chosen = self.hyperparameters
+        chosen = self.fitted.hyperparameters if self.is_fitted else self.hyperparameters
         algorithm = ALGORITHMS[chosen.algorithm]
         counts_features = algorithm.by_feature and self.is_fitted
         n_factors = self.best_epoch if counts_features else chosen.resolved().n_factors
@@ -121,12 +124,18 @@ class FunkSVD(Recommender):
         def __setattr__(self, name: str, value: Any) -> None:
             if name in DECLARATIONS:
                 setattr(self.hyperparameters, name, value)
-            else:
-                super().__setattr__(name, value)
+                return
+            if get_close_matches(name, DECLARATIONS, cutoff=0.85):  # subclasses have names as well
+                check_names([name], DECLARATIONS)
+            super().__setattr__(name, value)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *DECLARATIONS})
 
     def __copy__(self) -> Self:
-        other = self.of(self.hyperparameters)
-        other._fitted = self._fitted
+        other = object.__new__(type(self))
+        vars(other).update(vars(self))
+        vars(other)["hyperparameters"] = copy.copy(self.hyperparameters)
         return other
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -284,28 +293,32 @@ class FunkSVD(Recommender):
             plan = make_plan(chosen, ratings, held_back, interactions, monitor)
             search = search_best(plan, chosen, monitor=monitor, interrupts=interrupts)
             interrupts.requested |= search.interrupted
+            if interrupts.requested:  # the last Ctrl-C may have come after the last epoch
+                search = search.as_interrupted()
             if not chosen.refit or interrupts.requested:
                 self._install_search(search, ratings, held_back)
         if not chosen.refit:
             return
+        before = self._fitted
         try:
             plan = plan.with_all_learned(self.thread_count())
             refit = train_ensemble(plan, chosen, "refit", findings=search.findings, monitor=monitor)
             if refit.interrupted:  # half a refit is worse than the whole search
                 raise KeyboardInterrupt
+            record = replace(
+                refit.record,
+                history=search.record.history,
+                stopped=search.record.stopped,
+                refitted=True,
+            )
+            with Interrupts(armed=True):
+                self.install(replace(refit, record=record), ratings)
         except BaseException as error:
-            stopped = isinstance(error, KeyboardInterrupt)
-            kept = search.as_interrupted() if stopped else search
-            self._install_search(kept, ratings, held_back)
+            if self._fitted is before:  # else the refit is complete
+                stopped = isinstance(error, KeyboardInterrupt)
+                kept = search.as_interrupted() if stopped else search
+                self._install_search(kept, ratings, held_back)
             raise
-        record = replace(
-            refit.record,
-            history=search.record.history,
-            stopped=search.record.stopped,
-            refitted=True,
-        )
-        with Interrupts(armed=True):
-            self.install(replace(refit, record=record), ratings)
 
     def _install_search(
         self, search: TrainingResult, ratings: Ratings, held_back: np.ndarray
@@ -359,6 +372,7 @@ class FunkSVD(Recommender):
             n_ratings=len(seen.columns),
             seen=seen,
             record=result.record,
+            hyperparameters=copy.copy(self.hyperparameters),
             held_out=held_out,
         )
 
@@ -380,7 +394,7 @@ class FunkSVD(Recommender):
             If it cannot be written; a file that was there before is then untouched.
         """
         fitted = self.fitted
-        chosen = self.hyperparameters.resolved().get_params()
+        chosen = fitted.hyperparameters.resolved().get_params()
         del chosen["n_threads"]  # not a property of the model
         part = storage.Part(
             info={
@@ -451,6 +465,7 @@ class FunkSVD(Recommender):
             n_ratings=n_ratings,
             seen=saved.seen,
             record=record,
+            hyperparameters=hyperparameters,
             held_out=saved.held_out,
             provenance=Provenance.from_dict(provenance) if provenance else None,
         )

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from funksvd.errors import FunkSVDError, NotFittedError, RatingsError, argument
+from funksvd.hyperparameters import Hyperparameters
 from funksvd.learned import Draws, LearnedRatings
 from funksvd.learned.explain import Explanation
 from funksvd.learned.fold_in import FoldedIn, OtherSide
@@ -23,7 +24,7 @@ from funksvd.learned.rating_model import RatingModel
 from funksvd.learned.similar import most_similar
 from funksvd.learned.svd import SVD, svd_of_product
 from funksvd.objectives.parameters import Parameters
-from funksvd.ratings import CompressedRows, Ratings, Vocabulary, as_labels, as_pairs
+from funksvd.ratings import CompressedRows, Ratings, Vocabulary, as_labels, as_pairs, as_ratings
 from funksvd.splitting import Holdout, Provenance
 from funksvd.training import EpochRecord, TrainingRecord
 
@@ -65,6 +66,8 @@ class Fitted:
         for a model that was saved without them.
     record : TrainingRecord
         How training went.
+    hyperparameters : Hyperparameters
+        Those that training had; the model's own may have been set anew since.
     held_out : CompressedRows or None
         Pairs that the person has rated too but that were set aside; left out likewise.
     provenance : Provenance or None
@@ -77,6 +80,7 @@ class Fitted:
     n_ratings: int
     seen: CompressedRows | None
     record: TrainingRecord
+    hyperparameters: Hyperparameters
     held_out: CompressedRows | None = None
     provenance: Provenance | None = None
 
@@ -325,7 +329,8 @@ class Recommender(ABC):
         Raises
         ------
         FunkSVDError
-            If the algorithm was another one than bayes and bayes++.
+            If the model is not the mean of draws, which those of bayes and bayes++ are, or if
+            its users were folded in.
         """
         user_index, item_index, single = self._find_pairs(users, items)
         deviations = self.predict_std_index(user_index, item_index)
@@ -335,8 +340,9 @@ class Recommender(ABC):
         """`predict_std` by the rows of users and items; -1 stands for unknown."""
         if self.draws is None:
             raise FunkSVDError(
-                f"the model ({self.title}) does not know how sure its predictions are; train one "
-                f"that does, with {argument('algorithm', 'bayes')} or bayes++"
+                f"the model ({self.title}) does not know how sure its predictions are; one that "
+                f"was trained with {argument('algorithm', 'bayes')} or bayes++ does, for the users "
+                "that it was trained on"
             )
         return self.fitted.rating.deviations(user_index, item_index, n_threads=self.thread_count())
 
@@ -518,7 +524,7 @@ class Recommender(ABC):
         rows, values = _rated(self.users, user_ids, ratings)
         return self.users_side().fold_one(rows, values)
 
-    def for_new_users(self, ratings: Ratings) -> Self:
+    def for_new_users(self, ratings: Any) -> Self:
         """A model of the same items for other users: those of some ratings, folded in.
 
         Its `recommend`, `predict` and `evaluate` are about these users, and leave out the items
@@ -526,7 +532,7 @@ class Recommender(ABC):
 
         Parameters
         ----------
-        ratings : Ratings
+        ratings : Ratings or table
             Items that the model does not know are passed over. A user who has rated no other is
             predicted from what is known of the items alone.
 
@@ -540,6 +546,7 @@ class Recommender(ABC):
         UnknownIdError
             If the model knows none of the items.
         """
+        ratings = as_ratings(ratings)
         rows = self.items.rows(ratings.item_ids)
         items = rows[ratings.item_index]
         self.items.require_some(items, ratings.item_ids)

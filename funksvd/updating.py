@@ -78,7 +78,8 @@ def update(
     RatingsError
         If the model knows none of the users and none of the items.
     FunkSVDError
-        If the algorithm cannot go on from what was learned, or has no use for interactions; or if
+        If the algorithm cannot go on from what was learned, or has no use for interactions; if
+        there are new users or items and the loss is logistic, which cannot fold them in; or if
         the model has learned from interactions and is not given any now.
     DivergenceError
         If no learning rate is small enough.
@@ -89,7 +90,7 @@ def update(
     monitor = monitor or Monitor()
     ratings = as_ratings(ratings).compact()
     check_learnable(ratings.values, ratings.source)
-    check_ratings(model.hyperparameters, ratings.values, ratings.source)
+    check_ratings(model.fitted.hyperparameters, ratings.values, ratings.source)
     pairs = None if interactions is None else as_interactions(interactions)
     check_keeps_interactions(model, pairs)
     ratings = _with_ids_of(model, ratings)
@@ -115,6 +116,9 @@ def update(
     )
     learned = LearnedRatings.mean([result.learned for result in results])
     updated = copy.copy(model)
+    updated.hyperparameters = replace(
+        model.fitted.hyperparameters, n_threads=model.hyperparameters.n_threads
+    )
     updated.install(replace(first, learned=learned, record=record), ratings)
     return updated
 
@@ -131,7 +135,7 @@ def check_updatable(model: FunkSVD) -> None:
     FunkSVDError
         If the algorithm cannot go on from what was learned.
     """
-    algorithm = model.hyperparameters.algorithm
+    algorithm = model.fitted.hyperparameters.algorithm
     if not ALGORITHMS[algorithm].is_updatable:
         raise FunkSVDError(
             f"a model of algorithm {algorithm!r} cannot be trained further; "
@@ -155,7 +159,7 @@ def check_keeps_interactions(model: FunkSVD, interactions: Interactions | None) 
     """
     n_before = model.training.n_unrated
     if interactions is not None:
-        check_uses_interactions(model.hyperparameters)
+        check_uses_interactions(model.fitted.hyperparameters)
     if n_before and interactions is None:
         raise FunkSVDError(
             f"the model has also learned from {n_before:,} pairs without a rating, and would "
@@ -165,7 +169,7 @@ def check_keeps_interactions(model: FunkSVD, interactions: Interactions | None) 
 
 def _hyperparameters(model: FunkSVD, n_epochs: int) -> Hyperparameters:
     """Those of the model, with small learning rates and few epochs."""
-    before = model.hyperparameters.resolved()
+    before = model.fitted.hyperparameters.resolved()
     rate, bias_rate = before.learning_rate, before.bias_learning_rate
     chosen = replace(
         before,
@@ -208,10 +212,13 @@ def _starts(model: FunkSVD, ratings: Ratings) -> list[LearnedRatings]:
     new_items[items] = False
     n_threads = model.thread_count()
     # Users by the old items, items by all users; then the users who have rated only new items.
-    _fold_users(grown, ratings, new_users, ~new_items, n_threads)
-    _fold_items(grown, ratings, new_items, n_threads)
+    if new_users.any():
+        _fold_users(grown, ratings, new_users, ~new_items, n_threads)
+    if new_items.any():
+        _fold_items(grown, ratings, new_items, n_threads)
     without = new_users & ~grown.learned.user_factors.any(axis=1)
-    _fold_users(grown, ratings, without, np.ones(n_items, dtype=bool), n_threads)
+    if without.any():
+        _fold_users(grown, ratings, without, np.ones(n_items, dtype=bool), n_threads)
     return grown.learned.members(rating.n_members)
 
 

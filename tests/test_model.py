@@ -3,6 +3,7 @@
 import copy
 import inspect
 import pickle
+import signal
 from typing import ClassVar
 
 import numpy as np
@@ -376,6 +377,49 @@ class TestHyperparameters:
         assert model.reg == 0.5
         assert vars(model).keys() == {"hyperparameters"}
 
+    @pytest.mark.parametrize("of", [lambda model: model, lambda model: model.hyperparameters])
+    def test_a_misspelt_attribute_is_an_error(self, of):
+        with pytest.raises(FunkSVDError, match=r"'n_factor'; did you mean n_factors\?"):
+            of(FunkSVD()).n_factor = 3
+
+    def test_they_are_found_by_completion(self):
+        assert {"n_factors", "reg", "fit"} <= set(dir(FunkSVD()))
+
+    def test_numbers_of_numpy_are_numbers(self, ratings):
+        plain = {"batch_size": 64, "n_factors": 3, "n_epochs": 5, "reg": 0.05, "refit": False}
+        numpy = {
+            name: np.bool_(value) if value is False else np.array(value)[()]
+            for name, value in plain.items()
+        }
+        ref, comp = FunkSVD(**plain).fit(ratings), FunkSVD(**numpy).fit(ratings)
+        assert comp.best_epoch == ref.best_epoch
+        np.testing.assert_array_equal(comp.user_factors, ref.user_factors)
+        resolved = comp.hyperparameters.resolved()
+        assert {type(getattr(resolved, name)) for name in plain} == {int, float, bool}
+        FunkSVD(
+            schedule="cyclic", ensemble=2, ensemble_snapshots=True, cycle_epochs=np.int64(2)
+        ).fit(ratings)
+
+    def test_a_fitted_model_keeps_those_it_was_fitted_with(self, ratings, tmp_path):
+        model = FunkSVD(n_factors=3, n_epochs=3).fit(ratings)
+        title, pair = model.title, (ratings.user_ids[0], ratings.item_ids[0])
+        ref = model.predict(*pair)
+        model.set_params(n_factors=5, loss="logistic", patience=0)
+        assert (model.title, model.predict(*pair)) == (title, ref)
+        model.save(tmp_path / "m")
+        again = FunkSVD.load(tmp_path / "m")
+        assert (again.n_factors, again.predict(*pair)) == (3, ref)
+        assert update(model, ratings).user_factors.shape[1] == 3
+
+    def test_a_copy_of_a_subclass_has_what_that_adds(self, ratings):
+        class Mine(FunkSVD):
+            extra = 1
+
+        model = Mine(n_factors=2, n_epochs=2)
+        model.extra = 5
+        model.fit(ratings)
+        assert copy.copy(model).extra == model.for_new_users(ratings).extra == 5
+
     def test_a_keyword_that_is_none_is_an_error(self):
         with pytest.raises(FunkSVDError, match=r"'n_factor'; did you mean n_factors\?"):
             FunkSVD(n_factor=3)
@@ -524,3 +568,14 @@ def test_history_is_easily_a_table(model):
         "valid_rmse",
         "seconds",
     ]
+
+
+def test_ctrl_c_after_the_last_epoch_of_the_search_is_recorded(ratings):
+    class AtTheEnd(Monitor):
+        def fit_done(self, best_epoch):
+            signal.raise_signal(signal.SIGINT)
+
+    model = FunkSVD(**QUICK, reg=0.05)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(ratings, monitor=AtTheEnd())
+    assert (model.training.stopped, model.refitted) == (Stopped.INTERRUPT, False)

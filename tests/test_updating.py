@@ -1,6 +1,7 @@
 """Going on from a model with new ratings."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -263,3 +264,13 @@ def test_the_monitor_is_told(old, grown):
 
     update(old, grown[0], monitor=Listening(), n_epochs=2)
     assert told == [("update", len(grown[0]), 0, 2), 1, 2]
+
+
+def test_a_logistic_model_goes_on_where_nobody_is_new(ratings):
+    liked = replace(ratings, values=(ratings.values > 3).astype(np.float32))
+    model = FunkSVD(loss="logistic", n_factors=3, n_epochs=4).fit(liked)
+    comp = update(model, liked).predict_index(liked.user_index, liked.item_index)
+    assert ((comp > 0) & (comp < 1)).all()
+    others = Ratings.from_arrays([liked.user_ids[0], -7], [liked.item_ids[0]] * 2, [1, 0])
+    with pytest.raises(FunkSVDError, match="no closed form for new users"):
+        update(model, liked.joined_with(others))

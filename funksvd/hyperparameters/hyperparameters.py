@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -306,10 +307,17 @@ class Hyperparameters:
                 defaults |= FULL_BATCH | OPTIMIZERS[optimizer].full_batch
         chosen = self.get_params()
         for name, value in chosen.items():
-            chosen[name] = defaults.get(name) if value is None else value
+            chosen[name] = defaults.get(name) if value is None else _plain(value)
         if self.ensemble_snapshots:
             chosen["n_epochs"] = self.ensemble * self.cycle_epochs
         return ResolvedHyperparameters(**chosen)
+
+    if not TYPE_CHECKING:
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            """Suggest the right name for one that is unknown."""
+            check_names([name], DECLARATIONS)
+            super().__setattr__(name, value)
 
     def in_use(self, validated: bool = True) -> dict[str, Any]:
         """The hyperparameters that make a difference to the model, resolved.
@@ -338,6 +346,17 @@ class Hyperparameters:
         from funksvd.parallel import available_processors
 
         return self.n_threads or available_processors()
+
+
+def _plain(value: Any) -> Any:
+    """A number of whatever library as Python's own, so that it can be compared and written."""
+    if isinstance(value, bool | str):
+        return value
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Real):
+        return float(value)
+    return value.item() if hasattr(value, "item") else value
 
 
 class ResolvedHyperparameters(Hyperparameters):

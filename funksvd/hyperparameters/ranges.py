@@ -89,7 +89,7 @@ class WholeOr(Whole):
 
     def problem(self, value: object) -> str | None:
         """The end of a sentence about a value out of the range."""
-        if value == self.word or super().problem(value) is None:
+        if (isinstance(value, str) and value == self.word) or super().problem(value) is None:
             return None
         return (
             f"must be a whole number of at least {self.at_least}, or {self.word!r}, not {value!r}"

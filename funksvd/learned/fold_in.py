@@ -60,7 +60,7 @@ class OtherSide(NamedTuple):
     global_mean : float
     biases : ndarray of shape (n_columns,), float32
     factors : ndarray of shape (n_columns, n_factors), float32
-        Those of several models side by side, as `Parameters.mean` leaves them.
+        Those of several models side by side, as `LearnedRatings.mean` leaves them.
     implicit_factors : ndarray of shape (n_columns, n_factors), float32, or None
         The y_j of SVD++.
     n_members : int

@@ -43,7 +43,7 @@ def predict_deviations(
     *,
     n_threads: int = 1,
 ) -> np.ndarray:
-    """Standard deviations of the noise-free ratings, eq. (1) of `objective`, over the draws.
+    """Standard deviations of the noise-free ratings, eq. (1) of `objectives.plain`, over the draws.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def predict_pairs(
     limits: tuple[float, float] | None = None,
     n_threads: int = 1,
 ) -> np.ndarray:
-    """Predicted ratings, eq. (1) of `objective`.
+    """Predicted ratings, eq. (1) of `objectives.plain`.
 
     Parameters
     ----------

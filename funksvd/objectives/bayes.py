@@ -1,7 +1,7 @@
 """The Bayesian model, stated once: its joint density, hand-derived gradients and conditionals.
 
-The model of `objective`, with noise and with distributions that everything comes from; in units
-of the ratings' standard deviation, from their mean::
+The model of `objectives.plain`, with noise and with distributions that everything comes from; in
+units of the ratings' standard deviation, from their mean::
 
     (1)  r_ui = b_u + b_i + p_u . q_i + e_ui         e_ui ~ N(0, 1 / (alpha_u gamma_i))
     (2)  w_u = (p_u, b_u) ~ N(M_u, 1 / lambda)       M_u = m + |N_u|^-1/2 sum over j in N_u of y_j
@@ -14,9 +14,9 @@ of the ratings' standard deviation, from their mean::
 Gamma(shape, rate); lambda, tau and m are vectors, a number for each factor and for the bias. N_u
 are the items that user u has rated, N_i the users who have rated item i, both in the training
 ratings only. That someone has rated something tells of both, and so does y (Bayesian SVD++);
-without it (Bayesian Funk SVD), y = 0. The regularization of `objective` is what lambda / alpha is
-here: learned, for each factor, with everything else. That users and items have noise of their own
-makes those that are hard to predict count less.
+without it (Bayesian Funk SVD), y = 0. The regularization of `objectives.plain` is what
+lambda / alpha is here: learned, for each factor, with everything else. That users and items have
+noise of their own makes those that are hard to predict count less.
 
 Given lambda, alpha, gamma and M, the rows have the density exp(-E) up to a constant::
 

@@ -145,7 +145,7 @@ class BlockPlan:
         users follow each other.
     users, items : Rows
     unrated : UnratedPairs, optional
-        What users have dealt with without rating it; only SVD++ learns from it.
+        What users have dealt with without rating it; SVD++ and Bayesian SVD++ learn from it.
     """
 
     user_index: np.ndarray

@@ -1,4 +1,4 @@
-"""Gradients of batches of ratings, eqs. (4) to (7) of `objective`, and steps along them.
+"""Gradients of batches of ratings, eqs. (4) to (7) of `objectives.plain`, and steps along them.
 
 Ratings are normalized here: less mu, and divided by their standard deviation. Sums have a fixed
 order, and so the bits are the same on every processor.

@@ -1,4 +1,4 @@
-"""The ridge problem of a row, eq. (3) of `objective` with the other side's parameters fixed.
+"""The ridge problem of a row, eq. (3) of `objectives.plain` with the other side's parameters fixed.
 
 With x_j = (1, q_j) of the columns j that a row has rated, n of them, and y_j what is left of its
 ratings, its bias and factors theta = (b, p) minimize the sum of 1/2 (y_j - x_j . theta)^2, plus
@@ -13,7 +13,7 @@ In float64 and in a fixed order, without a library: the bits do not depend on th
 held as its upper triangle, so that all inner loops but two go along a row of it without adding up.
 
 A model that is the mean of several has their factors side by side, divided by the root of their
-number (`objective.Parameters.mean`). Each member has a ridge problem of its own.
+number (`LearnedRatings.mean`). Each member has a ridge problem of its own.
 """
 
 import numpy as np

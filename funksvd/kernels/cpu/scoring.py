@@ -20,13 +20,13 @@ _ROUNDOFF = np.finfo(np.float32).eps
 
 @compiled
 def _predict(u, i, global_mean, user_biases, item_biases, user_factors, item_factors):
-    """Eq. (1) of `objective` for one pair."""
+    """Eq. (1) of `objectives.plain` for one pair."""
     return global_mean + user_biases[u] + item_biases[i] + dot(user_factors, u, item_factors, i)
 
 
 @compiled
 def predict_block(user_index, item_index, parameters, predictions):
-    """Predicted ratings, eq. (1) of `objective`, from what is known of each pair.
+    """Predicted ratings, eq. (1) of `objectives.plain`, from what is known of each pair.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def predict_block(user_index, item_index, parameters, predictions):
         -1 stands for a user or an item that the model does not know: its bias and its factors
         count as zero.
     parameters : tuple of float32 and four ndarray, float32
-        As in `objective.Parameters`.
+        As in `objectives.Parameters`.
     predictions : ndarray of shape (n,), float32
         Written.
     """
@@ -56,7 +56,7 @@ def predict_block(user_index, item_index, parameters, predictions):
 
 @compiled
 def deviate_block(user_index, item_index, factors, draws, deviations):
-    """Standard deviations of the predictions of several draws, as `scoring.Draws` has them.
+    """Standard deviations of the predictions of several draws, as `learned.Draws` has them.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def deviate_block(user_index, item_index, factors, draws, deviations):
         -1 stands for unknown: it is then another one of the known in each draw.
     factors : (ndarray, ndarray) of shape (n_users or n_items, n_draws * n_factors), float32
     draws : tuple of float64 and float32 ndarray
-        As in `scoring.Draws`.
+        As in `learned.Draws`.
     deviations : ndarray of shape (n,), float32
         Written.
     """
@@ -196,7 +196,7 @@ def rank_each_item(item_norms, users, excluded, parameters, best_items, best_pre
     excluded : ndarray of shape (n, at least n_items / 8), uint8
         From `exclude_items`.
     parameters : tuple of float32 and four ndarray, float32
-        As in `objective.Parameters`.
+        As in `objectives.Parameters`.
     best_items : ndarray of shape (n, n_best), int32
         Written: best first, of equal ones the lower index first; -1 where a row has fewer items
         to offer. Items whose prediction is minus infinity or NaN are never chosen.

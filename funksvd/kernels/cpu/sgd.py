@@ -1,4 +1,4 @@
-"""One pass of stochastic gradient descent over a block of ratings, eq. (8) of `objective`.
+"""One pass of stochastic gradient descent over a block of ratings, eq. (8) of `objectives.plain`.
 
 What differs from loss to loss is a scalar, chosen when the kernel is compiled: `losses`.
 """

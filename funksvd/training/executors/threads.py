@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from types import TracebackType
 from typing import Any
 
@@ -24,9 +24,15 @@ class Threads(Executor):
 
     def map(self, function: Callable[..., Result], *arguments: Iterable[Any]) -> list[Result]:
         """See `Executor.map`."""
-        tasks = [self._pool.submit(function, *each) for each in zip(*arguments, strict=True)]
+        tasks: list[Future[Result]] = []
         try:
+            for each in zip(*arguments, strict=True):
+                tasks.append(self._pool.submit(function, *each))
             return [task.result() for task in tasks]
+        except BaseException:  # Ctrl-C too: what has not begun need not be waited for
+            for task in tasks:
+                task.cancel()
+            raise
         finally:
             wait(tasks)
 
