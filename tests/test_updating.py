@@ -266,7 +266,8 @@ def test_the_monitor_is_told(old, grown):
     assert told == [("update", len(grown[0]), 0, 2), 1, 2]
 
 
-def test_a_logistic_model_goes_on_where_nobody_is_new(ratings):
+def test_a_logistic_model_goes_on_where_nobody_is_new(planted):
+    ratings = planted(40, 30, 2, 600, 0.3)
     liked = replace(ratings, values=(ratings.values > 3).astype(np.float32))
     model = FunkSVD(loss="logistic", n_factors=3, n_epochs=4).fit(liked)
     comp = update(model, liked).predict_index(liked.user_index, liked.item_index)
