@@ -88,6 +88,11 @@ def violations(
                 f"{spell('ensemble_snapshots')} are taken at the ends of cycles: choose "
                 f"{spell('schedule')} 'cyclic' or 'cyclic-annealed', not {chosen.schedule!r}"
             )
+        if chosen.ensemble < 2:
+            yield (
+                f"{spell('ensemble_snapshots')} are the models of an ensemble: give "
+                f"{spell('ensemble')} a number of at least 2, not {chosen.ensemble}"
+            )
         n_epochs = chosen.ensemble * chosen.cycle_epochs
         if chosen.n_epochs not in (None, n_epochs):
             yield (

@@ -53,7 +53,7 @@ def test_each_hyperparameter_has_an_option():
 def test_what_is_given_is_what_the_model_gets(capsys, name):
     chosen = {name: other_value(name)}
     if name == "ensemble_snapshots":
-        chosen["schedule"] = "cyclic"  # which they need
+        chosen |= {"schedule": "cyclic", "ensemble": 2}  # which they need
     words = [word for each in chosen.items() for word in option_words(*each)]
     show.main(words, standalone_mode=False)
     assert json.loads(capsys.readouterr().out) == chosen

@@ -254,3 +254,8 @@ def test_each_hyperparameter_means_something_to_some_algorithm():
 @pytest.mark.parametrize("table", [ALGORITHMS, LOSSES, OPTIMIZERS, SCHEDULES])
 def test_each_choice_has_a_summary(table):
     assert all(entry.summary for entry in table.values())
+
+
+def test_snapshots_are_several():
+    with pytest.raises(FunkSVDError, match="give ensemble a number of at least 2, not 1"):
+        Hyperparameters(ensemble_snapshots=True, schedule="cyclic").check()
