@@ -73,18 +73,21 @@ def train(
     """
     from funksvd import FunkSVD
     from funksvd.learned.storage import is_model_file
+    from funksvd.model import check_uses_interactions
     from funksvd.training import ALGORITHMS, LOSSES
 
     from .progress import TrainingProgress
 
     check_writable(model_path, (*ratings, *parts.files), is_model_file, "a model")
+    if parts.interactions_file is not None:
+        check_uses_interactions(hyperparameters)
     model = FunkSVD.of(hyperparameters)
     holdout = parts.read(output, ratings, reading, hyperparameters.seed)
     interrupted = False
-    epoch = ALGORITHMS[hyperparameters.algorithm].epoch
+    algorithm = ALGORITHMS[hyperparameters.algorithm]
     try:
         metric = LOSSES[hyperparameters.loss].metric_title
-        with TrainingProgress(output, metric, epoch) as progress:
+        with TrainingProgress(output, metric, algorithm.epoch) as progress:
             model.fit(
                 holdout.training,
                 validation=holdout.validation,
@@ -95,7 +98,10 @@ def train(
         if not model.is_fitted:
             raise
         interrupted = True
-        output.warn(f"interrupted; keeping {epoch} {model.best_epoch}, the best so far")
+        kept = f"{algorithm.epoch} {model.best_epoch}, the best so far"
+        if algorithm.is_sampler:
+            kept = f"the mean of what {model.best_epoch} sweeps have drawn"
+        output.warn(f"interrupted; keeping {kept}")
     interrupted |= save(output, model, model_path, holdout, with_seen=not no_seen)
     evaluation = None
     if holdout.test is not None:

@@ -510,7 +510,11 @@ def _rating_model(
 def check_uses_interactions(hyperparameters: Hyperparameters) -> None:
     """Raise `FunkSVDError` if the algorithm learns from rated pairs only."""
     if not ALGORITHMS[hyperparameters.algorithm].uses_unrated:
-        raise FunkSVDError(f"algorithm {hyperparameters.algorithm!r} has no use for interactions")
+        others = [name for name, algorithm in ALGORITHMS.items() if algorithm.uses_unrated]
+        raise FunkSVDError(
+            f"algorithm {hyperparameters.algorithm!r} has no use for interactions; those that have "
+            f"are {' and '.join(others)}"
+        )
 
 
 def make_plan(
