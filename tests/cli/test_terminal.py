@@ -20,7 +20,7 @@ ENDLESS = ("--n-epochs", "1000000", "--patience", "1000000", "--learning-rate-de
 
 @pytest.fixture
 def on_terminal():
-    """Run a command on a terminal of so many columns; its exit code and all it has written."""
+    """Run a command on a terminal of `columns`; its exit code and all it has written."""
 
     def call(arguments, columns=80, stderr=None):
         main, side = pty.openpty()

@@ -53,8 +53,7 @@ class OneByOne(Executor):
 class Case:
     """A learner, chosen by `options`, and the little that it is given to do.
 
-    An epoch of an algorithm that learns by feature is a feature of so many passes; all have
-    `N_EPOCHS` epochs.
+    An algorithm that learns by feature has `N_EPOCHS` features, the others `N_EPOCHS` epochs.
     """
 
     name: str
@@ -215,8 +214,8 @@ def without_seconds(history):
 class Following(Monitor):
     """Knows what had been learned after each epoch, as `validation`; notes what it is told.
 
-    Ctrl-C comes as soon as something is done in an epoch, after so many ratings, or when an epoch
-    is over.
+    Ctrl-C comes at the first step of epoch `within`, after `after_ratings` ratings, or at the end
+    of epoch `after_epoch`.
     """
 
     def __init__(self, *, within=None, after_ratings=None, after_epoch=None, values=None):

@@ -21,7 +21,7 @@ import numpy as np
 from funksvd.kernels.compiling import compiled
 
 TINY = 1e-10
-"""So many times its trace are added to A's diagonal: it can be singular where lambda is zero."""
+"""The part of its trace added to the diagonal of A, which can be singular where lambda is zero."""
 
 
 @compiled
@@ -207,7 +207,7 @@ def weigh_ratings(
                 for a in range(x.size):
                     weight += solution[a] * x[a]
                 weights[row, at] += weight / n_members
-                # What the ratings are to explain is less by x_j . z: so much of x_i . z is taken.
+                # x_i less the sum of w_j x_j, which no rating of this user explains.
                 for f in range(length):
                     rest[f] -= weight * x[f + 1]
             if implicit_factors.shape[0] == 0:

@@ -18,9 +18,9 @@ from funksvd.kernels.vectors import LANES, fused, loaded, spread
 
 TILE_ROWS = 8
 RATINGS_AT_ONCE = 256
-"""So many products are added up in float32, and these sums in float64."""
+"""Products added up in float32 before their sum is added to the others in float64."""
 ROWS_AT_ONCE = 8
-"""So many small systems of equations are solved side by side, one in each lane."""
+"""Small systems of equations solved side by side, one in each lane of a vector."""
 
 _FLOATS = ir.VectorType(ir.FloatType(), LANES)
 _DOUBLES = ir.VectorType(ir.DoubleType(), ROWS_AT_ONCE)

@@ -8,7 +8,7 @@ from funksvd.kernels.compiling import compiled
 from funksvd.kernels.cpu.products import TILE_ITEMS, TILE_USERS, dot, score_tile
 
 TILES_PER_GROUP = 8
-"""So many tiles' users share a panel of items while it is in the first-level cache."""
+"""Tiles whose users share a panel of items while it is in the first-level cache."""
 GROUP_USERS = TILES_PER_GROUP * TILE_USERS
 
 LOST_IN_SQUARES = np.float32(2.0**-60)
@@ -186,8 +186,9 @@ def rank_each_item(item_norms, users, excluded, parameters, best_items, best_pre
     """The items with the highest predictions for each user: by looking at each of them.
 
     Where the lengths of their factors are known, only at those that can be among the best: by the
-    Cauchy-Schwarz inequality, p . q is at most |p| |q|, to which rounding can add so much
-    (Higham, "Accuracy and Stability of Numerical Algorithms", eq. 3.5).
+    Cauchy-Schwarz inequality, p . q is at most |p| |q|, which a computed product exceeds
+    by no more than the bound of its rounding error (Higham, "Accuracy and Stability of Numerical
+    Algorithms", eq. 3.5).
 
     Parameters
     ----------
