@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import click
 
-from .console import BAD_INPUT, FAILED, INTERRUPTED, printable
+from .console import BAD_INPUT, FAILED, INTERRUPTED, discard_output, printable
 from .groups import CommandGroup
 from .wording import message_of
 
@@ -95,8 +95,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         click.echo("Interrupted.", err=True)
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has had enough; do not complain again while exiting.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()  # do not complain again while exiting
         return FAILED
     except (ValueError, OSError, MemoryError) as error:
         from funksvd.errors import DivergenceError, DownloadError, FunkSVDError, ModelWriteError

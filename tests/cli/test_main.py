@@ -235,6 +235,15 @@ def test_a_reader_that_has_had_enough_causes_no_traceback(here, arguments, reade
     assert (done.stdout, done.stderr) == (expected, "")
 
 
+@pytest.mark.parametrize("reader", ["head -n 1", "true"])
+def test_a_model_is_not_lost_with_the_reader_of_the_progress(here, quick, reader):
+    train = shlex.join([*FUNKSVD, "train", "ratings.csv", "-o", "new.funksvd", *quick])
+    command = f"{train} | {reader}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert funksvd.FunkSVD.load(here / "new.funksvd").is_fitted
+
+
 def test_a_title_that_the_output_cannot_show_is_not_an_error(here):
     (here / "titles.csv").write_text("item,title\n" + "".join(f"{i},千 –\n" for i in range(500)))
     command = [*FUNKSVD, "recommend", "--user", "1", "--items", "titles.csv", "-n", "2"]
