@@ -40,12 +40,12 @@ def test_the_list_of_commands_has_the_first_lines_of_their_help(command):
 @pytest.mark.parametrize(
     ("arguments", "modules"),
     [
-        (["--help"], set()),
-        (["data", "--help"], {"data"}),
-        (["info", "--help"], {"info"}),
-        (["train", "--help"], {"train"}),
-        (["data", "split", "--help"], {"data", "split"}),
-        (["evaluate", "--help"], {"evaluate"}),
+        (["--help"], []),
+        (["data", "--help"], ["data"]),
+        (["info", "--help"], ["info"]),
+        (["train", "--help"], ["train"]),
+        (["data", "split", "--help"], ["data", "split"]),
+        (["evaluate", "--help"], ["evaluate"]),
     ],
     ids=" ".join,
 )
@@ -57,7 +57,7 @@ def test_only_the_command_that_runs_is_imported(arguments, modules):
         f"print(sorted(names & { ({part for name in COMMANDS for part in name.split()}) }))"
     ).replace("cross-validate", "cross_validate")
     out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout
-    assert out.splitlines()[-1] == str(sorted(modules))
+    assert out.splitlines()[-1] == str(modules)
 
 
 @pytest.mark.parametrize("command", ["data split r.csv", "data sample r.csv -o s.csv", "gradcheck"])
