@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self
 
 import numpy as np
 
@@ -49,7 +49,6 @@ from funksvd.training import (
 )
 
 Chosen = ParamSpec("Chosen")
-Model = TypeVar("Model")
 
 
 def _given(

@@ -59,11 +59,6 @@ class Algorithm:
         """Name of an epoch."""
         return "feature" if self.by_feature else "epoch"
 
-    @property
-    def has_learning_rate(self) -> bool:
-        """Whether it takes steps, whose size falls."""
-        return "learning_rate" in self.hyperparameters
-
 
 _ANY = (
     "algorithm",
