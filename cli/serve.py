@@ -104,7 +104,7 @@ def _service(model_path: str, items_file: str | None) -> Service:
     from funksvd.serving import Service
 
     titles = read_titles(items_file) if items_file else None
-    # Not mapped: whoever copies a new model over the file would end the process.
+    # Read as a whole: copying a new model over a file that is mapped would end the process.
     model = FunkSVD.load(model_path, in_memory=True)
     if model.seen is None:
         raise FunkSVDError(

@@ -69,7 +69,7 @@ class Fitted:
     hyperparameters : Hyperparameters
         Those that training had; the model's own may have been set anew since.
     held_out : CompressedRows or None
-        Pairs that the person has rated too but that were set aside; left out likewise.
+        Pairs rated but set aside for a test or validation; left out of recommendations too.
     provenance : Provenance or None
         Where the ratings came from, where that is known.
     """
@@ -210,7 +210,7 @@ class Recommender(ABC):
 
     @property
     def held_out(self) -> CompressedRows | None:
-        """Pairs that the person has rated too but that were set aside; left out likewise."""
+        """Pairs rated but set aside for a test or validation; left out of recommendations too."""
         return self.fitted.held_out
 
     # -- how it was learned --------------------------------------------------------------------

@@ -381,7 +381,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
     parser.add_argument("--n-ratings", type=int, default=N_RATINGS)
     parser.add_argument("--n-users", type=int, help="default: what suits the number of ratings")
-    parser.add_argument("--n-items", type=int, help="likewise")
+    parser.add_argument("--n-items", type=int, help="default: what suits the number of ratings")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--facts", type=Path, metavar="FILE", help="write what is printed as JSON")

@@ -45,12 +45,12 @@ def regularized_biases(ratings: Ratings, n_threads: int | None = None) -> Parame
 
     Notes
     -----
-    At the minimum (7 + |Omega_u|) b_u = sum over i in Omega_u of (r_ui - mu - b_i), and likewise
-    for items. With the users' equations put into the items', a system of the size of the items is
-    left, positive definite; it is solved by conjugate gradients, each step of which is a sweep
-    over the ratings, sorted by user. (Where there are more items than users, it is the other way
-    round.) Plain sweeps over the two forms in turn find the same minimum, but slowly where few
-    items have most of the ratings.
+    At the minimum (7 + |Omega_u|) b_u = sum over i in Omega_u of (r_ui - mu - b_i), and (3 +
+    |Omega_i|) b_i = sum over u in Omega_i of (r_ui - mu - b_u). With the users' equations put into
+    the items', a system of the size of the items is left, positive definite; it is solved by
+    conjugate gradients, each step of which is a sweep over the ratings, sorted by user. (Where
+    there are more items than users, it is the other way round.) Plain sweeps over the two forms in
+    turn find the same minimum, but slowly where few items have most of the ratings.
 
     References
     ----------

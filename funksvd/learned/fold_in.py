@@ -1,14 +1,14 @@
 """New rows for parameters that stay as they are: in indices, not in raw ids.
 
 The objective, eq. (3) of `funksvd.objectives.plain`, is a ridge problem in the bias and the factors
-of one user once those of the items are fixed, and has a closed solution; likewise for an item. It
-is stated in `funksvd.kernels.cpu.folding`.
+of one user once those of the items are fixed, and in those of one item once those of the users
+are. Its closed solution is stated in `funksvd.kernels.cpu.folding`.
 
 Eq. (3) regularizes a row once for each of its ratings. A row that has few is then hardly held at
 all, and follows the noise in them; training leaves it near zero anyway, since it stops early. Here
-a row is regularized as if it had `n_prior` ratings more. What was tried: RMSE for left-out users of
-three parts of MovieLens 100K and of latest-small, by the number of ratings that they give, and for
-items likewise::
+a row is regularized as if it had `n_prior` ratings more. What was tried: RMSE for left-out users,
+and for left-out items, of three parts of MovieLens 100K and of latest-small, by the number of
+ratings that they give or get::
 
     ratings more                     0     20     35     50     70    100
     users, with  1 rating       1.1301 1.0263        0.9941        0.9849
@@ -18,8 +18,8 @@ items likewise::
     items, with  1              1.0706 1.0005 0.9916 0.9903 0.9920 0.9959
     items, with 10              0.9510 0.9328 0.9302 0.9298 0.9305 0.9329
 
-and likewise for other numbers of factors, ensembles, SVD++ and synthetic data. A prior is worth the
-more ratings the noisier they are: `n_prior` is `PRIOR_RATINGS` times the share of the ratings'
+Other numbers of factors, ensembles, SVD++ and synthetic data show the same. A prior is worth more
+ratings where they are noisier: `n_prior` is `PRIOR_RATINGS` times the share of the ratings'
 variance that training leaves unexplained, about 0.4 there. Without biases the prior, zero, would be
 wrong, and there is none.
 """

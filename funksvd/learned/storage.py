@@ -1,21 +1,21 @@
 """The model file: one safetensors file, nothing in it is ever executed.
 
 Tensors
-    user_ids and item_ids (int64) or, for text, user_ids.utf8 (uint8) with user_ids.offsets
-    (int64), likewise for items; seen.indptr, seen.items: the pairs learned from; held_out.indptr,
-    held_out.items: the pairs that were rated but set aside for the test. The arrays of each part
-    stand behind its kind: rating.user_factors, … (`LearnedRatings`).
+    user_ids (int64) or, for text, user_ids.utf8 (uint8) with user_ids.offsets (int64); item_ids in
+    the same two forms; seen.indptr, seen.items: the pairs learned from; held_out.indptr,
+    held_out.items: the pairs that were rated but set aside for the test. The names of the arrays
+    of a part begin with its kind: rating.user_factors, … (`LearnedRatings`).
 Metadata
     One entry, `funksvd`: JSON with the format version; `parts`, for each kind the version of its
     own and all that it needs to know; the number of ratings, where they came from, and a SHA-256
     digest of everything.
 
 Which files are read
-    The format version changes when a program that knows only the old one would misread a file; the
-    version of a part, likewise for that part. A file of an older format is read if `UPGRADES` leads
-    from it to the present one, step by step, and refused otherwise. A newer format or part, a part
-    of an unknown kind, and a tensor or a hyperparameter that this program does not know are
-    refused: whatever wrote them meant something by them.
+    The format version changes when a program that knows only the old one would misread a file, and
+    the version of a part when it would misread that part. A file of an older format is read if
+    `UPGRADES` leads from it to the present one, step by step, and refused otherwise. A newer format
+    or part, a part of an unknown kind, and a tensor or a hyperparameter that this program does not
+    know are refused: whatever wrote them meant something by them.
 """
 
 from __future__ import annotations

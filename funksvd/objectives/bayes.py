@@ -23,7 +23,7 @@ Given lambda, alpha, gamma and M, the rows have the density exp(-E) up to a cons
     (5)  E = sum over Omega of 1/2 alpha_u gamma_i e_ui^2
              + sum over u of 1/2 lambda . (w_u - M_u)^2 + sum over i of 1/2 lambda' . (v_i - M_i)^2
     (6)  dE/dw_u = sum over i in Omega_u of -alpha_u gamma_i e_ui (q_i, 1) + lambda (w_u - M_u)
-    (7)  dE/dv_i likewise
+    (7)  dE/dv_i = sum over u in Omega_i of -alpha_u gamma_i e_ui (p_u, 1) + lambda' (v_i - M_i)
 
 E is quadratic in w_u, so w_u given all else is normal: its precision is the second derivative,
 its mean where (6) vanishes, a ridge regression::
@@ -31,7 +31,7 @@ its mean where (6) vanishes, a ridge regression::
     (8)  A_u = diag(lambda) + sum over i in Omega_u of alpha_u gamma_i (q_i, 1) (q_i, 1)^T
          mean = A_u^-1 (lambda M_u + sum over i in Omega_u of alpha_u gamma_i (r_ui - b_i) (q_i, 1))
 
-All others are drawn likewise given the rest: m, y and lambda, tau as mean and precision of normal
+All others are drawn given the rest, too: m, y and lambda, tau as mean and precision of normal
 distributions, alpha and gamma as precisions of errors, s as a rate, a and c from their grid. Going
 round all of them again and again, the draws come to be from the distribution of everything given
 the ratings (Gibbs sampling). The prediction is the mean of the draws' predictions; their standard

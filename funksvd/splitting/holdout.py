@@ -26,7 +26,7 @@ class Holdout:
     training : Ratings
         To be given to `FunkSVD.fit`.
     validation : Ratings or None
-        Likewise; None leaves it to `fit` to set a part aside.
+        To be given to `FunkSVD.fit` as `validation`; with None, `fit` sets a part aside itself.
     test : Ratings or None
         Kept from training.
     provenance : Provenance

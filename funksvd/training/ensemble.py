@@ -49,7 +49,8 @@ def train_ensemble(
     DivergenceError
         As `train` does.
     KeyboardInterrupt
-        Likewise, of the first member; later, the members that are complete are kept.
+        If Ctrl-C comes before the first epoch of the first member is complete. Later, the members
+        that are complete are kept.
     """
     findings = findings or Findings()
     n_epochs = findings.n_epochs or hyperparameters.epoch_limit()

@@ -187,7 +187,7 @@ class Sampler(Learner):
         """Nothing: no epoch is taken back."""
 
     def restore(self, slot: int) -> None:
-        """Nothing, likewise."""
+        """Nothing: there is no state to go back to."""
 
 
 def decided(value: Value | None) -> Value:

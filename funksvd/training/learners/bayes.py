@@ -56,7 +56,7 @@ RATINGS_PER_PART = 10_000
 MAX_PARTS = 16
 """Largest number of parts that rows are drawn in, whatever the number of threads."""
 COLUMNS_PER_PART = 8
-"""Columns of the weights that are drawn as one part, likewise."""
+"""Columns of the weights that are drawn as one part, with random numbers of its own."""
 ROW_RATE, WEIGHT_RATE = 0.01, 0.03
 """Rates of the Gamma priors of the precisions of rows and of weights, eq. (3)."""
 NOISE_SHAPES = 0.5 * 2 ** (np.arange(33) / 4)
