@@ -40,6 +40,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -126,7 +127,7 @@ class Plan(NamedTuple):
     curve: tuple[float, ...] = ()
 
 
-class Trainer:
+class Trainer(ABC):
     """Somebody's trainer: what to call, and the settings with which it is good."""
 
     suffix = ".txt"
@@ -138,13 +139,13 @@ class Trainer:
     def __init__(self, name: str, version: str | None, missing: str = MISSING) -> None:
         self.name, self.version, self.missing = name, version, missing
 
+    @abstractmethod
     def train_command(self, data: Data, part: str, plan: Plan) -> list[Any]:
         """From text to saved model."""
-        raise NotImplementedError
 
+    @abstractmethod
     def predict_command(self, data: Data, part: str, predictions: Path) -> list[Any]:
         """From saved model to predictions of a part."""
-        raise NotImplementedError
 
     def model(self, data: Data) -> Path:
         """Where the model is saved."""

@@ -17,6 +17,7 @@ import functools
 import inspect
 import itertools
 import operator
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any, NamedTuple, Self
@@ -99,7 +100,7 @@ def check_derivative(derivative: Any, value: Any, where: str) -> None:
     check_nan(derivative, where)
 
 
-class Trace:
+class Trace(ABC):
     """One level of differentiation; subclasses say what happens to its operations."""
 
     def __init__(self) -> None:
@@ -111,13 +112,13 @@ class Trace:
     def __exit__(self, *error: object) -> None:
         self.is_open = False
 
+    @abstractmethod
     def apply(self, rule: Rule, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """Carry out an operation at least one of whose arguments is traced by this trace."""
-        raise NotImplementedError
 
+    @abstractmethod
     def describe(self, result: Any) -> str:
         """The place of a result, for messages."""
-        raise NotImplementedError
 
     def follows(self, value: Any) -> bool:
         """Whether a value is traced by this trace."""
