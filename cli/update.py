@@ -101,8 +101,8 @@ def update(
     from .progress import TrainingProgress
 
     path = new_path or model_path
-    check_writable(path, ratings, is_model_file, "a model")
     model = load(output, model_path, threads)
+    check_writable(path, ratings, is_model_file, "a model")
     check_updatable(model)
     check_recorded(model, model_path, REMEDY)
     new = read(output, ratings, reading)

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self
 
 import numpy as np
 
-from funksvd.errors import FunkSVDError, NotFittedError, UnknownHyperparameterError
+from funksvd.errors import (
+    FunkSVDError,
+    NotFittedError,
+    UnknownHyperparameterError,
+    argument,
+)
 from funksvd.evaluation import Evaluation, evaluate
 from funksvd.hyperparameters import ALGORITHMS, DECLARATIONS, LOSSES, Hyperparameters
 from funksvd.hyperparameters.declaring import check_names
@@ -509,10 +514,14 @@ def _rating_model(
 def check_uses_interactions(hyperparameters: Hyperparameters) -> None:
     """Raise `FunkSVDError` if the algorithm learns from rated pairs only."""
     if not ALGORITHMS[hyperparameters.algorithm].uses_unrated:
-        others = [name for name, algorithm in ALGORITHMS.items() if algorithm.uses_unrated]
+        chosen = argument("algorithm", hyperparameters.algorithm)
+        others = (
+            argument("algorithm", name)
+            for name, algorithm in ALGORITHMS.items()
+            if algorithm.uses_unrated
+        )
         raise FunkSVDError(
-            f"algorithm {hyperparameters.algorithm!r} has no use for interactions; those that have "
-            f"are {' and '.join(others)}"
+            f"{chosen} has no use for interactions; {' and '.join(others)} learn from them"
         )
 
 

@@ -630,6 +630,11 @@ def _rated(vocabulary: Vocabulary, ids: Any, ratings: Any) -> tuple[np.ndarray, 
     The last rating of several counts.
     """
     ids = as_labels(ids, f"{vocabulary.what} ids")
+    if np.shape(ratings) != ids.shape:
+        raise RatingsError(
+            f"{vocabulary.what} ids and ratings must have the same shape, but have {ids.shape} and "
+            f"{np.shape(ratings)}"
+        )
     given = Ratings.from_arrays(np.zeros(len(ids), dtype=np.int64), ids, ratings)
     if not given:
         raise RatingsError("there are no ratings to fold in")

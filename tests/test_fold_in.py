@@ -76,7 +76,7 @@ class TestFoldIn:
         ("items", "values", "error", "message"),
         [
             ([], [], RatingsError, "there are no ratings to fold in"),
-            ([1, 2], [1], RatingsError, "must have the same length, but have 2, 2 and 1"),
+            ([1, 2], [1], RatingsError, r"item ids and ratings must .* have \(2,\) and \(1,\)"),
             ([1], [np.nan], RatingsError, "the rating at position 0 is nan"),
             (
                 [77777, 88888],

@@ -23,7 +23,7 @@ def stated_default(name: str) -> str:
         For instance "64; bayes, bayes++: 12".
     """
     algorithms, optimizers, full_batches = _resolved()
-    usual = _stated(name, algorithms["sgd"])
+    usual = _stated(name, getattr(algorithms["sgd"], name))
     others: dict[str, list[str]] = {}
 
     def note(choice: str, value: str) -> None:
@@ -32,13 +32,14 @@ def stated_default(name: str) -> str:
 
     for algorithm, hyperparameters in algorithms.items():
         if name in ALGORITHMS[algorithm].hyperparameters and name != "algorithm":
-            note(algorithm, _stated(name, hyperparameters))
+            note(algorithm, _stated(name, getattr(hyperparameters, name)))
     for optimizer, hyperparameters in optimizers.items():
         if name != "optimizer":
-            note(optimizer, _stated(name, hyperparameters))
-    of_full = {_stated(name, hyperparameters) for hyperparameters in full_batches.values()}
-    if len(of_full) == 1 and name != "batch_size":
-        note("full batches", of_full.pop())
+            note(optimizer, _stated(name, getattr(hyperparameters, name)))
+    of_full = {getattr(hyperparameters, name) for hyperparameters in full_batches.values()}
+    if name not in ("optimizer", "batch_size"):
+        ends = of_full if len(of_full) == 1 else (min(of_full), max(of_full))
+        note("full batches", " to ".join(_stated(name, value) for value in ends))
     return "; ".join([usual, *(f"{', '.join(who)}: {value}" for value, who in others.items())])
 
 
@@ -79,6 +80,5 @@ def _resolved() -> tuple[dict[str, Hyperparameters], ...]:
     )
 
 
-def _stated(name: str, resolved: Hyperparameters) -> str:
-    value = getattr(resolved, name)
+def _stated(name: str, value: object) -> str:
     return DECLARATIONS[name].otherwise if value is None else in_words(value)

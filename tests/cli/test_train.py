@@ -517,4 +517,7 @@ def test_interactions_that_are_gone_stop_an_update_and_nothing_else(cli, error_o
 def test_interactions_are_for_svd_plus_plus_only(cli, folder, quick):
     result = cli("train", "ratings.csv", "--interactions", "ratings.csv", *quick)
     assert result.code == 2
-    assert "algorithm 'sgd' has no use for interactions" in result.err
+    assert (
+        "--algorithm sgd has no use for interactions; "
+        "--algorithm svd++ and --algorithm bayes++ learn from them"
+    ) in result.err

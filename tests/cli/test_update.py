@@ -166,6 +166,12 @@ def test_the_new_ratings_are_not_overwritten(error_of, two_files):
     assert "new.csv is read by this command too" in message
 
 
+def test_ratings_in_the_place_of_the_model_are_not_to_be_removed(error_of, two_files):
+    message = error_of("update", "ratings.csv", "model.funksvd")
+    assert "ratings.csv: not a model file" in message
+    assert "remove" not in message
+
+
 def test_without_seen_pairs_it_stays_without(cli, two_files, quick):
     cli("train", "old.csv", "-q", "--no-seen", *quick)
     assert cli("update", "model.funksvd", "new.csv", "-q").code == 0

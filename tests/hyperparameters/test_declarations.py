@@ -48,7 +48,10 @@ def test_options_are_unique():
         ("n_threads", "all processors"),
         ("n_factors", "64; bayes, bayes++: 12"),
         ("init_std", "0.02; incremental: 0.1"),
-        ("learning_rate", "0.03; svd++: 0.021; momentum: 0.003; rmsprop, adam: 0.004"),
+        (
+            "learning_rate",
+            "0.03; svd++: 0.021; momentum: 0.003; rmsprop, adam: 0.004; full batches: 0.001 to 0.2",
+        ),
         ("patience", "5; bayes, bayes++: 100; full batches: 50"),
     ],
 )

@@ -195,7 +195,7 @@ class TestFit:
             np.testing.assert_array_equal(comp_array, ref_array)
 
     def test_other_algorithms_have_no_use_for_them(self, ratings, unrated):
-        with pytest.raises(FunkSVDError, match="algorithm 'sgd' has no use for interactions"):
+        with pytest.raises(FunkSVDError, match='algorithm="sgd" has no use for interactions'):
             FunkSVD().fit(ratings, interactions=self.ids(ratings, unrated))
 
     def test_it_is_better_where_what_one_rates_tells_of_ones_taste(self):
