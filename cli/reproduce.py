@@ -81,9 +81,9 @@ def reproducing_command(model: FunkSVD, path: str) -> tuple[str | None, tuple[st
 def _chosen(model: FunkSVD) -> dict[str, Any]:
     """The hyperparameters that must be given: a default may depend on those before it."""
     chosen: dict[str, Any] = {}
-    for name, value in model.hyperparameters.resolved().get_params().items():
+    for name, value in model.hyperparameters.in_use().items():
         is_default = value == getattr(Hyperparameters(**chosen).resolved(), name)
-        if not is_default and name != "n_threads":  # which does not change the model
+        if not is_default:
             chosen[name] = value
     return chosen
 

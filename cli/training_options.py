@@ -10,7 +10,9 @@ from click.core import ParameterSource
 
 from funksvd.hyperparameters import DECLARATIONS, Declaration, Hyperparameters, stated_default
 from funksvd.hyperparameters.ranges import Choice, Flag, Fraction, Range, Whole, WholeOr
+from funksvd.hyperparameters.rules import without_effect
 
+from .console import Output
 from .groups import option, packed, parameters_of
 
 if TYPE_CHECKING:
@@ -108,6 +110,9 @@ def _hyperparameters(**given: Any) -> Hyperparameters:
     chosen = {name: value for name, value in given.items() if value is not None}
     hyperparameters = Hyperparameters(**chosen)
     hyperparameters.check(spell=option_of)
+    others = [name for name, value in chosen.items() if value != DECLARATIONS[name].default]
+    for sentence in without_effect(hyperparameters, others, option_of):
+        Output().warn(sentence)
     return hyperparameters
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from funksvd.hyperparameters.algorithms import ALGORITHMS
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from funksvd.hyperparameters.hyperparameters import Hyperparameters
     from funksvd.hyperparameters.schedules import ScheduleKind
     from funksvd.objectives.losses import Loss
+
+_OF_BIASES = {"bias_learning_rate", "bias_reg"}
 
 
 def meaningful(chosen: Hyperparameters, validated: bool) -> set[str]:
@@ -30,7 +32,7 @@ def meaningful(chosen: Hyperparameters, validated: bool) -> set[str]:
     names -= _of_some(LOSSES) - set(LOSSES[chosen.loss].hyperparameters)
     names -= _of_some(SCHEDULES) - set(SCHEDULES[chosen.schedule].hyperparameters)
     if not chosen.biases:
-        names -= {"bias_learning_rate", "bias_reg"}
+        names -= _OF_BIASES
     if chosen.bias_learning_rate is None:
         names -= {"bias_learning_rate"}
     if not validated:
@@ -106,6 +108,33 @@ def violations(
             f"({chosen.cycle_epochs}): the error rises within a cycle, and training would stop "
             "there"
         )
+
+
+def without_effect(
+    chosen: Hyperparameters, names: Iterable[str], spell: Callable[[str], str]
+) -> Iterator[str]:
+    """Sentences about hyperparameters that make no difference beside the others.
+
+    Parameters
+    ----------
+    chosen : Hyperparameters
+    names : iterable of str
+        Those to look at.
+    spell : callable
+        How a sentence spells the name of a hyperparameter.
+    """
+    tables: dict[str, Mapping[str, ScheduleKind] | Mapping[str, Loss]]
+    tables = {"loss": LOSSES, "schedule": SCHEDULES}
+    for name in names:
+        for which, table in tables.items():
+            users = [each for each, entry in table.items() if name in entry.hyperparameters]
+            if users and getattr(chosen, which) not in users:
+                yield (
+                    f"{spell(name)} makes no difference with {spell(which)} "
+                    f"{getattr(chosen, which)}, only with {' or '.join(users)}"
+                )
+        if name in _OF_BIASES and not chosen.biases:
+            yield f"{spell(name)} makes no difference without biases"
 
 
 def _meaningless(algorithm: str, name: str, spell: Callable[[str], str]) -> str:

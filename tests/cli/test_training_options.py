@@ -59,6 +59,25 @@ def test_what_is_given_is_what_the_model_gets(capsys, name):
     assert json.loads(capsys.readouterr().out) == chosen
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            "--huber-delta 2",
+            "--huber-delta makes no difference with --loss squared, only with huber",
+        ),
+        (
+            "--plateau-epochs 3",
+            "--plateau-epochs makes no difference with --schedule exponential, only with plateau",
+        ),
+        ("--no-biases --bias-reg 0.1", "--bias-reg makes no difference without biases"),
+    ],
+)
+def test_what_is_ignored_is_warned_of(capsys, words, message):
+    show.main(words.split(), standalone_mode=False)
+    assert capsys.readouterr().err == f"Warning: {message}\n"
+
+
 def test_nothing_given_is_the_default(capsys):
     show.main([], standalone_mode=False)
     assert json.loads(capsys.readouterr().out) == {}
