@@ -58,6 +58,7 @@ def test_it_is_given_constants_too():
         (lambda p: p.x[0] if p.x[0] > 0 else p.x[1], "truth value of Relational"),
         (lambda p: float(p.x[0]), "Cannot convert expression to float"),
         (lambda p: np.bincount([0, 1, 1], p.x)[1], "Cannot cast array data"),
+        (lambda p: p.x[0].real, "has no attribute 'real'"),
         (lambda p: np.linalg.inv(p.m[:, :2])[0, 0], "ufunc 'inv'"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import json
 import re
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -167,6 +168,13 @@ def test_doubts_are_about_the_mean_of_the_folds(cli, here, quick):
     folds = ("--fold", "a.csv", "b.csv", "--fold", "a.csv", "c.csv")
     assert "the model does not know the item of 5" in cli("cross-validate", *folds, *quick).err
     assert "Warning" not in cli("cross-validate", *folds, "--fold", "b.csv", "a.csv", *quick).err
+
+
+def test_the_mean_is_set_beside_the_baseline(here):
+    command = import_module("funksvd_cli.cross_validate")  # the package has the command's name
+    folds = random_folds(read_ratings("ratings.csv"), 3)
+    result = cross_validate(FunkSVD(n_factors=2, n_epochs=1), folds)
+    assert command._average(result).rmse == result.mean["rmse"]
 
 
 @pytest.mark.parametrize(

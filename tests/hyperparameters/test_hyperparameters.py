@@ -259,3 +259,25 @@ def test_each_choice_has_a_summary(table):
 def test_snapshots_are_several():
     with pytest.raises(FunkSVDError, match="give ensemble a number of at least 2, not 1"):
         Hyperparameters(ensemble_snapshots=True, schedule="cyclic").check()
+
+
+def test_snapshots_have_no_patience():
+    cycles = {"ensemble": 2, "schedule": "cyclic"}
+    assert "patience" in Hyperparameters(**cycles).in_use()
+    assert "patience" not in Hyperparameters(**cycles, ensemble_snapshots=True).in_use()
+
+
+@pytest.mark.parametrize(
+    "longest",
+    [
+        {"schedule": "cyclic", "cycle_epochs": 5, "patience": 5},
+        {"schedule": "plateau", "plateau_epochs": 4, "patience": 5},
+    ],
+)
+def test_the_longest_wait_that_patience_allows(longest):
+    chosen = Hyperparameters(**longest)
+    chosen.check()
+    name = next(name for name in longest if name.endswith("_epochs"))
+    setattr(chosen, name, longest[name] + 1)
+    with pytest.raises(FunkSVDError, match="patience"):
+        chosen.check()

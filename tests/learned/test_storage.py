@@ -602,9 +602,10 @@ class TestUnknown:
             "version that wrote it, or train again"
         )
 
-    def test_a_newer_version_of_the_part(self, path):
-        write_altered(path, part={"version": 2})
-        self.refused(path, "version 2 of the part 'rating'")
+    @pytest.mark.parametrize("version", [0, 0.5, 2])
+    def test_another_version_of_the_part(self, path, version):
+        write_altered(path, part={"version": version})
+        self.refused(path, f"version {version} of the part 'rating'")
 
     def test_a_newer_version_of_the_part_with_arrays_of_its_own(self, path):
         write_altered(path, {"rating.colours": self.AN_ARRAY}, part={"version": 2})

@@ -281,3 +281,11 @@ class TestWithAdded:
         comp = holdout.with_added(Ratings.from_arrays([pair[0]], [pair[1]], [9.0])).all_but_test
         assert len(comp) == 40
         assert comp.values[(comp.user_index == pair[0]) & (comp.item_index == pair[1])] == [9]
+
+
+@pytest.mark.parametrize("given", ["validation", "test"])
+def test_a_split_with_a_part_of_its_own_cannot_be_made_again(given):
+    ids = list(range(10))
+    ratings = Ratings.from_arrays(ids, ids, [1.0, 2.0] * 5)
+    part = {given: Ratings.from_arrays([0], [5], [3.0])}
+    assert split_again(hold_out(ratings, **part).provenance, ratings) is None
