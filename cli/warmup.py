@@ -17,7 +17,8 @@ from .options import light_output_options
     epilog="""\b
 Examples:
   funksvd warmup
-  funksvd warmup -k 32 -k 128""",
+  funksvd warmup -k 32 -k 128
+  funksvd warmup --portable""",
 )
 @option(
     "--n-factors",
@@ -28,20 +29,31 @@ Examples:
     default=(64,),
     help="Length of the factor vectors to prepare for; may be given several times.  [default: 64]",
 )
+@option(
+    "--portable",
+    is_flag=True,
+    help="Compile for all x86-64 processors with AVX2 and FMA (Intel's since 2013, AMD's since "
+    "2015), or for all 64-bit ARM processors, not for this one only.",
+)
 @light_output_options
-def warmup(*, n_factors: tuple[int, ...], output: Output) -> None:
+def warmup(*, n_factors: tuple[int, ...], portable: bool, output: Output) -> None:
     """Compile all kernels now, not at their first use.
 
-    This is for building a container, for instance. Compiled code is kept in a folder of the user's
-    (NUMBA_CACHE_DIR names another one), and is found there by later processes. Training is compiled
-    for the default loss; for another one, at its first use.
+    Compiled code is kept in a folder of the user's (NUMBA_CACHE_DIR names another one), and is
+    found there by later processes. Training is compiled for the default loss; for another one, at
+    its first use.
+
+    Code is compiled for the processor at hand. On a machine with another one, all is compiled again
+    at its first use. To build a container that runs anywhere, compile with --portable: the results
+    are the same, bit for bit, and training is somewhat slower. Set NUMBA_CACHE_DIR in the container
+    to a folder that its user can read.
     """
     from funksvd.kernels import cache_folder
     from funksvd.warmup import warm_up
 
     started = time.perf_counter()
     with output.busy("Compiling"):
-        compiled = warm_up(n_factors)
+        compiled = warm_up(n_factors, portable=portable)
     seconds = time.perf_counter() - started
     folder = cache_folder()
     if output.as_json:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +14,12 @@ import numpy as np
 from funksvd.gradcheck import OBJECTIVES, random_problem
 from funksvd.gradcheck.witnesses import by_kernel
 from funksvd.hyperparameters import ALGORITHMS, Hyperparameters
-from funksvd.kernels import rows_with_repeats, telling_of_compilation, turn_into_probabilities
+from funksvd.kernels import (
+    PORTABLE,
+    rows_with_repeats,
+    telling_of_compilation,
+    turn_into_probabilities,
+)
 from funksvd.model import FunkSVD
 from funksvd.ratings import Ratings
 from funksvd.ratings.io.layout import Layout
@@ -22,7 +31,15 @@ MANY_USERS = 300_000
 """Number of users at which the place of a user in a group takes more than 16 bits."""
 
 
-def warm_up(n_factors: Sequence[int] = (64,)) -> list[str]:
+IN_ANOTHER_PROCESS = """
+import json, sys
+sys.path[:], n_factors = map(json.loads, sys.argv[1:])
+from funksvd.warmup import warm_up
+print(json.dumps(warm_up(n_factors)))
+"""
+
+
+def warm_up(n_factors: Sequence[int] = (64,), *, portable: bool = False) -> list[str]:
     """Compile every kernel, so that no later process has to.
 
     Everything that needs a kernel is done once, with little data. Kernels that were compiled before
@@ -34,6 +51,10 @@ def warm_up(n_factors: Sequence[int] = (64,)) -> list[str]:
     n_factors : sequence of int
         Lengths of factor vectors to prepare for: training is compiled for each multiple of 16
         that they are rounded up to.
+    portable : bool
+        Compile for other processors than this one, too: for all x86-64 processors with AVX2 and
+        FMA, or for all 64-bit ARM processors. What is computed is the same, bit for bit. A process
+        prefers code that was compiled for its own processor.
 
     Returns
     -------
@@ -45,10 +66,12 @@ def warm_up(n_factors: Sequence[int] = (64,)) -> list[str]:
     FunkSVDError
         If one of `n_factors` is less than 1.
     """
+    for length in n_factors:
+        Hyperparameters(n_factors=length).check()
+    if portable:
+        return _warm_up_portably(n_factors)
     compiled: list[str] = []
     with telling_of_compilation(compiled.append):
-        for length in n_factors:
-            Hyperparameters(n_factors=length).check()
         for ratings in (_random_ratings(40, 30, 400), _random_ratings(MANY_USERS, 10, MANY_USERS)):
             for length, algorithm in itertools.product(n_factors, DESCENDING):
                 model = FunkSVD(
@@ -76,6 +99,18 @@ def warm_up(n_factors: Sequence[int] = (64,)) -> list[str]:
         for objective in OBJECTIVES.values():
             by_kernel(objective, random_problem(objective))
     return compiled
+
+
+def _warm_up_portably(n_factors: Sequence[int]) -> list[str]:
+    """Compile in another process: Numba chooses the processor at its start."""
+    arguments = [json.dumps(sys.path), json.dumps(list(n_factors))]
+    done = subprocess.run(
+        [sys.executable, "-c", IN_ANOTHER_PROCESS, *arguments],
+        env=os.environ | PORTABLE,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return json.loads(done.stdout)
 
 
 def _random_ratings(n_users: int, n_items: int, n_ratings: int) -> Ratings:

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from funksvd import FunkSVDError
+from funksvd import FunkSVDError, warmup
+from funksvd.kernels import PORTABLE
 from funksvd.warmup import warm_up
 
 WARM_UP = """
@@ -67,6 +68,17 @@ def test_later_processes_compile_nothing(sample, root, tmp_path):
     frame[["user", "item"]].to_parquet(tmp_path / "pairs.parquet")
     warm_up([20])
     assert run_python(USE, *COMMANDS, cwd=tmp_path).splitlines()[-1] == "[]"
+
+
+def test_portable_code_is_compiled_in_a_process_of_its_own(monkeypatch):
+    """Numba chooses the processor that it compiles for when it is imported."""
+    code = """if True:
+        import json, os
+        print(json.dumps([n_factors, os.environ["NUMBA_CPU_NAME"]]))
+        """
+    first_lines = warmup.IN_ANOTHER_PROCESS.splitlines(keepends=True)[:3]
+    monkeypatch.setattr(warmup, "IN_ANOTHER_PROCESS", "".join(first_lines) + code)
+    assert warm_up([20], portable=True) == [[20], PORTABLE["NUMBA_CPU_NAME"]]
 
 
 def test_the_lengths_are_checked_before_anything_is_done():

@@ -3,7 +3,7 @@
 Nothing is compiled at import. A change in any of these files makes what was compiled out of date.
 """
 
-from funksvd.kernels.compiling import cache_folder, telling_of_compilation
+from funksvd.kernels.compiling import PORTABLE, cache_folder, telling_of_compilation
 from funksvd.kernels.cpu.batches import Table, add_gradients, run_batches, update_rows
 from funksvd.kernels.cpu.biases import add_residuals, sweep
 from funksvd.kernels.cpu.blocks import (
@@ -45,6 +45,7 @@ __all__ = [
     "GROUP_USERS",
     "LANES",
     "LOST_IN_SQUARES",
+    "PORTABLE",
     "RULES",
     "SCALAR_LOSSES",
     "TILE_ITEMS",

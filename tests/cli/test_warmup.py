@@ -27,11 +27,11 @@ def test_nothing_to_do(cli):
 
 @pytest.fixture
 def asked(monkeypatch):
-    """The lengths that `warm_up` was asked for; it compiles nothing but says so."""
+    """What `warm_up` was asked for; it compiles nothing but says so."""
     lengths = []
 
-    def pretend(n_factors):
-        lengths.extend(n_factors)
+    def pretend(n_factors, *, portable):
+        lengths.extend(["portable"] if portable else n_factors)
         return ["_sort", "predict_block", "_sort"]
 
     monkeypatch.setattr("funksvd.warmup.warm_up", pretend)
@@ -44,6 +44,8 @@ def test_what_was_compiled_and_where_it_is(cli, asked):
     assert result.out.startswith("Compiled sort (2 kinds), predict_block in 0.0 s\nThey are kept")
     assert cli("warmup").code == 0
     assert asked == [32, 128, 64]
+    assert cli("warmup", "--portable").code == 0
+    assert asked == [32, 128, 64, "portable"]
 
 
 def test_without_a_folder_there_is_a_warning(cli, asked, monkeypatch):
