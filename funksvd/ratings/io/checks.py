@@ -91,6 +91,11 @@ def timestamps(texts: pa.Array) -> Checked:
     return Checked(values, bad | ~fine)
 
 
+def stripped(texts: pa.Array) -> pa.Array:
+    """Texts without the blanks around them; what a blank is, `str.strip` says too."""
+    return pc.utf8_trim_whitespace(texts)
+
+
 def problem(role: str, raw: bytes) -> Problem:
     """The problem of a field that did not pass its check."""
     try:
@@ -142,7 +147,7 @@ def _strings(texts: pa.Array) -> tuple[pa.Array, np.ndarray]:
         bad = np.array([not _is_utf8(text) for text in raw], bool)
         valid = [b"" if wrong else text for text, wrong in zip(raw, bad, strict=True)]
         strings = text_array(valid, pa.string())
-    return pc.ascii_trim_whitespace(strings), bad
+    return stripped(strings), bad
 
 
 def _is_utf8(text: bytes) -> bool:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -10,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from funksvd.errors import RatingsError
+from funksvd.errors import RatingsError, argument
 from funksvd.parallel import available_processors, in_order
 from funksvd.ratings.io import badrows, checks, names
 from funksvd.ratings.io.arrow import as_binary, booleans, numbers, view
@@ -18,14 +21,54 @@ from funksvd.ratings.io.builders import MAX_PLAIN_ID, EncodedColumn
 from funksvd.ratings.io.chunks import NUMBERS, Chunk, concatenated
 from funksvd.ratings.io.columns import Columns, IdColumn
 from funksvd.ratings.io.files import DAMAGE, Source
+from funksvd.ratings.io.layout import shortened
 from funksvd.ratings.io.options import ReadOptions
 from funksvd.ratings.io.report import BadRow
 
 Reader = Callable[[Sequence[str], ReadOptions], Columns]
-Batches = Callable[[list[str]], Iterator[pa.RecordBatch]]
+Batches = Callable[[Sequence[int]], Iterator[pa.RecordBatch]]
+"""The columns at some positions, in batches of rows; a batch has its columns in that order."""
 FLOAT32_MAX = np.finfo(np.float32).max
 BATCH_ROWS = 1 << 19
 MAX_THREADS = 4
+SECONDS_PER_DAY = 86_400
+TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+"""Ticks per second of Arrow's units of time."""
+CHECK_COLUMNS = f"check the columns ({argument('user_col')} and so on)"
+LARGEST_RATIO = 1 << 16
+"""Largest ratio of decompressed to compressed bytes; damaged lengths ask for more memory."""
+
+
+@contextmanager
+def _damage_explained(name: str, kind: str, n_bytes: int = 0) -> Iterator[None]:
+    """Context that turns the errors of a damaged file into a `RatingsError`.
+
+    Parameters
+    ----------
+    name, kind : str
+        Of the file, for messages.
+    n_bytes : int
+        Its length.
+    """
+    damage = (*DAMAGE, pa.ArrowException)
+    try:
+        yield
+    except MemoryError as error:
+        asked = re.search(r"of size (\d+)|capacity too large", str(error))
+        if not asked or int(asked[1] or sys.maxsize) <= LARGEST_RATIO * n_bytes:
+            raise MemoryError(f"{name}: {error}") from error
+        raise RatingsError(_damaged(name, kind, error)) from error
+    except UnicodeDecodeError as error:
+        raise RatingsError(
+            f"{name} is a damaged {kind} file: the name of a column is not UTF-8 text, but "
+            f"{error.object!r}. Copy, download or write it again"
+        ) from error
+    except damage as error:
+        raise RatingsError(_damaged(name, kind, error)) from error
+
+
+def _damaged(name: str, kind: str, error: BaseException) -> str:
+    return f"{name} is a damaged or incomplete {kind} file ({error}). Copy or download it again"
 
 
 class Ids(NamedTuple):
@@ -50,7 +93,7 @@ class Fault(NamedTuple):
 
 
 class _FloatIdsError(Exception):
-    """Ids are floating-point numbers; the message is the name of their column."""
+    """Ids are floating-point numbers; the message is their role."""
 
 
 def from_object(source: Any) -> tuple[Reader, str]:
@@ -63,20 +106,51 @@ def from_object(source: Any) -> tuple[Reader, str]:
     """
     kind = type(source).__module__.partition(".")[0]
     name = f"the {kind} table" if kind in ("pandas", "polars", "pyarrow") else "the table"
+    _refuse_relatives(source, name)
     try:
         table = source if isinstance(source, pa.Table) else pa.table(source)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+    except MemoryError:
+        raise
+    except pa.ArrowException as error:
         raise RatingsError(
             f"{name} cannot be read: {error}. Give each column a single type first, "
             "for instance with .astype(str)"
         ) from error
     except (TypeError, ValueError):
         raise RatingsError(
-            f"ratings cannot be read from a {type(source).__name__}; give a path, a list of "
-            "paths, or a pandas, polars or Arrow table. For arrays there is "
+            f"ratings cannot be read from an object of type {type(source).__name__}; give a path, "
+            "a list of paths, or a pandas, polars or Arrow table. For arrays there is "
             "Ratings.from_arrays, for sparse matrices Ratings.from_scipy"
         ) from None
-    return partial(_read, table.column_names, partial(_batches, table), name, "table"), name
+
+    def batches(chosen: Sequence[int]) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from _batches(table, chosen)
+        except pa.ArrowInvalid as error:
+            raise RatingsError(f"{name} is damaged: {error}") from error
+
+    return partial(_read, table.column_names, batches, name, "table"), name
+
+
+def _refuse_relatives(source: Any, name: str) -> None:
+    """Raise an error for what is nearly a table, and say how to make one of it."""
+    kind = type(source).__name__
+    if kind == "LazyFrame":
+        raise RatingsError(
+            "a polars LazyFrame is a table that has not been computed; give what its .collect() "
+            "returns"
+        )
+    if kind in ("Series", "ChunkedArray"):
+        raise RatingsError(
+            f"a {kind} is a single column, not a table. Of a pandas Series whose index holds users "
+            'and items, .rename_axis(["user", "item"]).rename("rating").reset_index() makes one'
+        )
+    columns = list(map(str, source.columns)) if name == "the pandas table" else []
+    repeated = next((column for column in columns if columns.count(column) > 1), None)
+    if repeated is not None:
+        raise RatingsError(
+            f"{name}: several columns are called {repeated!r}; rename or drop all but one"
+        )
 
 
 def from_file(source: Source) -> Reader | None:
@@ -87,22 +161,24 @@ def from_file(source: Source) -> Reader | None:
     RatingsError
         If the file is damaged.
     """
-    head = source.head(8)
-    if head[:4] not in OPENERS:
+    magic = source.head(4)
+    if magic == b"FEA1":  # Arrow reads out of bounds where such a file is damaged
+        raise RatingsError(
+            f"{source.name} is a file of Feather's first version, which cannot be read safely. "
+            "Write it anew: pyarrow.feather.write_feather(pyarrow.feather.read_table(old), new)"
+        )
+    if magic not in OPENERS:
         return None
-    kind = "Parquet" if head.startswith(b"PAR1") else "Feather"
-    damage = (*DAMAGE, pa.ArrowException)
-    try:
+    kind = "Parquet" if magic == b"PAR1" else "Feather"
+    with _damage_explained(source.name, kind):
         file = pa.OSFile(source.path) if source.path else pa.BufferReader(source.open().read())
-        columns, batches = OPENERS[head[:4]](file)
-    except damage as error:
-        raise RatingsError(_damaged(source.name, kind, error)) from error
+        n_bytes = file.size()
+    with _damage_explained(source.name, kind, n_bytes):
+        columns, batches = OPENERS[magic](file)
 
-    def explained(chosen: list[str]) -> Iterator[pa.RecordBatch]:
-        try:
+    def explained(chosen: Sequence[int]) -> Iterator[pa.RecordBatch]:
+        with _damage_explained(source.name, kind, n_bytes):
             yield from batches(chosen)
-        except damage as error:
-            raise RatingsError(_damaged(source.name, kind, error)) from error
 
     return partial(_read, columns, explained, source.name, kind)
 
@@ -110,39 +186,59 @@ def from_file(source: Source) -> Reader | None:
 def _parquet(file: pa.NativeFile) -> tuple[list[str], Batches]:
     import pyarrow.parquet
 
-    parquet = pyarrow.parquet.ParquetFile(file, pre_buffer=False)
-    return parquet.schema_arrow.names, partial(parquet.iter_batches, BATCH_ROWS, None)
+    parquet = pyarrow.parquet.ParquetFile(file, pre_buffer=False, page_checksum_verification=True)
+    columns = parquet.schema_arrow.names
+
+    def batches(chosen: Sequence[int]) -> Iterator[pa.RecordBatch]:
+        wanted = [columns[position] for position in chosen]
+        for batch in parquet.iter_batches(BATCH_ROWS, columns=wanted):
+            yield _sound(_in_order(batch, columns, chosen))
+
+    return columns, batches
 
 
 def _feather(file: pa.NativeFile) -> tuple[list[str], Batches]:
     columns = pa.ipc.open_file(file).schema.names
 
-    def batches(chosen: list[str]) -> Iterator[pa.RecordBatch]:
-        options = pa.ipc.IpcReadOptions(included_fields=[columns.index(name) for name in chosen])
+    def batches(chosen: Sequence[int]) -> Iterator[pa.RecordBatch]:
+        options = pa.ipc.IpcReadOptions(included_fields=list(chosen))
         opened = pa.ipc.open_file(file, options=options)
         for at in range(opened.num_record_batches):
-            yield opened.get_batch(at)
+            yield _sound(_in_order(opened.get_batch(at), columns, chosen))
 
     return columns, batches
 
 
-def _old_feather(file: pa.NativeFile) -> tuple[list[str], Batches]:
-    import pyarrow.feather
-
-    table = pyarrow.feather.read_table(file)
-    return table.column_names, partial(_batches, table)
+def _batches(table: pa.Table, chosen: Sequence[int]) -> Iterator[pa.RecordBatch]:
+    for batch in table.select(list(chosen)).to_batches(max_chunksize=BATCH_ROWS):
+        yield _sound(batch)
 
 
-def _batches(table: pa.Table, chosen: list[str]) -> Iterator[pa.RecordBatch]:
-    return iter(table.select(chosen).to_batches(max_chunksize=BATCH_ROWS))
+def _in_order(batch: pa.RecordBatch, columns: list[str], chosen: Sequence[int]) -> pa.RecordBatch:
+    """A batch of the chosen columns, which are in it as in their file, beside others of a name."""
+    there = batch.schema.names
+    places = []
+    for position in chosen:
+        before = columns[:position].count(columns[position])
+        alike = [at for at, name in enumerate(there) if name == columns[position]]
+        places.append(alike[before if len(alike) > before else 0])
+    return batch.select(places)
 
 
-OPENERS = {b"PAR1": _parquet, b"ARRO": _feather, b"FEA1": _old_feather}
+def _sound(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch, all of whose offsets, indices and texts are in bounds: Arrow trusts them.
+
+    Raises
+    ------
+    pyarrow.ArrowInvalid
+        If one is not.
+    """
+    batch.validate(full=True)
+    return batch
+
+
+OPENERS = {b"PAR1": _parquet, b"ARRO": _feather}
 """Functions that open a file, by its first four bytes."""
-
-
-def _damaged(name: str, kind: str, error: BaseException) -> str:
-    return f"{name} is a damaged or incomplete {kind} file ({error}). Copy or download it again"
 
 
 def _read(
@@ -153,23 +249,26 @@ def _read(
     required: Sequence[str],
     options: ReadOptions,
 ) -> Columns:
-    columns = names.assign(column_names, len(column_names), required, options, name)
-    chosen = [column_names[position] for position in columns.values()]
-    repeated = next((each for each in chosen if column_names.count(each) > 1), None)
-    if repeated is not None:
-        raise RatingsError(f"{name}: several columns are called {repeated!r}; rename one")
-    roles = dict(zip(columns, chosen, strict=True))
+    if not column_names:
+        raise RatingsError(f"{name}: there are no columns")
+    positions = names.assign(column_names, len(column_names), required, options, name)
+    roles = {role: column_names[position] for role, position in positions.items()}
     checked = in_order(
         partial(_checked, roles, name),
-        (batch for batch in batches(chosen) if batch.num_rows),
+        (batch for batch in batches(list(positions.values())) if batch.num_rows),
         min(available_processors(), MAX_THREADS),
     )
     try:
         found = concatenated(checked, roles)
     except _FloatIdsError as error:
-        column = str(error)
-        whole = pa.chunked_array([_decoded(batch.column(column)) for batch in batches([column])])
-        raise RatingsError(_float_ids(whole, f"{name}: column {column!r}")) from None
+        role = str(error)
+        whole = [_decoded(batch.column(0)) for batch in batches([positions[role]])]
+        what = f"{name}: column {roles[role]!r}"
+        raise RatingsError(_float_ids(pa.chunked_array(whole), what)) from None
+    except pa.ArrowException as error:
+        if isinstance(error, MemoryError):
+            raise
+        raise RatingsError(f"{name} cannot be read: {error}") from error
     if found.n_rows == 0:
         raise RatingsError(f"{name}: there are columns but no rows")
     for role, ids in found.ids.items():
@@ -179,7 +278,8 @@ def _read(
         BadRow(name, row + 1, text, reason, "row") for row, (text, reason) in found.first_bad
     ]
     n_bad = len(found.bad_rows)
-    badrows.refuse(bad_rows, [], n_bad, found.n_rows, options, name)
+    remedies = [CHECK_COLUMNS] if n_bad == found.n_rows else []
+    badrows.refuse(bad_rows, remedies, n_bad, found.n_rows, options, name)
     return Columns(
         {role: _id_column(ids) for role, ids in found.ids.items()},
         found.numbers.get("rating"),
@@ -187,7 +287,7 @@ def _read(
         found.n_rows,
         n_bad,
         bad_rows,
-        f"{kind}, columns {' '.join(chosen)}",
+        f"{kind}, columns {' '.join(roles.values())}",
     )
 
 
@@ -199,15 +299,15 @@ def _id_column(ids: EncodedColumn) -> IdColumn:
 
 
 def _checked(roles: dict[str, str], name: str, batch: pa.RecordBatch) -> Chunk[Fault]:
-    """A batch's good rows."""
+    """A batch's good rows; its columns are those of the roles, in their order."""
     ids: dict[str, Ids] = {}
     checked: dict[str, Numbers] = {}
-    for role, column in roles.items():
-        cells, what = _decoded(batch.column(column)), f"{name}: column {column!r}"
+    for role, raw in zip(roles, batch.columns, strict=True):
+        cells, what = _decoded(raw), f"{name}: column {roles[role]!r}"
         if role in NUMBERS:
             checked[role] = CHECKS[role](cells, what)
         elif pa.types.is_floating(cells.type):
-            raise _FloatIdsError(column)
+            raise _FloatIdsError(role)
         else:
             ids[role] = _ids(cells, what)
     fields = {role: ids.get(role) or checked[role] for role in roles}
@@ -218,8 +318,8 @@ def _checked(roles: dict[str, str], name: str, batch: pa.RecordBatch) -> Chunk[F
     bad_rows, keep = np.flatnonzero(bad), ~bad if bad.any() else slice(None)
     first_bad = []
     for row in map(int, bad_rows[: badrows.N_KEPT]):
-        cells = {role: batch.column(column)[row].as_py() for role, column in roles.items()}
-        first_bad.append((row, _fault(row, cells, fields)))
+        row_cells = {role: _cell(raw[row]) for role, raw in zip(roles, batch.columns, strict=True)}
+        first_bad.append((row, _fault(row, row_cells, fields)))
     return Chunk(
         batch.num_rows,
         {
@@ -234,9 +334,11 @@ def _checked(roles: dict[str, str], name: str, batch: pa.RecordBatch) -> Chunk[F
 
 def _decoded(column: pa.Array) -> pa.Array:
     """A column with its categories replaced by their values, and all text as large strings."""
+    if pa.types.is_string_view(column.type) and column.null_count:
+        column = column.dictionary_encode()  # a cast would follow the views of missing values
     kind = column.type
     if pa.types.is_dictionary(kind):
-        return column.dictionary.cast(_text_type(kind.value_type)).take(column.indices)
+        return _decoded(column.dictionary).take(column.indices)
     return column if _text_type(kind) == kind else column.cast(_text_type(kind))
 
 
@@ -272,7 +374,7 @@ def _ids(column: pa.Array, what: str) -> Ids:
         codes[bad] = 0
     if pa.types.is_integer(kind):
         return Ids(EncodedColumn(codes, encoded.dictionary), bad)
-    values = encoded.dictionary.cast(pa.string())
+    values = checks.stripped(encoded.dictionary.cast(pa.string()))
     empty = numbers([pc.binary_length(values)], np.int32) == 0
     if empty.any():
         bad = empty[codes] if bad is None else bad | empty[codes]
@@ -280,18 +382,23 @@ def _ids(column: pa.Array, what: str) -> Ids:
 
 
 def _float_ids(column: pa.ChunkedArray, what: str) -> str:
+    """The message about ids that are floating-point numbers, and what makes other ids of them."""
     values = numbers(column.drop_null().chunks, np.float64)
     values = values[np.isfinite(values)]
-    message = f"{what} is {column.type}; ids must be integers or text"
-    if (values == np.floor(values)).all():
-        missing = len(column) - len(values)
-        if missing:
-            message += (
-                f". It holds integers that became floating point because {missing:,} are "
-                "missing: drop those rows"
-            )
-        return message + ", then convert it, for instance with .astype('int64')"
-    return message + ". Convert it to text first, for instance with .astype(str)"
+    message = f"{what} is of type {column.type}; ids must be integers or text. "
+    if not (values == np.floor(values)).all():
+        return (
+            message + "Convert it to text first: .astype(str) in pandas, .cast(pl.String) in polars"
+        )
+    convert = ".astype('int64') in pandas, .cast(pl.Int64) in polars"
+    missing = len(column) - len(values)
+    if not missing:
+        return f"{message}It holds integers only: convert it to them, {convert}"
+    are = "is" if missing == 1 else "are"
+    return (
+        f"{message}It holds integers that became floating point because {missing:,} {are} missing: "
+        f"drop those rows and convert it, {convert}"
+    )
 
 
 def _ratings(column: pa.Array, what: str) -> Numbers:
@@ -317,14 +424,16 @@ def _timestamps(column: pa.Array, what: str) -> Numbers:
         checked = checks.timestamps(as_binary(encoded.dictionary))
         return Numbers(checked.values[codes], checked.bad[codes] if checked.bad.any() else None)
     if pa.types.is_floating(kind):
-        values = numbers([column], np.float64)
-        odd = ~((np.abs(values) < 2.0**53) & (values == np.floor(values)))
+        values = np.floor(numbers([column], np.float64))
+        odd = ~(np.abs(values) < 2.0**53)
         odd = odd if bad is None else odd | bad
         return Numbers(np.where(odd, 0, values).astype(np.int64), odd if odd.any() else None)
-    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
-        column = column.cast(pa.timestamp("s", getattr(kind, "tz", None)), safe=False)
-        column = column.cast(pa.int64())
-    elif not pa.types.is_integer(kind):
+    if pa.types.is_date32(kind):
+        return Numbers(view(column.cast(pa.int32())) * np.int64(SECONDS_PER_DAY), bad)
+    if pa.types.is_date64(kind) or pa.types.is_timestamp(kind):
+        per_second = TICKS[getattr(kind, "unit", "ms")]
+        return Numbers(view(column.cast(pa.int64())) // per_second, bad)
+    if not pa.types.is_integer(kind):
         raise RatingsError(
             f"{what} is {kind}; timestamps must be integers or dates. "
             f"{checks.NO_TIMES[:1].upper()}{checks.NO_TIMES[1:]}"
@@ -339,9 +448,18 @@ def _nulls(column: pa.Array) -> np.ndarray | None:
     return booleans(column.is_null()) if column.null_count else None
 
 
+def _cell(scalar: pa.Scalar) -> Any:
+    """A cell as Python's own value, or as Arrow's where Python has none, as for the year 10000."""
+    try:
+        return scalar.as_py()
+    except (ArithmeticError, LookupError, ValueError):
+        return getattr(scalar, "value", "?")
+
+
 def _fault(row: int, cells: dict[str, Any], fields: Mapping[str, Ids | Numbers]) -> Fault:
     text = ", ".join("" if cell is None else str(cell) for cell in cells.values())
     role = next(role for role, field in fields.items() if field.bad is not None and field.bad[row])
-    missing = cells[role] is None or cells[role] == ""
-    reason = "is missing" if missing else f"{cells[role]!r} cannot be used"
+    cell = cells[role]
+    missing = cell is None or (isinstance(cell, str) and not cell.strip())
+    reason = "is missing" if missing else f"{shortened(repr(cell))} cannot be used"
     return Fault(text, f"{role} {reason}")

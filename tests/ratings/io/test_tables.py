@@ -98,8 +98,14 @@ def test_categories(make):
 def test_text_ids_stay_text_whatever_they_look_like(make):
     ratings = read_ratings(make({"user": ["7", "8"], "item": [1, 2], "rating": [1, 2]}))
     assert ratings.user_ids.tolist() == ["7", "8"]
-    ratings = read_ratings(make({"user": [" a", "a"], "item": [1, 2], "rating": [1, 2]}))
-    assert ratings.user_ids.tolist() == [" a", "a"]
+
+
+def test_blanks_around_ids_do_not_count(make):
+    ratings = read_ratings(make({"user": [" a", "a\u00a0"], "item": [1, 2], "rating": [1, 2]}))
+    assert ratings.user_ids.tolist() == ["a"]
+    assert ratings.user_index.tolist() == [0, 0]
+    found = message(make({"user": ["a", " \t"], "item": [1, 2], "rating": [1, 2]}))
+    assert "row 2: user is missing" in found
 
 
 def test_index_of_a_data_frame_can_be_a_column():
@@ -126,7 +132,7 @@ def test_kinds_of_timestamps():
     seconds = 1125964800
     for column in (
         pa.array([seconds] * 2, pa.int32()),
-        pa.array([float(seconds)] * 2),
+        pa.array([float(seconds), seconds + 0.9]),
         pa.array([day] * 2),
         pa.array([midnight] * 2, pa.timestamp("ns")),
         pa.array([midnight] * 2, pa.timestamp("us", "Europe/Vienna")),
@@ -134,6 +140,8 @@ def test_kinds_of_timestamps():
     ):
         table = base.append_column("timestamp", column)
         assert read_ratings(table).timestamps.tolist() == [seconds] * 2, column.type
+    before = pa.array([-1, -1999]).cast(pa.int64()).view(pa.timestamp("ms"))
+    assert read_ratings(base.append_column("timestamp", before)).timestamps.tolist() == [-1, -2]
     for column in (pa.array([[1], [2]]), pa.array([True, False])):
         assert 'timestamp_col="none"' in message(base.append_column("timestamp", column))
 
@@ -167,8 +175,7 @@ def test_nan_is_a_bad_rating():
 def test_float_ids():
     found = message(pd.DataFrame({**COLUMNS, "movieId": [20, None, 10]}))
     assert "'movieId'" in found
-    assert "1 are missing" in found
-    assert "drop those rows" in found
+    assert "because 1 is missing: drop those rows and convert it, .astype('int64')" in found
     found = message(pd.DataFrame({**COLUMNS, "movieId": [20.0, 1.0, 10.0]}))
     assert ".astype('int64')" in found
     assert "missing" not in found
