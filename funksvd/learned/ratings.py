@@ -5,7 +5,8 @@ Every algorithm that learns from ratings ends in this record, however it came th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, Self
 
@@ -86,6 +87,20 @@ float32
             draw_user_biases=user_biases,
             draw_item_biases=item_biases,
         )
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, np.ndarray], n_users: int, n_items: int) -> Self:
+        """As of every family; raises `ValueError` too if a prediction could overflow."""
+        learned = super().from_tensors(tensors, n_users, n_items)
+        mean, user_biases, item_biases, *factors = (
+            float(max(np.max(values, initial=0), -np.min(values, initial=0)))
+            for values in learned.parameters
+        )
+        n_factors = learned.user_factors.shape[1]
+        largest = mean + user_biases + item_biases + n_factors * math.prod(factors)
+        if largest > float(np.finfo(np.float32).max):
+            raise ValueError(f"predictions of up to {largest:.3g} do not fit 32-bit floats")
+        return learned
 
     @property
     def parameters(self) -> Parameters:

@@ -310,6 +310,8 @@ def _take_ids(tensors: Tensors, name: str) -> np.ndarray:
         offsets = _take_offsets(tensors, f"{name}.offsets", len(text)).tolist()
         ids = np.empty(len(offsets) - 1, dtype=object)
         ids[:] = [text[a:b].decode() for a, b in pairwise(offsets)]
+    if len(ids) == 0:  # training always knows some
+        raise ValueError(f"there are no {name}")
     if not (ids[:-1] < ids[1:]).all():  # rows are found by bisection
         raise ValueError(f"{name} are not in ascending order")
     return ids

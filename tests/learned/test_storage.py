@@ -304,6 +304,11 @@ MALICIOUS = {
     | {"rating.draws.user_biases": np.full((3, 2), np.nan, np.float32)},
     "draws without biases": {"rating.draws.global_means": np.array([1.0, 0.0])},
     "biases of draws without means": {"rating.draws.user_biases": np.zeros((3, 2), np.float32)},
+    "a mean beyond float32": {"rating.global_mean": np.array([1e300])},
+    "factors whose products overflow": {
+        "rating.user_factors": np.full((3, 2), 1e20, np.float32),
+        "rating.item_factors": np.full((4, 2), -1e20, np.float32),
+    },
     "infinity among the means": DRAWS | {"rating.draws.global_means": np.array([np.inf, 0.0])},
 }
 
@@ -312,6 +317,17 @@ MALICIOUS = {
 def test_a_crafted_file_is_refused(path, tensors):
     write_altered(path, tensors)
     assert "damaged or was altered" in message_of(path)
+
+
+@pytest.mark.parametrize("side", ["user", "item"])
+def test_a_model_of_nobody_or_nothing_is_refused(tmp_path, side):
+    path = tmp_path / "model.funksvd"
+    saved = small_model(seen=False)
+    tensors = saved.parts["rating"].tensors
+    for name in (f"{side}_biases", f"{side}_factors"):
+        tensors[name] = tensors[name][:0]
+    write_model(path, replace(saved, **{f"{side}_ids": np.array([], np.int64)}))
+    assert f"there are no {side}_ids" in message_of(path)
 
 
 @pytest.mark.parametrize(
