@@ -156,7 +156,7 @@ def cross_validate(
         _show_means(output, result)
     else:
         _show_single(output, result.folds[0], model)
-    warn_of_doubts(output, _average(result))
+    warn_of_doubts(output, _average(result), "look at the")
 
 
 def _read_pairs(

@@ -40,8 +40,18 @@ def show_evaluation(output: Output, evaluation: Evaluation, title: str) -> None:
     )
 
 
-def warn_of_doubts(output: Output, evaluation: Evaluation) -> None:
-    """Warn of what makes the errors of a test worth little."""
+def warn_of_doubts(
+    output: Output, evaluation: Evaluation, other: str = "train a new one with other"
+) -> None:
+    """Warn of what makes the errors of a test worth little.
+
+    Parameters
+    ----------
+    output : Output
+    evaluation : Evaluation
+    other : str
+        What to do about hyperparameters, before that word.
+    """
     for what, share in (("user", evaluation.unknown_users), ("item", evaluation.unknown_items)):
         if share == 1:
             output.warn(
@@ -53,7 +63,7 @@ def warn_of_doubts(output: Output, evaluation: Evaluation) -> None:
     biases_only = evaluation.baselines.get("regularized_biases")
     if biases_only and evaluation.rmse >= biases_only.rmse:
         output.warn(
-            "the model is no better than biases alone: look at the hyperparameters (--reg, "
+            f"the model is no better than biases alone: {other} hyperparameters (--reg, "
             "--learning-rate), or there may be too few ratings to learn factors from"
         )
     if evaluation.n_users < FEW_USERS:

@@ -53,21 +53,29 @@ def reproducing_command(model: FunkSVD, path: str) -> tuple[str | None, tuple[st
             f"Python, by FunkSVD({arguments}).fit(ratings).",
             *remarks,
         )
-    files = model.provenance.ratings.files
+    whole, updates = model.provenance.whole_and_later
+    origin = model.provenance.ratings if whole is None else whole.ratings
+    files = origin.files
     if not files:
         remarks.insert(0, "The ratings did not come from a file: give the same ones to it again.")
+    if whole is not None:
+        remarks.insert(
+            0,
+            "The file that the model was trained on has grown since, and the model was updated "
+            "with it: the command trains a new model on all of it, with another test part.",
+        )
     parts, gone = _parts(model.provenance)
     remarks += [
         f"The {part} part did not come from a file: give it with --{part}." for part in gone
     ]
-    reading = _reading(model.provenance.options)
+    reading = _reading((whole or model.provenance).options)
     words = ["funksvd", "train", *(files or ["-"]), *words, *reading, *parts]
     if model.seen is None:
         words.append("--no-seen")
     if path != DEFAULT_MODEL:
         words += ["-o", path]
     commands = [words]
-    for update in model.provenance.updates:
+    for update in updates:
         added = update.ratings.files or ["-"]
         commands.append(["funksvd", "update", path, *added, *_reading(update.options)])
     if len(commands) > 1:

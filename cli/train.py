@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .console import INTERRUPTED, Output
+from .console import FAILED, INTERRUPTED, Output
 from .figures import show_evaluation, warn_of_doubts
+from .gate import check_judgeable, max_rmse_option, passes
 from .groups import GroupedCommand, option
 from .models import DEFAULT_MODEL, save
 from .options import FILE, OUTPUT, output_options
@@ -53,6 +54,7 @@ Examples:
     group=OUTPUT,
     help="Do not save which pairs were rated (smaller file).",
 )
+@max_rmse_option
 @output_options
 def train(
     ratings: tuple[str, ...],
@@ -62,6 +64,7 @@ def train(
     reading: ReadOptions,
     model_path: str,
     no_seen: bool,
+    max_rmse: float | None,
     output: Output,
 ) -> int:
     """Learn a recommender from RATINGS and save it.
@@ -70,6 +73,10 @@ def train(
     input. A tenth of the ratings is set aside first and used for nothing but the test at the end.
 
     Ctrl-C stops training, and keeps and saves the best epoch so far.
+
+    With --max-rmse, the test comes before the model is saved, and a model with a greater RMSE on
+    the test part (root mean squared error of its predictions) is not: a file that is there stays
+    as it was, and the command exits with 1.
     """
     from funksvd import FunkSVD
     from funksvd.learned.storage import is_model_file
@@ -82,7 +89,12 @@ def train(
     if parts.interactions_file is not None:
         check_uses_interactions(hyperparameters)
     model = FunkSVD.of(hyperparameters)
+    if max_rmse is not None and parts.test_file is None and parts.test_fraction == 0:
+        raise click.UsageError(
+            "--max-rmse looks at the test part, and --test-fraction 0 sets none aside"
+        )
     holdout = parts.read(output, ratings, reading, hyperparameters.seed)
+    check_judgeable(max_rmse, holdout)
     interrupted = False
     algorithm = ALGORITHMS[hyperparameters.algorithm]
     try:
@@ -102,20 +114,31 @@ def train(
         if algorithm.is_sampler:
             kept = f"the mean of what {model.best_epoch} sweeps have drawn"
         output.warn(f"interrupted; keeping {kept}")
-    interrupted |= save(output, model, model_path, holdout, with_seen=not no_seen)
-    evaluation = None
-    if holdout.test is not None:
+
+    def test() -> Evaluation | None:
+        if holdout.test is None:
+            return None
         with output.busy("Testing"):
-            evaluation = model.evaluate(holdout.test, training=holdout.all_but_test)
+            return model.evaluate(holdout.test, training=holdout.all_but_test)
+
+    evaluation = None if max_rmse is None else test()
+    is_saved = passes(output, evaluation, max_rmse, model_path)
+    if is_saved:
+        interrupted |= save(output, model, model_path, holdout, with_seen=not no_seen)
+    evaluation = evaluation or test()
     if output.as_json:
-        output.json(_summary(model, model_path, interrupted, evaluation))
+        gate = {"max_rmse": max_rmse, "saved": is_saved}
+        output.json(_summary(model, model_path, interrupted, evaluation) | gate)
     elif evaluation:
         output.note()
         show_evaluation(output, evaluation, model.title)
     if evaluation:
-        warn_of_doubts(output, evaluation)
-    output.note(f"\n{_next_step(model, model_path)}")
-    return INTERRUPTED if interrupted else 0
+        warn_of_doubts(output, evaluation, "look at the")
+    if is_saved:
+        output.note(f"\n{_next_step(model, model_path)}")
+    if interrupted:
+        return INTERRUPTED
+    return 0 if is_saved else FAILED
 
 
 def _summary(

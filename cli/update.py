@@ -2,44 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import copy
+import os
+from typing import TYPE_CHECKING
 
 import click
 
-from .console import Output, counted
+from .console import FAILED, Output, counted
 from .figures import show_evaluation, warn_of_doubts
+from .gate import check_judgeable, max_rmse_option, passes
 from .groups import GroupedCommand, option
-from .models import check_recorded, load, ratings_of, save
+from .models import check_recorded, load, save
 from .options import FILE, OUTPUT, output_options, threads_option
 from .reading import describe_ratings, read, reading_options
 from .writing import check_writable
 
 if TYPE_CHECKING:
-    from funksvd import FunkSVD, Ratings, ReadOptions
-    from funksvd.splitting import Holdout
+    from funksvd import Additions, Evaluation, FunkSVD, Ratings, ReadOptions
 
 REMEDY = "train a new model on all ratings with `funksvd train`"
 MANY_UNKNOWN = 0.5
 """Share of new items from which on it is warned that their ids may be others."""
-
-
-class Counts(NamedTuple):
-    """Numbers of what is new about new ratings.
-
-    Parameters
-    ----------
-    n_new_ratings : int
-        Ratings that are learned from: all but those of pairs of the test part.
-    n_repeated : int
-        Those of them that take the place of older ones.
-    n_new_users, n_new_items : int
-        Users and items that the model does not know.
-    """
-
-    n_new_ratings: int
-    n_repeated: int
-    n_new_users: int
-    n_new_items: int
 
 
 @click.command(
@@ -47,6 +30,7 @@ class Counts(NamedTuple):
     epilog="""\b
 Examples:
   funksvd update model.funksvd new.csv
+  funksvd update model.funksvd tonight.csv --max-rmse 0.9
   funksvd update model.funksvd january.csv february.csv -o march.funksvd""",
 )
 @click.argument("model_path", metavar="MODEL", type=FILE)
@@ -70,6 +54,7 @@ Examples:
     group=OUTPUT,
     help="File to save the new model to.  [default: MODEL]",
 )
+@max_rmse_option
 @output_options
 def update(
     model_path: str,
@@ -79,21 +64,28 @@ def update(
     threads: int | None,
     reading: ReadOptions,
     new_path: str | None,
+    max_rmse: float | None,
     output: Output,
-) -> None:
+) -> int:
     """Add new RATINGS to MODEL.
 
-    They may be by new users, of new items, and new ratings of old pairs.
+    They may be by new users, of new items, and new ratings of old pairs. RATINGS may also be the
+    whole file that MODEL was trained on, grown since, in whatever order: what is new about it is
+    found by comparison with MODEL, and the model is the same as with the new ratings alone.
 
-    The ratings that MODEL was trained on are read again from the recorded files, and training goes
-    on from where it ended, on old and new ratings together, for a few passes with a small learning
-    rate. The test part stays what it was when MODEL was trained: new ratings of its pairs are not
-    learned from. Pairs without a rating that MODEL has learned from (--interactions of train) are
-    read again, too, and kept.
+    Otherwise the ratings that MODEL was trained on are read again from the recorded files. Training
+    goes on from where it ended, on old and new ratings together, for a few passes with a small
+    learning rate. The test part stays what it was when MODEL was trained: new ratings of its pairs
+    are not learned from. Pairs without a rating that MODEL has learned from (--interactions of
+    train) are read again, too, and kept.
+
+    With --max-rmse, a model with a greater RMSE on the test part is not saved: the file stays as
+    it was, and the command exits with 1.
 
     MODEL is one of algorithm sgd, with any optimizer, or svd++, ensembles included. Models of
     bayes, bayes++ and incremental cannot be trained further.
     """
+    from funksvd import find_additions
     from funksvd import update as update_model
     from funksvd.learned.storage import is_model_file
     from funksvd.updating import check_updatable
@@ -104,38 +96,55 @@ def update(
     model = load(output, model_path, threads)
     check_writable(path, ratings, is_model_file, "a model")
     check_updatable(model)
-    check_recorded(model, model_path, REMEDY)
-    new = read(output, ratings, reading)
-    with output.busy("Reading"):
-        old = ratings_of(model, model_path, REMEDY, with_interactions=True)
-        holdout = old.with_added(new, reading)
-    output.note(describe_ratings(new))
-    counts = _count(model, old, holdout)
-    _tell(output, model, new, counts)
-    with TrainingProgress(output) as progress:
-        updated = update_model(
-            model,
-            holdout.all_but_test,
-            interactions=holdout.interactions,
-            n_epochs=n_epochs,
-            monitor=progress,
+    origin = check_recorded(model, model_path, REMEDY)
+    if max_rmse is not None and origin.test_fingerprint is None:
+        raise click.UsageError(
+            f"--max-rmse looks at the test part, and {model_path} was trained without one"
         )
-    save(output, updated, path, holdout, with_seen=model.seen is not None)
-    before = after = None
-    if holdout.test is not None:
+    new = read(output, ratings, reading)
+    folder = os.path.dirname(os.path.realpath(model_path))
+    with output.busy("Reading"):
+        additions = find_additions(model, new, reading, folder, remedy=REMEDY)
+    holdout = additions.holdout
+    check_judgeable(max_rmse, holdout)
+    output.note(describe_ratings(new))
+    _tell(output, model, new, additions)
+    updated = copy.copy(model)
+    if additions.n_to_learn:
+        with TrainingProgress(output) as progress:
+            updated = update_model(model, holdout, n_epochs=n_epochs, monitor=progress)
+
+    def test() -> tuple[Evaluation, Evaluation] | None:
+        if holdout.test is None:
+            return None
         with output.busy("Testing"):
-            before = model.evaluate(holdout.test)
-            after = updated.evaluate(holdout.test, training=holdout.all_but_test)
+            training = holdout.all_but_test
+            return model.evaluate(holdout.test), updated.evaluate(holdout.test, training=training)
+
+    tested = None if max_rmse is None else test()
+    is_saved = passes(output, tested and tested[1], max_rmse, path)
+    if is_saved:
+        save(output, updated, path, holdout, with_seen=model.seen is not None)
+    before, after = tested or test() or (None, None)
     if output.as_json:
         output.json(
             {
                 "model": path,
-                **counts._asdict(),
+                "grown": additions.is_whole,
+                "n_new_ratings": additions.n_to_learn,
+                "n_repeated": additions.n_changed,
+                "n_unchanged": additions.n_same,
+                "n_older": additions.n_older,
+                "n_gone": additions.n_gone,
+                "n_new_users": additions.n_new_users,
+                "n_new_items": additions.n_new_items,
                 "n_ratings": updated.n_ratings,
                 "n_users": len(updated.user_ids),
                 "n_items": len(updated.item_ids),
                 "test_before": before.to_dict() if before else None,
                 "test": after.to_dict() if after else None,
+                "max_rmse": max_rmse,
+                "saved": is_saved,
             }
         )
     elif before and after:
@@ -144,42 +153,73 @@ def update(
         output.note(f"Before the update, its RMSE was {before.rmse:.4f}")
     if after:
         warn_of_doubts(output, after)
+    return 0 if is_saved else FAILED
 
 
-def _count(model: FunkSVD, old: Holdout, new: Holdout) -> Counts:
-    from funksvd.splitting import is_in
-
-    added = new.added[-1].compact()
-    return Counts(
-        n_new_ratings=len(added),
-        n_repeated=int(is_in(added, old.all_but_test).sum()),
-        n_new_users=int((model.users.rows(added.user_ids) < 0).sum()),
-        n_new_items=int((model.items.rows(added.item_ids) < 0).sum()),
-    )
-
-
-def _tell(output: Output, model: FunkSVD, new: Ratings, counts: Counts) -> None:
+def _tell(output: Output, model: FunkSVD, new: Ratings, additions: Additions) -> None:
+    """Say what is new about the ratings, and warn of what is odd."""
     low, high = model.rating_scale
-    n_outside = int(((new.values < low) | (new.values > high)).sum())
-    if n_outside:
+    outside = new.values[(new.values < low) | (new.values > high)]
+    if len(outside):
+        verb = "is" if len(outside) == 1 else "are"
         output.warn(
-            f"{n_outside:,} of {counted(len(new), 'new rating')} are outside the model's scale, "
-            f"{low:g} to {high:g}: are they on another one?"
+            f"{len(outside):,} of {counted(len(new), 'rating')} {verb} outside the model's scale, "
+            f"{low:g} to {high:g} (like {outside[0]:g}): is it another scale?"
+        )
+    if additions.is_whole:
+        output.note(
+            "This is the file that the model has learned from, grown: only what is new counts"
         )
     output.note(
-        f"New: {counted(counts.n_new_ratings - counts.n_repeated, 'rating')}, "
-        f"{counted(counts.n_new_users, 'user')}, {counted(counts.n_new_items, 'item')}"
+        f"New: {counted(additions.n_new, 'rating')}, {counted(additions.n_new_users, 'user')}, "
+        f"{counted(additions.n_new_items, 'item')}"
     )
-    if counts.n_repeated:
-        verb = "takes" if counts.n_repeated == 1 else "take"
-        output.note(f"{counted(counts.n_repeated, 'rating')} {verb} the place of older ones")
-    n_left_out = len(new) - counts.n_new_ratings
-    if n_left_out:
-        are = "is of a pair" if n_left_out == 1 else "are of pairs"
-        output.note(f"{counted(n_left_out, 'rating')} {are} of the test part, and left out")
-    unknown = counts.n_new_items / max(1, new.n_items)
+    if not additions.is_whole:
+        _tell_of_repeats(output, additions)
+    elif additions.n_changed or additions.n_gone:
+        _warn_of_changes(output, model, new, additions)
+    if not additions.n_to_learn:
+        output.note("There is nothing to learn: the model stays as it is")
+    unknown = additions.n_new_items / max(1, new.n_items)
     if unknown >= MANY_UNKNOWN:
         output.warn(
             f"the model does not know {unknown:.0%} of these items; are the item ids the same as "
             "in its training data?"
         )
+
+
+def _tell_of_repeats(output: Output, additions: Additions) -> None:
+    """Say what became of ratings of pairs that the model knows."""
+    for n, one, several in (
+        (additions.n_changed, "takes the place of an older one", "take the place of older ones"),
+        (additions.n_same, "is known already", "are known already"),
+        (
+            additions.n_older,
+            "is older than the model's own and is left out",
+            "are older than the model's own and are left out",
+        ),
+        (
+            additions.n_in_test,
+            "is of a pair of the test part, and left out",
+            "are of pairs of the test part, and left out",
+        ),
+    ):
+        if n:
+            output.note(f"{counted(n, 'rating')} {one if n == 1 else several}")
+
+
+def _warn_of_changes(output: Output, model: FunkSVD, new: Ratings, additions: Additions) -> None:
+    """Warn that old ratings have changed or are gone, and say what to do about it."""
+    parts = []
+    n_changed, n_gone = additions.n_changed, additions.n_gone
+    if n_changed:
+        verb = "has" if n_changed == 1 else "have"
+        parts.append(f"{n_changed:,} {verb} another value now, which takes the old one's place")
+    if n_gone:
+        verb, them = ("is", "it") if n_gone == 1 else ("are", "them")
+        parts.append(f"{n_gone:,} {verb} gone, but what was learned from {them} stays")
+    output.warn(
+        f"{new.source}: of the {counted(model.n_ratings, 'rating')} that the model has learned "
+        f"from, {'; '.join(parts)}. To learn from this file alone, train a new model on it with "
+        "`funksvd train`"
+    )

@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     # ruff would make a statement of each name that is exported by `as`
     # isort: off
+    from funksvd.additions import Additions as Additions, find_additions as find_additions
     from funksvd.errors import (
         DataChangedError as DataChangedError,
         DivergenceError as DivergenceError,
@@ -87,6 +88,7 @@ if TYPE_CHECKING:
     # isort: on
 else:
     _NAMES = {
+        "additions": ("Additions", "find_additions"),
         "errors": (
             "DataChangedError",
             "DivergenceError",

@@ -389,8 +389,8 @@ class FunkSVD(Recommender):
         ----------
         path : path
         with_seen : bool
-            Whether to write which pairs were rated: needed to leave them out of recommendations,
-            4 bytes each.
+            Whether to write which pairs were rated, and how: needed to leave them out of
+            recommendations, and to know them again in a file that has grown; 6 bytes each.
 
         Raises
         ------
@@ -420,6 +420,9 @@ class FunkSVD(Recommender):
                     "provenance": fitted.provenance.to_dict() if fitted.provenance else None,
                 },
                 parts={LearnedRatings.kind: part},
+                test_pairs=fitted.provenance.test_pairs
+                if with_seen and fitted.provenance
+                else None,
             ),
         )
 
@@ -471,7 +474,7 @@ class FunkSVD(Recommender):
             record=record,
             hyperparameters=hyperparameters,
             held_out=saved.held_out,
-            provenance=Provenance.from_dict(provenance) if provenance else None,
+            provenance=Provenance.from_dict(provenance, saved.test_pairs) if provenance else None,
         )
         return model
 

@@ -24,6 +24,7 @@ from funksvd.learned.rating_model import RatingModel
 from funksvd.learned.similar import most_similar
 from funksvd.learned.svd import SVD, svd_of_product
 from funksvd.objectives.parameters import Parameters
+from funksvd.parallel import in_pieces
 from funksvd.ratings import CompressedRows, Ratings, Vocabulary, as_labels, as_pairs, as_ratings
 from funksvd.splitting import Holdout, Provenance
 from funksvd.training import EpochRecord, TrainingRecord
@@ -63,7 +64,8 @@ class Fitted:
         Number of ratings learned from.
     seen : CompressedRows or None
         Items of each user, by row: the pairs learned from, which recommendations leave out. None
-        for a model that was saved without them.
+        for a model that was saved without them. Its values, where the origin of the ratings is
+        known, are `rating_levels`.
     record : TrainingRecord
         How training went.
     hyperparameters : Hyperparameters
@@ -83,6 +85,32 @@ class Fitted:
     hyperparameters: Hyperparameters
     held_out: CompressedRows | None = None
     provenance: Provenance | None = None
+
+
+def rating_levels(values: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
+    """Ratings as the nearest of 256 levels of the rating scale.
+
+    One byte a rating: enough to tell later which of them have changed.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,), float32
+    scale : tuple of float
+        Lowest and highest rating; others count as the nearer of these.
+
+    Returns
+    -------
+    ndarray of shape (n,), uint8
+    """
+    low, high = scale
+    levels = np.empty(len(values), np.uint8)
+
+    def round_(part: slice) -> None:
+        steps = (values[part].astype(np.float64) - low) * (255 / max(high - low, 1e-30))
+        levels[part] = np.clip(np.rint(steps), 0, 255)
+
+    in_pieces(round_, len(values))
+    return levels
 
 
 class Recommender(ABC):
@@ -270,11 +298,26 @@ class Recommender(ABC):
         if holdout.test is not None:
             users, items = holdout.test.index_for(self.users, self.items)
             if held_out is not None:
+                is_new = ~held_out.contains(users, items)
                 more_users, more_items = held_out.pairs
-                users, items = np.append(users, more_users), np.append(items, more_items)
+                users = np.append(users[is_new], more_users)
+                items = np.append(items[is_new], more_items)
             n_threads = self.thread_count()
             held_out = CompressedRows.from_pairs(users, items, len(self.users), n_threads=n_threads)
-        self._fitted = replace(self.fitted, held_out=held_out, provenance=holdout.provenance)
+        self._fitted = replace(
+            self.fitted,
+            seen=self._with_levels(holdout.all_but_test),
+            held_out=held_out,
+            provenance=holdout.provenance,
+        )
+
+    def _with_levels(self, ratings: Ratings) -> CompressedRows | None:
+        """The pairs learned from, with the level of each rating."""
+        if self.seen is None:
+            return None
+        index = ratings.index_for(self.users, self.items)
+        levels = rating_levels(ratings.values, self.rating_scale)
+        return self.seen.with_values(*index, levels, self.thread_count())
 
     # -- predictions ---------------------------------------------------------------------------
 

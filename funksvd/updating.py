@@ -23,12 +23,13 @@ from typing import Any
 
 import numpy as np
 
-from funksvd.errors import FunkSVDError, RatingsError, argument
+from funksvd.errors import DivergenceError, FunkSVDError, RatingsError, argument
 from funksvd.hyperparameters import ALGORITHMS, Hyperparameters
 from funksvd.learned import LearnedRatings
 from funksvd.learned.rating_model import RatingModel
 from funksvd.model import FunkSVD, check_uses_interactions, make_plan
 from funksvd.ratings import CompressedRows, Interactions, Ratings, as_interactions, as_ratings
+from funksvd.splitting import Holdout
 from funksvd.training import (
     Monitor,
     TrainingResult,
@@ -57,9 +58,10 @@ def update(
     ----------
     model : FunkSVD
         Stays as it is.
-    ratings : Ratings or table
+    ratings : Holdout, Ratings or table
         All that the new model is to know: the ratings that the old one has learned from too.
-        Users and items without any stay as they were.
+        Users and items without any stay as they were. A `Holdout`, as `find_additions` makes it,
+        has interactions of its own, and its test part is not learned from.
     interactions : Interactions, or a table or an array of shape (n_pairs, 2), optional
         As for `FunkSVD.fit`; needed for a model that was given some there.
     n_epochs : int
@@ -71,7 +73,8 @@ def update(
     -------
     FunkSVD
         With the history and the global mean of the old one. A user or an item that no chain of
-        ratings connects with the old ones gets a bias, and no factors.
+        ratings connects with the old ones gets a bias, and no factors. It knows where its ratings
+        came from if they are a `Holdout`.
 
     Raises
     ------
@@ -88,6 +91,9 @@ def update(
     """
     check_updatable(model)
     monitor = monitor or Monitor()
+    holdout = ratings if isinstance(ratings, Holdout) else None
+    if holdout is not None:
+        ratings, interactions = holdout.all_but_test, holdout.interactions
     ratings = as_ratings(ratings).compact()
     check_learnable(ratings.values, ratings.source)
     check_ratings(model.fitted.hyperparameters, ratings.values, ratings.source)
@@ -102,7 +108,16 @@ def update(
         if len(starts) > 1:
             monitor.member_started(member + 1, len(starts))
         monitor.fit_started("update", plan.n_learned, 0, n_epochs)
-        result = train(plan, chosen, member=member, start=start, monitor=monitor)
+        try:
+            result = train(plan, chosen, member=member, start=start, monitor=monitor)
+        except DivergenceError as error:
+            (low, high), values = model.rating_scale, ratings.values
+            raise DivergenceError(
+                f"going on from the model diverges, however small the learning rate is: it has "
+                f"learned from ratings from {low:g} to {high:g}, and these are from "
+                f"{values.min():g} to {values.max():g}. Leave ratings out that are on another "
+                "scale, or train a new model"
+            ) from error
         if result.interrupted:  # half an update is not better than none
             raise KeyboardInterrupt
         results.append(result)
@@ -120,6 +135,8 @@ def update(
         model.fitted.hyperparameters, n_threads=model.hyperparameters.n_threads
     )
     updated.install(replace(first, learned=learned, record=record), ratings)
+    if holdout is not None:
+        updated.remember_origin(holdout)
     return updated
 
 

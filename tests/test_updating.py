@@ -6,7 +6,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from funksvd import FunkSVD, FunkSVDError, Interactions, Monitor, Ratings, RatingsError, update
+from funksvd import (
+    DivergenceError,
+    FunkSVD,
+    FunkSVDError,
+    Interactions,
+    Monitor,
+    Ratings,
+    RatingsError,
+    update,
+)
 
 KINDS = {
     "sgd": {},
@@ -240,6 +249,13 @@ class TestInteractions:
         old = FunkSVD(n_factors=2, n_epochs=2).fit(ratings.subset(~is_new))
         with pytest.raises(FunkSVDError, match='algorithm="sgd" has no use'):
             update(old, ratings, interactions=pairs)
+
+
+def test_an_update_that_diverges_gives_advice_that_can_be_followed(old, grown, monkeypatch):
+    monkeypatch.setattr("funksvd.updating.RATE_SHARE", 1e12)
+    with pytest.raises(DivergenceError, match="Leave ratings out that are on another") as caught:
+        update(old, grown[0])
+    assert "learning_rate" not in str(caught.value)
 
 
 def test_an_interrupt_leaves_nothing_half_done(old, grown):

@@ -2,9 +2,11 @@
 
 Tensors
     user_ids (int64) or, for text, user_ids.utf8 (uint8) with user_ids.offsets (int64); item_ids in
-    the same two forms; seen.indptr, seen.items: the pairs learned from; held_out.indptr,
-    held_out.items: the pairs that were rated but set aside for the test. The names of the arrays
-    of a part begin with its kind: rating.user_factors, … (`LearnedRatings`).
+    the same two forms; seen.indptr, seen.items: the pairs learned from; seen.levels (uint8): their
+    ratings, in 256 steps of the rating scale; held_out.indptr, held_out.items: the pairs that were
+    rated but set aside for the test; test_pairs (int64): hashes of the pairs of the test part,
+    ascending. The names of the arrays of a part begin with its kind: rating.user_factors, …
+    (`LearnedRatings`).
 Metadata
     One entry, `funksvd`: JSON with the format version; `parts`, for each kind the version of its
     own and all that it needs to know; the number of ratings, where they came from, and a SHA-256
@@ -71,10 +73,13 @@ class SavedModel:
     ----------
     user_ids, item_ids : ndarray, int64 or object (str)
     seen, held_out : CompressedRows or None
+        The values of `seen`, uint8, if it has any, are levels of the rating scale.
     info : dict
         Plain data that belongs to no part.
     parts : dict of str to Part
         By kind.
+    test_pairs : ndarray of shape (n_test,), int64, or None
+        Hashes of pairs, ascending.
     """
 
     user_ids: np.ndarray
@@ -83,6 +88,7 @@ class SavedModel:
     held_out: CompressedRows | None = None
     info: Plain = field(default_factory=dict)
     parts: dict[str, Part] = field(default_factory=dict)
+    test_pairs: np.ndarray | None = None
 
 
 def write_model(path: str | os.PathLike[str], model: SavedModel) -> None:
@@ -257,6 +263,10 @@ def _to_tensors(model: SavedModel) -> Tensors:
     for name, pairs in (("seen", model.seen), ("held_out", model.held_out)):
         if pairs is not None:
             tensors |= {f"{name}.indptr": pairs.indptr, f"{name}.items": pairs.columns}
+    if model.seen is not None and model.seen.values is not None:
+        tensors["seen.levels"] = model.seen.values
+    if model.test_pairs is not None:
+        tensors["test_pairs"] = model.test_pairs
     for kind, part in model.parts.items():
         tensors |= {f"{kind}.{name}": array for name, array in part.tensors.items()}
     return {name: np.ascontiguousarray(array) for name, array in tensors.items()}
@@ -281,9 +291,19 @@ def _from_tensors(path: Path, tensors: Tensors, info: Plain) -> SavedModel:
     user_ids, item_ids = _take_ids(tensors, "user_ids"), _take_ids(tensors, "item_ids")
     shape = (len(user_ids), len(item_ids))
     seen, held_out = (_take_pairs(tensors, name, *shape) for name in ("seen", "held_out"))
+    if seen is not None and "seen.levels" in tensors:
+        levels = _take(tensors, "seen.levels", np.uint8)
+        if len(levels) != len(seen.columns):
+            raise ValueError("seen.levels are not as many as the pairs learned from")
+        seen = seen._replace(values=levels)
+    test_pairs = None
+    if "test_pairs" in tensors:
+        test_pairs = _take(tensors, "test_pairs", np.int64)
+        if not (test_pairs[:-1] <= test_pairs[1:]).all():  # they are found by bisection
+            raise ValueError("test_pairs are not in ascending order")
     if tensors:
         raise newer(path, f"a tensor {min(tensors)!r}")
-    return SavedModel(user_ids, item_ids, seen, held_out, info, parts)
+    return SavedModel(user_ids, item_ids, seen, held_out, info, parts, test_pairs)
 
 
 def _taken(tensors: Tensors, prefix: str) -> Tensors:

@@ -5,6 +5,7 @@ Numba is loaded by the methods that need a kernel, not by importing the class.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ class CompressedRows(NamedTuple):
     indptr : ndarray of shape (n_rows + 1,), int64
     columns : ndarray of shape (n_pairs,), int32
         Row r has `columns[indptr[r]:indptr[r + 1]]`, ascending.
-    values : ndarray of shape (n_pairs,), float32, optional
+    values : ndarray of shape (n_pairs,), optional
     """
 
     indptr: np.ndarray
@@ -117,17 +118,73 @@ class CompressedRows(NamedTuple):
         -------
         ndarray of shape (n,), bool
         """
-        from funksvd.kernels import find_pairs
-
         found = np.empty(len(row_index), dtype=bool)
+
+        def note(part: slice, places: np.ndarray) -> None:
+            found[part] = places >= 0
+
+        self._find(row_index, column_index, n_threads, note)
+        return found
+
+    def places(
+        self, row_index: np.ndarray, column_index: np.ndarray, n_threads: int = 1
+    ) -> np.ndarray:
+        """Where pairs are; otherwise as `contains`.
+
+        Returns
+        -------
+        ndarray of shape (n,), int64
+            Positions in `columns`, -1 for a pair that is not there.
+        """
+        found = np.empty(len(row_index), dtype=np.int64)
+
+        def note(part: slice, places: np.ndarray) -> None:
+            found[part] = places
+
+        self._find(row_index, column_index, n_threads, note)
+        return found
+
+    def with_values(
+        self, row_index: np.ndarray, column_index: np.ndarray, values: np.ndarray, n_threads: int
+    ) -> CompressedRows:
+        """The same pairs with values, which come in any order.
+
+        Parameters
+        ----------
+        row_index, column_index : ndarray of shape (n,), int32
+            None repeats; a pair that is not among these is passed over.
+        values : ndarray of shape (n,)
+            A pair that is not among those given gets 0.
+        n_threads : int
+            Does not change the result.
+        """
+        in_place = np.zeros(len(self.columns), values.dtype)
+
+        def put(part: slice, places: np.ndarray) -> None:
+            known = places >= 0
+            in_place[places[known]] = values[part][known]
+
+        self._find(row_index, column_index, n_threads, put)
+        return self._replace(values=in_place)
+
+    def _find(
+        self,
+        row_index: np.ndarray,
+        column_index: np.ndarray,
+        n_threads: int,
+        use: Callable[[slice, np.ndarray], None],
+    ) -> None:
+        """Call `use` with each piece of the pairs, and their positions, -1 for none."""
+        from funksvd.kernels import find_pairs
 
         def find(start: int) -> None:
             part = slice(start, start + PIECE)
-            find_pairs(row_index[part], column_index[part], self.indptr, self.columns, found[part])
+            places = np.empty(len(row_index[part]), dtype=np.int64)
+            find_pairs(row_index[part], column_index[part], self.indptr, self.columns, places)
+            use(part, places)
 
-        starts = range(0, len(found), PIECE)
+        starts = range(0, len(row_index), PIECE)
         if len(starts) == 1:
             find(0)
         else:
             list(in_order(find, starts, n_threads))
-        return found

@@ -11,7 +11,7 @@ from funksvd.splitting.folds import (
 from funksvd.splitting.holdout import Holdout, check_disjoint, hold_out, is_in
 from funksvd.splitting.provenance import Provenance
 from funksvd.splitting.random import random_part, random_split
-from funksvd.splitting.rebuilding import rebuild, split_again
+from funksvd.splitting.rebuilding import rebuild, split_again, with_whole
 
 __all__ = [
     "Fold",
@@ -29,4 +29,5 @@ __all__ = [
     "random_split",
     "rebuild",
     "split_again",
+    "with_whole",
 ]

@@ -11,6 +11,7 @@ import numpy as np
 from funksvd.errors import RatingsError
 from funksvd.parallel import available_processors
 from funksvd.ratings import CompressedRows, Interactions, Ratings, ReadOptions
+from funksvd.splitting.pairs import are_among, pair_hashes
 from funksvd.splitting.provenance import Provenance, Source, Update
 from funksvd.splitting.random import random_split
 
@@ -68,6 +69,50 @@ class Holdout:
         provenance = replace(self.provenance, updates=(*self.provenance.updates, update))
         return replace(self, provenance=provenance, added=(*self.added, kept))
 
+    @classmethod
+    def of_whole(
+        cls,
+        provenance: Provenance,
+        ratings: Ratings,
+        options: ReadOptions,
+        test: Ratings | None = None,
+        validation: Ratings | None = None,
+        interactions: Interactions | None = None,
+    ) -> Holdout:
+        """The parts of ratings among which are all that a model knew before.
+
+        Parameters
+        ----------
+        provenance : Provenance
+            The model's. Its random test part is known again by its pairs.
+        ratings : Ratings
+        options : ReadOptions
+            How they were read.
+        test, validation : Ratings, optional
+            Parts that were given as files of their own. Of a pair that `ratings` has too, a
+            validation rating is left out, and one of the test stays.
+        interactions : Interactions, optional
+        """
+        whole = ratings
+        if test is None and provenance.test_pairs is not None:
+            is_test = are_among(ratings, provenance.test_pairs)
+            ratings, test = ratings.subset(~is_test), ratings.subset(is_test)
+            test = test if len(test) else None
+        else:
+            ratings = _without(ratings, test)
+        update = Update(Source.of(whole), options, is_whole=True)
+        return cls(
+            training=ratings,
+            validation=None if validation is None else _without(validation, ratings),
+            test=test,
+            provenance=replace(
+                provenance,
+                updates=(update,),
+                test_fingerprint=None if test is None else test.fingerprint,
+            ),
+            interactions=None if interactions is None else _without(interactions, test),
+        )
+
 
 def hold_out(
     ratings: Ratings,
@@ -121,6 +166,7 @@ def hold_out(
         seed=int(seed),
         test_fingerprint=test.fingerprint if len(test) else None,
         interactions=Source.of(interactions) if interactions is not None else None,
+        test_pairs=np.sort(pair_hashes(test)) if given_test is None and len(test) else None,
     )
     test = test if len(test) else None
     if interactions is not None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
+
+import numpy as np
 
 from funksvd.ratings import Interactions, ReadOptions
 
@@ -41,10 +43,22 @@ class Update:
     ratings : Source
     options : ReadOptions
         Settings they were read with.
+    is_whole : bool
+        Whether they hold all ratings that the model knew before, too: a file that has grown.
+
+    Raises
+    ------
+    TypeError
+        If `is_whole` is of another kind: it may come from a file.
     """
 
     ratings: Source
     options: ReadOptions
+    is_whole: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.is_whole, bool):
+            raise TypeError("is_whole must be true or false")
 
 
 @dataclass(frozen=True)
@@ -68,6 +82,9 @@ class Provenance:
         Ratings that came later, in that order; the test part stays as it is.
     interactions : Source or None
         Interactions as they were read, before those of the test part were taken out of them.
+    test_pairs : ndarray of shape (n_test,), int64, or None
+        Hashes of the pairs of a random test part, ascending: it is known again in a file that has
+        grown. Not part of `to_dict`.
 
     Raises
     ------
@@ -84,6 +101,7 @@ class Provenance:
     test_fingerprint: str | None = None
     updates: tuple[Update, ...] = ()
     interactions: Source | None = None
+    test_pairs: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         fits = isinstance(self.test_fraction, float) and isinstance(self.seed, int)
@@ -91,13 +109,26 @@ class Provenance:
         if not fits or not isinstance(self.test_fingerprint, str | None):
             raise TypeError("the record of where the ratings came from makes no sense")
 
+    @property
+    def whole_and_later(self) -> tuple[Update | None, tuple[Update, ...]]:
+        """The last update of all ratings, from which on the others count, and these."""
+        for at in reversed(range(len(self.updates))):
+            if self.updates[at].is_whole:
+                return self.updates[at], self.updates[at + 1 :]
+        return None, self.updates
+
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, for JSON."""
-        return asdict(self)
+        """Plain data, for JSON; without `test_pairs`."""
+        plain = asdict(replace(self, test_pairs=None))
+        del plain["test_pairs"]
+        return plain
 
     @classmethod
-    def from_dict(cls, plain: dict[str, Any]) -> Provenance:
-        """The opposite of `to_dict`; records of earlier programs lack interactions."""
+    def from_dict(cls, plain: dict[str, Any], test_pairs: np.ndarray | None = None) -> Provenance:
+        """The opposite of `to_dict`.
+
+        Records of earlier programs lack interactions, and whether an update is of all ratings.
+        """
 
         def source(name: str) -> Source | None:
             return Source(**plain[name]) if plain.get(name) else None
@@ -111,8 +142,13 @@ class Provenance:
             seed=plain["seed"],
             test_fingerprint=plain["test_fingerprint"],
             updates=tuple(
-                Update(Source(**update["ratings"]), ReadOptions(**update["options"]))
+                Update(
+                    Source(**update["ratings"]),
+                    ReadOptions(**update["options"]),
+                    update.get("is_whole", False),
+                )
                 for update in plain["updates"]
             ),
             interactions=source("interactions"),
+            test_pairs=test_pairs,
         )

@@ -48,19 +48,46 @@ def rebuild(
         If a file cannot be read.
     """
     again = _Again(Path(folder), remedy)
-    ratings = again.read(read_ratings, provenance.ratings, provenance.options)
-    test, validation = (
-        None if part is None else again.read(read_ratings, part, provenance.options)
-        for part in (provenance.test, provenance.validation)
-    )
-    interactions = None
-    if with_interactions and provenance.interactions is not None:
-        interactions = again.read(read_interactions, provenance.interactions, provenance.options)
-    holdout = _split(provenance, remedy, ratings, test, validation, interactions)
-    for update in provenance.updates:
+    whole, later = provenance.whole_and_later
+    origin = provenance.ratings if whole is None else whole.ratings
+    options = provenance.options if whole is None else whole.options
+    ratings = again.read(read_ratings, origin, options)
+    holdout = _split(provenance, remedy, ratings, *again.parts(provenance, with_interactions))
+    for update in later:
         added = again.read(read_ratings, update.ratings, update.options)
         holdout = holdout.with_added(added, update.options)
     return holdout
+
+
+def with_whole(
+    provenance: Provenance,
+    ratings: Ratings,
+    options: ReadOptions,
+    folder: str | os.PathLike[str] = ".",
+    *,
+    remedy: str = REMEDY,
+) -> Holdout:
+    """The parts of ratings among which are all that a model knew before: a file that has grown.
+
+    Parameters
+    ----------
+    provenance : Provenance
+        The model's.
+    ratings : Ratings
+    options : ReadOptions
+        How they were read.
+    folder, remedy
+        As for `rebuild`: parts that were given as files of their own are read again.
+
+    Raises
+    ------
+    DataChangedError
+        If the file of a part is gone, or its ratings are no longer the same.
+    RatingsError
+        If it cannot be read.
+    """
+    parts = _Again(Path(folder), remedy).parts(provenance)
+    return Holdout.of_whole(provenance, ratings, options, *parts)
 
 
 def split_again(
@@ -87,7 +114,9 @@ def split_again(
         If NumPy draws another test part than it did then.
     """
     given = provenance.test is not None or provenance.validation is not None
-    if given or not ratings.has_fingerprint(provenance.ratings.fingerprint):
+    whole, _ = provenance.whole_and_later
+    origin = provenance.ratings if whole is None else whole.ratings
+    if given or not ratings.has_fingerprint(origin.fingerprint):
         return None
     return _split(provenance, remedy, ratings)
 
@@ -100,15 +129,21 @@ def _split(
     validation: Ratings | None = None,
     interactions: Interactions | None = None,
 ) -> Holdout:
-    holdout = hold_out(
-        ratings,
-        test=test,
-        validation=validation,
-        test_fraction=provenance.test_fraction,
-        seed=provenance.seed,
-        options=provenance.options,
-        interactions=interactions,
-    )
+    whole, _ = provenance.whole_and_later
+    if whole is not None:
+        holdout = Holdout.of_whole(
+            provenance, ratings, whole.options, test, validation, interactions
+        )
+    else:
+        holdout = hold_out(
+            ratings,
+            test=test,
+            validation=validation,
+            test_fraction=provenance.test_fraction,
+            seed=provenance.seed,
+            options=provenance.options,
+            interactions=interactions,
+        )
     expected, found = provenance.test_fingerprint, holdout.test
     same = found is None if expected is None else found and found.has_fingerprint(expected)
     if not same:
@@ -134,6 +169,20 @@ class _Again(NamedTuple):
 
     folder: Path
     remedy: str
+
+    def parts(
+        self, provenance: Provenance, with_interactions: bool = True
+    ) -> tuple[Ratings | None, Ratings | None, Interactions | None]:
+        """Test, validation and interactions, as far as they were given as files of their own."""
+        options = provenance.options
+        test, validation = (
+            None if part is None else self.read(read_ratings, part, options)
+            for part in (provenance.test, provenance.validation)
+        )
+        interactions = None
+        if with_interactions and provenance.interactions is not None:
+            interactions = self.read(read_interactions, provenance.interactions, options)
+        return test, validation, interactions
 
     def read(
         self,

@@ -92,8 +92,8 @@ def deviate_block(user_index, item_index, factors, draws, deviations):
 
 
 @compiled
-def find_pairs(user_index, item_index, indptr, items, found):
-    """Find the pairs that are among each user's listed items.
+def find_pairs(user_index, item_index, indptr, items, places):
+    """Find where pairs are among each user's listed items.
 
     Parameters
     ----------
@@ -102,12 +102,12 @@ def find_pairs(user_index, item_index, indptr, items, found):
     indptr : ndarray of shape (n_users + 1,), int64
     items : ndarray, int32
         User u's items are `items[indptr[u]:indptr[u + 1]]`, ascending.
-    found : ndarray of shape (n,), bool
-        Written.
+    places : ndarray of shape (n,), int64
+        Written: the position in `items`, -1 where the pair is not there.
     """
-    for at in range(found.size):
+    for at in range(places.size):
         u = user_index[at]
-        found[at] = False
+        places[at] = -1
         if 0 <= u < indptr.size - 1:
             first, end = indptr[u], indptr[u + 1]
             while first < end:
@@ -116,7 +116,8 @@ def find_pairs(user_index, item_index, indptr, items, found):
                     first = middle + 1
                 else:
                     end = middle
-            found[at] = first < indptr[u + 1] and items[first] == item_index[at]
+            if first < indptr[u + 1] and items[first] == item_index[at]:
+                places[at] = first
 
 
 @compiled
