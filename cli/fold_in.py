@@ -138,12 +138,14 @@ def _refuse_repeats(
     texts: Sequence[str], items: Sequence[int | str], titles: Titles | None
 ) -> None:
     """Refuse two ratings of one item, whatever it is called."""
+    from funksvd.ratings import quoted
+
     first: dict[int | str, str] = {}
     for text, item in zip(texts, items, strict=True):
         if item in first:
             what = named(item, titles)
             if what == str(item):
-                what = f"item {item}"
+                what = f"item {quoted(item)}"
             called = f", as {first[item]!r} and as {text!r}" if text != first[item] else ""
             raise click.BadParameter(f"{what} is rated twice{called}", param_hint="--rate")
         first[item] = text

@@ -109,11 +109,13 @@ def _single_pair(model: FunkSVD, user: str, item: str) -> Interactions:
 def _warn_of_unknown(
     output: Output, asked: Vocabulary, index: np.ndarray, known: Vocabulary
 ) -> None:
+    from funksvd.ratings import quoted
+
     what = known.what
     share = (index < 0).mean()
     if share == 1 and len(index) == 1:
         output.warn(
-            f"the model does not know {what} {asked.label(0)}; predicted from what is known"
+            f"the model does not know {what} {quoted(asked.label(0))}; predicted from what is known"
         )
     elif share == 1:
         output.warn(

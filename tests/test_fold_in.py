@@ -184,7 +184,7 @@ class TestExplain:
     def test_ids_that_the_model_does_not_know(self, plain):
         with pytest.raises(UnknownIdError, match="does not know item 99999"):
             plain.explain([1], [5], [2, 99999])
-        with pytest.raises(UnknownIdError, match="does not know user nobody"):
+        with pytest.raises(UnknownIdError, match="does not know user 'nobody'"):
             plain.explain([1], [5], [2], user="nobody")
 
 

@@ -19,7 +19,7 @@ from funksvd.ratings.ratings import Ratings
 from funksvd.ratings.samples import sample
 from funksvd.ratings.title_search import TitleSearch, simplified
 from funksvd.ratings.titles import read_titles
-from funksvd.ratings.vocabulary import Vocabulary, as_labels, first_few
+from funksvd.ratings.vocabulary import Vocabulary, as_labels, first_few, quoted
 
 __all__ = [
     "BadRow",
@@ -38,6 +38,7 @@ __all__ = [
     "as_ratings",
     "describe",
     "first_few",
+    "quoted",
     "read_ids",
     "read_interactions",
     "read_own_ratings",

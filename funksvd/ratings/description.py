@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from funksvd.errors import RatingsError
+from funksvd.ratings.vocabulary import quoted
 
 if TYPE_CHECKING:
     from funksvd.ratings.ratings import Ratings
@@ -231,7 +232,7 @@ def _doubtful_users(ratings: Ratings) -> list[str]:
     most = found[np.argmax(counts[found])]
     return [
         f"{_n(len(found), 'user', 'has', 'have')} {MANY_RATINGS} ratings or more, all of them the "
-        f"same; user {ratings.user_ids[most]} has {counts[most]:,} of {first[most]:g}"
+        f"same; user {quoted(ratings.user_ids[most])} has {counts[most]:,} of {first[most]:g}"
     ]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from funksvd.errors import RatingsError, argument
 from funksvd.parallel import available_processors
+from funksvd.ratings.vocabulary import quoted
 from funksvd.sorting import is_ascending, stable_order
 
 if TYPE_CHECKING:
@@ -62,8 +63,8 @@ def resolve_duplicates(given: Some, policy: str = "last") -> tuple[Some, int]:
         item = given.items.label(given.item_index[rows[0]])
         raise RatingsError(
             f"{given.source}: {n_dropped:,} {given.noun} repeat a (user, item) pair, for instance "
-            f"user {user}, item {item}; say with {argument('duplicates')} whether the "
-            "last, the first or the mean of them is kept"
+            f"user {quoted(user)}, item {quoted(item)}; say with {argument('duplicates')} whether "
+            "the last, the first or the mean of them is kept"
         )
     if given.timestamps is not None:
         group = np.cumsum(is_first_row)

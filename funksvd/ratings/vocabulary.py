@@ -141,9 +141,10 @@ class Vocabulary:
         labels = as_labels(labels, f"{self.what} ids")
         rows = _rows(self.ids, labels)
         if (rows < 0).any():
+            unknown = quoted(labels[np.argmax(rows < 0)])
             raise UnknownIdError(
-                f"the model does not know {self.what} {labels[np.argmax(rows < 0)]}; it knows "
-                f"{len(self):,} {self.what}s, for instance {self.examples}"
+                f"the model does not know {self.what} {unknown}; it knows {len(self):,} "
+                f"{self.what}s, for instance {self.examples}"
             )
         return rows
 
@@ -261,7 +262,7 @@ def as_labels(labels: ArrayLike, what: str = "ids") -> np.ndarray:
     Parameters
     ----------
     labels : array-like of shape (n,)
-        Integers or strings, not mixed.
+        Integers or strings, not mixed. Blanks around text do not count, as in files.
     what : str
         Plural noun for them in messages ("user ids").
 
@@ -312,18 +313,28 @@ def as_labels(labels: ArrayLike, what: str = "ids") -> np.ndarray:
             f"{what} hold values of the types {names}; they must be all integers or all text. "
             "Convert them first, for instance with .astype(str)"
         )
-    if not all(array):
-        raise RatingsError(f"{what} hold an empty text at position {list(array).index('')}")
+    texts = [label.strip() for label in array.tolist()]
+    if not all(texts):
+        raise RatingsError(f"{what} hold an empty text at position {texts.index('')}")
     try:
-        "".join(array).encode()
+        "".join(texts).encode()
     except UnicodeEncodeError as error:
         raise RatingsError(f"{what} hold text that is not valid Unicode: {error}") from error
-    return array
+    stripped = np.empty(len(texts), object)
+    stripped[:] = texts
+    return stripped
 
 
 def first_few(labels: Sequence[Any] | np.ndarray) -> str:
     """The first three labels, for a message; "…" stands for the rest."""
-    return ", ".join(map(str, labels[:N_EXAMPLES])) + (", …" if len(labels) > N_EXAMPLES else "")
+    shown = ", ".join(map(quoted, labels[:N_EXAMPLES]))
+    return shown + (", …" if len(labels) > N_EXAMPLES else "")
+
+
+def quoted(label: Any) -> str:
+    """A label for a message: text in quotes, unless it stands for an integer."""
+    text = str(label)
+    return text if re.fullmatch(CANONICAL_INTEGER, text) else repr(text)
 
 
 def _encoded(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

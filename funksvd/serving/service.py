@@ -10,7 +10,7 @@ import numpy as np
 from rapidfuzz import fuzz, process
 
 from funksvd.errors import UnknownIdError
-from funksvd.ratings import CompressedRows, simplified
+from funksvd.ratings import CompressedRows, quoted, simplified
 from funksvd.recommender import Recommender
 
 REASONS = 3
@@ -96,7 +96,7 @@ class Service:
         """
         row = self._rows.get(str(item))
         if row is None:
-            raise UnknownIdError(f"the model does not know item {item}")
+            raise UnknownIdError(f"the model does not know item {quoted(item)}")
         return self._items[row]
 
     def find_items(self, text: str, n: int) -> list[dict[str, Any]]:
@@ -222,7 +222,7 @@ class Service:
         """The id of a user as the model has it; an error for a stranger names no other users."""
         row = int(self.model.users.rows([user])[0])
         if row < 0:
-            raise UnknownIdError(f"the model does not know user {user}")
+            raise UnknownIdError(f"the model does not know user {quoted(user)}")
         return self.model.users.label(row)
 
     @cached_property

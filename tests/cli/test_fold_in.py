@@ -57,7 +57,7 @@ class TestRatings:
         [
             ("", "mine.csv: this file is empty"),
             ("item,rating\n", "mine.csv: there is a header but no row below it"),
-            ("a,5\nb,4\n", "mine.csv: the model knows none of these 2 items (a, b)"),
+            ("a,5\nb,4\n", "mine.csv: the model knows none of these 2 items ('a', 'b')"),
         ],
     )
     def test_nothing_to_go_by_is_an_error(self, error_of, here, content, message):
@@ -67,7 +67,9 @@ class TestRatings:
     def test_a_file_of_titles(self, cli, error_of, here):
         (here / "mine.csv").write_text("item,rating\nToy Story (1995),5\nFargo (1996),4\n")
         message = error_of("recommend", "--ratings", "mine.csv", "--items", "items.csv")
-        assert "the model knows none of these 2 items (Fargo (1996), Toy Story (1995))" in message
+        assert (
+            "the model knows none of these 2 items ('Fargo (1996)', 'Toy Story (1995)')" in message
+        )
         hint = 'a file needs ids: titles are taken by --rate "TITLE=RATING" with --items FILE'
         assert hint in message
         (here / "mine.csv").write_text("item,rating\n7777,5\n")
@@ -250,7 +252,7 @@ class TestExplain:
         [
             (["--all-users"], "--explain is for one user, not for 500"),
             (["--user", "1", "--format", "csv"], "explanations are shown, or with --json"),
-            (["--user", "nobody"], "the model does not know user nobody"),
+            (["--user", "nobody"], "the model does not know user 'nobody'"),
         ],
     )
     def test_what_makes_no_sense(self, error_of, here, arguments, message):

@@ -76,7 +76,7 @@ def test_unknown_ids_are_predicted_from_what_is_known(cli, here):
         model.global_mean + model.item_biases[row], rel=1e-6
     )
     assert result.err == (
-        "Warning: the model does not know user nobody; predicted from what is known\n"
+        "Warning: the model does not know user 'nobody'; predicted from what is known\n"
     )
 
 

@@ -78,7 +78,7 @@ def test_users(cli, here):
         ([], "give either ITEM or --user"),
         (["7", "--user", "3"], "give either ITEM or --user"),
         (["--user", "3", "--items", "items.csv"], "--items has titles of items"),
-        (["--user", "nobody"], "does not know user nobody"),
+        (["--user", "nobody"], "does not know user 'nobody'"),
     ],
 )
 def test_what_makes_no_sense(error_of, here, arguments, message):

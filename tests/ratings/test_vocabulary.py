@@ -62,14 +62,17 @@ def test_what_is_unknown_is_named_with_examples():
         with pytest.raises(UnknownIdError) as caught:
             ask()
         assert str(caught.value) == expected
-    with pytest.raises(UnknownIdError, match=r"not know item x; it knows 1 items.* instance a$"):
+    with pytest.raises(UnknownIdError, match=r"not know item 'x'; it knows 1 items.* 'a'$"):
         vocabulary("a", what="item").row("x")
 
 
 def test_require_some():
     items = vocabulary("a", "b", what="item")
     items.require_some(np.array([-1, 0, -1]), ["x", "a", "y"])
-    message = "the model knows none of these 4 items (x, y, z, …); the ids it knows look like a, b"
+    message = (
+        "the model knows none of these 4 items ('x', 'y', 'z', …); the ids it knows look like "
+        "'a', 'b'"
+    )
     for source, start in (("", ""), ("mine.csv", "mine.csv: ")):
         with pytest.raises(UnknownIdError) as caught:
             items.require_some(np.array([-1, -1]), ["x", "y", "z", "w"], source)
@@ -131,9 +134,20 @@ def test_as_labels():
 
 def test_first_few():
     assert first_few([1, 2, 3]) == "1, 2, 3"
-    assert first_few(["a", "b", "c", "d"]) == "a, b, c, …"
+    assert first_few(["a", "b", "c", "d"]) == "'a', 'b', 'c', …"
+    assert first_few(["7", "007", " "]) == "7, '007', ' '"
 
 
 def test_is_integer():
     assert all(map(_is_integer, ["0", "7", "-7", str(2**63 - 1), str(-(2**63))]))
     assert not any(map(_is_integer, ["", "007", "+7", "7.0", "7\n", "-0", str(2**63), "x"]))
+
+
+def test_blanks_around_ids_do_not_count():
+    assert as_labels([" a", "a\u00a0\n", "b c"]).tolist() == ["a", "a", "b c"]
+    assert vocabulary("a", "b").rows([" b ", "\tc"]).tolist() == [1, -1]
+    assert vocabulary(3, 7).rows([" 7 "]).tolist() == [1]
+    with pytest.raises(RatingsError, match="ids hold an empty text at position 1"):
+        as_labels(["a", " \t"])
+    with pytest.raises(UnknownIdError, match="does not know user 'a b'; it knows 1 users"):
+        vocabulary("ab").row(" a b")

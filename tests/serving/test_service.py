@@ -61,7 +61,7 @@ def test_answers_are_the_models(service, model):
     assert [each["item"] for each in service.recommend(user, 5)] == [item for item, _ in found]
     similar = model.similar(item, 4)
     assert [each["item"] for each in service.similar(str(item), 4)] == [i for i, _ in similar]
-    with pytest.raises(UnknownIdError, match="does not know user nobody"):
+    with pytest.raises(UnknownIdError, match="does not know user 'nobody'"):
         service.recommend("nobody", 5)
 
 
