@@ -8,7 +8,7 @@ from .console import Output
 from .groups import GroupedCommand, option
 from .models import load, model_argument
 from .options import FILE, OUTPUT, light_output_options
-from .writing import refuse_to_overwrite
+from .writing import check_output
 
 
 @click.command(
@@ -35,7 +35,7 @@ def export(model_path: str, *, users: bool, path: str, output: Output) -> None:
     """Write MODEL's ids, biases and factors for other programs."""
     from funksvd import export_factors
 
-    refuse_to_overwrite(path, [model_path])
+    check_output(path, [model_path])
     of = "users" if users else "items"
     n_rows = export_factors(load(output, model_path), path, of)
     if output.as_json:

@@ -98,11 +98,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
         discard_output()  # do not complain again while exiting
         return FAILED
     except (ValueError, OSError, MemoryError) as error:
-        from funksvd.errors import DivergenceError, DownloadError, FunkSVDError, ModelWriteError
+        from funksvd.errors import DivergenceError, DownloadError, FunkSVDError
 
         if isinstance(error, ValueError) and not isinstance(error, FunkSVDError):
             raise  # a mistake of ours: show where
         head = click.style("Error:", fg="red", bold=True)
         click.echo(f"{head} {printable(message_of(error))}", err=True)
-        failures = (DivergenceError, DownloadError, ModelWriteError, OSError, MemoryError)
+        failures = (DivergenceError, DownloadError, OSError, MemoryError)
         return FAILED if isinstance(error, failures) else BAD_INPUT

@@ -65,9 +65,9 @@ def predict(
     """
     from funksvd.ratings import read_pair_rows
 
-    destination.keep_notes_out(output)
     if (pairs is None) == (user is None and item is None) or (user is None) != (item is None):
         raise click.UsageError("give either a file of PAIRS, or --user and --item")
+    destination.prepare(output, (pairs, model_path))
     model = load(output, model_path, threads)
     if pairs is not None:
         with output.busy("Reading"):
@@ -92,7 +92,7 @@ def predict(
         }
         for part in parts
     )
-    destination.write(output, batches, inputs=(pairs, model_path), n_rows=n_rows)
+    destination.write(output, batches, n_rows=n_rows)
 
 
 def _single_pair(model: FunkSVD, user: str, item: str) -> Interactions:

@@ -141,7 +141,8 @@ def recommend(
     _check_together(users, new_ratings, reading)
     if explain and (destination.path or destination.file_format):
         raise click.UsageError("explanations are shown, or with --json printed as JSON")
-    destination.keep_notes_out(output)
+    inputs = (users.users_file, new_ratings.ratings_file, items_file, model_path)
+    destination.prepare(output, inputs)
     model = load(output, model_path, threads)
     titles = read_titles(output, items_file, model.item_ids)
     ratings, asked = None, model
@@ -165,7 +166,6 @@ def recommend(
     destination.write(
         output,
         batches,
-        inputs=(users.users_file, new_ratings.ratings_file, items_file, model_path),
         n_rows=len(ids) * min(n_items, len(model.item_ids)),
     )
 

@@ -13,7 +13,7 @@ from .models import load, model_argument, ratings_of
 from .options import FILE, OUTPUT, output_options, threads_option
 from .titles import items_option, read_titles
 from .wording import message_of
-from .writing import check_writable
+from .writing import check_output, check_writable
 
 if TYPE_CHECKING:
     from funksvd import FunkSVD
@@ -75,8 +75,8 @@ def report(
 
     check_installed()
     check_writable(path, (model_path, items_file), is_report, "a report")
-    if folder is not None and os.path.exists(folder) and not os.path.isdir(folder):
-        raise click.BadParameter(f"{folder} is there already and is no folder", param_hint="--png")
+    if folder is not None:
+        _make_folder(folder)
     model = load(output, model_path, threads)
     titles = read_titles(output, items_file, model.item_ids)
     with output.busy("Reading"):
@@ -108,6 +108,19 @@ def report(
     output.note(f"Wrote {path} ({os.path.getsize(path) / 1e6:.1f} MB)")
     if pictures:
         output.note(f"Wrote {len(pictures)} pictures into {folder}")
+
+
+def _make_folder(folder: str) -> None:
+    """Make the folder for the pictures before the work is done, or say that it cannot be used."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        if os.path.exists(folder):
+            message = f"{folder} is there already and is no folder"
+        else:
+            message = f"the folder {folder} cannot be made ({error.strerror})"
+        raise click.BadParameter(message, param_hint="--png") from None
+    check_output(os.path.join(folder, "picture.png"), [], "--png")
 
 
 def _find_ratings(model: FunkSVD, path: str) -> tuple[Holdout | None, str]:

@@ -62,7 +62,7 @@ def similar(
         raise click.UsageError("give either ITEM or --user")
     if user is not None and items_file is not None:
         raise click.UsageError("--items has titles of items, but --user asks for users")
-    destination.keep_notes_out(output)
+    destination.prepare(output, (items_file, model_path))
     model = load(output, model_path)
     titles = read_titles(output, items_file, model.item_ids)
     if item is not None:
@@ -73,7 +73,7 @@ def similar(
     elif user is not None:
         batch = _table("user", model.similar_users(user, n_similar))
     batches = [batch if titles is None else with_titles(batch, titles)]
-    destination.write(output, batches, inputs=(items_file, model_path))
+    destination.write(output, batches)
 
 
 def _table(what: str, found: Sequence[tuple[int | str, float]]) -> dict[str, np.ndarray]:

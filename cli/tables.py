@@ -13,7 +13,7 @@ import click
 from .console import Output, counted
 from .groups import option, packed
 from .options import FILE, OUTPUT
-from .writing import refuse_to_overwrite
+from .writing import check_output
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,18 +38,25 @@ class Destination(NamedTuple):
     path: str | None
     file_format: str | None
 
-    def keep_notes_out(self, output: Output) -> None:
-        """Leave notes out where they would be in the middle of a file on standard output."""
+    def prepare(self, output: Output, inputs: Iterable[str | None]) -> None:
+        """Find out before the work is done whether the table can be written.
+
+        Notes are left out where they would be in the middle of a file on standard output.
+
+        Parameters
+        ----------
+        output : Output
+        inputs : iterable of (str or None)
+            Files that the command reads, and that must not be overwritten.
+        """
         if self.path in (None, "-") and self.file_format not in (None, "table"):
             output.notes = False
+        path = None if self.path == "-" else self.path
+        self._format(output, path)
+        check_output(path, inputs, device=True)
 
     def write(
-        self,
-        output: Output,
-        batches: Iterable[dict[str, np.ndarray]],
-        *,
-        inputs: Iterable[str | None],
-        n_rows: int = 0,
+        self, output: Output, batches: Iterable[dict[str, np.ndarray]], n_rows: int = 0
     ) -> None:
         """Write batches of columns as they come.
 
@@ -58,15 +65,12 @@ class Destination(NamedTuple):
         output : Output
         batches : iterable of dict of str to ndarray
             Columns by name; the same names and kinds in each batch.
-        inputs : iterable of (str or None)
-            Files that the command reads, and that must not be overwritten.
         n_rows : int
             Approximate number of rows of all batches, for the progress bar.
         """
         from funksvd import write_table
 
         path = None if self.path == "-" else self.path
-        refuse_to_overwrite(path, inputs)
         file_format = self._format(output, path)
         if file_format == "table":
             _show(output, batches)

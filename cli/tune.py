@@ -17,7 +17,7 @@ from .options import FILE, output_options
 from .parts import Parts, parts_options
 from .reading import reading_options
 from .training_options import given_hyperparameters, option_words, training_options
-from .writing import refuse_to_overwrite
+from .writing import check_output
 
 if TYPE_CHECKING:
     from funksvd import ReadOptions, Tuning
@@ -161,13 +161,8 @@ def _check_study(path: str | None, inputs: tuple[str | None, ...]) -> None:
     """Find out before the ratings are read that the study cannot be kept there."""
     if path is None:
         return
-    refuse_to_overwrite(path, inputs, "--study")
-    folder = os.path.dirname(os.path.realpath(path))
-    if not os.path.isdir(folder):
-        raise click.BadParameter(f"the folder {folder} does not exist", param_hint="--study")
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise click.BadParameter(f"{path} is not a regular file", param_hint="--study")
-    if not os.access(path if os.path.exists(path) else folder, os.W_OK):
+    check_output(path, inputs, "--study")
+    if os.path.exists(path) and not os.access(path, os.W_OK):
         raise click.BadParameter(f"{path} cannot be written to", param_hint="--study")
 
 

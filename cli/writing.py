@@ -32,17 +32,52 @@ def refuse_to_overwrite(path: str | None, inputs: Iterable[str | None], option: 
             raise click.BadParameter(f"{path} is read by this command too", param_hint=option)
 
 
-def check_writable(
-    path: str, inputs: Iterable[str | None], is_ours: Callable[[str], bool], what: str
+def check_output(
+    path: str | None, inputs: Iterable[str | None], option: str = "-o", *, device: bool = False
 ) -> None:
-    """Find out before a long work, not after it, that its result cannot be saved.
+    """Find out before a long work, not after it, that its result cannot be written.
 
     Parameters
     ----------
-    path : str
-        File to write.
+    path : str or None
+        File to write; None for standard output.
     inputs : iterable of (str or None)
         Files that the command reads, and that must not be overwritten.
+    option : str
+        Option that names the file to write, for the message.
+    device : bool
+        Whether a device or a named pipe will do.
+
+    Raises
+    ------
+    click.BadParameter
+        If the file cannot be written, or must not be.
+    WriteError
+        If there is no room for any file.
+    """
+    from funksvd.atomic import NO_ROOM, check_replaceable
+    from funksvd.errors import WriteError
+
+    refuse_to_overwrite(path, inputs, option)
+    if path is None or (device and os.path.exists(path) and _is_special(path)):
+        return
+    try:
+        check_replaceable(path)
+    except WriteError as error:
+        if error.errno in NO_ROOM:
+            raise
+        raise click.BadParameter(str(error), param_hint=option) from None
+
+
+def check_writable(
+    path: str, inputs: Iterable[str | None], is_ours: Callable[[str], bool], what: str
+) -> None:
+    """Find out before a long work that its result cannot be saved; see `check_output`.
+
+    Parameters
+    ----------
+    path, inputs
+        As for `check_output`.
     is_ours : callable
         Says of an existing file whether it may be overwritten.
     what : str
@@ -53,19 +88,13 @@ def check_writable(
     click.BadParameter
         If the file cannot be written, or must not be.
     """
-    refuse_to_overwrite(path, inputs)
-    target = os.path.realpath(path)
-    if os.path.isfile(target) and os.path.getsize(target) and not is_ours(target):
+    check_output(path, inputs)
+    if os.path.isfile(path) and os.path.getsize(path) and not is_ours(path):
         raise click.BadParameter(
             f"{path} is there already and is not {what}; remove it first, or give another name",
             param_hint="-o",
         )
-    folder = os.path.dirname(target)
-    if os.path.isdir(target):
-        raise click.BadParameter(f"{target} is a folder; give a file name", param_hint="-o")
-    if os.path.exists(target) and not os.path.isfile(target):
-        raise click.BadParameter(f"{target} is not a regular file", param_hint="-o")
-    if not os.path.isdir(folder):
-        raise click.BadParameter(f"the folder {folder} does not exist", param_hint="-o")
-    if not os.access(folder, os.W_OK):
-        raise click.BadParameter(f"the folder {folder} cannot be written to", param_hint="-o")
+
+
+def _is_special(path: str) -> bool:
+    return not os.path.isfile(path) and not os.path.isdir(path)

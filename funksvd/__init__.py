@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         RatingsError as RatingsError,
         UnknownHyperparameterError as UnknownHyperparameterError,
         UnknownIdError as UnknownIdError,
+        WriteError as WriteError,
     )
     from funksvd.evaluation import (
         CrossValidation as CrossValidation,
@@ -100,6 +101,7 @@ else:
             "RatingsError",
             "UnknownHyperparameterError",
             "UnknownIdError",
+            "WriteError",
         ),
         "evaluation": (
             "CrossValidation",

@@ -105,7 +105,23 @@ class ModelFileError(FunkSVDError):
     """A model file that is missing, truncated, foreign or altered."""
 
 
-class ModelWriteError(FunkSVDError):
+class WriteError(FunkSVDError, OSError):
+    """A file that cannot be written; one that was there before is untouched.
+
+    Parameters
+    ----------
+    message : str
+    cause : OSError, optional
+        What the operating system said: `errno` and `strerror` are taken from it.
+    """
+
+    def __init__(self, message: str, cause: OSError | None = None) -> None:
+        super().__init__(message)
+        if cause is not None:
+            self.errno, self.strerror = cause.errno, cause.strerror
+
+
+class ModelWriteError(WriteError):
     """A model file that cannot be written."""
 
 

@@ -46,9 +46,8 @@ def export_factors(model: Recommender, path: str | os.PathLike[str], of: str = "
     ------
     FunkSVDError
         If the suffix or `of` is unknown, or an id has a blank, which the text format cannot hold.
-    OSError, RatingsError
-        If the file cannot be written, the latter for Parquet; one that was there before is then
-        untouched.
+    WriteError
+        If the file cannot be written; one that was there before is then untouched.
     """
     if of not in SIDES:
         raise FunkSVDError(f"of must be one of {', '.join(SIDES)}, not {of!r}")

@@ -1,13 +1,17 @@
 """`replacing`: whole or not at all."""
 
+import errno
 import os
+import re
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from funksvd.atomic import replacing
+from funksvd import WriteError
+from funksvd.atomic import check_replaceable, replacing
 
 
 def test_the_new_content_takes_the_place_of_the_old(tmp_path):
@@ -63,7 +67,7 @@ def test_the_target_of_a_symbolic_link_is_replaced(tmp_path):
 
 
 def test_a_folder_is_refused(tmp_path):
-    with pytest.raises(IsADirectoryError), replacing(tmp_path):
+    with pytest.raises(WriteError), replacing(tmp_path):
         pass
     assert os.listdir(tmp_path) == []
 
@@ -75,24 +79,85 @@ def test_what_is_not_a_regular_file_is_refused(tmp_path):
     assert (tmp_path / "pipe").is_fifo()
 
 
-def test_a_missing_folder_is_an_os_error(tmp_path):
-    with pytest.raises(FileNotFoundError), replacing(tmp_path / "nowhere" / "file"):
-        pass
+@pytest.mark.parametrize(("name", "why"), [("nowhere/file", "does not exist"), ("", "is a folder")])
+@pytest.mark.parametrize("check", [check_replaceable, lambda path: replacing(path).__enter__()])
+def test_what_cannot_be_written_is_named(tmp_path, check, name, why):
+    with pytest.raises(WriteError, match=f"{re.escape(str(tmp_path / name))} .*{why}") as caught:
+        check(tmp_path / name)
+    assert isinstance(caught.value, OSError)
+    assert caught.value.errno
+    assert caught.value.strerror
+    assert os.listdir(tmp_path) == []
 
 
-def test_a_kill_half_way_leaves_the_old_file(tmp_path):
+def test_a_file_that_is_mounted_by_itself_cannot_be_replaced(tmp_path, monkeypatch):
+    mounts = f"36 35 98:0 / {tmp_path}/my\\040file rw - ext4 /dev/root rw\n"
+    monkeypatch.setattr(Path, "read_text", lambda *_, **__: mounts)
+    check_replaceable(tmp_path / "file")
+    with pytest.raises(WriteError, match="mount its folder instead"):
+        check_replaceable(tmp_path / "my file")
+
+
+def test_a_folder_in_which_no_file_can_be_made(tmp_path, monkeypatch):
+    def refuse(path, *_):
+        raise OSError(errno.EROFS, "Read-only file system", path)
+
+    monkeypatch.setattr("funksvd.atomic.os.open", refuse)
+    with pytest.raises(WriteError, match=r"file cannot be written: Read-only file system$"):
+        check_replaceable(tmp_path / "file")
+
+
+def test_errors_of_other_files_are_left_alone(tmp_path):
+    with pytest.raises(FileNotFoundError), replacing(tmp_path / "file"):
+        (tmp_path / "input").read_text()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_full_disk_names_the_file(tmp_path, number):
+    with pytest.raises(WriteError, match="my file cannot be written: ") as caught:  # noqa: SIM117
+        with replacing(tmp_path / "my file"):
+            raise OSError(number, os.strerror(number))
+    assert caught.value.errno == number
+    assert os.listdir(tmp_path) == []
+
+
+WRITE = """
+import os, signal, sys
+from funksvd.atomic import replacing
+with replacing(sys.argv[1]) as temporary:
+    temporary.write_text("half")
+    print("half", flush=True)
+    if sys.argv[2] == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    input()
+    temporary.write_text("whole")
+"""
+
+
+def test_what_a_killed_process_left_is_removed_and_what_another_is_writing_is_not(tmp_path):
     path = tmp_path / "file"
     path.write_text("old")
-    program = (
-        "import os, signal, sys\n"
-        "from funksvd.atomic import replacing\n"
-        "with replacing(sys.argv[1]) as temporary:\n"
-        "    temporary.write_text('half')\n"
-        "    os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program, path], check=False)
-    assert done.returncode == -9
-    assert path.read_text() == "old"
+    others = [".file.0123456.tmp", ".file.01234567.tmp.x", ".a.file.01234567.tmp", ".file"]
+    for name in others:
+        (tmp_path / name).write_text("someone's")
+    (tmp_path / ".file.00000000.tmp").symlink_to(tmp_path / ".file")
+    (tmp_path / ".file.00000001.tmp").mkdir()
+    others += [".file.00000000.tmp", ".file.00000001.tmp", "file"]
+    command = [sys.executable, "-c", WRITE, path]
+    for _ in range(2):
+        assert subprocess.run([*command, "killed"], check=False, stdout=-1).returncode == -9
+        (leftover,) = set(os.listdir(tmp_path)) - {*others}
+        assert path.read_text() == "old"
+    with subprocess.Popen([*command, ""], stdin=-1, stdout=-1) as living:
+        living.stdout.readline()
+        assert not (tmp_path / leftover).exists()
+        with replacing(path) as temporary:
+            temporary.write_text("new")
+        assert len(os.listdir(tmp_path)) == len(others) + 1
+        living.communicate(b"\n")
+    assert living.returncode == 0
+    assert path.read_text() == "whole"
+    assert set(os.listdir(tmp_path)) == {*others}
 
 
 def test_the_permissions_of_an_existing_file_are_kept(tmp_path):
@@ -103,3 +168,11 @@ def test_the_permissions_of_an_existing_file_are_kept(tmp_path):
         temporary.write_text("new")
     assert target.read_text() == "new"
     assert target.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_private_file_is_private_while_it_is_written(tmp_path):
+    target = tmp_path / "private"
+    target.write_text("old")
+    target.chmod(0o600)
+    with replacing(target) as temporary:
+        assert temporary.stat().st_mode & 0o777 == 0o600

@@ -11,7 +11,7 @@ from ..console import Output, counted
 from ..groups import GroupedCommand, option
 from ..options import FILE, output_options
 from ..reading import read, reading_options
-from ..writing import refuse_to_overwrite
+from ..writing import check_output
 from .files import RatingsFile, writing_options
 
 if TYPE_CHECKING:
@@ -55,16 +55,20 @@ def convert(
         raise click.UsageError("--renumber writes files of ids beside the output: name it with -o")
     from funksvd import RatingsError
 
-    target.keep_notes_out(output)
+    target.prepare(output, ratings)
+    beside = {what: f"{target.path}.{what}s.csv" for what in ("user", "item")}
+    if renumber:
+        for path in beside.values():
+            check_output(path, ratings)
     found = read(output, ratings, reading)
     if renumber:
         users, items = (
-            replace(each, ids=_numbers(output, each.what, each.ids, target.path, ratings))
+            replace(each, ids=_numbers(output, each.what, each.ids, beside[each.what]))
             for each in (found.users, found.items)
         )
         found = replace(found, users=users, items=items)
     try:
-        target.write(output, found, ratings)
+        target.write(output, found)
     except RatingsError as error:
         if target.format != "libmf" or renumber:
             raise
@@ -73,16 +77,12 @@ def convert(
         output.json({"output": target.path, "format": target.format, "n_ratings": len(found)})
 
 
-def _numbers(
-    output: Output, what: str, ids: np.ndarray, path: str, inputs: tuple[str, ...]
-) -> np.ndarray:
+def _numbers(output: Output, what: str, ids: np.ndarray, beside: str) -> np.ndarray:
     """Numbers for ids, after writing both to a file beside the output."""
     import numpy as np
 
     from funksvd import write_table
 
-    beside = f"{path}.{what}s.csv"
-    refuse_to_overwrite(beside, inputs)
     numbers = np.arange(len(ids))
     write_table([{"number": numbers, what: ids}], beside)
     output.note(f"Wrote {beside} ({counted(len(ids), what)})")

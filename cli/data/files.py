@@ -12,7 +12,7 @@ import click
 from ..console import Output, counted
 from ..groups import option, packed
 from ..options import FILE, OUTPUT
-from ..writing import refuse_to_overwrite
+from ..writing import check_output
 
 if TYPE_CHECKING:
     from funksvd import Ratings
@@ -50,17 +50,21 @@ class RatingsFile:
             )
         self.format = file_format
 
-    def keep_notes_out(self, output: Output) -> None:
-        """Leave notes out where they would be in the middle of the ratings."""
+    def prepare(self, output: Output, inputs: Iterable[str]) -> None:
+        """Find out before ratings are read whether they can be written, and not over an input.
+
+        Notes are left out where they would be in the middle of the ratings.
+        """
         if self.is_standard_output:
             output.notes = False
+        else:
+            check_output(self.path, inputs, device=True)
 
-    def write(self, output: Output, ratings: Ratings, inputs: Iterable[str]) -> None:
-        """Write ratings, unless that would overwrite one of the inputs."""
+    def write(self, output: Output, ratings: Ratings) -> None:
+        """Write ratings."""
         from funksvd import write_table
 
         path = None if self.is_standard_output else self.path
-        refuse_to_overwrite(path, inputs)
         batches = output.progress("Writing", ratings.batches(), len(ratings))
         write_table(batches, sys.stdout.buffer if path is None else path, self.format)
         if path is not None:

@@ -68,7 +68,7 @@ def sample(
 
     if not (n_users or n_items or n_ratings):
         raise click.UsageError("how much? Give --users, --items or --ratings")
-    target.keep_notes_out(output)
+    target.prepare(output, ratings)
     everything = read(output, ratings, reading)
     found = sample_of(everything, n_users=n_users, n_items=n_items, n_ratings=n_ratings, seed=seed)
     for what, wanted, n_all in (
@@ -79,7 +79,7 @@ def sample(
         if wanted is not None and wanted > n_all:
             output.note(f"There are only {counted(n_all, what)}: all of them are kept")
     output.note(describe_ratings(found))
-    target.write(output, found, ratings)
+    target.write(output, found)
     if output.as_json and not target.is_standard_output:
         counts = {"n_ratings": len(found), "n_users": found.n_users, "n_items": found.n_items}
         output.json({"output": target.path, "format": target.format, **counts})

@@ -13,7 +13,6 @@ from ..groups import GroupedCommand, option, packed
 from ..options import FILE, OUTPUT, output_options
 from ..reading import describe_ratings, read, reading_options
 from ..splitting import IN_TIME, SPLIT, Split, split_options
-from ..writing import refuse_to_overwrite
 from .files import FORMATS, RatingsFile
 
 if TYPE_CHECKING:
@@ -96,9 +95,9 @@ def split(
         raise click.UsageError(f"--seed does not go with {how.kind}: nothing is left to chance")
     prefix = prefix or _stem(ratings[0])
     pairs = _pairs(prefix, how.n_folds, file_format)
-    for target in (target for pair in pairs for target in pair):
-        refuse_to_overwrite(target.path, ratings)
     _make_folder(os.path.dirname(prefix))
+    for target in (target for pair in pairs for target in pair):
+        target.prepare(output, ratings)
     found = read(output, ratings, reading)
     output.note(describe_ratings(found))
     folds = how.folds(found, seed or 0)
@@ -106,8 +105,8 @@ def split(
         output.note(remark)
     written = []
     for (training, test), fold in zip(pairs, folds, strict=True):
-        training.write(output, fold.training, ratings)
-        test.write(output, fold.test, ratings)
+        training.write(output, fold.training)
+        test.write(output, fold.test)
         sizes = {"n_training": len(fold.training), "n_test": len(fold.test)}
         written.append({"training": training.path, "test": test.path, **sizes})
     if output.as_json:

@@ -8,7 +8,7 @@ import importlib.util
 import os
 from pathlib import Path
 
-from funksvd.atomic import replacing
+from funksvd.atomic import naming, replacing
 from funksvd.errors import FunkSVDError, how_to_install
 from funksvd.report.content import Content
 from funksvd.report.drawing import to_png, to_svg
@@ -33,7 +33,7 @@ def write_report(content: Content, path: str | os.PathLike[str]) -> None:
     ------
     FunkSVDError
         If Jinja2 or matplotlib is not installed.
-    OSError
+    WriteError
         If the file cannot be written. One that was there before is then untouched.
     """
     html = render(content)
@@ -48,12 +48,13 @@ def write_pictures(content: Content, folder: str | os.PathLike[str]) -> list[Pat
     ------
     FunkSVDError
         If matplotlib is not installed.
-    OSError
+    WriteError
         If one cannot be written.
     """
     check_installed()
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    with naming(folder, folder):
+        folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, picture in pictures_of(content).items():
         paths.append(folder / f"{name}.png")

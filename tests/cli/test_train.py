@@ -363,15 +363,18 @@ def test_a_bad_place_for_the_model_is_found_before_training(error_of, folder, pa
 
 
 def test_a_folder_that_cannot_be_written_to(error_of, folder, monkeypatch):
-    monkeypatch.setattr("os.access", lambda path, mode: False)  # the superuser may write anywhere
-    assert "cannot be written to" in error_of("train", "ratings.csv")
+    def refuse(path, *_):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr("funksvd.atomic._create", refuse)  # the superuser may write anywhere
+    assert "model.funksvd cannot be written: Permission denied" in error_of("train", "not-there")
 
 
 def test_a_save_that_fails_exits_with_1(error_of, folder, quick, monkeypatch):
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("safetensors.numpy.save_file", full)
+    monkeypatch.setattr("funksvd.learned.storage._write_tensors", full)
     message = error_of("train", "ratings.csv", *quick, code=1)
     assert "model.funksvd: cannot write the model: No space left on device" in message
     assert os.listdir(folder) == ["ratings.csv"]

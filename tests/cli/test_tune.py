@@ -201,7 +201,7 @@ def test_a_study_of_another_test_part_is_refused(cli, error_of, folder):
     ("path", "expected"),
     [
         ("nowhere/s", "does not exist"),
-        (".", "is not a regular file"),
+        (".", "is a folder"),
         ("pipe", "is not a regular file"),
         ("./ratings.csv", "is read by this command too"),
         ("notes", "not a study of `funksvd tune`"),

@@ -699,6 +699,22 @@ def test_learned_again_from_the_same_it_is_the_same_file(sample, tmp_path, algor
 # -- writing ---------------------------------------------------------------------------------------
 
 
+def test_the_bytes_are_those_of_the_safetensors_library(tmp_path):
+    random = np.random.default_rng(0)
+    tensors = {
+        f"{name} {dtype}": random.integers(0, 100, shape).astype(dtype)
+        for name in "ba"
+        for dtype in (np.uint8, np.int32, np.float32, np.float64, np.int64)
+        for shape in [(3, 5)]
+    }
+    tensors |= {"empty": np.zeros((0, 4), np.float32), "one": np.ones((), np.int64)}
+    metadata = {"funksvd": json.dumps({"text": 'é " \\ \n \x7f', "n": 1.5})}
+    save_file(tensors, tmp_path / "theirs", metadata)
+    with open(tmp_path / "ours", "wb") as file:
+        storage._write_tensors(file, tensors, metadata)
+    assert (tmp_path / "ours").read_bytes() == (tmp_path / "theirs").read_bytes()
+
+
 def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(ModelWriteError, match="cannot write the model: No such file"):
         write_model(tmp_path / "nowhere" / "m", small_model())
@@ -755,17 +771,17 @@ def test_a_kill_in_mid_save_leaves_the_old_file(trained, tmp_path):
     done = run(
         """
         import os, signal, sys
-        import safetensors.numpy
         from funksvd import FunkSVD
+        from funksvd.learned import storage
 
-        def save_half(tensors, target, metadata):
-            whole = safetensors.numpy.save(tensors, metadata)
-            with open(target, "wb") as file:
-                file.write(whole[: len(whole) // 2])
-                file.flush()
-                os.kill(os.getpid(), signal.SIGKILL)
+        write = storage._write_tensors
 
-        safetensors.numpy.save_file = save_half
+        def write_half(file, *content):
+            write(file, *content)
+            file.truncate(file.tell() // 2)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        storage._write_tensors = write_half
         model = FunkSVD.load(sys.argv[1])
         model.user_factors[:] = 0
         model.save(sys.argv[1])
@@ -774,7 +790,9 @@ def test_a_kill_in_mid_save_leaves_the_old_file(trained, tmp_path):
     )
     assert done.returncode == -9, done.stderr
     assert path.read_bytes() == trained.read_bytes()
-    FunkSVD.load(path)
+    assert len(os.listdir(tmp_path)) == 2
+    FunkSVD.load(path).save(path)
+    assert os.listdir(tmp_path) == ["model.funksvd"]
 
 
 def test_a_model_can_be_saved_over_the_file_it_is_mapped_from(trained, tmp_path):

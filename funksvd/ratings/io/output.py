@@ -7,11 +7,12 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
-from funksvd.atomic import replacing
+from funksvd.atomic import naming, replacing
 from funksvd.errors import RatingsError
 
 FORMATS = ("csv", "parquet", "json", "libmf")
@@ -53,8 +54,9 @@ def write_table(
     Raises
     ------
     RatingsError
-        If the format is unknown, or the file cannot be written; for LIBMF, if ids are not integers
-        from 0 to 2147483647.
+        If the format is unknown; for LIBMF, if ids are not integers from 0 to 2147483647.
+    WriteError
+        If the file cannot be written; one that was there before is then untouched.
     """
     if format not in FORMATS:
         raise RatingsError(f"the format must be one of {', '.join(FORMATS)}, not {format!r}")
@@ -83,22 +85,13 @@ def _opened(target: Any) -> Iterator[BinaryIO]:
         else:
             yield stream
         return
-    path = os.path.expanduser(os.fspath(target))
-    with _explained(path):
-        if os.path.exists(path) and not os.path.isfile(path):  # /dev/stdout, a named pipe
-            with open(path, "wb") as file:
-                yield file
-        else:
-            with replacing(path) as temporary, open(temporary, "wb") as file:
-                yield file
-
-
-@contextmanager
-def _explained(path: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise RatingsError(f"{path} cannot be written: {error.strerror}") from error
+    path = Path(os.path.expanduser(os.fspath(target)))
+    if path.exists() and not path.is_file() and not path.is_dir():  # /dev/stdout, a named pipe
+        with naming(path, path), open(path, "wb") as file:
+            yield file
+    else:
+        with replacing(path) as temporary, open(temporary, "wb") as file:
+            yield file
 
 
 def _binary(stream: Any) -> Any:

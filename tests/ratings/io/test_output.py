@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from funksvd import RatingsError
+from funksvd import RatingsError, WriteError
 from funksvd.ratings import read_ratings, write_table
 
 USERS = ["ann", 'b"o,b', "c\nd", "é"]
@@ -151,7 +151,7 @@ def test_no_half_file(tmp_path, kind):
 def test_errors(tmp_path):
     with pytest.raises(RatingsError, match="format must be one of"):
         write_table(BATCHES, tmp_path / "out", "xml")
-    with pytest.raises(RatingsError, match="cannot be written"):
+    with pytest.raises(WriteError, match=r"out cannot be written: the folder .*no does not exist"):
         write_table(BATCHES, tmp_path / "no" / "out", "csv")
 
 
