@@ -72,9 +72,7 @@ def serve(
     from funksvd.errors import how_to_install
 
     try:
-        import uvicorn
-
-        from funksvd.serving import ModelHolder, create_app
+        from funksvd.serving import ModelHolder, create_app, make_server
     except ImportError as error:
         raise click.UsageError(f"serving needs {error.name}: {how_to_install('serve')}") from error
 
@@ -83,18 +81,12 @@ def serve(
         paths = [path for path in (model_path, items_file) if path]
         holder = ModelHolder(partial(_service, model_path, items_file), paths, reload_every)
     hosts = [*LOOPBACK, "[::1]"] if host in LOOPBACK else ["*"]
-    config = uvicorn.Config(
-        create_app(holder, hosts),
-        log_level="warning",
-        access_log=False,
-        limit_concurrency=1000,
-        timeout_graceful_shutdown=10,
-    )
+    server = make_server(create_app(holder, hosts))
     with _listening(host, port) as listener:
         address = f"[{host}]" if ":" in host else host
         output.note(f"Serving {model_path} at http://{address}:{listener.getsockname()[1]}")
         output.note("Ctrl-C ends it")
-        uvicorn.Server(config).run(sockets=[listener])
+        server.run(sockets=[listener])
 
 
 def _service(model_path: str, items_file: str | None) -> Service:

@@ -2,6 +2,7 @@
 
 from funksvd.serving.app import create_app
 from funksvd.serving.holder import ModelHolder
+from funksvd.serving.server import ClientLimits, make_server
 from funksvd.serving.service import Service
 
-__all__ = ["ModelHolder", "Service", "create_app"]
+__all__ = ["ClientLimits", "ModelHolder", "Service", "create_app", "make_server"]

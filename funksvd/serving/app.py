@@ -83,7 +83,7 @@ class Limits:
                 ]
             await send(message)
 
-        body, more = b"", scope["method"] == "POST"
+        body, more = bytearray(), scope["method"] == "POST"
         while more and len(body) <= MOST_BYTES:
             message = await receive()
             if message["type"] == "http.disconnect":
@@ -91,7 +91,7 @@ class Limits:
             body += message.get("body", b"")
             more = message.get("more_body", False)
 
-        unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+        unread: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
 
         async def receive_read() -> Message:
             return unread.pop() if unread else await receive()

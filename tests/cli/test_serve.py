@@ -96,6 +96,8 @@ def test_a_model_that_nobody_new_can_ask(error_of, here, planted):
 
 
 def test_what_is_missing_is_named(error_of, here, monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("funksvd.serving")]:
+        monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     assert 'installed from, pip install ".[serve]"' in error_of("serve")
 

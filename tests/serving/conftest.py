@@ -28,15 +28,15 @@ def titles():
     return dict(TITLES)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def served():
-    """Run an application on a port of its own; the address."""
-    uvicorn = pytest.importorskip("uvicorn")
+    """Run an application on a port of its own, until the module's tests are over; the address."""
+    serving = pytest.importorskip("funksvd.serving")
     running = []
 
-    def start(app):
+    def start(app, **limits):
         listener = socket.create_server(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+        server = serving.make_server(app, serving.ClientLimits(**limits))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         running.append((server, thread, listener))
@@ -45,7 +45,8 @@ def served():
         return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
     yield start
-    for server, thread, listener in running:
+    for server, _, _ in running:
         server.should_exit = True
+    for _, thread, listener in running:
         thread.join()
         listener.close()
