@@ -76,7 +76,7 @@ class TestFit:
                 self.told.append(facts)
 
         sizes = Sizes()
-        FunkSVD(**QUICK, validation_fraction=0.2).fit(ratings, monitor=sizes)
+        FunkSVD(**QUICK, reg=0.05, validation_fraction=0.2).fit(ratings, monitor=sizes)
         (purpose, n_ratings, n_validation, n_epochs), refit = sizes.told
         assert (purpose, n_ratings, n_validation, n_epochs) == ("search", 1200, 300, 6)
         assert refit[:3] == ("refit", 1500, 0)

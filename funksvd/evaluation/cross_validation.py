@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import statistics
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -11,8 +12,6 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, Self
-
-import numpy as np
 
 from funksvd.errors import FunkSVDError, RatingsError
 from funksvd.evaluation.errors import Evaluation
@@ -92,7 +91,7 @@ class CrossValidation:
     @property
     def mean(self) -> dict[str, Any]:
         """Mean over folds of each number in `FoldResult.to_dict`, under the same names."""
-        return _combined([fold.to_dict() for fold in self.folds], np.mean)
+        return _combined([fold.to_dict() for fold in self.folds], statistics.fmean)
 
     @property
     def std(self) -> dict[str, Any]:
@@ -103,7 +102,7 @@ class CrossValidation:
         """
         if len(self.folds) == 1:
             return {}
-        return _combined([fold.to_dict() for fold in self.folds], lambda n: np.std(n, ddof=1))
+        return _combined([fold.to_dict() for fold in self.folds], statistics.stdev)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""
@@ -244,7 +243,7 @@ def _memory() -> int:
 
 
 def _combined(
-    plain: list[dict[str, Any]], function: Callable[[list[float]], np.floating[Any]]
+    plain: list[dict[str, Any]], function: Callable[[list[float]], float]
 ) -> dict[str, Any]:
     """Apply a function to the numbers of the same name; leave out everything but numbers."""
     combined: dict[str, Any] = {}

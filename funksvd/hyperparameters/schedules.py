@@ -69,7 +69,7 @@ class Exponential(Schedule):
 
     def factor(self, progress: float, errors: Sequence[float]) -> float:
         """`decay` to the power of the epochs done."""
-        return self.decay ** int(progress)
+        return _power(self.decay, int(progress))
 
 
 class InverseTime(Schedule):
@@ -116,7 +116,7 @@ class Plateau(Schedule):
                 n_waited += 1
             if n_waited == self.patience:
                 n_waited, n_falls = 0, n_falls + 1
-        return 0.1**n_falls
+        return _power(0.1, n_falls)
 
 
 class Cyclic(Schedule):
@@ -201,6 +201,14 @@ SCHEDULES = {
     ),
 }
 """The schedules by name."""
+
+
+def _power(base: float, exponent: int) -> float:
+    """A whole power, as products: the last bit of `base**exponent` depends on the C library."""
+    power = 1.0
+    for _ in range(exponent):
+        power *= base
+    return power
 
 
 def _given(value: float | None) -> float:

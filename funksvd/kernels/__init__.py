@@ -38,6 +38,7 @@ from funksvd.kernels.cpu.scoring import (
     rank_items,
 )
 from funksvd.kernels.cpu.sgd import cost_of_block, sgd_block
+from funksvd.kernels.cpu.sums import multiply_rows, sum_columns, sum_squares, sum_values
 from funksvd.kernels.cpu.svdpp import add_rows, hand_back, svdpp_block
 from funksvd.kernels.vectors import LANES, padded_rows
 
@@ -68,6 +69,7 @@ __all__ = [
     "fold_rows",
     "group_by_row",
     "hand_back",
+    "multiply_rows",
     "pack_items",
     "pack_records",
     "padded_rows",
@@ -80,6 +82,9 @@ __all__ = [
     "sgd_block",
     "squared_error_of_feature",
     "subtract_feature",
+    "sum_columns",
+    "sum_squares",
+    "sum_values",
     "svdpp_block",
     "sweep",
     "telling_of_compilation",

@@ -8,6 +8,7 @@ that learns another array needs one more field, and nothing else.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -147,9 +148,11 @@ class Learned:
             elif Axis.DRAW in declared.axes:
                 together[name] = np.concatenate(values, axis=-1)
             elif declared.axes:
-                together[name] = np.mean(values, axis=0)
+                together[name] = (
+                    sum(values[1:], values[0].astype(np.float64)) / len(values)
+                ).astype(declared.dtype)
             else:
-                together[name] = float(np.mean(values))
+                together[name] = math.fsum(values) / len(values)
         return cls(**together)
 
     def members(self, n: int) -> list[Self]:

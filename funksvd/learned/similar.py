@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from funksvd.learned.scoring import predict_pairs
+from funksvd.objectives.parameters import Parameters
+
 
 def most_similar(rows: np.ndarray, row: int, n: int) -> tuple[np.ndarray, np.ndarray]:
     """The rows that are most similar to one row, itself left out.
@@ -39,6 +42,11 @@ def cosine_similarities(rows: np.ndarray, row: int) -> np.ndarray:
     -------
     ndarray of shape (n,), float32
     """
-    norms = np.linalg.norm(rows, axis=1)
+    zeros = np.zeros(len(rows), np.float32)
+    products = Parameters(0.0, zeros, zeros, rows, rows)  # without biases, predictions are products
+    each = np.arange(len(rows), dtype=np.int32)
+    norms = np.sqrt(predict_pairs(products, each, each))
     norms[norms == 0] = np.inf
-    return np.clip((rows @ rows[row]) / norms / norms[row], -1, 1)
+    return np.clip(
+        predict_pairs(products, np.full_like(each, row), each) / norms / norms[row], -1, 1
+    )

@@ -51,7 +51,7 @@ class TrainingLoss(NamedTuple):
     def error(self, total: float, n_ratings: int) -> float:
         """The watched error, from the sum of what kernels call costs."""
         mean = total / n_ratings
-        return float(np.sqrt(mean)) if self.formula.is_half_square else mean
+        return math.sqrt(mean) if self.formula.is_half_square else mean
 
     def error_without_model(self, parts: Sequence[np.ndarray]) -> float:
         """The watched error of a model without biases and factors, for ratings in parts."""
@@ -59,15 +59,15 @@ class TrainingLoss(NamedTuple):
             return self.scale.magnitude
         n_ratings = sum(part.size for part in parts)
         costs = (self.formula.cost(part, np.array(self.scale.center)) for part in parts)
-        total = sum(float(part.sum()) for part in costs)
+        total = math.fsum(float(part.sum()) for part in costs)
         return self.error(2 * total if self.formula.is_half_square else total, n_ratings)
 
 
 def _of_log_odds(share: float, biases: bool) -> Scale:
     """Scale of scores whose unit is that of log-odds, where this share of the ratings is 1."""
-    mean = math.log(share / (1 - share))
-    center = float(np.float32(mean)) if biases else 0.0
-    magnitude = math.hypot(mean - center, 1.0)
+    mean = float(np.float32(math.log(share / (1 - share))))  # the same for every C library
+    center = mean if biases else 0.0
+    magnitude = math.sqrt((mean - center) ** 2 + 1.0)
     return Scale(mean, center, 1.0, magnitude, -math.inf, math.inf)
 
 

@@ -10,11 +10,14 @@ import numpy as np
 
 from funksvd.errors import RatingsError, argument
 from funksvd.hyperparameters import Hyperparameters
+from funksvd.kernels import sum_squares, sum_values
 from funksvd.parallel import PIECE, in_order
 from funksvd.training.plan import Block, BlockPlan
 
 REFERENCE_COUNT = 2000
 """Ratings of a row whose factors move by the learning rate itself."""
+REG_DIGITS = 6
+"""Significant digits of the regularization that is chosen by the data."""
 USUAL_SHARE = 0.65
 """Share of the ratings' variance that is left unexplained where `choose_reg` is right."""
 USUAL_GAIN = 0.13
@@ -54,7 +57,7 @@ class Scale(NamedTuple):
         Parameters
         ----------
         parts : sequence of ndarray of shape (n,), float32
-            Sums are in float64, part by part.
+            Sums are in float64, and each part is one.
         biases : bool
             Whether the model has biases.
         n_threads : int
@@ -64,18 +67,16 @@ class Scale(NamedTuple):
         n = sum(part.size for part in parts)
 
         def facts(part: np.ndarray) -> tuple[float, float, float]:
-            return float(np.sum(part, dtype=np.float64)), float(part.min()), float(part.max())
-
-        def squares(part: np.ndarray) -> float:
-            return float(np.square(part - np.float64(mean)).sum())
+            return sum_values(part), float(part.min()), float(part.max())
 
         if n <= PIECE:
             n_threads = 1
         sums, lows, highs = zip(*in_order(facts, parts, n_threads), strict=True)
-        mean = sum(sums) / n
-        spread = float(np.sqrt(sum(in_order(squares, parts, n_threads)) / n))
+        mean = math.fsum(sums) / n
+        deviations = in_order(lambda part: sum_squares(part, mean), parts, n_threads)
+        spread = math.sqrt(math.fsum(deviations) / n)
         center = float(np.float32(mean)) if biases else 0.0
-        magnitude = spread if biases else float(np.hypot(mean, spread))
+        magnitude = spread if biases else math.sqrt(mean * mean + spread * spread)
         return cls(mean, center, spread, magnitude, min(lows), max(highs))
 
     def normalized(self) -> Scale:
@@ -131,7 +132,7 @@ def row_shares(plan: BlockPlan) -> tuple[np.ndarray, np.ndarray]:
     Optimization", 2011.
     """
     users, items = (
-        (REFERENCE_COUNT / np.maximum(rows.counts[0][rows.order], 1)) ** 0.25
+        np.sqrt(np.sqrt(REFERENCE_COUNT / np.maximum(rows.counts[0][rows.order], 1)))
         for rows in (plan.users, plan.items)
     )
     return users, items
@@ -187,10 +188,12 @@ def choose_reg(plan: BlockPlan) -> float:
     item, in geometric mean. This comes within 0.1 % of the lowest validation RMSE of any constant
     on MovieLens 100K (0.067) and latest-small (0.065), and on synthetic data of 1 to 100 million
     ratings (0.047 to 0.032).
+
+    It is rounded: the last bit of a power depends on the C library.
     """
-    counts = [rows.counts[0].astype(np.float64) for rows in (plan.users, plan.items)]
-    users, items = (float(np.square(each).sum() / each.sum()) for each in counts)
-    return 0.18 * (users * items) ** -0.1
+    counts = [rows.counts[0].astype(np.int64) for rows in (plan.users, plan.items)]
+    users, items = (int(np.square(each).sum()) / int(each.sum()) for each in counts)
+    return float(f"{0.18 * (users * items) ** -0.1:.{REG_DIGITS}g}")
 
 
 def reg_factor(unexplained: float, gain: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from types import TracebackType
@@ -32,8 +33,8 @@ class Executor(ABC):
         """
 
     def sum(self, function: Callable[..., float], *arguments: Iterable[Any]) -> float:
-        """The sum of the results of `map`, added up in the order of the arguments."""
-        return sum(self.map(function, *arguments))
+        """The sum of the results of `map`, rounded once."""
+        return math.fsum(self.map(function, *arguments))
 
     def __enter__(self) -> Self:
         return self

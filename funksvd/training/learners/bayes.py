@@ -37,11 +37,21 @@ from itertools import pairwise
 
 import numpy as np
 
-from funksvd.kernels import LANES, draw_rows, draw_weights, group_by_row
+from funksvd.kernels import (
+    LANES,
+    draw_rows,
+    draw_weights,
+    group_by_row,
+    multiply_rows,
+    sum_columns,
+    sum_squares,
+    sum_values,
+)
 from funksvd.learned import LearnedRatings
 from funksvd.learned.scoring import predict_pairs
 from funksvd.objectives.parameters import Parameters
 from funksvd.ratings import CompressedRows
+from funksvd.rng import gammas, normals
 from funksvd.training.context import Context
 from funksvd.training.executors import Executor
 from funksvd.training.learners.base import Progress, Sampler, decided
@@ -100,7 +110,7 @@ class Side:
         self.counts = np.diff(ratings.indptr)
         self.is_rated = self.counts > 0
         n, k = len(self.counts), n_factors + 1
-        self.rows = random.standard_normal((n, k)) * 0.3
+        self.rows = _normals(random, (n, k)) * 0.3
         self.rows[:, -1] = 0
         self.prior_means = np.zeros((n, k))
         self.mean, self.precisions = np.zeros(k), np.full(k, 10.0)
@@ -123,20 +133,20 @@ class Side:
         residuals = self.rows - (self.prior_means - self.mean)
         n, k = residuals.shape
         spread = np.sqrt(self.precisions * (n + 1))
-        self.mean = residuals.sum(axis=0) / (n + 1) + random.standard_normal(k) / spread
+        self.mean = sum_columns(residuals)[0] / (n + 1) + _normals(random, k) / spread
         residuals -= self.mean
-        squares = np.square(residuals).sum(axis=0) + np.square(self.mean)
-        self.precisions = _drawn_precisions(n + 1, squares, ROW_RATE, random)
+        energies = sum_columns(residuals)[1] + np.square(self.mean)
+        self.precisions = _drawn_precisions(n + 1, energies, ROW_RATE, random)
         if (all_weights := self.weights) is not None:
-            squares = np.square(all_weights).sum(axis=0)
-            own = _drawn_precisions(len(all_weights), squares, WEIGHT_RATE, random)
+            energies = sum_columns(all_weights)[1]
+            own = _drawn_precisions(len(all_weights), energies, WEIGHT_RATE, random)
 
             def draw(part: slice, random: np.random.Generator) -> None:
                 drawn = np.ascontiguousarray(residuals[:, part])
                 weights = np.ascontiguousarray(all_weights[:, part])
-                normals = random.standard_normal(weights.shape)
+                drawn_normals = _normals(random, weights.shape)
                 precisions = (self.precisions[part], own[part])
-                draw_weights(self.lists, self.scales, *precisions, normals, drawn, weights)
+                draw_weights(self.lists, self.scales, *precisions, drawn_normals, drawn, weights)
                 residuals[:, part], all_weights[:, part] = drawn, weights
 
             executor.map(draw, self.column_parts, self.column_randoms)
@@ -151,8 +161,8 @@ class Side:
         ratings = tuple(self.ratings)
 
         def draw(span: tuple[int, int], random: np.random.Generator) -> None:
-            normals = random.standard_normal((span[1] - span[0], self.rows.shape[1]))
-            given = (ratings, features, scales, self.noise, prior, normals)
+            drawn_normals = _normals(random, (span[1] - span[0], self.rows.shape[1]))
+            given = (ratings, features, scales, self.noise, prior, drawn_normals)
             draw_rows(span, *given, self.rows, self.errors)
 
         executor.map(draw, *zip(*self.parts, strict=True))
@@ -160,19 +170,20 @@ class Side:
     def draw_noise(self, random: np.random.Generator, has_unit_mean: bool) -> None:
         """Draw the rows' share of the precision of their ratings, eq. (4)."""
         noise = self.noise[self.is_rated]
-        n, total = len(noise), float(noise.sum())
+        n, whole = len(noise), sum_values(noise)
         variance = 1.0
         if not has_unit_mean:
             shape = self.noise_shape
-            variance = random.gamma(1 + shape * n) / (1 + shape * total)
+            variance = float(gammas(random, np.array([1 + shape * n]))[0]) / (1 + shape * whole)
         # Logarithms differ between processors in the last bit, choices of a grid point do not.
         a = NOISE_SHAPES
-        logs = n * (a * np.log(a * variance) - LOG_GAMMAS) + (a - 1) * float(np.log(noise).sum())
-        logs -= a * variance * total
+        logs = n * (a * np.log(a * variance) - LOG_GAMMAS) + (a - 1) * sum_values(np.log(noise))
+        logs -= a * variance * whole
         weights = np.cumsum(np.exp(logs - logs.max()))
         self.noise_shape = float(a[np.searchsorted(weights, random.random() * weights[-1])])
         rates = self.noise_shape * variance + self.errors / 2
-        self.noise = random.gamma(self.noise_shape + self.counts / 2) / rates
+        # Rows with ratings have a shape of 1 or more; nothing depends on the noise of the others.
+        self.noise = gammas(random, np.maximum(self.noise_shape + self.counts / 2, 1)) / rates
 
 
 def features_of(rows: np.ndarray, scales: np.ndarray) -> np.ndarray:
@@ -187,10 +198,15 @@ def features_of(rows: np.ndarray, scales: np.ndarray) -> np.ndarray:
 
 
 def _drawn_precisions(
-    n: int, squares: np.ndarray, rate: float, random: np.random.Generator
+    n: int, energies: np.ndarray, rate: float, random: np.random.Generator
 ) -> np.ndarray:
     """Precisions of normal distributions that n numbers with these sums of squares come from."""
-    return random.gamma(1 + n / 2, size=len(squares)) / (rate + squares / 2)
+    return gammas(random, np.full(len(energies), 1 + n / 2)) / (rate + energies / 2)
+
+
+def _normals(random: np.random.Generator, shape: int | tuple[int, ...]) -> np.ndarray:
+    """Standard normal numbers as kernels take them, float64."""
+    return normals(random, shape).astype(np.float64)
 
 
 def _equal_parts(
@@ -252,7 +268,7 @@ class GibbsLearner(Sampler):
             self.kept.append(self.latest)
             self.validation_sum += self._predictions(self.latest, self.held_back)
         errors = self._predictions(self.latest, self.ratings) - self.values
-        return float(np.sqrt(np.mean(np.square(errors, dtype=np.float64))))
+        return math.sqrt(sum_squares(errors, 0.0) / len(errors))
 
     def held_back_error(self) -> float | None:
         """Root mean squared error of the mean of the draws kept so far, or of the latest."""
@@ -263,7 +279,7 @@ class GibbsLearner(Sampler):
         else:
             predictions = self._predictions(self.latest, self.held_back)
         errors = np.clip(predictions, self.scale.low, self.scale.high) - self.held_back_values
-        return float(np.sqrt(np.mean(np.square(errors, dtype=np.float64))))
+        return math.sqrt(sum_squares(errors, 0.0) / len(errors))
 
     def learned(self) -> LearnedRatings:
         """The mean of the draws kept; after the first sweeps, the latest draw."""
@@ -283,8 +299,8 @@ class GibbsLearner(Sampler):
             _centered(side.rows, side.is_rated) for side in (self.users, self.items)
         )
         spread = self.scale.spread
-        mean = self.scale.mean + spread * (mean_u + mean_i + float((p_mean * q_mean).sum()))
-        biases = (b_u + (p * q_mean).sum(axis=1), b_i + (q * p_mean).sum(axis=1))
+        mean = self.scale.mean + spread * (mean_u + mean_i + math.fsum(p_mean * q_mean))
+        biases = (b_u + multiply_rows(p, q_mean), b_i + multiply_rows(q, p_mean))
         arrays = (*(b * spread for b in biases), *(f * np.sqrt(spread) for f in (p, q)))
         return Parameters(mean, *(array.astype(np.float32) for array in arrays))
 
@@ -302,7 +318,7 @@ def _centered(
 
     Means are over the rows that are rated; the others become zero.
     """
-    means = rows[is_rated].mean(axis=0)
+    means = sum_columns(rows[is_rated])[0] / np.count_nonzero(is_rated)
     centered = (rows - means) * is_rated[:, None]
     return centered[:, :-1], means[:-1], centered[:, -1], float(means[-1])
 

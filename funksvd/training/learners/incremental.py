@@ -6,10 +6,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from funksvd.kernels import feature_block, squared_error_of_feature, subtract_feature
+from funksvd.kernels import feature_block, squared_error_of_feature, subtract_feature, sum_squares
 from funksvd.learned import LearnedRatings
 from funksvd.objectives.incremental import row_weights
 from funksvd.objectives.parameters import Parameters
+from funksvd.rng import normals
 from funksvd.training.context import Context
 from funksvd.training.learners.base import Descent, Progress
 from funksvd.training.plan import Block
@@ -99,7 +100,7 @@ class IncrementalLearner(Descent):
 
         Those that were not learned are zero, and last.
         """
-        energies = [np.square(rows).sum(axis=1, dtype=np.float64) for rows in self.features]
+        energies = [np.array([sum_squares(row, 0.0) for row in rows]) for rows in self.features]
         order = np.argsort(-energies[0] * energies[1], kind="stable")
         factors = (rows[order].T for rows in self.features)
         arranged = Parameters(self.scale.center, *self.biases, *factors)
@@ -160,7 +161,7 @@ class IncrementalLearner(Descent):
         std = self.hyperparameters.init_std * np.sqrt(self.scale.spread)
         sides = (self.plan.users, self.plan.items)
         for features, side in zip(self.features, sides, strict=True):
-            normal = self.random.standard_normal(len(side.order), dtype=np.float32)
+            normal = normals(self.random, len(side.order))
             features[feature] = normal * np.float32(std) * (side.counts[0] > 0)[side.order]
 
     def _subtract_nothing(self) -> None:

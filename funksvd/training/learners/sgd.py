@@ -11,6 +11,7 @@ from funksvd.hyperparameters import ResolvedHyperparameters
 from funksvd.kernels import cost_of_block, sgd_block
 from funksvd.learned import LearnedRatings
 from funksvd.objectives.parameters import Parameters
+from funksvd.rng import normals
 from funksvd.training.context import Context
 from funksvd.training.learners.base import Descent, Progress, decided
 from funksvd.training.plan import Block, BlockPlan
@@ -139,10 +140,7 @@ def initial_parameters(
     k = hyperparameters.n_factors
     std = decided(hyperparameters.init_std) * np.sqrt(scale.spread)
     learned = [side.counts[0] for side in (plan.users, plan.items)]
-    factors = [
-        random.standard_normal((len(counts), k), dtype=np.float32) * np.float32(std)
-        for counts in learned
-    ]
+    factors = [normals(random, (len(counts), k)) * np.float32(std) for counts in learned]
     if not hyperparameters.biases:
         level = np.sqrt(abs(scale.mean) / k)
         factors[0] += np.float32(level)

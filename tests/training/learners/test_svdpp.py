@@ -92,7 +92,7 @@ def test_one_epoch_equals_naive_visits(ratings, unrated):
     ref = [array.tolist() for array in run.parameters()[1:]]
     order = generator(0, Stream.TRAINING)
     for shape in (40, 30):  # the initial factors were drawn from the same numbers
-        order.standard_normal((shape, 5), dtype=np.float32)
+        order.standard_normal((shape, 5)).astype(np.float32)
     run.epochs(1)
 
     learner = run.learner
