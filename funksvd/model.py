@@ -182,14 +182,14 @@ class FunkSVD(Recommender):
         predictions = self.predict_index(*ratings.index_for(self.users, self.items))
         return -Errors.of(ratings.values, predictions).rmse
 
-    def evaluate(self, ratings: Any, *, training: Ratings | None = None) -> Evaluation:
+    def evaluate(self, ratings: Any, *, training: Any = None) -> Evaluation:
         """Errors on ratings, with bootstrap intervals and the share of unknown ids.
 
         Parameters
         ----------
         ratings : Ratings or table
             Ones the model has not learned from.
-        training : Ratings, optional
+        training : Ratings or table, optional
             What it has learned from; if given, baselines are fitted to it and set beside.
 
         Raises
@@ -198,6 +198,7 @@ class FunkSVD(Recommender):
             If there are no ratings.
         """
         seed = self.hyperparameters.seed
+        training = None if training is None else as_ratings(training)
         return evaluate(self, as_ratings(ratings), training=training, seed=seed)
 
     # -- learning ------------------------------------------------------------------------------
@@ -219,13 +220,13 @@ class FunkSVD(Recommender):
         Parameters
         ----------
         ratings : Ratings, or a pandas, polars or Arrow table with user, item and rating columns
-            With `values`, instead an array or a table of shape (n_ratings, 2): user ids, item
-            ids.
+            With `values`, instead an array of shape (n_ratings, 2), user ids and item ids, or a
+            table with user and item columns, which are known by their names.
         values : array-like of shape (n_ratings,), optional
             Ratings.
         validation : Ratings or table, optional
             By default `validation_fraction` of the ratings, at random.
-        interactions : Interactions, or a table or an array of shape (n_pairs, 2), optional
+        interactions : Interactions, table, or array of shape (n_pairs, 2), optional
             User ids, item ids: what users have dealt with without rating it, for svd++ and
             bayes++. Pairs that are rated, and ids that have no rating, are passed over.
         monitor : Monitor, optional

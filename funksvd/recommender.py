@@ -327,9 +327,10 @@ class Recommender(ABC):
         Parameters
         ----------
         users, items : array-like of shape (n,), or one id
-            Raw ids; one id goes with all of the other. Without `items`, `users` is an array or a
-            table of shape (n, 2): user ids, item ids. For an id the model does not know, the
-            prediction is made from what it knows: mu + b_u, mu + b_i or mu.
+            Raw ids; one id goes with all of the other. Without `items`, `users` is an array of
+            shape (n, 2), user ids and item ids, or a table whose columns are known by their names.
+            For an id the model does not know, the prediction is made from what it knows:
+            mu + b_u, mu + b_i or mu.
 
         Returns
         -------

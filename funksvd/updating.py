@@ -62,7 +62,7 @@ def update(
         All that the new model is to know: the ratings that the old one has learned from too.
         Users and items without any stay as they were. A `Holdout`, as `find_additions` makes it,
         has interactions of its own, and its test part is not learned from.
-    interactions : Interactions, or a table or an array of shape (n_pairs, 2), optional
+    interactions : Interactions, table, or array of shape (n_pairs, 2), optional
         As for `FunkSVD.fit`; needed for a model that was given some there.
     n_epochs : int
         Passes over the ratings.

@@ -550,6 +550,9 @@ class TestScikitLearn:
         fitted = FunkSVD(**QUICK).fit(pairs[fold:], values[fold:])
         errors = values[:fold] - fitted.predict(pairs[:fold])
         assert scores[0] == pytest.approx(-np.sqrt(np.mean(errors**2)), rel=1e-5)
+        swapped = frame[["item", "user"]]  # columns of a frame are known by their names
+        by_name = selection.cross_val_score(FunkSVD(**QUICK), swapped, values, cv=2)
+        assert by_name.tolist() == scores.tolist()
 
     def test_it_counts_as_fitted_only_when_it_is(self, model):
         validation = pytest.importorskip("sklearn.utils.validation")

@@ -147,7 +147,7 @@ class TestRecommend:
         with pytest.raises(UnknownIdError) as error:
             model.recommend("nobody")
         assert str(error.value) == (
-            "the model does not know user nobody; it knows 500 users, for instance 1, 2, 3, …"
+            "the model does not know user 'nobody'; it knows 500 users, for instance 1, 2, 3, …"
         )
 
     def test_n_must_be_positive(self, model):
@@ -179,7 +179,7 @@ class TestSimilar:
         best = naive.best_items(ref, 5, {row})
         assert [s.user for s in comp] == model.user_ids[best].tolist()
         np.testing.assert_allclose([s.similarity for s in comp], [ref[u] for u in best], atol=1e-5)
-        with pytest.raises(UnknownIdError, match="does not know user nobody; it knows 500 users"):
+        with pytest.raises(UnknownIdError, match="does not know user 'nobody'; it knows 500 users"):
             model.similar_users("nobody")
 
     def test_an_unknown_item(self, model):

@@ -151,6 +151,11 @@ def cross_validate(
     >>> folds = random_folds(read_ratings("data/ratings.csv"), 5)  # doctest: +SKIP
     >>> cross_validate(FunkSVD(n_factors=16), folds).mean["rmse"]  # doctest: +SKIP
     """
+    if not isinstance(folds, Sequence):
+        raise RatingsError(
+            f"cross_validate takes folds, not an object of type {type(folds).__name__}; "
+            "random_folds(ratings) makes some"
+        )
     if not len(folds):
         raise RatingsError("there are no folds")
     n_threads = model.thread_count()

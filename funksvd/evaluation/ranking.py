@@ -15,7 +15,7 @@ from funksvd.kernels import add_residuals
 from funksvd.learned.scoring import best_items
 from funksvd.metrics import METRICS, Interval, RankingMetrics, RankingTally, intervals_of_means
 from funksvd.objectives.parameters import Parameters
-from funksvd.ratings import CompressedRows, Ratings, Vocabulary
+from funksvd.ratings import CompressedRows, Ratings, Vocabulary, as_ratings
 
 
 class Ranker(Protocol):
@@ -115,9 +115,9 @@ class RankingEvaluation:
 
 def evaluate_ranking(
     model: Ranker,
-    ratings: Ratings,
+    ratings: Any,
     *,
-    training: Ratings | None = None,
+    training: Any = None,
     n_best: int = 10,
     relevant_from: float | None = None,
 ) -> RankingEvaluation:
@@ -132,9 +132,9 @@ def evaluate_ranking(
     ----------
     model : FunkSVD
         Fitted.
-    ratings : Ratings
+    ratings : Ratings or table
         Ones the model has not learned from. Pairs that it has learned from are passed over.
-    training : Ratings, optional
+    training : Ratings or table, optional
         Ratings it has learned from. By default the model's own record of the pairs; then there are
         no baselines, and `relevant_from` must be given.
     n_best : int
@@ -152,8 +152,9 @@ def evaluate_ranking(
     """
     n_best = _whole(n_best)
     n_threads = model.thread_count()
+    ratings = as_ratings(ratings)
     if training is not None:
-        training = training.over(model.users, model.items)
+        training = as_ratings(training).over(model.users, model.items)
         seen = CompressedRows.from_pairs(
             training.user_index, training.item_index, len(model.users), n_threads=n_threads
         )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from funksvd.errors import RatingsError
 from funksvd.ratings.interactions import Interactions
+from funksvd.ratings.io.names import MissingColumnsError
 from funksvd.ratings.ratings import Ratings
 
 
@@ -16,12 +18,17 @@ def as_ratings(source: Any, values: Any = None) -> Ratings:
 
     Parameters
     ----------
-    source : Ratings, table, or (with `values`) array-like of shape (n_ratings, 2)
+    source : Ratings, table, path, or (with `values`) what `as_pairs` takes
     values : array-like of shape (n_ratings,), optional
 
     Returns
     -------
     Ratings
+
+    Raises
+    ------
+    RatingsError
+        If there are no ratings in it; the message says what to call instead.
     """
     if values is not None:
         return Ratings.from_arrays(*as_pairs(source), values)
@@ -29,7 +36,10 @@ def as_ratings(source: Any, values: Any = None) -> Ratings:
         return source
     from funksvd.ratings.io.reading import read_ratings
 
-    return read_ratings(source)
+    try:
+        return read_ratings(source)
+    except MissingColumnsError as error:
+        raise MissingColumnsError(f"{error.template}. {_OTHER_NAMES}") from None
 
 
 def as_interactions(source: Any) -> Interactions:
@@ -37,8 +47,7 @@ def as_interactions(source: Any) -> Interactions:
 
     Parameters
     ----------
-    source : Interactions (ratings are), or a table or an array of shape (n, 2)
-        User ids, item ids.
+    source : Interactions (ratings are), or what `as_pairs` takes
 
     Raises
     ------
@@ -53,15 +62,47 @@ def as_interactions(source: Any) -> Interactions:
 def as_pairs(pairs: Any) -> tuple[np.ndarray, np.ndarray]:
     """User ids and item ids from a table or an array of two columns.
 
+    Parameters
+    ----------
+    pairs : table, or array-like of shape (n, 2)
+        The columns of a table are known by their names, in any order, among others. An array has
+        user ids first, and so has a DataFrame whose columns have numbers instead of names.
+
     Raises
     ------
     RatingsError
-        If it is not of shape (n, 2).
+        If an array is not of shape (n, 2), or it is not clear which columns of a table are meant.
     """
-    shape = np.shape(pairs)
-    if len(shape) != 2 or shape[1] != 2:
-        raise RatingsError(f"pairs must be of shape (n, 2), user ids and item ids, not {shape}")
-    if hasattr(pairs, "iloc"):
+    is_frame = hasattr(type(pairs), "columns")
+    if is_frame and hasattr(pairs, "iloc") and not any(isinstance(n, str) for n in pairs.columns):
+        _check_shape(pairs.shape)
         return pairs.iloc[:, 0].to_numpy(), pairs.iloc[:, 1].to_numpy()
+    if is_frame or isinstance(pairs, Mapping) or hasattr(pairs, "__arrow_c_stream__"):
+        return _pairs_by_name(pairs)
     pairs = np.asarray(pairs)
+    _check_shape(pairs.shape)
     return pairs[:, 0], pairs[:, 1]
+
+
+_OTHER_NAMES = "Or rename the columns: those are arguments of read_ratings and of read_pairs"
+
+
+def _pairs_by_name(table: Any) -> tuple[np.ndarray, np.ndarray]:
+    from funksvd.ratings.io.reading import read_pairs
+
+    if getattr(table, "shape", (1,))[0] == 0:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    try:
+        users, items, _ = read_pairs(table)
+    except MissingColumnsError as error:
+        raise MissingColumnsError(
+            f"{error.template}. {_OTHER_NAMES}. Of an array, the first column holds users"
+        ) from None
+    return users, items
+
+
+def _check_shape(shape: tuple[int, ...]) -> None:
+    if len(shape) != 2 or shape[1] != 2:
+        raise RatingsError(
+            f"pairs must be of shape (n, 2), user ids and item ids, or a table, not {shape}"
+        )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from funksvd.errors import RatingsError
+from funksvd.ratings.adapt import as_ratings
 from funksvd.ratings.vocabulary import quoted
 
 if TYPE_CHECKING:
@@ -117,12 +118,12 @@ class Description:
         return _day(self.first_time), _day(self.last_time)
 
 
-def describe(ratings: Ratings) -> Description:
+def describe(ratings: Any) -> Description:
     """Describe ratings, and look for mistakes in them.
 
     Parameters
     ----------
-    ratings : Ratings
+    ratings : Ratings or table
         Read with `on_bad_rows="skip"`, their report tells of bad rows.
 
     Raises
@@ -130,6 +131,7 @@ def describe(ratings: Ratings) -> Description:
     RatingsError
         If there are no ratings.
     """
+    ratings = as_ratings(ratings)
     if not len(ratings):
         raise RatingsError(f"{ratings.source}: there are no ratings to describe")
     levels, counts = _levels(ratings.values)

@@ -318,10 +318,15 @@ def _finite(name: str, array: np.ndarray) -> np.ndarray:
 
 def _integers(timestamps: ArrayLike, n: int) -> np.ndarray:
     array = np.asarray(timestamps)
-    if array.shape != (n,) or array.dtype.kind not in "iu":
+    if array.shape != (n,):
+        raise RatingsError(f"timestamps must be {n:,} integers, but are of shape {array.shape}")
+    if array.dtype.kind not in "iu":
+        kind = type(array[0]).__name__ if array.dtype.kind == "O" and n else str(array.dtype)
+        convert = '.astype("int64") converts them'
+        if array.dtype.kind != "f":
+            convert = 'numpy.asarray(timestamps, "datetime64[s]").astype("int64") converts dates'
         raise RatingsError(
-            f"timestamps must be {n:,} integers, but are of shape {array.shape} and type "
-            f"{array.dtype}"
+            f"timestamps must be integers, such as seconds since 1970, not {kind}; {convert}"
         )
     return array.astype(np.int64)
 

@@ -81,8 +81,15 @@ class Ratings(Interactions):
         Raises
         ------
         RatingsError
-            If an entry is stored twice or is not a finite number.
+            If it is no sparse matrix, or an entry is stored twice or is not a finite number.
         """
+        if not hasattr(matrix, "tocoo"):
+            raise RatingsError(
+                "from_scipy takes a sparse matrix or array of SciPy, not an object of type "
+                f"{type(matrix).__name__}. Of a dense array of users × items whose zeros are no "
+                "ratings, scipy.sparse.coo_array(matrix) makes one; a table of ratings is for "
+                "read_ratings"
+            )
         coo = matrix.tocoo()
         return cls.from_arrays(
             coo.row.astype(np.int64), coo.col.astype(np.int64), coo.data, duplicates="error"

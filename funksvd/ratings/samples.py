@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from funksvd.errors import RatingsError
+from funksvd.ratings.adapt import as_ratings
 from funksvd.ratings.ratings import Ratings
 from funksvd.rng import Stream, generator
 
 
 def sample(
-    ratings: Ratings,
+    ratings: Any,
     *,
     n_users: int | None = None,
     n_items: int | None = None,
@@ -21,7 +24,7 @@ def sample(
 
     Parameters
     ----------
-    ratings : Ratings
+    ratings : Ratings or table
     n_users, n_items : int, optional
         Number of users, and of items, to choose; the ratings of others are dropped.
     n_ratings : int, optional
@@ -40,6 +43,7 @@ def sample(
     RatingsError
         If a number is less than 1, or the users chosen have not rated any of the items chosen.
     """
+    ratings = as_ratings(ratings)
     for name, number in (("users", n_users), ("items", n_items), ("ratings", n_ratings)):
         if number is not None and number < 1:
             raise RatingsError(f"the number of {name} in a sample must be at least 1, not {number}")

@@ -41,6 +41,11 @@ def read_titles(
     RatingsError
         If the file is missing, damaged or not text, has one column only, or holds ratings.
     """
+    if not isinstance(path, (str, os.PathLike)):
+        raise RatingsError(
+            f"titles are read from a file, not from an object of type {type(path).__name__}; "
+            "dict(zip(items, titles)) makes of two columns what would be read"
+        )
     source = folders.resolve(os.path.expanduser(os.fspath(path)), folders.TITLES_NAMES)[0]
     head = layout.sample_lines(source.head(layout.SAMPLE_BYTES), source.name, encoding or "utf-8")
     sample = [line for line in head if line.strip()]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from funksvd.errors import RatingsError, argument
-from funksvd.ratings import Ratings
+from funksvd.ratings import Ratings, as_ratings
 from funksvd.rng import Stream, generator
 from funksvd.sorting import stable_order
 from funksvd.splitting.random import random_part
@@ -78,14 +78,12 @@ class Folds(Sequence[Fold]):
         return Fold(self.ratings.subset(is_learned), self.ratings.subset(self.fold_of == fold))
 
 
-def random_folds(
-    ratings: Ratings, n_folds: int = 5, *, fraction: float = 0.1, seed: int = 0
-) -> Folds:
+def random_folds(ratings: Any, n_folds: int = 5, *, fraction: float = 0.1, seed: int = 0) -> Folds:
     """Folds at random: each rating is in the test part of exactly one of them.
 
     Parameters
     ----------
-    ratings : Ratings
+    ratings : Ratings or table
     n_folds : int
         Their sizes differ by one rating at most.
     fraction : float
@@ -99,6 +97,7 @@ def random_folds(
     RatingsError
         If a fold would be empty, or `fraction` is out of range.
     """
+    ratings = as_ratings(ratings)
     _check_count("n_folds", n_folds)
     if n_folds == 1:
         chosen = random_part(len(ratings), fraction, seed, Stream.TEST)
@@ -109,13 +108,13 @@ def random_folds(
 
 
 def per_user_folds(
-    ratings: Ratings, n_folds: int = 5, *, fraction: float = 0.1, seed: int = 0
+    ratings: Any, n_folds: int = 5, *, fraction: float = 0.1, seed: int = 0
 ) -> Folds:
     """Folds with the same share of each user's ratings, chosen at random.
 
     Parameters
     ----------
-    ratings : Ratings
+    ratings : Ratings or table
     n_folds : int
         Each rating is tested on in exactly one of several folds; a user's numbers of ratings in
         them differ by one at most, and so do the folds' sizes.
@@ -129,6 +128,7 @@ def per_user_folds(
     RatingsError
         If a fold would be empty, or `fraction` is out of range.
     """
+    ratings = as_ratings(ratings)
     _check_count("n_folds", n_folds)
     random = generator(seed, Stream.TEST)
     order = random.permutation(len(ratings))
@@ -154,12 +154,12 @@ def per_user_folds(
     return Folds(ratings, fold_of, n_folds, remarks=remarks)
 
 
-def leave_last_out(ratings: Ratings, n_last: int = 1, *, n_folds: int = 1) -> Folds:
+def leave_last_out(ratings: Any, n_last: int = 1, *, n_folds: int = 1) -> Folds:
     """The last ratings of each user to test on.
 
     Parameters
     ----------
-    ratings : Ratings
+    ratings : Ratings or table
         "Last" is by timestamp, of equals by position; without timestamps, by position.
     n_last : int
         Number of ratings of each user to test on.
@@ -178,6 +178,7 @@ def leave_last_out(ratings: Ratings, n_last: int = 1, *, n_folds: int = 1) -> Fo
     RatingsError
         If no user has enough ratings.
     """
+    ratings = as_ratings(ratings)
     _check_count("n_last", n_last)
     _check_count("n_folds", n_folds)
     order, remarks = np.arange(len(ratings)), []
@@ -198,12 +199,12 @@ def leave_last_out(ratings: Ratings, n_last: int = 1, *, n_folds: int = 1) -> Fo
     return Folds(ratings, fold_of, n_folds, only_past=True, remarks=remarks)
 
 
-def by_time(ratings: Ratings, fraction: float = 0.1, *, n_folds: int = 1) -> Folds:
+def by_time(ratings: Any, fraction: float = 0.1, *, n_folds: int = 1) -> Folds:
     """All ratings after a point in time to test on.
 
     Parameters
     ----------
-    ratings : Ratings
+    ratings : Ratings or table
         With timestamps.
     fraction : float
         Size of a test part. It is smaller where several ratings were made at that point in time:
@@ -217,6 +218,7 @@ def by_time(ratings: Ratings, fraction: float = 0.1, *, n_folds: int = 1) -> Fol
     RatingsError
         If there are no timestamps, a fold would be empty, or `fraction` is out of range.
     """
+    ratings = as_ratings(ratings)
     _check_fraction(fraction)
     _check_count("n_folds", n_folds)
     if ratings.timestamps is None:

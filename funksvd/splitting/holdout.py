@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from funksvd.errors import RatingsError
 from funksvd.parallel import available_processors
-from funksvd.ratings import CompressedRows, Interactions, Ratings, ReadOptions
+from funksvd.ratings import CompressedRows, Interactions, Ratings, ReadOptions, as_ratings
 from funksvd.splitting.pairs import are_among, pair_hashes
 from funksvd.splitting.provenance import Provenance, Source, Update
 from funksvd.splitting.random import random_split
@@ -115,10 +115,10 @@ class Holdout:
 
 
 def hold_out(
-    ratings: Ratings,
+    ratings: Any,
     *,
-    test: Ratings | None = None,
-    validation: Ratings | None = None,
+    test: Any = None,
+    validation: Any = None,
     test_fraction: float = 0.1,
     seed: int = 0,
     options: ReadOptions | None = None,
@@ -128,8 +128,8 @@ def hold_out(
 
     Parameters
     ----------
-    ratings : Ratings
-    test, validation : Ratings, optional
+    ratings : Ratings or table
+    test, validation : Ratings or table, optional
         Parts given as ratings of their own.
     test_fraction : float
         Share of `ratings` to set aside if `test` is not given; 0 for none.
@@ -145,6 +145,8 @@ def hold_out(
         If a (user, item) pair of a given part is also in another part: the test, or the choice
         of the best epoch, would be made on ratings that were learned from.
     """
+    ratings = as_ratings(ratings)
+    test, validation = (None if part is None else as_ratings(part) for part in (test, validation))
     for name, part, other in (
         ("test", test, ratings),
         ("test", test, validation),

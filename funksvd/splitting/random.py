@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from funksvd.errors import RatingsError
 from funksvd.kernels import choose
-from funksvd.ratings.ratings import Ratings
+from funksvd.ratings import Ratings, as_ratings
 from funksvd.rng import Stream, generator
 
 
 def random_split(
-    ratings: Ratings, fraction: float, seed: int, stream: Stream = Stream.TEST
+    ratings: Any, fraction: float, seed: int, stream: Stream = Stream.TEST
 ) -> tuple[Ratings, Ratings]:
     """Set a random part of the ratings aside.
 
@@ -19,7 +21,7 @@ def random_split(
 
     Parameters
     ----------
-    ratings : Ratings
+    ratings : Ratings or table
     fraction : float
         Size of the part, 0 <= fraction < 1; rounded to a whole number of ratings.
     seed : int
@@ -36,6 +38,7 @@ def random_split(
     RatingsError
         If the fraction is out of range.
     """
+    ratings = as_ratings(ratings)
     chosen = random_part(len(ratings), fraction, seed, stream)
     return ratings.subset(~chosen), ratings.subset(chosen)
 

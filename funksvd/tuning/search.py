@@ -74,7 +74,7 @@ def tune(
         Number of validation parts; by default 3, or 1 if a part has 50,000 ratings.
     validation : Ratings or table, optional
         Validation part to use instead of random ones; repeats then differ in their initial factors.
-    interactions : Ratings, or a table or an array of shape (n_pairs, 2), optional
+    interactions : Ratings, table, or array of shape (n_pairs, 2), optional
         What `fit` takes by this name; without the pairs of the test part.
     timeout : float, optional
         Seconds after which no more trial is started.

@@ -96,7 +96,8 @@ def test_ratings_are_interactions_that_have_values():
         ({"weights": [1, float("nan"), 1, 1]}, "the weight at position 1 is nan"),
         ({"weights": list("abcd")}, "weights are <U1; weights must be numbers"),
         ({"values": [1, 2, 3, float("inf")]}, "the rating at position 3 is inf; remove"),
-        ({"timestamps": [1.5] * 4}, "timestamps must be 4 integers"),
+        ({"timestamps": [1.5] * 4}, "timestamps must be integers, .* not float64"),
+        ({"timestamps": [1, 2]}, "timestamps must be 4 integers"),
     ],
 )
 def test_columns_that_are_wrong(columns, says):
@@ -109,7 +110,7 @@ def test_as_interactions():
     ratings = Ratings.from_arrays(USERS, ITEMS, COLUMNS["values"])
     assert as_interactions(pairs) is pairs
     assert as_interactions(ratings) is ratings
-    found = as_interactions(pd.DataFrame({"who": USERS, "what": ITEMS}))
+    found = as_interactions(pd.DataFrame({"item": ITEMS, "user": USERS}))
     assert type(found) is Interactions
     assert found.fingerprint == pairs.fingerprint
     with pytest.raises(RatingsError, match="shape"):

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from funksvd.errors import RatingsError
+from funksvd.errors import RatingsError, argument
 from funksvd.ratings.duplicates import resolve_duplicates
 from funksvd.ratings.interactions import Interactions
 from funksvd.ratings.io.names import MissingColumnsError
@@ -231,6 +232,13 @@ def read_ids(
 
 
 def _merged(options: ReadOptions | None, overrides: dict[str, Any]) -> ReadOptions:
+    known = [field.name for field in fields(ReadOptions)]
+    for name in overrides.keys() - set(known):
+        near = difflib.get_close_matches(name, known, n=1)
+        meant = f"did you mean {argument(near[0])}? The" if near else "the"
+        raise RatingsError(
+            f"there is no argument {argument(name)}; {meant} ones there are: {', '.join(known)}"
+        )
     return replace(options or ReadOptions(), **overrides)
 
 
@@ -252,6 +260,7 @@ def _read(
         from funksvd.ratings.io import folders
 
         given = source if isinstance(source, (list, tuple)) else [source]
+        _refuse_rows(given)
         paths = [os.path.expanduser(os.fspath(path)) for path in given]
         if not paths:
             raise RatingsError("there is no file to read: the list of paths is empty")
@@ -269,6 +278,18 @@ def _read(
         files=list(paths) if lasting else [],
     )
     return parts, report
+
+
+def _refuse_rows(given: Sequence[Any]) -> None:
+    """Raise an error for a list that is not one of paths, and say what to call for it."""
+    other = next((each for each in given if not isinstance(each, (str, os.PathLike))), None)
+    if other is None:
+        return
+    raise RatingsError(
+        f"ratings cannot be read from a list with objects of type {type(other).__name__} in it; "
+        "a list holds paths. Ratings as rows [(user, item, rating), …] can be given as "
+        "Ratings.from_arrays(*zip(*rows))"
+    )
 
 
 def _read_files(
