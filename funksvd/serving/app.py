@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import json
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -9,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Query, Request, Response
+from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
@@ -20,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import funksvd
 from funksvd.errors import FunkSVDError, UnknownIdError
-from funksvd.serving.holder import ModelHolder
+from funksvd.serving.holder import STALE_SECONDS, ModelHolder
 
 PAGE = Path(__file__).with_name("page")
 MOST_BYTES = 256 * 1024
@@ -31,13 +32,18 @@ MOST_RESULTS = 100
 """Largest number of results in one answer."""
 LONGEST_ID = 200
 """Largest number of characters of an id, and of a text to search for."""
+MOST_PROBLEMS = 20
+"""Largest number of problems that one answer names."""
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
 
-Id = int | Annotated[str, Field(min_length=1, max_length=LONGEST_ID)]
+Id = (
+    Annotated[int, Field(ge=-(2**63), lt=2**63)]
+    | Annotated[str, Field(min_length=1, max_length=LONGEST_ID)]
+)
 QueriedId = Annotated[str, Query(min_length=1, max_length=LONGEST_ID)]
 Count = Annotated[int, Query(ge=1, le=MOST_RESULTS)]
 
@@ -45,7 +51,7 @@ Count = Annotated[int, Query(ge=1, le=MOST_RESULTS)]
 class Rating(BaseModel):
     """An item, and the rating that somebody gives it."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)  # `true` is neither 1 nor an id
     item: Id
     rating: Annotated[float, Field(allow_inf_nan=False)]
 
@@ -53,14 +59,23 @@ class Rating(BaseModel):
 class Guest(BaseModel):
     """Ratings of someone who was not there when the model was trained."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
     ratings: Annotated[list[Rating], Field(min_length=1, max_length=MOST_RATINGS)]
     n: Annotated[int, Field(ge=1, le=MOST_RESULTS)] = 10
     explain: bool = False
 
 
+class Problem(BaseModel):
+    """What is wrong with a request: in words, or for each part of it."""
+
+    detail: str | list[dict[str, Any]]
+
+
 class Limits:
-    """Refuses large bodies; counts and times each answer, and gives it safe headers."""
+    """Refuses large bodies; counts and times each answer, and gives it safe headers.
+
+    HEAD is answered as GET; the server leaves the body out.
+    """
 
     def __init__(self, app: ASGIApp, requests: Counter, seconds: Histogram) -> None:
         self.app, self.requests, self.seconds = app, requests, seconds
@@ -70,6 +85,8 @@ class Limits:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        if scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}
         started = time.perf_counter()
         status = 500
 
@@ -109,6 +126,23 @@ class Limits:
             self.seconds.labels(route).observe(time.perf_counter() - started)
 
 
+def refuse_unknown(request: Request) -> None:
+    """Refuse parameters that the route does not have, and those that are given twice."""
+    known = {field.alias for field in request.scope["route"].dependant.query_params}
+    given = collections.Counter(name for name, _ in request.query_params.multi_items())
+    wrong = [
+        {
+            "type": "unexpected",
+            "loc": ("query", name),
+            "msg": "Give it once" if name in known else "There is no such parameter",
+        }
+        for name, n_times in given.items()
+        if n_times > 1 or name not in known
+    ]
+    if wrong:
+        raise RequestValidationError(wrong)
+
+
 def create_app(holder: ModelHolder, hosts: Sequence[str] = ("*",)) -> FastAPI:
     """The application.
 
@@ -136,6 +170,8 @@ def create_app(holder: ModelHolder, hosts: Sequence[str] = ("*",)) -> FastAPI:
         version=funksvd.__version__,
         description="Predictions and recommendations of a matrix factorization.",
         lifespan=lifespan,
+        dependencies=[Depends(refuse_unknown)],
+        responses={"4XX": {"model": Problem, "description": "What is wrong with the request"}},
         docs_url=None,  # they would load scripts from elsewhere
         redoc_url=None,
     )
@@ -152,7 +188,11 @@ def create_app(holder: ModelHolder, hosts: Sequence[str] = ("*",)) -> FastAPI:
     loaded = Gauge(
         "funksvd_model_loaded_timestamp_seconds", "Time the model was loaded", registry=registry
     )
+    failures = Gauge(
+        "funksvd_model_load_failures", "Times a new model could not be loaded", registry=registry
+    )
     reloads.set_function(lambda: holder.n_reloads)
+    failures.set_function(lambda: holder.n_failures)
     loaded.set_function(lambda: holder.loaded_at)
     app.add_middleware(Limits, requests=requests, seconds=seconds)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
@@ -165,15 +205,31 @@ def create_app(holder: ModelHolder, hosts: Sequence[str] = ("*",)) -> FastAPI:
     @app.exception_handler(RequestValidationError)
     async def explain_invalid(request: Request, error: RequestValidationError) -> Response:
         # Without what was sent: it can be NaN or half a character, which no answer can hold.
-        told = [{name: each[name] for name in ("type", "loc", "msg")} for each in error.errors()]
+        told = [
+            {
+                "type": each["type"],
+                "loc": [
+                    part if isinstance(part, int) else part[:LONGEST_ID] for part in each["loc"]
+                ],
+                "msg": each["msg"],
+            }
+            for each in error.errors()[:MOST_PROBLEMS]
+        ]
         return Response(json.dumps({"detail": told}), 422, media_type="application/json")
 
-    @app.get("/healthz", tags=["service"])
-    async def healthz() -> dict[str, Any]:
+    @app.get(
+        "/healthz",
+        tags=["service"],
+        responses={503: {"description": "The newest model file cannot be loaded"}},
+    )
+    async def healthz(response: Response) -> dict[str, Any]:
         """State of the service, and the model that it answers from."""
+        if holder.failing_seconds > STALE_SECONDS:
+            response.status_code = 503
         return {
             "status": "ok" if holder.problem is None else "stale",
             "problem": holder.problem,
+            "failing_seconds": round(holder.failing_seconds, 1),
             "loaded_at": holder.loaded_at,
             **holder.service.describe(),
         }
@@ -222,9 +278,9 @@ def create_app(holder: ModelHolder, hosts: Sequence[str] = ("*",)) -> FastAPI:
         ratings = {str(each.item): each.rating for each in guest.ratings}
         return service.fold_in(ratings, guest.n, guest.explain)
 
-    @app.get("/", include_in_schema=False)
-    async def page() -> FileResponse:
+    async def page(request: Request) -> FileResponse:
         return FileResponse(PAGE / "index.html")
 
+    app.add_route("/", page, include_in_schema=False)
     app.mount("/page", StaticFiles(directory=PAGE), name="page")
     return app

@@ -13,12 +13,18 @@ from funksvd.serving.service import Service
 
 log = logging.getLogger("funksvd.serving")
 
+RETRY_SECONDS = 30.0
+"""Time after which files that could not be loaded are tried again though they have not changed."""
+STALE_SECONDS = 60.0
+"""Time for which the newest files may fail to load before the service is called unhealthy."""
+
 
 class ModelHolder:
     """Loads a service, and loads it again in the background when one of its files has changed.
 
     Requests during that time are answered by the old service; a request that has begun with it ends
-    with it. A file that cannot be read leaves the old service in place.
+    with it. Whatever goes wrong with the files leaves the old service in place, and the files are
+    still watched.
 
     Parameters
     ----------
@@ -35,6 +41,8 @@ class ModelHolder:
     loaded_at : float
         Time at which it was loaded, in seconds since 1970.
     n_reloads : int
+    n_failures : int
+        Attempts to load the service again that failed.
     problem : str or None
         Reason for which the newest files could not be loaded.
     """
@@ -44,8 +52,9 @@ class ModelHolder:
         self._state = self._look()
         self.service = load()
         self.loaded_at = time.time()
-        self.n_reloads = 0
+        self.n_reloads = self.n_failures = 0
         self.problem: str | None = None
+        self._failing_since = self._tried_at = 0.0
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -61,23 +70,41 @@ class ModelHolder:
         if self._thread is not None:
             self._thread.join()
 
+    @property
+    def failing_seconds(self) -> float:
+        """Time for which the newest files could not be loaded, 0 if they are."""
+        return 0.0 if self.problem is None else time.monotonic() - self._failing_since
+
     def refresh(self) -> bool:
         """Load again if a file has changed, and tell whether there is a new service."""
-        state = self._look()
-        if state == self._state:
+        state, now = self._look(), time.monotonic()
+        waiting = self.problem is None or now < self._tried_at + RETRY_SECONDS
+        if state == self._state and waiting:
             return False
-        self._state = state
+        self._state, self._tried_at = state, now
         try:
             service = self._load()
-        except (FunkSVDError, OSError) as error:
-            self.problem = str(error)
-            log.warning("the old model stays: %s", error)
+        except BaseException as error:  # a panic of a compiled library is no Exception
+            self._note(error, now)
             return False
         self.service, self.problem = service, None
         self.loaded_at = time.time()
         self.n_reloads += 1
         log.info("loaded %s again", self._paths[0])
         return True
+
+    def _note(self, error: BaseException, now: float) -> None:
+        problem = str(error)
+        if not isinstance(error, (FunkSVDError, OSError)):
+            problem = (
+                f"{self._paths[0]} could not be loaded: {type(error).__name__} {problem}".strip()
+            )
+        if self.problem is None:
+            self._failing_since = now
+        if problem != self.problem:
+            log.warning("the old model stays: %s", problem)
+        self.problem = problem
+        self.n_failures += 1
 
     def _watch(self) -> None:
         while not self._stopped.wait(self._every):

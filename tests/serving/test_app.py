@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 
 import pytest
 
@@ -63,10 +64,25 @@ def test_each_route_answers(client, holder, model):
         (guest(ratings=[{"item": 999, "rating": 2}]), 404, "knows none of these items"),
         (guest(n=0), 422, "greater than or equal to 1"),
         (guest(n=101), 422, "less than or equal to 100"),
+        (guest(n=2.0), 422, "valid integer"),
+        (guest(n="2"), 422, "valid integer"),
+        (guest(explain=1), 422, "valid boolean"),
         (guest(extra=1), 422, "Extra inputs are not permitted"),
+        *(
+            (guest(ratings=[{"item": 1, "rating": x}]), 422, "valid number")
+            for x in (True, "5", None)
+        ),
+        (guest(ratings=[{"item": 1, "rating": 10**400}]), 422, "valid number"),
+        (guest(ratings=[{"item": 1, "rating": 1e300}]), 422, "ratings go from"),
+        *(
+            (guest(ratings=[{"item": x, "rating": 2}]), 422, "integer")
+            for x in (True, 1.0, None, [])
+        ),
+        (guest(ratings=[{"item": 2**63, "rating": 2}]), 422, "less than 9223372036854775808"),
+        (guest(ratings=[{"item": "", "rating": 2}]), 422, "at least 1 character"),
         ([], 422, "valid dictionary"),
     ],
-    ids=range(10),
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_is_refused(client, body, status, message):
     answer = client.post("/fold-in", json=body)
@@ -79,7 +95,7 @@ def test_what_is_refused(client, body, status, message):
     [
         ('{"ratings": [{"item": 1, "rating": NaN}]}', "finite number"),
         ('{"ratings": [{"item": 1, "rating": -1e999}]}', "finite number"),
-        ('{"ratings": [{"item": 1, "rating": 2}], "n": Infinity}', "finite number"),
+        ('{"ratings": [{"item": 1, "rating": 2}], "n": Infinity}', "valid integer"),
         (r'{"ratings": [{"item": "\ud800", "rating": 2}]}', "unicode"),
         (r'{"ratings": [{"item": 1, "rating": 2}], "\ud800": 1}', "unicode"),
     ],
@@ -91,9 +107,66 @@ def test_what_json_can_say_but_no_answer_can_repeat(client, text, message):
     assert message in json.dumps(answer.json())
 
 
-def test_what_is_refused_is_not_sent_back(client):
-    answer = client.post("/fold-in", json=guest(ratings=[{"item": "x" * 5000, "rating": 2}]))
-    assert len(answer.content) < 1000
+@pytest.mark.parametrize("status", [200, 422], ids=["right", "wrong"])
+def test_json_that_is_deep_or_no_text(client, status):
+    deep = {200: b" " * 100_000 + json.dumps(guest()).encode(), 422: b"[" * 100_000}[status]
+    headers = {"Content-Type": "application/json"}
+    answer = client.post("/fold-in", content=deep, headers=headers)
+    assert answer.status_code in (status, 400)
+    assert client.post("/fold-in", content=b"\xff\xfe\xfa", headers=headers).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"ratings": [{"item": "x" * 5000, "rating": 2}]},
+        {"x" * 5000: 1},
+        {"ratings": [{}] * 1000},
+        {f"x{n}": 1 for n in range(9999)},
+    ],
+    ids=["value", "name", "ratings", "names"],
+)
+def test_what_is_refused_is_not_sent_back(client, changed):
+    answer = client.post("/fold-in", json=guest(**changed))
+    assert answer.status_code == 422
+    assert len(answer.content) < 3000
+
+
+def test_of_two_ratings_of_an_item_the_last_counts(client):
+    twice = [{"item": 1, "rating": 1.0}, {"item": "1", "rating": 4.0}]
+    once = client.post("/fold-in", json=guest(ratings=twice[1:]))
+    assert client.post("/fold-in", json=guest(ratings=twice)).json() == once.json()
+
+
+@pytest.mark.parametrize(
+    ("query", "name", "message"),
+    [
+        ("user=1&N=5", "N", "There is no such parameter"),
+        ("user=1&user=2", "user", "Give it once"),
+        ("user=1&" + "&".join(f"n{n}" for n in range(2000)), "n0", "There is no such parameter"),
+    ],
+    ids=["unknown", "twice", "many"],
+)
+def test_parameters_that_nobody_reads_are_refused(client, query, name, message):
+    answer = client.get(f"/recommend?{query}")
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0] == {
+        "type": "unexpected", "loc": ["query", name], "msg": message
+    }  # fmt: skip
+    assert len(answer.content) < 3000
+    assert client.get("/?utm_source=mail").status_code == 200
+
+
+def test_head_is_answered_as_get(served, holder, model):
+    import httpx
+
+    address = served(create_app(holder))
+    user = model.user_ids[0]
+    for path in ("/", "/healthz", f"/recommend?user={user}", "/page/app.js", "/openapi.json", "/x"):
+        get, head = httpx.get(address + path), httpx.head(address + path)
+        assert (head.status_code, head.content) == (get.status_code, b"")
+        assert head.headers["content-length"] == get.headers["content-length"]
+    assert httpx.head(f"{address}/fold-in").status_code == 405
 
 
 def test_strangers_get_404(client):
@@ -165,9 +238,59 @@ class TestReload:
         assert watching.refresh() is False
         assert watching.service is before
         with testclient.TestClient(create_app(watching)) as client:
-            health = client.get("/healthz").json()
-        assert health["status"] == "stale"
-        assert "not a model file" in health["problem"]
+            health = client.get("/healthz")
+            assert health.status_code == 200
+            assert health.json()["status"] == "stale"
+            assert "not a model file" in health.json()["problem"]
+            assert "funksvd_model_load_failures 1.0" in client.get("/metrics").text
+
+    def test_a_service_that_stays_stale_is_unhealthy(self, watching, path, monkeypatch):
+        content = path.read_bytes()
+        with testclient.TestClient(create_app(watching)) as client:
+            path.write_bytes(b"no model")
+            assert watching.refresh() is False
+            assert client.get("/healthz").status_code == 200
+            monkeypatch.setattr("funksvd.serving.app.STALE_SECONDS", 0.0)
+            assert client.get("/healthz").status_code == 503
+            path.write_bytes(content)
+            assert watching.refresh() is True
+            assert client.get("/healthz").status_code == 200
+
+    def test_files_that_have_not_changed_are_tried_again_later(self, watching, path, monkeypatch):
+        load, watching._load = watching._load, lambda: 1 / 0
+        path.touch()
+        assert watching.refresh() is False
+        watching._load = load
+        assert watching.refresh() is False  # not at once
+        monkeypatch.setattr("funksvd.serving.holder.RETRY_SECONDS", 0.0)
+        assert watching.refresh() is True
+        assert watching.refresh() is False
+        assert watching.problem is None
+
+    @pytest.mark.parametrize("error", [MemoryError, ValueError, SystemExit, KeyboardInterrupt])
+    def test_watching_goes_on_whatever_happens(self, model, path, error):
+        failing = threading.Event()
+
+        def load():
+            if failing.is_set():
+                raise error("made up")
+            return Service(model)
+
+        holder = ModelHolder(load, [str(path)], every=0.01)
+        holder.start()
+        try:
+            failing.set()
+            path.write_bytes(b"one")
+            while holder.problem is None:
+                time.sleep(0.01)
+            assert holder.problem == f"{path} could not be loaded: {error.__name__} made up"
+            failing.clear()
+            path.write_bytes(b"another")
+            while holder.problem is not None:
+                time.sleep(0.01)
+            assert (holder.n_failures, holder.n_reloads) == (1, 1)
+        finally:
+            holder.stop()
 
     def test_no_request_is_lost_meanwhile(self, path, served):
         import httpx
