@@ -166,6 +166,12 @@ def _tell(output: Output, model: FunkSVD, new: Ratings, additions: Additions) ->
             f"{len(outside):,} of {counted(len(new), 'rating')} {verb} outside the model's scale, "
             f"{low:g} to {high:g} (like {outside[0]:g}): is it another scale?"
         )
+    old_unit, new_unit = additions.holdout.training.time_unit, new.time_unit
+    if old_unit and new_unit and old_unit != new_unit:
+        output.note(
+            f"The model's ratings have timestamps in {old_unit}, and {new.source} has them in "
+            f"{new_unit}: they are compared in seconds"
+        )
     if additions.is_whole:
         output.note(
             "This is the file that the model has learned from, grown: only what is new counts"

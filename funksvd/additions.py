@@ -12,6 +12,7 @@ import numpy as np
 from funksvd.errors import DataChangedError, FunkSVDError, RatingsError
 from funksvd.model import FunkSVD
 from funksvd.ratings import Ratings, ReadOptions, as_ratings
+from funksvd.ratings.times import in_one_unit
 from funksvd.ratings.vocabulary import CANONICAL_INTEGER
 from funksvd.recommender import rating_levels
 from funksvd.sorting import stable_order
@@ -209,7 +210,8 @@ def _added(model: FunkSVD, old: Holdout, ratings: Ratings, options: ReadOptions)
     theirs = _by_pair(theirs)
     is_older = np.zeros(len(mine), dtype=bool)
     if mine.timestamps is not None and theirs.timestamps is not None:
-        is_older = mine.timestamps < theirs.timestamps
+        my_times, their_times = in_one_unit([mine.timestamps, theirs.timestamps])
+        is_older = my_times < their_times
     is_same = (mine.values == theirs.values) & ~is_older
     n_new, n_changed = int((~is_known).sum()), int((~is_same & ~is_older).sum())
     return Additions(

@@ -10,6 +10,7 @@ import numpy as np
 
 from funksvd.errors import RatingsError
 from funksvd.ratings.adapt import as_ratings
+from funksvd.ratings.times import UNITS
 from funksvd.ratings.vocabulary import quoted
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ class Description:
         Ratings of a user, and of an item.
     first_time, last_time : int, optional
         Timestamps as they are.
+    time_unit : str, optional
+        Their unit, for instance "seconds".
     n_rows, n_bad_rows, n_duplicates : int
         Of the source: all rows, rows that cannot be used, ratings that repeat a pair.
     bad_rows : list of str
@@ -98,6 +101,7 @@ class Description:
     popularity: Spread
     first_time: int | None
     last_time: int | None
+    time_unit: str | None
     n_rows: int
     n_bad_rows: int
     n_duplicates: int
@@ -110,12 +114,11 @@ class Description:
 
     @property
     def period(self) -> tuple[str, str] | None:
-        """First and last day, where timestamps are seconds since 1970."""
-        if self.first_time is None or self.last_time is None:
+        """First and last day, where timestamps are times of our days."""
+        if self.first_time is None or self.last_time is None or self.time_unit is None:
             return None
-        if not _are_seconds(self.first_time, self.last_time):
-            return None
-        return _day(self.first_time), _day(self.last_time)
+        first, last = (time // UNITS[self.time_unit] for time in (self.first_time, self.last_time))
+        return (_day(first), _day(last)) if first >= 0 and 10**8 < last < YEAR_2100 else None
 
 
 def describe(ratings: Any) -> Description:
@@ -152,6 +155,7 @@ def describe(ratings: Any) -> Description:
         popularity=_spread(of_items),
         first_time=None if times is None else int(times.min()),
         last_time=None if times is None else int(times.max()),
+        time_unit=ratings.time_unit,
         n_rows=report.n_rows if report else len(ratings),
         n_bad_rows=report.n_bad_rows if report else 0,
         n_duplicates=report.n_duplicates if report else 0,
@@ -248,10 +252,6 @@ def _doubtful_times(times: np.ndarray | None) -> list[str]:
     n_zero = int(np.count_nonzero(times == 0))
     if n_zero and last > 10**8:
         doubts.append(f"{_n(n_zero, 'timestamp', 'is', 'are')} 0: the time may be missing there")
-    if last > 10**11:
-        doubts.append(
-            f"timestamps reach {last}: they do not count seconds, but perhaps milliseconds"
-        )
     return doubts
 
 
@@ -274,10 +274,6 @@ def _doubtful_ids(ratings: Ratings) -> list[str]:
                 f"{pairs[0][1]!r}"
             )
     return doubts
-
-
-def _are_seconds(first: int, last: int) -> bool:
-    return first >= 0 and 10**8 < last < YEAR_2100
 
 
 def _day(seconds: int) -> str:

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from funksvd.errors import RatingsError
 from funksvd.parallel import available_processors, chosen, occurring, take
 from funksvd.ratings.duplicates import resolve_duplicates
+from funksvd.ratings.times import check_one_unit, in_one_unit, unit_of
 from funksvd.ratings.vocabulary import Vocabulary, as_labels
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Interactions:
     weights : ndarray of shape (n,), float32, optional
         How much each interaction counts; finite, not negative.
     timestamps : ndarray of shape (n,), int64, optional
-        Seconds since 1970, or whatever else the source counted in.
+        Since 1970, in the unit of the source: see `time_unit`.
     report : ReadReport, optional
         The source they were read from, and how that went.
     """
@@ -78,7 +79,7 @@ class Interactions:
         values : array-like of shape (n,), optional
             Ratings; any finite numbers.
         timestamps : array-like of shape (n,), optional
-            Integers.
+            Integers, since 1970, in seconds or whole parts of them.
         weights : array-like of shape (n,), optional
             Finite numbers of at least 0.
         duplicates : {"last", "first", "mean", "error"}
@@ -154,6 +155,11 @@ class Interactions:
         """The columns of `COLUMNS` that are present, by name."""
         named = ((name, getattr(self, name)) for name in COLUMNS)
         return {name: column for name, column in named if column is not None}
+
+    @cached_property
+    def time_unit(self) -> str | None:
+        """What timestamps count: "seconds", "milliseconds" and so on; None without timestamps."""
+        return None if self.timestamps is None else unit_of(self.timestamps)
 
     # -- fingerprints ----------------------------------------------------------------------------
 
@@ -245,7 +251,8 @@ class Interactions:
         Parameters
         ----------
         other : Interactions
-            A column that one of the two does not have is left out.
+            A column that one of the two does not have is left out. Timestamps of different units
+            become seconds.
         duplicates : {"last", "first", "mean", "error"}
             What to keep of several interactions of one user with one item.
 
@@ -261,7 +268,8 @@ class Interactions:
         joined = dict(zip(("user_index", "item_index"), map(np.concatenate, indices), strict=True))
         mine, theirs = self.columns, other.columns
         for name in mine.keys() & theirs.keys():
-            joined[name] = np.concatenate([mine[name], theirs[name]])
+            both = [mine[name], theirs[name]]
+            joined[name] = np.concatenate(in_one_unit(both) if name == "timestamps" else both)
         without = dict.fromkeys(mine.keys() - theirs.keys())
         return resolve_duplicates(self._with(joined | without, users, items), duplicates)[0]
 
@@ -328,7 +336,9 @@ def _integers(timestamps: ArrayLike, n: int) -> np.ndarray:
         raise RatingsError(
             f"timestamps must be integers, such as seconds since 1970, not {kind}; {convert}"
         )
-    return array.astype(np.int64)
+    array = array.astype(np.int64)
+    check_one_unit(array, "the timestamps")
+    return array
 
 
 def _without_unused(vocabulary: Vocabulary, index: np.ndarray) -> tuple[Vocabulary, np.ndarray]:

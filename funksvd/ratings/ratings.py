@@ -50,7 +50,7 @@ class Ratings(Interactions):
         values : array-like of shape (n_ratings,)
             Ratings; any finite numbers.
         timestamps : array-like of shape (n_ratings,), optional
-            Integers.
+            Integers, since 1970, in seconds or whole parts of them.
         weights : array-like of shape (n_ratings,), optional
             Finite numbers of at least 0.
         duplicates : {"last", "first", "mean", "error"}

@@ -12,6 +12,7 @@ from funksvd.hyperparameters import ALGORITHMS, LOSSES, Algorithm
 from funksvd.model import FunkSVD
 from funksvd.objectives.losses import Loss
 from funksvd.ratings import Ratings
+from funksvd.ratings.times import in_seconds
 from funksvd.report.factors import Factors, look_at_factors
 from funksvd.report.labels import Labels
 from funksvd.report.people import Person, choose_people
@@ -303,10 +304,11 @@ def _constant(model: FunkSVD) -> str:
 
 
 def _times(ratings: Ratings) -> dict[str, str]:
-    """First and last day of the ratings, if timestamps are seconds since 1970."""
+    """First and last day of the ratings, if timestamps are times of our days."""
     if ratings.timestamps is None or not len(ratings):
         return {}
-    low, high = int(ratings.timestamps.min()), int(ratings.timestamps.max())
+    times = in_seconds(ratings.timestamps)
+    low, high = int(times.min()), int(times.max())
     try:
         first, last = (np.datetime64(t, "s").item().date() for t in (low, high))
     except (AttributeError, ValueError, OverflowError):

@@ -80,7 +80,7 @@ def timestamps(texts: pa.Array) -> Checked:
     values = np.zeros(len(strings), np.int64)
     fine = np.zeros(len(strings), bool)
     for pattern, convert in (
-        (r"^[+-]?[0-9]{1,18}(\.[0-9]*)?$", _whole_seconds),
+        (r"^[+-]?([0-9]{1,18}|[0-8][0-9]{18})(\.[0-9]*)?$", _whole_seconds),
         (f"^{ISO_TIME}$", _seconds),
         (f"^{ISO_TIME}{ZONED}", _slow_seconds),
     ):

@@ -19,6 +19,7 @@ from funksvd.ratings.io.names import MissingColumnsError
 from funksvd.ratings.io.options import ReadOptions
 from funksvd.ratings.io.report import ReadReport
 from funksvd.ratings.ratings import Ratings
+from funksvd.ratings.times import check_one_unit, in_one_unit, unit_of
 from funksvd.ratings.vocabulary import CANONICAL_INTEGER, Vocabulary
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def _ratings(parts: list[Columns], report: ReadReport, options: ReadOptions) -> 
         index["user"],
         index["item"],
         values,
-        timestamps=_joined([part.timestamps for part in parts]),
+        timestamps=_joined(_times(parts)),
         report=report,
     )
     parts.clear()
@@ -265,6 +266,7 @@ def _read(
         if not paths:
             raise RatingsError("there is no file to read: the list of paths is empty")
         named = list(_read_files(paths, required, options, resolve or folders.resolve))
+    named = [(name, _with_unit(part, name)) for name, part in named]
     parts = [part for _, part in named]
     bad_rows = [row for part in parts for row in part.bad_rows]
     # Standard input and pipes cannot be read again.
@@ -278,6 +280,17 @@ def _read(
         files=list(paths) if lasting else [],
     )
     return parts, report
+
+
+def _with_unit(part: Columns, name: str) -> Columns:
+    """The same, with the unit of its timestamps in the description, unless they are seconds."""
+    if part.timestamps is None:
+        return part
+    check_one_unit(part.timestamps, name)
+    unit = unit_of(part.timestamps)
+    if unit == "seconds":
+        return part
+    return replace(part, description=f"{part.description}, timestamps in {unit}")
 
 
 def _refuse_rows(given: Sequence[Any]) -> None:
@@ -363,6 +376,13 @@ def _joined_ids(
 
     ids, index = joined_ids([part.ids.pop(role) for part in parts], role, report.source)
     return Vocabulary(ids, role), index
+
+
+def _times(parts: list[Columns]) -> list[np.ndarray | None]:
+    """The timestamps of all parts, in one unit."""
+    columns = [part.timestamps for part in parts]
+    there = [column for column in columns if column is not None]
+    return list(in_one_unit(there)) if len(there) == len(columns) else columns
 
 
 def _joined(arrays: Sequence[np.ndarray | None]) -> np.ndarray | None:

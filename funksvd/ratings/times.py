@@ -1,0 +1,76 @@
+"""Timestamps count seconds since 1970 or parts of seconds; which of them, their size tells.
+
+Timestamps keep the unit of their source, so that nothing of them is lost. Those of two sources are
+compared after `in_one_unit`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from funksvd.errors import RatingsError, argument
+
+UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
+"""Units by name, each with how many of them a second has."""
+LARGEST = 10**11
+"""Largest timestamp in seconds, of the year 5138; in milliseconds it is one of 1973."""
+USUAL = (631_152_000, 4_102_444_800)
+"""The years 1990 to 2099 in seconds: timestamps all within them, in two units, are mixed up."""
+N_SAMPLED = 4_096
+"""Timestamps that tell the unit of all."""
+
+
+def unit_of(timestamps: np.ndarray) -> str:
+    """The unit that most timestamps are in; 0 stands for a time that is missing.
+
+    Parameters
+    ----------
+    timestamps : ndarray of shape (n,), int64
+
+    Returns
+    -------
+    str
+        A name of `UNITS`.
+    """
+    sampled = np.abs(timestamps[:: max(1, len(timestamps) // N_SAMPLED)].astype(np.float64))
+    sampled = sampled[sampled > 0]
+    middle = np.median(sampled) if len(sampled) else 0.0
+    return next((name for name, n in UNITS.items() if middle < LARGEST * n), "nanoseconds")
+
+
+def in_seconds(timestamps: np.ndarray) -> np.ndarray:
+    """Timestamps in whole seconds, whatever unit they are in."""
+    per_second = UNITS[unit_of(timestamps)]
+    return timestamps if per_second == 1 else timestamps // per_second
+
+
+def in_one_unit(columns: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Columns of timestamps as they are, or all of them in seconds where their units differ."""
+    units = {unit_of(column) for column in columns if column.any()}
+    return list(columns) if len(units) < 2 else [in_seconds(column) for column in columns]
+
+
+def check_one_unit(timestamps: np.ndarray, source: str) -> None:
+    """Make sure that timestamps are not partly in one unit and partly in another.
+
+    Raises
+    ------
+    RatingsError
+        If all that are not 0 fall into usual years, but only in two units or more.
+    """
+    if not len(timestamps) or timestamps.max() < LARGEST:
+        return
+    low, high = USUAL
+    found, n_known = {}, int(np.count_nonzero(timestamps == 0))
+    for name, n in UNITS.items():
+        chosen = (timestamps >= low * n) & (timestamps < high * n)
+        if n_chosen := int(np.count_nonzero(chosen)):
+            found[name] = f"{n_chosen:,} count {name} (like {timestamps[np.argmax(chosen)]})"
+            n_known += n_chosen
+    if len(found) > 1 and n_known == len(timestamps):
+        raise RatingsError(
+            f"{source}: timestamps are in different units: {' and '.join(found.values())}. Write "
+            f"them in one unit, or leave them out with {argument('timestamp_col', 'none')}"
+        )

@@ -1,0 +1,102 @@
+"""Units of timestamps: told by their size, and the same on both sides of every comparison."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from funksvd import FunkSVD, Ratings, RatingsError, find_additions, hold_out, read_ratings
+from funksvd.ratings.times import UNITS, check_one_unit, in_one_unit, in_seconds, unit_of
+
+SECONDS = np.array([0, 1_600_000_001, 1_700_000_000, 1_650_000_000])
+FACTORS = {name: n for name, n in UNITS.items() if n > 1}
+
+
+@pytest.mark.parametrize(("unit", "n"), UNITS.items())
+def test_units(unit, n):
+    times = SECONDS * n + (n - 1)
+    assert unit_of(times) == unit
+    assert in_seconds(times).tolist() == SECONDS.tolist()
+    assert in_one_unit([times, times])[0] is times
+    comp = in_one_unit([times, SECONDS, np.zeros(2, np.int64)])
+    assert [column.tolist() for column in comp] == [SECONDS.tolist()] * 2 + [[0, 0]]
+    check_one_unit(SECONDS * n, "")
+    check_one_unit(np.append(SECONDS * n, [-1, 5, SECONDS[1]]), "")
+    assert unit_of(-SECONDS * n) == unit
+
+
+def test_times_that_are_no_dates():
+    for times in ([], [0, 0], [1, 2, 3], [-(2**63), 2**63 - 1, 5], list(range(0, 10**12, 10**10))):
+        check_one_unit(np.array(times, np.int64), "")
+    assert [unit_of(np.array(times, np.int64)) for times in ([], [0], [1])] == ["seconds"] * 3
+    assert unit_of(np.array([2**63 - 1])) == "nanoseconds"
+    many = np.full(100_000, 1_600_000_000_000)
+    many[5] = 7
+    assert unit_of(many) == "milliseconds"
+
+
+def table(times: np.ndarray) -> pd.DataFrame:
+    n = np.arange(len(times))
+    return pd.DataFrame({"user": n, "item": n, "rating": 1.0 + n % 5, "timestamp": times})
+
+
+def save(kind: str, frame: pd.DataFrame, path) -> str:
+    path = f"{path}.{kind}"
+    frame.to_csv(path, index=False) if kind == "csv" else frame.to_parquet(path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_source_keeps_its_unit_and_says_so(tmp_path, kind):
+    for unit, n in FACTORS.items():
+        path = save(kind, table(SECONDS * n + 7), tmp_path / unit)
+        ratings = read_ratings(path)
+        assert ratings.time_unit == unit
+        assert ratings.timestamps.tolist() == (SECONDS * n + 7).tolist()
+        assert ratings.report.detected.endswith(
+            f"columns user item rating timestamp, timestamps in {unit}"
+        )
+        other = save(kind, table(SECONDS).assign(user=9), tmp_path / "seconds")
+        both = read_ratings([path, other])
+        assert both.timestamps.tolist() == [*SECONDS.tolist(), *SECONDS.tolist()]
+        assert (
+            both.timestamps.tolist() == ratings.joined_with(read_ratings(other)).timestamps.tolist()
+        )
+    assert "timestamps in" not in read_ratings(other).report.detected
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_two_units_in_one_source(tmp_path, kind):
+    mixed = np.array([1_600_000_000, 1_700_000_000_000, 1_600_000_001])
+    path = save(kind, table(mixed), tmp_path / "mixed")
+    says = (
+        r"timestamps are in different units: 2 count seconds \(like 1600000000\) and 1 count "
+        r'milliseconds \(like 1700000000000\).* timestamp_col="none"'
+    )
+    with pytest.raises(RatingsError, match=f"^{path}: {says}"):
+        read_ratings(path)
+    assert read_ratings(path, timestamp_col="none").timestamps is None
+    with pytest.raises(RatingsError, match=r"^the timestamps: "):
+        Ratings.from_arrays([1, 2, 3], [1, 2, 3], [1, 2, 3], mixed)
+
+
+def test_an_update_in_another_unit(tmp_path):
+    """A model of ratings in milliseconds gets newer and older ones in seconds."""
+    path, newer, older = (tmp_path / f"{name}.parquet" for name in ("old", "newer", "older"))
+    frame = table(np.arange(1_600_000_000, 1_600_000_040) * 1000).assign(user=lambda t: t.user % 8)
+    frame.to_parquet(path)
+    old = read_ratings(path)
+    model = FunkSVD(n_factors=2, n_epochs=2, validation_fraction=0).fit(old)
+    model.remember_origin(hold_out(old, test_fraction=0))
+    again = frame[:1].assign(rating=5.0)
+    again.assign(timestamp=1_700_000_000).to_parquet(newer)
+    again.assign(timestamp=1_500_000_000).to_parquet(older)
+    additions = find_additions(model, read_ratings(newer))
+    assert (additions.n_changed, additions.n_older) == (1, 0)
+    learned = additions.holdout.all_but_test
+    assert learned.values[learned.item_index == 0].tolist() == [5.0]
+    assert learned.time_unit == "seconds"
+    additions = find_additions(model, read_ratings(older))
+    assert (additions.n_changed, additions.n_older) == (0, 1)
+    assert old.has_fingerprint(model.provenance.ratings.fingerprint)
