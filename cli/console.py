@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from funksvd.errors import counted as counted  # with notes and results, it is at hand
+
 if TYPE_CHECKING:
     import numpy as np
     from rich.console import Console
@@ -220,11 +222,6 @@ def is_terminal(stream: TextIO | None = None) -> bool:
 def discard_output() -> None:
     """Let standard output lead nowhere, once nobody reads it."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def counted(n: int, noun: str) -> str:
-    """A number with its noun: "1 user", "2,000 users"."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def printable(text: str, keep: str = "\n") -> str:

@@ -6,9 +6,9 @@ import click
 
 from .console import Output
 from .groups import GroupedCommand, option
-from .models import load, model_argument
+from .models import files_of, load, model_argument
 from .options import FILE, OUTPUT, light_output_options
-from .writing import check_output
+from .writing import check_output, refuse_to_overwrite
 
 
 @click.command(
@@ -36,8 +36,10 @@ def export(model_path: str, *, users: bool, path: str, output: Output) -> None:
     from funksvd import export_factors
 
     check_output(path, [model_path])
+    model = load(output, model_path)
+    refuse_to_overwrite(path, files_of(model, model_path))
     of = "users" if users else "items"
-    n_rows = export_factors(load(output, model_path), path, of)
+    n_rows = export_factors(model, path, of)
     if output.as_json:
         output.json({"path": path, "of": of, "n_rows": n_rows})
     else:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from .console import Output
+from .console import Output, counted
 from .groups import option, packed
 from .options import FILE
 from .reading import report_reading
@@ -71,6 +72,9 @@ class NewRatings(NamedTuple):
         if self.ratings_file is not None:
             ratings = read_own_ratings(self.ratings_file, reading)
             report_reading(output, ratings.report)
+            _warn_of_known_users(output, model, ratings)
+            if titles is not None:
+                ratings = _with_ids(output, model, ratings, titles)
         if self.rates:
             ratings = _with_rates(output, model, ratings, self.rates, titles)
         if ratings is None:
@@ -106,6 +110,53 @@ fold_in_options = packed(
     ),
 )
 """`--ratings` and `--rate`, as `new_ratings: NewRatings`."""
+
+
+def _warn_of_known_users(output: Output, model: FunkSVD, ratings: Ratings) -> None:
+    """Warn that users are taken for new ones of whom the model knows some by their id."""
+    from funksvd.ratings import first_few
+
+    if ratings.report is not None and not ratings.report.names_users:
+        return
+    known = ratings.user_ids[model.users.rows(ratings.user_ids) >= 0]
+    if len(known):
+        whom = f"user {known[0]}"
+        if len(known) > 1:
+            whom = f"{len(known):,} of these users ({first_few(known)})"
+        output.warn(
+            f"{ratings.source}: the model knows {whom}, taken for new here: only these ratings "
+            "count, and items that were rated elsewhere may be recommended. To ask for users as "
+            "the model knows them, give --user or --users"
+        )
+
+
+def _with_ids(output: Output, model: FunkSVD, ratings: Ratings, titles: Titles) -> Ratings:
+    """The ratings of a file with ids in the place of titles; what is no title stays."""
+    import numpy as np
+
+    from funksvd import Ratings, RatingsError
+
+    if ratings.items.holds_integers:
+        return ratings
+    labels = ratings.item_ids.tolist()
+    problems = []
+    for at in np.flatnonzero(model.items.rows(labels) < 0).tolist():
+        if labels[at] in titles:  # an id that the model does not know
+            continue
+        try:
+            item = find_item(model, labels[at], titles)
+        except RatingsError as error:
+            problems.append(str(error))
+            continue
+        tell_item(output, "Rated", labels[at], item, titles)
+        labels[at] = str(item)
+    if problems:
+        n_titles = counted(len(problems), "item")
+        output.warn(f"{ratings.source}: {n_titles} could not be found; {problems[0]}")
+    items = np.array(labels, dtype=object)[ratings.item_index]
+    users = ratings.user_ids[ratings.user_index]
+    found = Ratings.from_arrays(users, items, ratings.values, ratings.timestamps)
+    return replace(found, report=ratings.report)
 
 
 def _with_rates(
@@ -172,12 +223,10 @@ def _known(output: Output, model: FunkSVD, ratings: Ratings) -> Ratings:
     unknown = 1 - is_known.mean()
     examples = model.items.examples
     if model.items.holds_integers and not ratings.items.holds_integers:
-        examples += (
-            '; a file needs ids: titles are taken by --rate "TITLE=RATING" with --items FILE'
-        )
+        examples += "; titles are looked up where --items FILE gives those of the model's items"
     if unknown == 1:
         raise RatingsError(
-            f"{ratings.source}: the model knows none of these {ratings.n_items:,} items "
+            f"{ratings.source}: of {counted(ratings.n_items, 'item')}, the model knows none "
             f"({ratings.items.examples}); are the item ids the same as in its training data? "
             f"The ids it knows look like {examples}"
         )

@@ -6,6 +6,7 @@ A group of options is a heading in `--help`, and one typed object in the command
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
 from importlib import import_module
 from typing import Any, TypeVar, cast
@@ -91,6 +92,36 @@ def _decorated(command: Any, decorators: Sequence[Callable[[Any], Any]]) -> Any:
 
 class GroupedCommand(click.Command):
     """A command whose `--help` lists its options under headings."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse; an error tells of a likely slip.
+
+        A negative id needs a `--` before it, and some commands take the model by an option.
+        """
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            negative = next((word for word in given if re.match(r"-[0-9]", word)), None)
+            if negative is None or not negative.startswith(error.option_name[:2]):
+                raise
+            raise click.UsageError(
+                f"{negative} looks like an option; if it is an id, put -- before it: "
+                f"{ctx.command_path} -- {negative}",
+                ctx,
+            ) from None
+        except click.UsageError as error:
+            if "unexpected extra argument" in error.message and "--model" in self._options():
+                from .models import is_model
+
+                models = [word for word in given if is_model(word)]
+                if models and "--model" not in given and "-m" not in given:
+                    hint = f"{error.message}. The model is given with --model {models[0]}"
+                    raise click.UsageError(hint, ctx) from None
+            raise
+
+    def _options(self) -> list[str]:
+        return [name for parameter in self.params for name in parameter.opts]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write a section for each group, in the order of definition, with aligned columns."""

@@ -49,6 +49,16 @@ def load(output: Output, path: str, threads: int | None = None) -> FunkSVD:
     return model
 
 
+def files_of(model: FunkSVD, path: str) -> list[str]:
+    """The file of a model and those of its ratings, which no result must take the place of."""
+    if model.provenance is None:
+        return [path]
+    updates = (update.ratings for update in model.provenance.updates)
+    parts = (model.provenance.test, model.provenance.validation, model.provenance.interactions)
+    sources = (model.provenance.ratings, *parts, *updates)
+    return [path, *(name for source in sources if source for name in source.files)]
+
+
 def save(output: Output, model: FunkSVD, path: str, holdout: Holdout, *, with_seen: bool) -> bool:
     """Save a model with the record of its ratings; Ctrl-C must wait, or all would be lost.
 

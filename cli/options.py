@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from .console import Output
@@ -9,6 +11,23 @@ from .groups import option, packed
 
 FILE = click.Path(readable=False, allow_dash=True)
 """Type of an option that takes a file: the shell completes its name, the command opens it."""
+
+
+class _Id(click.types.StringParamType):
+    """An id, or a title; blanks round it are left out, as they are in files."""
+
+    name = "id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text without blanks round it."""
+        text = str(value).strip()
+        if not text:
+            self.fail("it is empty", param, ctx)
+        return text
+
+
+ID = _Id()
+"""Type of an option or argument that is an id."""
 OUTPUT = "Output"
 """Heading of the options for what a command prints or writes."""
 

@@ -8,10 +8,11 @@ import click
 
 from .console import Output, counted
 from .groups import GroupedCommand, option
-from .models import load, model_option
-from .options import FILE, output_options, threads_option
+from .models import files_of, load, model_option
+from .options import FILE, ID, output_options, threads_option
 from .reading import reading_options, report_reading
 from .tables import Destination, table_options
+from .writing import refuse_to_overwrite
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,8 +31,8 @@ Examples:
   funksvd predict pairs.csv --with-uncertainty --model bayes.funksvd""",
 )
 @click.argument("pairs", type=FILE, required=False)
-@option("--user", metavar="ID", help="Id of one user, with --item.")
-@option("--item", metavar="ID", help="Id of one item, with --user.")
+@option("--user", metavar="ID", type=ID, help="Id of one user, with --item.")
+@option("--item", metavar="ID", type=ID, help="Id of one item, with --user.")
 @option(
     "--with-uncertainty",
     is_flag=True,
@@ -69,6 +70,7 @@ def predict(
         raise click.UsageError("give either a file of PAIRS, or --user and --item")
     destination.prepare(output, (pairs, model_path))
     model = load(output, model_path, threads)
+    refuse_to_overwrite(destination.path, files_of(model, model_path))
     if pairs is not None:
         with output.busy("Reading"):
             rows = read_pair_rows(pairs, reading)

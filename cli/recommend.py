@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from .console import Output
+from .console import Output, counted
 from .explanations import ratings_of_user, show_explanations
 from .fold_in import NewRatings, fold_in_options
 from .groups import GroupedCommand, option, packed
-from .models import load, model_option
-from .options import FILE, output_options, threads_option
-from .reading import reading_options
+from .models import files_of, load, model_option
+from .options import FILE, ID, output_options, threads_option
+from .reading import reading_options, report_reading
 from .tables import Destination, table_options
 from .titles import Titles, items_option, read_titles, with_titles
+from .writing import refuse_to_overwrite
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,7 +75,7 @@ Examples:
 @packed(
     "users",
     Users,
-    option("--user", metavar="ID", group=USERS, help="Id of one user."),
+    option("--user", metavar="ID", type=ID, group=USERS, help="Id of one user."),
     option(
         "--users",
         "users_file",
@@ -144,6 +147,7 @@ def recommend(
     inputs = (users.users_file, new_ratings.ratings_file, items_file, model_path)
     destination.prepare(output, inputs)
     model = load(output, model_path, threads)
+    refuse_to_overwrite(destination.path, files_of(model, model_path))
     titles = read_titles(output, items_file, model.item_ids)
     ratings, asked = None, model
     if new_ratings.are_given:
@@ -208,17 +212,41 @@ def _without_user(batches: Iterator[dict[str, np.ndarray]]) -> Iterator[dict[str
 
 
 def _known_users(output: Output, model: FunkSVD, path: str) -> np.ndarray:
+    """Ids of the users of a file, each once, as far as the model knows them."""
+    import numpy as np
+
     from funksvd import read_ids
     from funksvd.ratings import first_few
 
-    users, _ = read_ids(path)
+    users, report = read_ids(path)
+    report_reading(output, report)
+    if len(users) == 1 and (others := _other_fields(path)):
+        output.warn(
+            f"{path}: of its only line, the first field is taken for a user, {users[0]}, and the "
+            f"others are not ({others}); write the id of one user a line"
+        )
     rows = model.users.rows(users)
     model.users.require_some(rows, users, path)
     known = rows >= 0
     if not known.all():
         output.warn(
-            f"the model does not know {(~known).sum():,} of {len(users):,} users "
+            f"the model does not know {(~known).sum():,} of {counted(len(users), 'user')} "
             f"({first_few(users[~known])}); they are left out"
         )
-    found: np.ndarray = users[known]
+    distinct, first = np.unique(rows[known], return_index=True)
+    if len(distinct) < known.sum():
+        output.note(
+            f"{known.sum():,} lines name {counted(len(distinct), 'user')}: each is served once"
+        )
+    found: np.ndarray = users[known][np.sort(first)]
     return found
+
+
+def _other_fields(path: str) -> str:
+    """What follows the first field of a text file's only line, for a message."""
+    if not os.path.isfile(path):
+        return ""
+    with open(path, "rb") as file:
+        text = file.read(1 << 12).decode(errors="replace").strip()
+    fields = re.split(r"[,;|\t]", text)[1:]
+    return ", ".join(fields[:3]) + (", …" if len(fields) > 3 else "") if "\n" not in text else ""

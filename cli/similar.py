@@ -9,10 +9,11 @@ import click
 
 from .console import Output
 from .groups import GroupedCommand, option
-from .models import load, model_option
-from .options import output_options
+from .models import files_of, load, model_option
+from .options import ID, output_options
 from .tables import Destination, table_options
 from .titles import find_item, items_option, read_titles, tell_item, with_titles
+from .writing import refuse_to_overwrite
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,8 +27,8 @@ Examples:
   funksvd similar "toy story" --items movies.csv
   funksvd similar --user 42""",
 )
-@click.argument("item", required=False)
-@option("--user", metavar="ID", help="Id of a user, instead of ITEM.")
+@click.argument("item", type=ID, required=False)
+@option("--user", metavar="ID", type=ID, help="Id of a user, instead of ITEM.")
 @option(
     "-n",
     "n_similar",
@@ -64,6 +65,7 @@ def similar(
         raise click.UsageError("--items has titles of items, but --user asks for users")
     destination.prepare(output, (items_file, model_path))
     model = load(output, model_path)
+    refuse_to_overwrite(destination.path, files_of(model, model_path))
     titles = read_titles(output, items_file, model.item_ids)
     if item is not None:
         found = find_item(model, item, titles)

@@ -8,8 +8,14 @@ from collections.abc import Callable, Iterable
 import click
 
 
-def refuse_to_overwrite(path: str | None, inputs: Iterable[str | None], option: str = "-o") -> None:
-    """Refuse to write to a file that the command reads.
+def refuse_to_overwrite(
+    path: str | None,
+    inputs: Iterable[str | None],
+    option: str = "-o",
+    *,
+    even_a_model: bool = False,
+) -> None:
+    """Refuse to write to a file that the command reads, or to a model.
 
     Parameters
     ----------
@@ -19,21 +25,36 @@ def refuse_to_overwrite(path: str | None, inputs: Iterable[str | None], option: 
         Files that the command reads.
     option : str
         Option that names the file to write, for the message.
+    even_a_model : bool
+        Whether the place of another model may be taken: by a model.
 
     Raises
     ------
     click.BadParameter
-        If one of `inputs` is the file to write, whatever it is called there.
+        If one of `inputs` is the file to write, whatever it is called there, or it is a model.
     """
     if path is None or not os.path.exists(path):
         return
     for name in inputs:
         if name and os.path.exists(name) and os.path.samefile(path, name):
             raise click.BadParameter(f"{path} is read by this command too", param_hint=option)
+    if even_a_model or not os.path.isfile(path):
+        return
+    from funksvd.learned.storage import is_model_file
+
+    if is_model_file(path):
+        raise click.BadParameter(
+            f"{path} is a model; remove it first, or give another name", param_hint=option
+        )
 
 
 def check_output(
-    path: str | None, inputs: Iterable[str | None], option: str = "-o", *, device: bool = False
+    path: str | None,
+    inputs: Iterable[str | None],
+    option: str = "-o",
+    *,
+    device: bool = False,
+    even_a_model: bool = False,
 ) -> None:
     """Find out before a long work, not after it, that its result cannot be written.
 
@@ -47,6 +68,8 @@ def check_output(
         Option that names the file to write, for the message.
     device : bool
         Whether a device or a named pipe will do.
+    even_a_model : bool
+        As for `refuse_to_overwrite`.
 
     Raises
     ------
@@ -58,7 +81,7 @@ def check_output(
     from funksvd.atomic import NO_ROOM, check_replaceable
     from funksvd.errors import WriteError
 
-    refuse_to_overwrite(path, inputs, option)
+    refuse_to_overwrite(path, inputs, option, even_a_model=even_a_model)
     if path is None or (device and os.path.exists(path) and _is_special(path)):
         return
     try:
@@ -88,7 +111,7 @@ def check_writable(
     click.BadParameter
         If the file cannot be written, or must not be.
     """
-    check_output(path, inputs)
+    check_output(path, inputs, even_a_model=True)
     if os.path.isfile(path) and os.path.getsize(path) and not is_ours(path):
         raise click.BadParameter(
             f"{path} is there already and is not {what}; remove it first, or give another name",

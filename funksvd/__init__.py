@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         RatingsError as RatingsError,
         UnknownHyperparameterError as UnknownHyperparameterError,
         UnknownIdError as UnknownIdError,
+        UnknownIdWarning as UnknownIdWarning,
         WriteError as WriteError,
     )
     from funksvd.evaluation import (
@@ -101,6 +102,7 @@ else:
             "RatingsError",
             "UnknownHyperparameterError",
             "UnknownIdError",
+            "UnknownIdWarning",
             "WriteError",
         ),
         "evaluation": (

@@ -40,6 +40,15 @@ def in_python(name: str, value: str | int | None) -> str:
     return f"{name}=" if value is None else f"{name}={json.dumps(value, ensure_ascii=False)}"
 
 
+def counted(n: int, noun: str) -> str:
+    """A number with its noun: "1 user", "2,000 users"."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+class UnknownIdWarning(UserWarning):
+    """Users or items that the model has never seen are passed over."""
+
+
 class FunkSVDError(ValueError):
     """Base class of every error that this package raises on purpose."""
 

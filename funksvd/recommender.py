@@ -8,6 +8,7 @@ ids again.
 from __future__ import annotations
 
 import copy
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -15,7 +16,14 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from funksvd.errors import FunkSVDError, NotFittedError, RatingsError, argument
+from funksvd.errors import (
+    FunkSVDError,
+    NotFittedError,
+    RatingsError,
+    UnknownIdWarning,
+    argument,
+    counted,
+)
 from funksvd.hyperparameters import Hyperparameters
 from funksvd.learned import Draws, LearnedRatings
 from funksvd.learned.explain import Explanation
@@ -24,8 +32,16 @@ from funksvd.learned.rating_model import RatingModel
 from funksvd.learned.similar import most_similar
 from funksvd.learned.svd import SVD, svd_of_product
 from funksvd.objectives.parameters import Parameters
-from funksvd.parallel import in_pieces
-from funksvd.ratings import CompressedRows, Ratings, Vocabulary, as_labels, as_pairs, as_ratings
+from funksvd.parallel import in_pieces, occurring
+from funksvd.ratings import (
+    CompressedRows,
+    Ratings,
+    Vocabulary,
+    as_labels,
+    as_pairs,
+    as_ratings,
+    first_few,
+)
 from funksvd.splitting import Holdout, Provenance
 from funksvd.training import EpochRecord, TrainingRecord
 
@@ -527,7 +543,7 @@ class Recommender(ABC):
         Parameters
         ----------
         item_ids : array-like of shape (n_rated,)
-            Raw ids; those that the model does not know are passed over.
+            Raw ids; those that the model does not know are passed over, with a warning.
         ratings : array-like of shape (n_rated,)
 
         Returns
@@ -577,8 +593,8 @@ class Recommender(ABC):
         Parameters
         ----------
         ratings : Ratings or table
-            Items that the model does not know are passed over. A user who has rated no other is
-            predicted from what is known of the items alone.
+            Items that the model does not know are passed over, with a warning. A user who has
+            rated no other is predicted from what is known of the items alone.
 
         Returns
         -------
@@ -594,6 +610,8 @@ class Recommender(ABC):
         rows = self.items.rows(ratings.item_ids)
         items = rows[ratings.item_index]
         self.items.require_some(items, ratings.item_ids)
+        used = occurring(ratings.item_index, ratings.n_items)
+        _warn_of_unknown(self.items, rows[used], ratings.item_ids[used], stacklevel=3)
         by_user = CompressedRows.from_pairs(
             ratings.user_index, items, ratings.n_users, ratings.values
         )
@@ -682,11 +700,27 @@ def _rated(vocabulary: Vocabulary, ids: Any, ratings: Any) -> tuple[np.ndarray, 
     given = Ratings.from_arrays(np.zeros(len(ids), dtype=np.int64), ids, ratings)
     if not given:
         raise RatingsError("there are no ratings to fold in")
-    rows = vocabulary.rows(given.item_ids)[given.item_index]
-    vocabulary.require_some(rows, given.item_ids)
+    known = vocabulary.rows(given.item_ids)
+    vocabulary.require_some(known, given.item_ids)
+    _warn_of_unknown(vocabulary, known, given.item_ids, stacklevel=4)
+    rows = known[given.item_index]
     order = np.argsort(rows, kind="stable")
     order = order[rows[order] >= 0]
     return rows[order], given.values[order]
+
+
+def _warn_of_unknown(
+    vocabulary: Vocabulary, rows: np.ndarray, labels: np.ndarray, stacklevel: int
+) -> None:
+    """Warn of labels that the model does not know; `rows` are of one each, in their order."""
+    unknown = labels[rows < 0]
+    if len(unknown):
+        warnings.warn(
+            f"the model does not know {len(unknown):,} of {counted(len(labels), vocabulary.what)} "
+            f"({first_few(unknown)}): their ratings are passed over",
+            UnknownIdWarning,
+            stacklevel=stacklevel,
+        )
 
 
 def _check_count(n: int) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from funksvd.errors import DivergenceError, FunkSVDError, RatingsError, argument
+from funksvd.errors import DivergenceError, FunkSVDError, RatingsError, argument, counted
 from funksvd.hyperparameters import ALGORITHMS, Hyperparameters
 from funksvd.learned import LearnedRatings
 from funksvd.learned.rating_model import RatingModel
@@ -208,8 +208,8 @@ def _with_ids_of(model: FunkSVD, ratings: Ratings) -> Ratings:
     known_items = (model.items.rows(ratings.item_ids) >= 0).any()
     if not (known_users or known_items):
         raise RatingsError(
-            f"{ratings.source}: the model knows none of these {ratings.n_users:,} users and none "
-            f"of these {ratings.n_items:,} items; it knows users like "
+            f"{ratings.source}: of {counted(ratings.n_users, 'user')} and "
+            f"{counted(ratings.n_items, 'item')}, the model knows none; it knows users like "
             f"{model.users.examples} and items like {model.items.examples}"
         )
     sources = f"{ratings.source} and the model"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from funksvd import FunkSVD, Ratings, RatingsError, UnknownIdError
+from funksvd import FunkSVD, Ratings, RatingsError, UnknownIdError, UnknownIdWarning
 
 KINDS = {
     "sgd": {},
@@ -63,7 +63,9 @@ class TestFoldIn:
 
     def test_unrated_unknown_and_repeated_items(self, plain):
         ref = plain.fold_in([1, 2, 3], [5, 4, 2])
-        comp = plain.fold_in([3, 999_999, 1, 2, 3], [1, 5, 5, 4, 2])
+        with pytest.warns(UnknownIdWarning, match=r"does not know 1 of 4 items \(999999\)") as told:
+            comp = plain.fold_in([3, 999_999, 1, 2, 3], [1, 5, 5, 4, 2])
+        assert told[0].filename == __file__
         assert comp.bias == ref.bias
         np.testing.assert_array_equal(comp.factors, ref.factors)
 
@@ -100,7 +102,7 @@ class TestFoldIn:
         folded = model.fold_in_item(users, ratings.values[mine])
         assert folded.bias == pytest.approx(float(model.item_biases[17]), abs=0.02)
         np.testing.assert_allclose(folded.factors, model.item_factors[17], atol=0.03)
-        with pytest.raises(UnknownIdError, match="knows none of these 1 users"):
+        with pytest.raises(UnknownIdError, match="knows no user -1"):
             model.fold_in_item([-1], [3])
 
 
@@ -134,11 +136,15 @@ class TestForNewUsers:
 
     def test_unknown_items_are_passed_over_unless_all_are(self, plain):
         some = Ratings.from_arrays(["ann", "ann", "bob"], [1, 10**6, 10**6], [5, 1, 5])
-        comp = plain.for_new_users(some)
+        with pytest.warns(
+            UnknownIdWarning, match=r"does not know 1 of 2 items \(1000000\)"
+        ) as told:
+            comp = plain.for_new_users(some)
+        assert told[0].filename == __file__
         ref = plain.for_new_users(Ratings.from_arrays(["ann"], [1], [5]))
         assert comp.predict("ann", 7) == ref.predict("ann", 7)
         assert comp.predict("bob", 7) == pytest.approx(comp.predict("nobody", 7))
-        with pytest.raises(UnknownIdError, match="knows none of these 1 items"):
+        with pytest.raises(UnknownIdError, match="knows no item 1000000"):
             plain.for_new_users(Ratings.from_arrays(["ann"], [10**6], [5]))
 
 

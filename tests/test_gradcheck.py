@@ -310,7 +310,11 @@ def test_an_excerpt_of_one_rating_is_the_rating():
 def test_objectives_are_found_by_name():
     assert find("svd++").title == find("SVD++").title == "SVD++"
     names = ", ".join(OBJECTIVES)
-    for name, near in (("Hubber", " Did you mean huber?"), ("xyz", "")):
+    for name, near in (
+        ("Hubber", " Did you mean huber?"),
+        ("SGD", " Did you mean biased or unbiased?"),
+        ("xyz", ""),
+    ):
         with pytest.raises(FunkSVDError) as caught:
             find(name)
         assert str(caught.value) == f"there is no objective called {name!r}, only {names}.{near}"

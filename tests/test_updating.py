@@ -150,7 +150,7 @@ def test_users_and_items_without_ratings_stay_as_they_were(old, grown):
 
 
 def test_ids_that_are_all_new(old):
-    with pytest.raises(RatingsError, match="knows none of these 2 users and none of these 1 items"):
+    with pytest.raises(RatingsError, match="of 2 users and 1 item, the model knows none"):
         update(old, Ratings.from_arrays([1001, 1002], [1003, 1003], [1, 2]))
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from funksvd.errors import FunkSVDError
+from funksvd.hyperparameters import ALGORITHMS
 from funksvd.kernels import (
     SCALAR_LOSSES,
     add_rows,
@@ -226,8 +227,11 @@ def find(name: str) -> Objective:
     for spelling in (name, name.lower()):
         if spelling in OBJECTIVES:
             return OBJECTIVES[spelling]
-    near = difflib.get_close_matches(name.lower(), OBJECTIVES, n=1, cutoff=0.5)
-    suggestion = f" Did you mean {near[0]}?" if near else ""
+    if name.lower() in ALGORITHMS:
+        near = list(ALGORITHMS[name.lower()].gradient_checks)
+    else:
+        near = difflib.get_close_matches(name.lower(), OBJECTIVES, n=1, cutoff=0.5)
+    suggestion = f" Did you mean {' or '.join(near)}?" if near else ""
     raise FunkSVDError(
         f"there is no objective called {name!r}, only {', '.join(OBJECTIVES)}.{suggestion}"
     )

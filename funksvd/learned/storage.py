@@ -180,7 +180,7 @@ def _read_bytes(path: Path, in_memory: bool) -> tuple[np.ndarray, dict[str, str]
         raise ModelFileError(f"{path}: the file cannot be read: {_reason(error)}") from error
     except (SafetensorError, ValueError) as error:
         raise ModelFileError(
-            f"{path}: not a model file, or one that was cut short ({error}); train one with "
+            f"{path}: not a model file, or one that was cut short; train one with "
             "`funksvd train RATINGS`, or restore a copy"
         ) from error
 

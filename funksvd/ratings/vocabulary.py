@@ -172,11 +172,12 @@ class Vocabulary:
             If all rows are -1, or there are none.
         """
         if not (rows >= 0).any():
+            which = f"none of these {len(labels):,} {self.what}s ({first_few(labels)})"
+            if len(labels) == 1:
+                which = f"no {self.what} {labels[0]}"
             raise UnknownIdError(
-                f"{source}: "
-                * bool(source)
-                + f"the model knows none of these {len(labels):,} {self.what}s "
-                f"({first_few(labels)}); the ids it knows look like {self.examples}"
+                f"{source}: " * bool(source)
+                + f"the model knows {which}; the ids it knows look like {self.examples}"
             )
 
     def labels(self, rows: np.ndarray | slice) -> np.ndarray:

@@ -256,8 +256,9 @@ def check_learnable(values: np.ndarray, source: str, held_back: np.ndarray | Non
             return
     if first is None:
         raise RatingsError(f"{source}: there are no ratings to learn from")
+    are = f"all {n:,} ratings are" if n > 1 else "the only rating is"
     raise RatingsError(
-        f"{source}: all {n:,} ratings are {first:g}, and from a constant "
+        f"{source}: {are} {first:g}, and from a constant "
         f"nothing can be learned. Is another column the rating? Name it with "
         f"{argument('rating_col')} "
         "(ratings are kept as 32-bit floats, to 7 digits)"

@@ -57,7 +57,7 @@ class TestRatings:
         [
             ("", "mine.csv: this file is empty"),
             ("item,rating\n", "mine.csv: there is a header but no row below it"),
-            ("a,5\nb,4\n", "mine.csv: the model knows none of these 2 items ('a', 'b')"),
+            ("a,5\nb,4\n", "mine.csv: of 2 items, the model knows none ('a', 'b')"),
         ],
     )
     def test_nothing_to_go_by_is_an_error(self, error_of, here, content, message):
@@ -65,13 +65,37 @@ class TestRatings:
         assert message in error_of("recommend", "--ratings", "mine.csv")
 
     def test_a_file_of_titles(self, cli, error_of, here):
-        (here / "mine.csv").write_text("item,rating\nToy Story (1995),5\nFargo (1996),4\n")
-        message = error_of("recommend", "--ratings", "mine.csv", "--items", "items.csv")
-        assert "none of these 2 items ('Fargo (1996)', 'Toy Story (1995)')" in message
-        hint = 'a file needs ids: titles are taken by --rate "TITLE=RATING" with --items FILE'
-        assert hint in message
+        """They are looked up as those of --rate are; what is none is left out, and said."""
+        titles = read_titles("items.csv")
+        rows = [f'"{titles[1]}",5', f'"{titles[2][:-7].upper()}",1', "3,4", "No Such Film,2"]
+        (here / "mine.csv").write_text("\n".join(["title,rating", *rows]))
+        result = cli("recommend", "--ratings", "mine.csv", "--items", "items.csv", "--json")
+        (here / "ids.csv").write_text("item,rating\n1,5\n2,1\n3,4\n")
+        ref = cli("recommend", "--ratings", "ids.csv", "--items", "items.csv", "--json")
+        assert json.loads(result.out) == json.loads(ref.out)
+        assert "mine.csv: 1 item could not be found; no title is like 'No Such Film'" in result.err
+        said = cli("recommend", "--ratings", "mine.csv", "--items", "items.csv")
+        assert f"Rated: {titles[1]} (1)\n" in said.out
+        (here / "mine.csv").write_text(f'title,rating\n"{titles[1]}",5\n')
+        message = error_of("recommend", "--ratings", "mine.csv")
+        assert f"mine.csv: of 1 item, the model knows none ({titles[1]!r})" in message
+        assert "titles are looked up where --items FILE gives those of the model's items" in message
         (here / "mine.csv").write_text("item,rating\n7777,5\n")
-        assert "a file needs ids" not in error_of("recommend", "--ratings", "mine.csv")
+        assert "titles are looked up" not in error_of("recommend", "--ratings", "mine.csv")
+
+    def test_users_of_the_model_are_new_ones_here_and_it_is_said(self, cli, here):
+        (here / "mine.csv").write_text("user,item,rating\n5,1,5\n5,2,1\n")
+        result = cli("recommend", "--ratings", "mine.csv", "-n", 1)
+        assert (
+            "Warning: mine.csv: the model knows user 5, taken for new here: only these ratings "
+            "count, and items that were rated elsewhere may be recommended. To ask for users as "
+            "the model knows them, give --user or --users\n"
+        ) in result.err
+        (here / "mine.csv").write_text("user,item,rating\n5,1,5\n6,2,1\nx,3,4\n")
+        result = cli("recommend", "--ratings", "mine.csv", "-n", 1)
+        assert "the model knows 2 of these users (5, 6), taken for new here" in result.err
+        (here / "mine.csv").write_text("item,rating\n1,5\n2,1\n")  # no user is named
+        assert "taken for new" not in cli("recommend", "--ratings", "mine.csv").err
 
     @pytest.mark.parametrize(("n_unknown", "warned"), [(1, False), (2, True), (3, True)])
     def test_unknown_items(self, cli, here, n_unknown, warned):

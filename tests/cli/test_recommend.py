@@ -65,6 +65,23 @@ def test_without_a_refit_the_validation_part_is_left_out_too(cli, here, quick):
     assert len(recommended) > 100_000
 
 
+@pytest.mark.parametrize(
+    ("command", "blank"),
+    [
+        (("recommend", "--user", "1", "-n", 2), 2),
+        (("predict", "--user", "1", "--item", "7"), 2),
+        (("predict", "--user", "1", "--item", "7"), 4),
+        (("similar", "7"), 1),
+        (("similar", "--user", "7"), 2),
+    ],
+)
+def test_blanks_round_an_id_are_left_out(cli, here, command, blank):
+    """As they are in files."""
+    spaced = [f" {word} " if at == blank else word for at, word in enumerate(command)]
+    assert spaced != list(command)
+    assert cli(*spaced) == cli(*command)
+
+
 def test_include_seen(cli, here):
     out = cli("recommend", "--user", 1, "-n", 1000, "--include-seen", "--json").out
     known = FunkSVD.load("model.funksvd").item_ids.tolist()
@@ -79,6 +96,28 @@ def test_a_file_of_users(cli, here):
     ]
     ref = FunkSVD.load("model.funksvd").recommend(3, 2)
     assert [int(row["item"]) for row in rows[:2]] == [item for item, _ in ref]
+
+
+def test_each_user_is_served_once(cli, here):
+    """However often they are named: a file of ratings names them in each row."""
+    (here / "users.txt").write_text("3\n1\n3\n3\n")
+    result = cli("recommend", "--users", "users.txt", "-n", 2)
+    assert "4 lines name 2 users: each is served once\n" in result.out
+    rows = json.loads(cli("recommend", "--users", "users.txt", "-n", 2, "--json").out)
+    assert [row["user"] for row in rows] == [3, 3, 1, 1]
+    rows = json.loads(cli("recommend", "--users", "ratings.csv", "-n", 1, "--json").out)
+    model = FunkSVD.load("model.funksvd")
+    assert sorted(row["user"] for row in rows) == model.user_ids.tolist()
+
+
+@pytest.mark.parametrize(
+    ("text", "others"), [("1,2,3\n", "2, 3"), ("1;2;3;4;5", "2, 3, 4, …"), ("1", None)]
+)
+def test_one_line_is_one_user_and_it_is_said(cli, here, text, others):
+    (here / "users.txt").write_text(text)
+    result = cli("recommend", "--users", "users.txt", "-n", 1)
+    warning = f"is taken for a user, 1, and the others are not ({others})"
+    assert (warning in result.err) == (others is not None)
 
 
 def test_users_the_model_does_not_know_are_left_out_and_counted(cli, here):
@@ -200,6 +239,22 @@ def test_a_model_without_the_seen_pairs(cli, error_of, here, quick):
     cli("train", "ratings.csv", "-q", "--no-seen", *quick)
     assert "--include-seen" in error_of("recommend", "--user", 1)
     assert cli("recommend", "--user", 1, "--include-seen").code == 0
+
+
+def test_a_model_and_its_ratings_are_not_overwritten(error_of, here):
+    """Whether this command reads them or not."""
+    (here / "other").write_bytes((here / "model.funksvd").read_bytes())
+    for target, said in (("ratings.csv", "is read by"), ("other", "other is a model; remove it")):
+        before = (here / target).read_bytes()
+        for command in (
+            ("recommend", "--user", 1),
+            ("predict", "--user", 1, "--item", 1),
+            ("similar", 1),
+            ("export",),
+        ):
+            form = () if command == ("export",) else ("--format", "csv")
+            assert said in error_of(*command, *form, "-o", target)
+        assert (here / target).read_bytes() == before
 
 
 @pytest.mark.parametrize("target", ["model.funksvd", "items.csv"])

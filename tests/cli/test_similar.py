@@ -83,3 +83,22 @@ def test_users(cli, here):
 )
 def test_what_makes_no_sense(error_of, here, arguments, message):
     assert message in error_of("similar", *arguments)
+
+
+def test_a_negative_id_needs_dashes_before_it(cli, error_of, here):
+    message = error_of("similar", "-1")
+    assert "-1 looks like an option; if it is an id, put -- before it: funksvd similar -- -1" in (
+        message
+    )
+    assert "knows no item with the id '-1'" in error_of("similar", "--", "-1")
+    assert "No such option" in error_of("similar", "-z", "1")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("similar", "model.funksvd", 5), ("recommend", "model.funksvd", "--user", 5)],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_model_in_the_place_of_an_id_is_told_its_option(error_of, here, arguments):
+    assert "The model is given with --model model.funksvd" in error_of(*arguments)
+    assert "given with --model" not in error_of("similar", "ratings.csv", 5)

@@ -15,7 +15,7 @@ import numpy as np
 from funksvd.errors import RatingsError, argument
 from funksvd.ratings.duplicates import resolve_duplicates
 from funksvd.ratings.interactions import Interactions
-from funksvd.ratings.io.names import MissingColumnsError
+from funksvd.ratings.io.names import KNOWN_NAMES, MissingColumnsError
 from funksvd.ratings.io.options import ReadOptions
 from funksvd.ratings.io.report import ReadReport
 from funksvd.ratings.ratings import Ratings
@@ -76,7 +76,8 @@ def read_own_ratings(source: Any, options: ReadOptions | None = None, **override
     ----------
     source, options, **overrides
         As for `read_ratings`. In a file without header, the first two of two columns are item and
-        rating; of three or more, user, item and rating as everywhere.
+        rating; of three or more, user, item and rating as everywhere. A column of titles stands
+        for the items where there is no other.
 
     Returns
     -------
@@ -92,17 +93,27 @@ def read_own_ratings(source: Any, options: ReadOptions | None = None, **override
 
     options = _merged(options, overrides)
     resolve_once = cache(resolve)  # standard input and pipes cannot be read again
-    try:
-        return _ratings(*_read(source, RATINGS, options, resolve_once), options)
-    except MissingColumnsError:
-        if options.user_col is not None:
-            raise
-    return _ratings(*_read(source, ("item", "rating"), options, resolve_once), options)
+    roles = [RATINGS] if options.user_col is not None else [RATINGS, ("item", "rating")]
+    titles = KNOWN_NAMES["title"] if options.item_col is None else []
+    problem: MissingColumnsError | None = None
+    for chosen in (options, *(replace(options, item_col=name) for name in titles)):
+        for required in roles:
+            try:
+                return _ratings(*_read(source, required, chosen, resolve_once), chosen)
+            except MissingColumnsError as error:
+                if chosen is options:
+                    problem = error
+            except RatingsError:
+                if chosen is options:
+                    raise
+    assert problem is not None
+    raise problem
 
 
 def _ratings(parts: list[Columns], report: ReadReport, options: ReadOptions) -> Ratings:
     vocabularies, index = {}, {}
     if "user" not in parts[0].ids:
+        report = replace(report, names_users=False)
         n_rows = sum(len(part.ids["item"].codes) for part in parts)
         vocabularies["user"] = Vocabulary(np.zeros(1, np.int64), "user")
         index["user"] = np.zeros(n_rows, np.int32)

@@ -51,6 +51,8 @@ class ReadReport:
         Ratings dropped or merged because their (user, item) pair repeats.
     files : list of str
         The paths as they were given; empty for tables in memory and for standard input.
+    names_users : bool
+        False if there was no user column, so that all rows are of one user, whose id is 0.
     """
 
     source: str
@@ -60,3 +62,4 @@ class ReadReport:
     bad_rows: list[BadRow] = field(default_factory=list)
     n_duplicates: int = 0
     files: list[str] = field(default_factory=list)
+    names_users: bool = True
