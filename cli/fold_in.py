@@ -120,7 +120,7 @@ def _warn_of_known_users(output: Output, model: FunkSVD, ratings: Ratings) -> No
         return
     known = ratings.user_ids[model.users.rows(ratings.user_ids) >= 0]
     if len(known):
-        whom = f"user {known[0]}"
+        whom = f"user {first_few(known)}"
         if len(known) > 1:
             whom = f"{len(known):,} of these users ({first_few(known)})"
         output.warn(

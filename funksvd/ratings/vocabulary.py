@@ -174,7 +174,7 @@ class Vocabulary:
         if not (rows >= 0).any():
             which = f"none of these {len(labels):,} {self.what}s ({first_few(labels)})"
             if len(labels) == 1:
-                which = f"no {self.what} {labels[0]}"
+                which = f"no {self.what} {quoted(labels[0])}"
             raise UnknownIdError(
                 f"{source}: " * bool(source)
                 + f"the model knows {which}; the ids it knows look like {self.examples}"
