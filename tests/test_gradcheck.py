@@ -224,14 +224,14 @@ COSTS = {
         (0.0,),
         {"sympy": "cannot determine truth value of Relational"},
     ),
-    "np.arctan": (
-        lambda e: e * np.arctan(e),
-        lambda e: np.arctan(e) + e / (1 + e**2),
-        (),
+    "np.cbrt": (
+        lambda e: e * np.cbrt(e),
+        lambda e: 4 / 3 * np.cbrt(e),
+        (0.0,),
         {
-            "reverse": "np.arctan has no differentiation rule",
-            "forward": "np.arctan has no differentiation rule",
-            "sympy": "arctan has no symbolic form",
+            "reverse": "np.cbrt has no differentiation rule",
+            "forward": "np.cbrt has no differentiation rule",
+            "sympy": "cbrt has no symbolic form",
         },
     ),
 }
@@ -268,7 +268,7 @@ def test_a_witness_that_cannot_differentiate_a_loss_says_so_and_the_others_judge
 def test_a_loss_that_nobody_can_differentiate_is_not_proved(monkeypatch):
     for name in ("differences", "kernel"):
         monkeypatch.delitem(WITNESSES, name)
-    verdict = judge(of_cost("np.arctan"), random_problem(BIASED))
+    verdict = judge(of_cost("np.cbrt"), random_problem(BIASED))
     assert verdict.comparisons == []
     assert not verdict.agrees
 

@@ -22,6 +22,7 @@ from funksvd.autodiff.tracing import (
     name_of,
     raw,
 )
+from funksvd.autodiff.trees import flatten
 
 
 def _input() -> None:
@@ -77,12 +78,13 @@ class Graph(Trace):
     def variable(self, value: Any) -> Traced:
         """Trace an input."""
         check_nan(value, f"an input (node {len(self.nodes)})")
-        return self._add(Node(INPUT, (), {}, frozen(value), []))
+        return self._add(Node(INPUT, (), {}, value, []))
 
     def apply(self, rule: Rule, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """Evaluate an operation and write it down."""
         vjps = self.derivatives(rule.vjps, rule, arguments)
         lowered = tuple(self.lower(a) if self.follows(a) else frozen(a) for a in arguments)
+        keywords = keywords and frozen(keywords)
         value = rule.function(*lowered, **keywords)
         if not vjps:
             return value
@@ -135,11 +137,14 @@ class Graph(Trace):
 
 
 def frozen(value: Any) -> Any:
-    """A value as it is now: arrays that could change before the walk back are copied."""
-    if isinstance(value, np.ndarray) and value.flags.writeable:
+    """A value as it is now: what could change before the walk back is copied."""
+    if isinstance(value, np.ndarray):
         return value.copy()
-    if type(value) in (tuple, list):
-        return type(value)(map(frozen, value))
+    if isinstance(value, slice):
+        return slice(*map(frozen, (value.start, value.stop, value.step)))
+    if isinstance(value, (tuple, list, dict)):
+        leaves, rebuild = flatten(value)
+        return rebuild(list(map(frozen, leaves)))
     return value
 
 

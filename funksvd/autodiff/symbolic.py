@@ -101,13 +101,18 @@ def _forms() -> dict[str, Function]:
 
     maximum = with_slopes("maximum", is_larger, lambda a, b: is_larger(b, a))
     minimum = with_slopes("minimum", lambda a, b: is_larger(b, a), is_larger)
+    same = "exp log sqrt sin cos tan sinh cosh tanh"
+    inverse = ("sin", "cos", "tan", "sinh", "cosh", "tanh")
     return {
-        "exp": sympy.exp,
-        "log": sympy.log,
-        "sqrt": sympy.sqrt,
-        "sin": sympy.sin,
-        "cos": sympy.cos,
-        "tanh": sympy.tanh,
+        **{name: getattr(sympy, name) for name in same.split()},
+        **{f"arc{name}": getattr(sympy, f"a{name}") for name in inverse},
+        "arctan2": sympy.atan2,
+        "hypot": lambda a, b: sympy.sqrt(a * a + b * b),
+        "exp2": lambda x: 2**x,
+        "expm1": lambda x: sympy.exp(x) - 1,
+        "log1p": lambda x: sympy.log(1 + x),
+        "log2": lambda x: sympy.log(x, 2),
+        "log10": lambda x: sympy.log(x, 10),
         "expit": lambda x: 1 / (1 + sympy.exp(-x)),
         "logaddexp": lambda a, b: sympy.log(sympy.exp(a) + sympy.exp(b)),
         "sign": sign,

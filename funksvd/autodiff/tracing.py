@@ -85,7 +85,7 @@ def nan_errors() -> Iterator[None]:
 
 def check_nan(value: Any, where: str) -> None:
     """Raise `NotANumberError` if there is a NaN and `nan_errors` is on."""
-    if _nan_errors.get() and (missing := np.argwhere(np.isnan(raw(value)))).size:
+    if _nan_errors.get() and len(missing := np.argwhere(np.isnan(raw(value)))):
         at = f" at {tuple(missing[0].tolist())}" if np.ndim(value) else ""
         raise NotANumberError(f"NaN appeared in {where}{at}")
 
@@ -109,8 +109,15 @@ class Trace(ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         self.is_open = False
+        if isinstance(error, ValueError) and isinstance(error.__cause__, AutodiffError):
+            raise error.__cause__  # NumPy has wrapped it: out[0] = x[0] into a plain array
+        if type(error) is TypeError and "ufunc" in str(error):
+            raise AutodiffError(
+                f"{error}; where traced numbers were made an array by np.array, or given to a "
+                "function of SciPy, use np.stack, and functions that have a rule"
+            ) from error
 
     @abstractmethod
     def apply(self, rule: Rule, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
@@ -122,7 +129,7 @@ class Trace(ABC):
 
     def follows(self, value: Any) -> bool:
         """Whether a value is traced by this trace."""
-        return isinstance(value, Traced) and value.trace is self
+        return isinstance(value, Traced) and value.tracer is self
 
     def lower(self, value: Any) -> Any:
         """The value that an array traced by this trace stands for; anything else as it is."""
@@ -163,7 +170,7 @@ def dispatch(function: Function, arguments: tuple[Any, ...], keywords: dict[str,
 def _call(rule: Rule, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     """Carry out an operation at the highest level among its arguments."""
     name = name_of(rule.function)
-    traces = [argument.trace for argument in arguments if isinstance(argument, Traced)]
+    traces = [argument.tracer for argument in arguments if isinstance(argument, Traced)]
     if not traces:
         raise AutodiffError(f"give traced arrays to {name} by position, not by name")
     trace = max(traces, key=operator.attrgetter("level"))
@@ -221,17 +228,17 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
     ----------
     value : ndarray or Traced
         The array that it stands for; traced itself where transforms nest.
-    trace : Trace
+    tracer : Trace
         The trace that follows it.
     mark : object
         Number of its node in reverse mode, its tangent in forward mode.
     """
 
-    __slots__ = ("mark", "trace", "value")
+    __slots__ = ("mark", "tracer", "value")
     __hash__ = None  # type: ignore[assignment]  # an ndarray cannot be hashed either
 
-    def __init__(self, value: Any, trace: Trace, mark: Any) -> None:
-        self.value, self.trace, self.mark = value, trace, mark
+    def __init__(self, value: Any, tracer: Trace, mark: Any) -> None:
+        self.value, self.tracer, self.mark = value, tracer, mark
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Any:
         if "out" in keywords:
@@ -242,8 +249,7 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
         if method != "__call__" or keywords:
             details = method if method != "__call__" else f"with {', '.join(keywords)}="
             raise AutodiffError(f"the ufunc {ufunc.__name__} {details} cannot be differentiated")
-        inputs = tuple(np.asarray(x) if isinstance(x, (list, tuple)) else x for x in inputs)
-        return dispatch(ufunc, inputs, keywords)
+        return dispatch(ufunc, tuple(map(operand, inputs)), keywords)
 
     def __array_function__(
         self, function: Function, types: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]
@@ -259,14 +265,27 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
             "build a new array with np.where, np.concatenate or np.stack"
         )
 
-    def __array__(self, *arguments: Any, **keywords: Any) -> np.ndarray:
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        """A number as an array of objects: so `np.array` takes them, and the derivative is kept."""
+        if self.shape or dtype not in (None, np.dtype(object)):
+            self._lose_derivative()
+        array = np.empty((), dtype=object)
+        array[()] = self
+        return array
+
+    def _lose_derivative(self, *arguments: Any, **keywords: Any) -> Any:
         raise AutodiffError(
             "a traced array cannot become a plain one (by np.array, float, if, math.sin, a "
             "function of SciPy, assignment into an ndarray): the derivative would be lost; "
             "use NumPy's functions, and np.stack or np.concatenate to join arrays"
         )
 
-    __float__ = __int__ = __index__ = __bool__ = __array__
+    __float__ = __int__ = __index__ = __bool__ = __complex__ = __reduce_ex__ = _lose_derivative
+
+    def __copy__(self, memo: Any = None) -> Self:
+        return self  # it is never changed, and a copied trace would not be followed
+
+    __deepcopy__ = __copy__
 
     def __len__(self) -> int:
         return len(self.value)
@@ -291,13 +310,53 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
         """Transpose as `ndarray.transpose` does: the axes as a tuple or one by one."""
         return np.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
 
+    def flatten(self) -> Any:
+        """A copy as a vector."""
+        return np.ravel(self)
+
+    def astype(self, dtype: Any) -> Self:
+        """The array itself as float64; it has no other type."""
+        return self if np.dtype(dtype) == np.float64 else self._lose_derivative()
+
 
 def _method(function: Function) -> Function:
     return lambda self, *arguments, **keywords: function(self, *arguments, **keywords)
 
 
-for _function in (np.sum, np.mean, np.max, np.min, np.dot, np.ravel, np.squeeze, np.swapaxes):
+for _function in (
+    np.all, np.any, np.argmax, np.argmin, np.argsort, np.clip, np.copy, np.cumsum, np.diagonal,
+    np.dot, np.max, np.mean, np.min, np.prod, np.ravel, np.repeat, np.round, np.squeeze, np.std,
+    np.sum, np.swapaxes, np.take, np.trace, np.var,
+):  # fmt: skip
     setattr(Traced, _function.__name__, _method(_function))
+for _function in vars(np).values():  # NumPy calls these for each element of an array of objects
+    if isinstance(_function, np.ufunc) and (_function.nin, _function.nout) == (1, 1):
+        setattr(Traced, _function.__name__, _method(_function))
+
+
+def _in_place(name: str) -> Function:
+    """The operation x += y or its like: a number gets a new value; an array is not changed."""
+    of_array = getattr(Traced, name)
+    of_number = getattr(Traced, name.replace("__i", "__"))
+    return lambda self, other: (of_array if self.ndim else of_number)(self, other)
+
+
+for _name in ("__iadd__", "__isub__", "__imul__", "__itruediv__", "__ipow__", "__imod__"):
+    setattr(Traced, _name, _in_place(_name))
+
+
+def joined(value: Any) -> Any:
+    """An array of objects some of which are traced numbers, as one traced array."""
+    if isinstance(value, np.ndarray) and value.dtype == object and value.size:
+        return np.reshape(np.stack(value.ravel().tolist()), value.shape)
+    return value
+
+
+def operand(value: Any) -> Any:
+    """An operand as a traced array, an array or a number."""
+    if isinstance(value, (Traced, int, float, complex, np.generic)):
+        return value
+    return joined(np.asarray(value))
 
 
 def raw(value: Any) -> Any:

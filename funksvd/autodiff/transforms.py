@@ -7,7 +7,7 @@ right.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,33 +18,34 @@ from funksvd.autodiff.tracing import AutodiffError, Function, Traced
 from funksvd.autodiff.trees import as_float64, flatten, flatten_like
 
 
-def value_and_grad(function: Function, argnum: int = 0) -> Function:
+def value_and_grad(function: Function, argnum: int | Sequence[int] = 0) -> Function:
     """A function that returns a scalar function's value and its gradient, by reverse mode.
 
     Parameters
     ----------
     function : callable
         Returns a scalar.
-    argnum : int
-        Position of the argument to differentiate by, a tree of float64 arrays.
+    argnum : int or tuple of int
+        Position of the argument to differentiate by, a tree of float64 arrays; of several
+        arguments for the tuple of their gradients.
 
     Returns
     -------
     callable
         Takes the same arguments and returns (value, gradient). It raises `AutodiffError` if the
-        value is not a scalar, the argument is not float64, or an operation has no rule.
+        value is not a scalar, the argument or the value is not float64 (an integer has no
+        derivative, nor does a bool), or an operation has no rule.
     """
 
     def differentiated(*arguments: Any, **keywords: Any) -> tuple[Any, Any]:
         argument, of_argument = _choose(function, argnum, arguments, keywords)
-        value, pull = _pull_back(of_argument, argument)
-        _check_scalar(value)
+        value, pull = _pull_back(lambda argument: _scalar(of_argument(argument)), argument)
         return value, pull(1.0)
 
     return differentiated
 
 
-def grad(function: Function, argnum: int = 0) -> Function:
+def grad(function: Function, argnum: int | Sequence[int] = 0) -> Function:
     """A function that returns a scalar function's gradient; arguments as for `value_and_grad`.
 
     Examples
@@ -88,19 +89,21 @@ def jvp(
     directions = flatten_like(tuple(tangents), tuple(arguments), "a tangent")
     with Duals() as duals:
         inputs = map(duals.variable, leaves, directions)
-        outputs, put = flatten(function(*rebuild(list(inputs))))
+        outputs, put = _flatten_result(function(*rebuild(list(inputs))))
     slopes = [out.mark if duals.follows(out) else np.zeros(np.shape(out)) for out in outputs]
-    return put([duals.lower(out) for out in outputs]), put(slopes)
+    return put([_own(duals.lower(out)) for out in outputs]), put(list(map(_own, slopes)))
 
 
-def jacobian(function: Function, argnum: int = 0, mode: str | None = None) -> Function:
+def jacobian(
+    function: Function, argnum: int | Sequence[int] = 0, mode: str | None = None
+) -> Function:
     """A function that returns the Jacobian.
 
     Parameters
     ----------
     function : callable
-    argnum : int
-        Position of the argument to differentiate by.
+    argnum : int or tuple of int
+        Position of the argument to differentiate by, or of several.
     mode : {"forward", "reverse"}, optional
         Default: forward if the argument has no more elements than the result.
 
@@ -139,7 +142,7 @@ def jacobian(function: Function, argnum: int = 0, mode: str | None = None) -> Fu
     return differentiated
 
 
-def hessian(function: Function, argnum: int = 0) -> Function:
+def hessian(function: Function, argnum: int | Sequence[int] = 0) -> Function:
     """A function that returns a scalar function's second derivatives: forward over reverse."""
     return jacobian(grad(function, argnum), argnum, mode="forward")
 
@@ -172,36 +175,58 @@ def explain(function: Function, *arguments: Any) -> str:
     v3    multiply   v0 v2     0.958851  1.
     """
     with Graph() as graph:
-        output = function(*(graph.variable(as_float64(a, "an argument")) for a in arguments))
-    _check_scalar(output)
+        result = function(*(graph.variable(as_float64(a, "an argument")) for a in arguments))
+        ((output,), _) = _flatten_result(_scalar(result))
     if not graph.follows(output):
         raise AutodiffError("the function's result does not depend on its arguments")
     return table(graph, output.mark)
 
 
 def _choose(
-    function: Function, argnum: int, arguments: tuple[Any, ...], keywords: dict[str, Any]
+    function: Function,
+    argnum: int | Sequence[int],
+    arguments: tuple[Any, ...],
+    keywords: dict[str, Any],
 ) -> tuple[Any, Function]:
-    """The argument to differentiate by, and the function of this argument alone."""
-    if not 0 <= argnum < len(arguments):
-        raise AutodiffError(
-            f"there is no argument {argnum} to differentiate by among the {len(arguments)} that "
-            "are given by position"
-        )
+    """The argument, or tuple of them, to differentiate by, and the function of these alone."""
+    several = list(argnum) if isinstance(argnum, (tuple, list)) else None
+    chosen: list[Any] = [argnum] if several is None else several
+    for at in chosen:
+        if not isinstance(at, (int, np.integer)) or isinstance(at, bool) or chosen.count(at) > 1:
+            raise AutodiffError(
+                f"argnum must be the position of an argument, or a tuple of them, not {argnum!r}"
+            )
+        if not 0 <= at < len(arguments):
+            raise AutodiffError(
+                f"there is no argument {at} to differentiate by among the {len(arguments)} that "
+                "are given by position"
+            )
 
     def of_argument(argument: Any) -> Any:
-        return function(*arguments[:argnum], argument, *arguments[argnum + 1 :], **keywords)
+        given = list(arguments)
+        for at, one in zip(chosen, [argument] if several is None else argument, strict=True):
+            given[at] = one
+        return function(*given, **keywords)
 
-    return arguments[argnum], of_argument
+    values = tuple(arguments[at] for at in chosen)
+    return values if several is not None else values[0], of_argument
 
 
-def _check_scalar(value: Any) -> None:
+def _scalar(value: Any) -> Any:
+    """A function's result, which must be a scalar."""
     if not isinstance(value, (int, float, np.ndarray, np.generic, Traced)) or np.shape(value):
         form = f"an array of shape {value.shape}" if hasattr(value, "shape") else repr(value)
         raise AutodiffError(
             f"a gradient needs a function with a scalar result, but the result is {form}; for "
             "an array use jacobian, or sum it"
         )
+    return value
+
+
+def _flatten_result(result: Any) -> tuple[list[Any], Function]:
+    """The leaves of a function's result, float64 arrays, and the function that puts them back."""
+    leaves, put = flatten(result)
+    return [as_float64(leaf, "the function's result") for leaf in leaves], put
 
 
 def _pull_back(function: Function, argument: Any) -> tuple[Any, Function]:
@@ -209,13 +234,12 @@ def _pull_back(function: Function, argument: Any) -> tuple[Any, Function]:
     leaves, rebuild = flatten(argument)
     leaves = [as_float64(leaf, "an argument") for leaf in leaves]
     with Graph() as graph:
-        result = function(rebuild([graph.variable(leaf) for leaf in leaves]))
-    outputs, put = flatten(result)
+        outputs, put = _flatten_result(function(rebuild(list(map(graph.variable, leaves)))))
 
     def pull(cotangent: Any) -> Any:
         seeds: dict[int, Any] = {}
         for output, seed in zip(
-            outputs, flatten_like(cotangent, result, "a cotangent"), strict=True
+            outputs, flatten_like(cotangent, put(outputs), "a cotangent"), strict=True
         ):
             if graph.follows(output):
                 seeds[output.mark] = seeds[output.mark] + seed if output.mark in seeds else seed

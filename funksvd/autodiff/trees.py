@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from funksvd.autodiff.tracing import AutodiffError, Traced
+from funksvd.autodiff.tracing import AutodiffError, Traced, joined
 
 
 def flatten(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
@@ -64,16 +64,17 @@ def flatten_like(tree: Any, like: Any, what: str) -> list[Any]:
 
 
 def as_float64(leaf: Any, what: str) -> Any:
-    """A leaf as a float64 array.
+    """A leaf as a float64 array of its own.
 
     Raises
     ------
     AutodiffError
         If it has another type: the derivative would lose digits or mean nothing.
     """
+    leaf = joined(leaf)
     if isinstance(leaf, Traced):
         return leaf
-    array = np.asarray(leaf)
+    array = np.array(leaf)
     if array.dtype != np.float64:
         raise AutodiffError(
             f"{what} is {array.dtype}; derivatives are computed in float64: convert it first, "
