@@ -50,6 +50,11 @@ LAYOUT_OPTIONS = (
         help="Encoding of text files.",
     ),
     _option(
+        "--decimal",
+        type=click.Choice([".", ","]),
+        help="Character before the decimals of ratings in text files.  [default: detected]",
+    ),
+    _option(
         "--duplicates",
         type=click.Choice(["last", "first", "mean", "error"]),
         default="last",
@@ -86,6 +91,8 @@ def report_reading(output: Output, report: ReadReport | None) -> None:
     if report is None:
         return
     output.note(f"Read {report.detected}")
+    for warning in report.warnings:
+        output.warn(warning)
     if report.n_bad_rows:
         lines = "\n".join(f"  {row}" for row in report.bad_rows)
         were = "was" if report.n_bad_rows == 1 else "were"

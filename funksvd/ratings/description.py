@@ -161,6 +161,7 @@ def describe(ratings: Any) -> Description:
         n_duplicates=report.n_duplicates if report else 0,
         bad_rows=[str(row) for row in report.bad_rows] if report else [],
         doubts=[
+            *(report.warnings if report else []),
             *_doubtful_values(levels, counts),
             *_doubtful_users(ratings),
             *_doubtful_times(times),

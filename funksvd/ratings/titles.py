@@ -8,9 +8,10 @@ import re
 from collections import Counter
 
 from funksvd.errors import RatingsError, argument
-from funksvd.ratings.io import folders, layout, names
-from funksvd.ratings.io.files import damage_explained
-from funksvd.ratings.io.options import SEPARATOR_NAMES
+from funksvd.ratings.io import folders, names, sample
+from funksvd.ratings.io.files import Source
+from funksvd.ratings.io.lines import blocks, whole_lines
+from funksvd.ratings.io.options import SEPARATOR_NAMES, check_encoding
 from funksvd.ratings.vocabulary import CANONICAL_INTEGER
 
 
@@ -46,20 +47,20 @@ def read_titles(
             f"titles are read from a file, not from an object of type {type(path).__name__}; "
             "dict(zip(items, titles)) makes of two columns what would be read"
         )
+    check_encoding(encoding or "utf-8")
     source = folders.resolve(os.path.expanduser(os.fspath(path)), folders.TITLES_NAMES)[0]
-    head = layout.sample_lines(source.head(layout.SAMPLE_BYTES), source.name, encoding or "utf-8")
-    sample = [line for line in head if line.strip()]
-    if not sample:
+    head = sample.sample_lines(source.head(sample.SAMPLE_BYTES), source.name, encoding or "utf-8")
+    lines = [line for line in head if line.strip()]
+    if not lines:
         raise RatingsError(f"{source.name}: this file is empty")
-    netflix = sep is None and all(re.match(r"\d+,(\d{4}|NULL),", line) for line in sample)
-    separator = "," if netflix else _separator(sample, sep)
+    netflix = sep is None and all(re.match(r"\d+,(\d{4}|NULL),", line) for line in lines)
+    separator = "," if netflix else _separator(lines, sep)
     if separator is None:
         raise RatingsError(
             f"{source.name}: titles need two columns, item and title; the first line is\n"
-            f"  {layout.shortened(sample[0])}\nGive what separates them with {argument('sep')}"
+            f"  {sample.shortened(lines[0])}\nGive what separates them with {argument('sep')}"
         )
-    with damage_explained(source.name), source.open() as file:
-        text = _decoded(file.read(), encoding, source.name)
+    text = _decoded(source, encoding)
     rows = [line.split(",", 2) for line in text.splitlines()] if netflix else _rows(text, separator)
     rows = [row for row in rows if row]
     item, title, start = (0, 2, 0) if netflix else _columns(rows)
@@ -76,24 +77,24 @@ def read_titles(
     return found
 
 
-def _separator(sample: list[str], given: str | None) -> str | None:
+def _separator(lines: list[str], given: str | None) -> str | None:
     if given is not None:
         return SEPARATOR_NAMES.get(given, given)
     # Titles are full of blanks, so they separate only where nothing else does.
-    others = [each for each in layout.SEPARATORS if each != " "]
-    return layout.detect_separator(sample, 2, others) or layout.detect_separator(sample, 2, " ")
+    others = [each for each in sample.SEPARATORS if each != " "]
+    return sample.detect_separator(lines, 2, others) or sample.detect_separator(lines, 2, " ")
 
 
-def _decoded(raw: bytes, encoding: str | None, name: str) -> str:
+def _decoded(source: Source, encoding: str | None) -> str:
+    raw = b"".join(whole_lines(blocks(source, encoding or "utf-8")))
     try:
-        return raw.decode(encoding or "utf-8-sig")
-    except LookupError:
-        raise RatingsError(f"there is no encoding called {encoding!r}") from None
+        return raw.decode()
     except UnicodeDecodeError:
         if encoding is None:
             return raw.decode("latin-1")
         raise RatingsError(
-            f"{name} is not {encoding} text; leave {argument('encoding')} out, or try latin-1"
+            f"{source.name} is not {encoding} text; leave {argument('encoding')} out, or try "
+            "latin-1"
         ) from None
 
 
@@ -122,7 +123,7 @@ def _refuse_ratings(rows: list[list[str]], item: int, title: int, start: int, na
     if are_ratings:
         raise RatingsError(
             f"{name}: these are ratings, not titles; the first row is\n"
-            f"  {layout.shortened(', '.join(rows[0]))}\nGive a file with the items and their titles"
+            f"  {sample.shortened(', '.join(rows[0]))}\nGive a file with the items and their titles"
         )
 
 

@@ -121,6 +121,9 @@ class Provenance:
         """Plain data, for JSON; without `test_pairs`."""
         plain = asdict(replace(self, test_pairs=None))
         del plain["test_pairs"]
+        for part in (plain, *plain["updates"]):
+            if part["options"]["decimal"] is None:  # earlier programs do not know it
+                del part["options"]["decimal"]
         return plain
 
     @classmethod

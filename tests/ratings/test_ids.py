@@ -27,7 +27,7 @@ from funksvd.ratings import read_ratings
         (["7", "\uff11"], ["7", "\uff11"]),
         (["b", "a", "Z", "é", "z"], ["Z", "a", "b", "z", "é"]),
         (["nan", "None", "NULL", "NA"], ["NA", "NULL", "None", "nan"]),
-        (["  7 ", "8\t"], [7, 8]),
+        (["  7 ", "8\t", "\u00a09\u3000"], [7, 8, 9]),
         (["true", "1e3"], ["1e3", "true"]),
     ],
 )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from funksvd.errors import RatingsError, argument
-from funksvd.ratings.io.layout import shortened
 from funksvd.ratings.io.options import ReadOptions
 from funksvd.ratings.io.report import BadRow
+from funksvd.ratings.io.sample import shortened
 
 N_KEPT = 5
 N_SHOWN = 3
@@ -22,8 +22,12 @@ def refuse(
     n_rows: int,
     options: ReadOptions,
     source: str,
+    *,
+    may_be_header: bool = False,
 ) -> None:
     """Raise an error about bad rows, unless they may be skipped.
+
+    Whether the first of them may be a header, which must not be skipped, is `may_be_header`.
 
     Raises
     ------
@@ -48,7 +52,7 @@ def refuse(
     count = f"{n_bad:,} of {n_rows:,} rows cannot be used"
     if n_bad > N_SHOWN:
         count += f"; the first {N_SHOWN} are"
-    remedy = "; or ".join([*specific, SKIP_THEM])
+    remedy = "; or ".join(specific if may_be_header else [*specific, SKIP_THEM])
     if not specific:
         remedy = "correct them, or " + remedy
     raise RatingsError(f"{source}: {count}:\n{shown}\n{_sentence(remedy)}")

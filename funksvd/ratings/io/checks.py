@@ -12,15 +12,18 @@ import pyarrow.compute as pc
 
 from funksvd.errors import argument
 from funksvd.ratings.io.arrow import booleans, mask, numbers, text_array, text_bytes
-from funksvd.ratings.io.layout import NUMBER
+from funksvd.ratings.io.sample import COMMA_NUMBER, NUMBER, THOUSANDS
 from funksvd.ratings.vocabulary import CANONICAL_INTEGER
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 ISO_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?)?"
 ZONED = r" ?(Z|UTC|[+-][0-9]{2}:?[0-9]{2})$"
 
-USE_ENCODING = f"give the file's encoding, for instance {argument('encoding', 'latin-1')}"
-USE_POINT = "write ratings with a decimal point, 4.5 instead of 4,5"
+NO_THOUSANDS = (
+    f"write thousands without commas; or read decimal commas with {argument('decimal', ',')}"
+)
+NO_UNITS = "ratings must be numbers: write them without units, 4 for '4 stars' and 80 for '80%'"
+NO_TRUTH = "ratings must be numbers: write 1 for true and 0 for false"
 NO_TIMES = f"leave the timestamps out with {argument('timestamp_col', 'none')}"
 
 
@@ -58,16 +61,17 @@ def ids(texts: pa.Array) -> Checked:
         return Checked(texts.cast(pa.string()), np.zeros(len(texts), bool))
     values, bad = _strings(texts)
     bad |= numbers([pc.binary_length(values)], np.int32) == 0
-    bad |= booleans(pc.match_substring_regex(values, r"[\r\n]"))
     return Checked(values, bad)
 
 
-def ratings(texts: pa.Array) -> Checked:
+def ratings(texts: pa.Array, decimal: str = ".") -> Checked:
     """Ratings: numbers that are finite as float32."""
     strings, bad = _strings(texts)
-    is_number = booleans(pc.match_substring_regex(strings, f"^(?:{NUMBER})$"))
+    pattern = COMMA_NUMBER if decimal == "," else NUMBER
+    is_number = booleans(pc.match_substring_regex(strings, f"^(?:{pattern})$"))
     values = np.full(len(strings), np.nan)
     fine = strings if is_number.all() else strings.filter(mask(is_number))
+    fine = pc.replace_substring(fine, decimal, ".") if decimal != "." else fine
     values[is_number] = numbers([pc.cast(fine, pa.float64())], np.float64)
     bad |= ~(np.abs(values) <= FLOAT32_MAX)
     with np.errstate(over="ignore"):
@@ -96,28 +100,51 @@ def stripped(texts: pa.Array) -> pa.Array:
     return pc.utf8_trim_whitespace(texts)
 
 
-def problem(role: str, raw: bytes) -> Problem:
+def problem(role: str, raw: bytes, decimal: str = ".") -> Problem:
     """The problem of a field that did not pass its check."""
     try:
-        text = raw.decode().strip(" \t\r\n\v\f")
+        text = raw.decode().strip()
     except UnicodeDecodeError:
-        return Problem(f"{role} is not UTF-8 text", USE_ENCODING)
+        return Problem(f"{role} is not UTF-8 text", _use_encoding(raw))
     if role in ("user", "item"):
-        if re.search("[\r\n]", text):
-            return Problem(f"{role} goes over several lines (a stray quote?)")
         return Problem(f"{role} is empty")
     if not text:
         return Problem(f"{role} is empty", NO_TIMES if role == "timestamp" else "")
-    shown = text if len(text) <= 30 else text[:29] + "…"
+    shown = repr(text if len(text) <= 30 else text[:29] + "…")
     if role == "timestamp":
-        return Problem(f"timestamp {shown!r} is neither an integer nor like 2005-09-06", NO_TIMES)
-    if re.fullmatch(r"[+-]?[0-9]+,[0-9]+", text):
-        return Problem(f"rating {shown!r} has a decimal comma", USE_POINT)
+        return Problem(f"timestamp {shown} is neither an integer nor like 2005-09-06", NO_TIMES)
+    return _problem_of_rating(text, shown, decimal)
+
+
+def _problem_of_rating(text: str, shown: str, decimal: str) -> Problem:
+    what = f"rating {shown}"
     if re.fullmatch(r"[+-]?inf(inity)?", text, re.IGNORECASE):
-        return Problem(f"rating {shown!r} is infinite")
-    if re.fullmatch(NUMBER, text):
-        return Problem(f"rating {shown!r} is too large for a 32-bit float")
-    return Problem(f"rating {shown!r} is not a number")
+        return Problem(f"{what} is infinite")
+    if re.fullmatch(COMMA_NUMBER if decimal == "," else NUMBER, text):
+        return Problem(f"{what} is too large for a 32-bit float")
+    if decimal == "," and re.fullmatch(NUMBER, text):
+        return Problem(f"{what} has a decimal point, but {argument('decimal', ',')} holds")
+    if re.fullmatch(THOUSANDS, text):
+        first, *others = text.split(",")
+        meant = text.replace(",", "")
+        if len(others) == 1:
+            meant += f" or {first}.{others[0]}"
+        return Problem(f"{what} has commas, and may be {meant}", NO_THOUSANDS)
+    if re.fullmatch(COMMA_NUMBER, text):
+        return Problem(f"{what} has a decimal comma", f"read it with {argument('decimal', ',')}")
+    if re.match(rf"(?:{NUMBER})[ %]", text):
+        return Problem(f"{what} is not a number", NO_UNITS)
+    is_truth = text.lower() in ("true", "false", "yes", "no")
+    return Problem(f"{what} is not a number", NO_TRUTH if is_truth else "")
+
+
+def _use_encoding(raw: bytes) -> str:
+    """Advice on the encoding of a text: that of Windows, unless it lacks one of the characters."""
+    try:
+        raw.decode("cp1252")
+    except UnicodeDecodeError:
+        return f"give the file's encoding, for instance {argument('encoding', 'latin-1')}"
+    return f"give the file's encoding, for instance {argument('encoding', 'cp1252')}"
 
 
 def as_integers(texts: pa.Array) -> np.ndarray | None:
@@ -159,7 +186,7 @@ def _is_utf8(text: bytes) -> bool:
 
 
 def _whole_seconds(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    whole = pc.replace_substring_regex(texts, r"\.[0-9]*$", "")  # of a second
+    whole = pc.replace_substring_regex(texts, r"^\+|\.[0-9]*$", "")  # Arrow knows no plus
     return numbers([pc.cast(whole, pa.int64())], np.int64), np.ones(len(texts), bool)
 
 

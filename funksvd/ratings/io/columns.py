@@ -62,6 +62,8 @@ class Columns:
     bad_rows : list of BadRow
     description : str
         Detected format, separator and columns, without the source's name.
+    warnings : list of str
+        Sentences about what may be misunderstood.
     """
 
     ids: dict[str, IdColumn]
@@ -71,6 +73,7 @@ class Columns:
     n_bad: int = 0
     bad_rows: list[BadRow] = field(default_factory=list)
     description: str = ""
+    warnings: list[str] = field(default_factory=list)
 
 
 def joined_ids(parts: Sequence[IdColumn], role: str, source: str) -> tuple[np.ndarray, np.ndarray]:

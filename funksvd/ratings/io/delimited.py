@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -33,12 +34,6 @@ the system and asking for others, which takes a tenth of the whole time.
 """
 TEXT = pa.dictionary(pa.int32(), pa.string())
 INTEGERS = {"user": pa.int32(), "item": pa.int32(), "timestamp": pa.int64()}
-CHECKS = {
-    "user": checks.ids,
-    "item": checks.ids,
-    "rating": checks.ratings,
-    "timestamp": checks.timestamps,
-}
 _COLUMN = re.compile(r"column #(\d+)")
 
 
@@ -135,6 +130,13 @@ class _Parser:
         self._columns = layout.columns
         self._integers = integers & set(layout.columns)
         self._n_columns = layout.n_columns
+        self._checks: dict[str, Callable[[pa.Array], checks.Checked]] = {
+            "user": checks.ids,
+            "item": checks.ids,
+            "rating": partial(checks.ratings, decimal=layout.decimal),
+            "timestamp": checks.timestamps,
+        }
+        self._quoting = layout.quoting and not cleaned
         kinds = {
             str(at): INTEGERS[role] if role in integers else TEXT
             for role, at in layout.columns.items()
@@ -157,6 +159,7 @@ class _Parser:
 
     def __call__(self, text: bytes) -> Chunk[BadField]:
         self._n_seen += len(text)
+        text = lines.without_marks(text)
         if self._plain and max(self._n_bytes, self._n_seen) >= plain.KERNEL_BYTES:
             chunk = self._plain.parse(text)
             if chunk is not None:
@@ -164,11 +167,13 @@ class _Parser:
         if len(self._separators[0]) > 1:
             text = text.replace(*self._separators)
         table = self._table(text)
+        if self._quoting and b'"' in text:
+            _require_a_line_a_row(text, table.num_rows)
         chunks = {role: _only_chunk(table[str(at)]) for role, at in self._columns.items()}
         if self._proving and table.num_rows:
             self._prove(text, table, chunks)
         checked = {
-            role: CHECKS[role](as_binary(chunk.dictionary))
+            role: self._checks[role](as_binary(chunk.dictionary))
             for role, chunk in chunks.items()
             if role not in self._integers
         }
@@ -233,6 +238,15 @@ class _Parser:
                 texts = as_binary(chunks[role].dictionary)
                 return BadField(role, texts[int(codes[role][row])].as_py())
         raise AssertionError(f"row {row} is not bad")
+
+
+def _require_a_line_a_row(text: bytes, n_rows: int) -> None:
+    """Raise `ArrowInvalid` if a quoted field goes on over lines: `records` knows stray quotes."""
+    n_lines = text.count(b"\n")
+    if n_lines != n_rows or b"\r" in text:
+        n_lines = sum(map(bool, text.splitlines()))
+    if n_lines != n_rows or text.count(b'"') % 2:
+        raise pa.ArrowInvalid("a quoted field goes on over lines, or a quote is stray")
 
 
 def _only_chunk(column: pa.ChunkedArray) -> pa.Array:

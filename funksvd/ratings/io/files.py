@@ -179,7 +179,7 @@ def member(source: Source, name: str) -> Source:
 def member_names(source: Source) -> list[str]:
     """Names of the files in a zip archive, without what operating systems leave there."""
     with damage_explained(source.name), source.open() as file, zipfile.ZipFile(file) as archive:
-        names = [info.filename for info in archive.infolist() if not info.is_dir()]
+        names = [name for name in archive.namelist() if not name.endswith("/")]
     return [n for n in names if not n.startswith("__MACOSX/") and not Path(n).name.startswith(".")]
 
 

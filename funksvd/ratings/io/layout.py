@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import codecs
-import csv
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from funksvd.errors import RatingsError, argument
-from funksvd.ratings.io import names
+from funksvd.ratings.io import headers, names, preamble
 from funksvd.ratings.io.files import Source
 from funksvd.ratings.io.options import ReadOptions
-from funksvd.ratings.vocabulary import CANONICAL_INTEGER
-
-SAMPLE_BYTES = 1 << 16
-SAMPLE_LINES = 50
-SEPARATORS = {
-    "::": "::-separated",
-    "\t\t": "double-tab-separated",
-    "\t": "tab-separated",
-    ",": "comma-separated",
-    ";": "semicolon-separated",
-    "|": "pipe-separated",
-    " ": "space-separated",
-}
-NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
-NOT_A_NAME = re.compile(
-    rf"{NUMBER}|[+-]?[0-9]+,[0-9]+|nan|[+-]?inf(?:inity)?|null|none|na|", re.IGNORECASE
+from funksvd.ratings.io.preamble import Line
+from funksvd.ratings.io.sample import (
+    COMMA_NUMBER,
+    SAMPLE_BYTES,
+    SEPARATORS,
+    THOUSANDS,
+    detect_separator,
+    is_quoting,
+    joined_at_quotes,
+    sample_lines,
+    shortened,
+    split,
 )
+from funksvd.ratings.vocabulary import CANONICAL_INTEGER
 
 
 @dataclass(frozen=True)
@@ -53,6 +48,12 @@ class Layout:
         Number of rows that the file says it has.
     integers : frozenset of str
         Roles whose fields in the sample are all integers; never "rating".
+    decimal : str
+        Character before the decimals of ratings, "." or ",".
+    first_line : int
+        Line of the first row, where no header was recognized; otherwise 0.
+    warnings : tuple of str
+        Sentences about what may be misunderstood.
     """
 
     separator: str
@@ -63,20 +64,19 @@ class Layout:
     netflix: bool = False
     n_declared: int | None = None
     integers: frozenset[str] = field(default=frozenset(), compare=False)
+    decimal: str = "."
+    first_line: int = 0
+    warnings: tuple[str, ...] = ()
 
     @property
     def delimiter(self) -> str:
-        """The single character that separates the columns when Arrow reads them."""
-        return self.separator if len(self.separator) == 1 else "\x1f"
+        """The single byte that separates the columns when Arrow reads them."""
+        return self.separator if len(self.separator.encode()) == 1 else "\x1f"
 
     @property
     def quoting(self) -> bool:
         """True if a field in double quotes may hold the separator."""
         return is_quoting(self.separator)
-
-
-def is_quoting(separator: str) -> bool:
-    return len(separator) == 1 and separator != " "
 
 
 def detect(source: Source, required: Sequence[str], options: ReadOptions) -> Layout:
@@ -97,110 +97,53 @@ def detect(source: Source, required: Sequence[str], options: ReadOptions) -> Lay
     """
     head = source.head(SAMPLE_BYTES)
     lines = sample_lines(head, source.name, options.encoding)
-    numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    numbered = [Line(number, text) for number, text in enumerate(lines, 1) if text.strip()]
     if not numbered:
         raise RatingsError(f"{source.name}: this file is empty")
-    first = numbered[0][1]
+    first = numbered[0].text
     if first.startswith("%%MatrixMarket"):
         return _matrix_market(numbered, required, options, source.name)
     if re.fullmatch(r"\s*\d+\s*:\s*", first):
-        return _netflix([line for _, line in numbered], required, options, source.name)
-    sample = [line for _, line in numbered]
-    if detect_separator(sample, len(required)) is None:
-        sample = _joined_at_quotes(sample)
+        return _netflix([line.text for line in numbered], required, options, source.name)
+    preamble.refuse_drawing(numbered, source.name)
+    table = preamble.table(numbered)
+    if table.separator is not None and options.sep is None:
+        options = replace(options, sep=table.separator)
+    sample = [line.text for line in table.lines]
     separator = _separator(sample, required, options, source.name)
-    rows = [split(line, separator) for line in sample]
-    has_header = _has_header(rows, required, options, source.name)
-    header = rows[0] if has_header else None
-    n_columns = len(header) if header else Counter(len(row) for row in rows).most_common(1)[0][0]
+    records = joined_at_quotes(sample, separator)
+    rows = [split(record.text, separator) for record in records]
+    start = headers.first_row(rows, required, options)
+    preamble.refuse_above(table, rows[start:], len(required), source.name)
+    header = headers.in_comment(table.above, rows[start], separator, required, options)
+    below = start
+    if header is None and headers.is_header(rows[start:], required, options, source.name):
+        header, below = rows[start], start + 1
+    n_lines = sum(record.n_lines for record in records[:below])
+    above = [*table.above, *(record.text for record in records[:start])]
+    n_columns = len(header) if header else Counter(map(len, rows[below:])).most_common(1)[0][0]
     columns = names.assign(header, n_columns, required, options, source.name)
+    if header is None:
+        headers.refuse_unnamed(rows[below:], n_columns, required, options, source.name)
+    rows = rows[below:]
+    decimal = options.decimal or ("." if separator == "," else _decimal(rows, columns))
     kind = SEPARATORS.get(separator, f"{separator!r}-separated")
-    if len(rows[0]) == 1:
+    if len(header or rows[0]) == 1:
         kind = "one column"
+    described = [kind, _columns_described(header, columns)]
+    if decimal == ",":
+        described.append("decimal comma")
     return Layout(
         separator,
         n_columns,
         columns,
-        f"{kind}, {_columns_described(header, columns)}",
-        skip_lines=numbered[0][0] if header else 0,
-        integers=_integers(rows[1:] if header else rows, columns),
+        ", ".join(described) + preamble.described(above),
+        skip_lines=table.lines[n_lines - 1].number if n_lines else table.lines[0].number - 1,
+        integers=_integers(rows, columns),
+        decimal=decimal,
+        first_line=0 if header else table.lines[n_lines].number,
+        warnings=_warnings(rows, header, required, source.name),
     )
-
-
-def sample_lines(head: bytes, name: str, encoding: str) -> list[str]:
-    """The first lines of a text, complete ones only.
-
-    Raises
-    ------
-    RatingsError
-        If this is not text in that encoding.
-    """
-    wide = codecs.lookup(encoding).name.startswith(("utf-16", "utf-32"))
-    if not wide and head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise RatingsError(
-            f"{name}: this is UTF-16 text; read it with {argument('encoding', 'utf-16')}"
-        )
-    if head[257:262] == b"ustar":
-        raise RatingsError(f"{name}: this is a tar archive; unpack it and name the file itself")
-    if not wide and b"\0" in head:
-        raise RatingsError(
-            f"{name}: this is a binary file, not text. Ratings can be CSV and the like (plain, "
-            "gzip, bzip2, xz, zstd or zip), Parquet, Feather or Matrix Market"
-        )
-    text = head.removeprefix(codecs.BOM_UTF8).decode(encoding, errors="replace")
-    lines = re.split(r"\r\n|\r|\n", text.lstrip("\ufeff"))
-    if len(head) == SAMPLE_BYTES:
-        if len(lines) == 1:
-            raise RatingsError(
-                f"{name}: the first line is longer than {SAMPLE_BYTES:,} characters; "
-                "this is not a table of ratings"
-            )
-        lines.pop()
-    first = next((line for line in lines if line.strip()), "")
-    if first.lstrip().startswith(("{", "[", "<")):
-        kind = "an XML or HTML document" if first.lstrip().startswith("<") else "JSON"
-        raise RatingsError(f"{name}: this looks like {kind}; convert it to CSV first")
-    return lines[:SAMPLE_LINES]
-
-
-def split(line: str, separator: str) -> list[str]:
-    """The fields of a line, without blanks around them."""
-    if separator == " ":
-        return line.split()
-    if not is_quoting(separator):
-        return [part.strip() for part in line.split(separator)]
-    try:
-        row = next(csv.reader([line], delimiter=separator), [])
-    except csv.Error:
-        row = line.split(separator)
-    return [part.strip() for part in row]
-
-
-def detect_separator(
-    sample: Sequence[str], least: int, candidates: Sequence[str] = tuple(SEPARATORS)
-) -> str | None:
-    """The separator that splits the lines most consistently into at least `least` columns."""
-    best, best_key = None, (0.0, 0)
-    for separator in candidates:
-        if separator == "\t\t" and any("\t" in line.replace("\t\t", "") for line in sample):
-            continue  # there are columns without a value
-        counts = Counter(len(split(line, separator)) for line in sample)
-        n_columns, n_lines = counts.most_common(1)[0]
-        key = (round(n_lines / len(sample), 2), min(n_columns, 3))
-        if n_columns >= least and key > best_key:
-            best, best_key = separator, key
-    return best
-
-
-def _joined_at_quotes(sample: Sequence[str]) -> list[str]:
-    """The lines as records, where a quoted field goes on in the next line."""
-    joined: list[str] = []
-    for line in sample:
-        if joined and joined[-1].count('"') % 2:
-            joined[-1] += " " + line
-        else:
-            joined.append(line)
-    return joined
 
 
 def _separator(
@@ -233,32 +176,6 @@ def _separator(
     return given
 
 
-def _has_header(
-    rows: list[list[str]], required: Sequence[str], options: ReadOptions, name: str
-) -> bool:
-    first = rows[0]
-    plain = [names.normalized(field) for field in first]
-    for role in required:
-        option = options.column(role)
-        if isinstance(option, str) and names.normalized(option) in plain and not option.isdecimal():
-            return True
-    known = [bool(names.recognized(first, role)) for role in required]
-    if all(known):
-        return True
-    if "rating" in required:
-        position = list(required).index("rating")
-        option = options.rating_col
-        if isinstance(option, int) or (option is not None and option.isdecimal()):
-            position = int(option) - 1
-        if 0 <= position < len(first) and NOT_A_NAME.fullmatch(first[position]):
-            return False
-        return known[-1] or not any(re.fullmatch(NUMBER, field) for field in first)
-    if any(known) or any(re.fullmatch(NUMBER, field) for field in first):
-        return any(known)
-    others = [field for row in rows[1:] for field in row[: len(required)]]
-    return bool(others) and all(re.fullmatch(NUMBER, field) for field in others)
-
-
 def _columns_described(header: Sequence[str] | None, columns: dict[str, int]) -> str:
     if header is None:
         positions = " ".join(str(position + 1) for position in columns.values())
@@ -275,6 +192,27 @@ def _integers(rows: list[list[str]], columns: dict[str, int]) -> frozenset[str]:
         if role != "rating"
         and all(re.fullmatch(CANONICAL_INTEGER, row[at]) for row in rows if len(row) > at)
     )
+
+
+def _decimal(rows: list[list[str]], columns: dict[str, int]) -> str:
+    """The character before the decimals of ratings; a comma only if nothing else is meant by it."""
+    if "rating" not in columns:
+        return "."
+    fields = [row[columns["rating"]] for row in rows if len(row) > columns["rating"]]
+    commas = [each for each in fields if "," in each and re.fullmatch(COMMA_NUMBER, each)]
+    are_thousands = all(re.fullmatch(THOUSANDS, each) for each in commas)
+    return "." if are_thousands or any("." in each for each in fields) else ","
+
+
+def _warnings(
+    rows: list[list[str]], header: list[str] | None, required: Sequence[str], name: str
+) -> tuple[str, ...]:
+    if len(required) == 1 and header is None and len(rows) == 1 and len(rows[0]) > 1:
+        return (
+            f"{name} has {len(rows[0])} fields in a single line, and one {required[0]} is read "
+            f"from a line: {rows[0][0]!r} here. Write one {required[0]} in a line",
+        )
+    return ()
 
 
 def _netflix(sample: list[str], required: Sequence[str], options: ReadOptions, name: str) -> Layout:
@@ -308,9 +246,9 @@ def _netflix(sample: list[str], required: Sequence[str], options: ReadOptions, n
 
 
 def _matrix_market(
-    numbered: list[tuple[int, str]], required: Sequence[str], options: ReadOptions, name: str
+    numbered: list[Line], required: Sequence[str], options: ReadOptions, name: str
 ) -> Layout:
-    banner = numbered[0][1].lower().split()
+    banner = numbered[0].text.lower().split()
     if len(banner) != 5:
         raise RatingsError(f"{name}, line 1: this Matrix Market banner is not complete")
     _, _, form, kind, symmetry = banner
@@ -331,11 +269,11 @@ def _matrix_market(
     size_at = next((at for at, (_, line) in enumerate(numbered) if not line.startswith("%")), None)
     if size_at is None:
         raise RatingsError(f"{name}: this Matrix Market file ends before its size line")
-    size = numbered[size_at][1].split()
+    size = numbered[size_at].text.split()
     if len(size) != 3 or not all(number.isdecimal() for number in size):
         raise RatingsError(
-            f"{name}, line {numbered[size_at][0]}: this must be the number of rows, columns and "
-            f"entries, but is {shortened(numbered[size_at][1])!r}"
+            f"{name}, line {numbered[size_at].number}: this must be the number of rows, columns "
+            f"and entries, but is {shortened(numbered[size_at].text)!r}"
         )
     n_columns = 2 if kind == "pattern" else 3
     roles = [role for role in ("user", "item", "rating") if role in required]
@@ -348,12 +286,7 @@ def _matrix_market(
         n_columns,
         columns,
         "Matrix Market, rows as users and columns as items, numbered from 1",
-        skip_lines=numbered[size_at][0],
+        skip_lines=numbered[size_at].number,
         n_declared=int(size[2]),
         integers=frozenset(columns) - {"rating"},
     )
-
-
-def shortened(text: str, length: int = 80) -> str:
-    """Text cut to a length, for a message."""
-    return text if len(text) <= length else text[: length - 1] + "…"

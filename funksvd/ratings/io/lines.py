@@ -8,17 +8,22 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import numpy as np
 
 from funksvd.errors import RatingsError, argument
 from funksvd.ratings.io.files import BLOCK_SIZE, Source, damage_explained
 from funksvd.ratings.io.layout import Layout
+from funksvd.ratings.io.sample import NO_BREAK_SPACE
 
 BOM = codecs.BOM_UTF8
 UTF8_NAMES = ("utf-8", "utf-8-sig")
-MOVIE_LINE = re.compile(rb"^[ \t]*(\d+)[ \t]*:[ \t\r]*$", re.MULTILINE)
-_BLANK_LINES = re.compile(rb"^[ \t\r]*\n", re.MULTILINE)
+MAX_LINE_BYTES = 1 << 20
+"""Largest length of a line, in bytes: no row of ratings comes near it."""
+MOVIE_LINE = re.compile(rb"^[ \t]*(\d+)[ \t]*:[ \t]*$", re.MULTILINE)
+_BLANK_LINES = re.compile(rb"^[ \t]*\n", re.MULTILINE)
+_LINE_START_MARKS = re.compile(b"(?<![^\r\n])(?:" + BOM + b")+")
 
 
 class Notes:
@@ -55,45 +60,87 @@ def is_utf8(encoding: str) -> bool:
 
 
 def blocks(source: Source, encoding: str) -> Iterator[bytes]:
-    """A file's text as UTF-8, without a byte order mark; UTF-8 itself is not checked here."""
+    """A file's text as UTF-8, cut anywhere; UTF-8 itself is not checked here.
+
+    Raises
+    ------
+    RatingsError
+        If the file is damaged, is not text in that encoding, or has a line that is too long.
+    """
+    length = 0  # of the line that has not ended yet
+    for n_before, block in enumerate(_as_utf8(source, encoding)):
+        newline = b"\n" if b"\n" in block else b"\r"
+        end = block.find(newline)
+        length += len(block) if end < 0 else end
+        if length > MAX_LINE_BYTES:
+            before = islice(_as_utf8(source, encoding), n_before)
+            line = 1 + sum(part.count(b"\n") or part.count(b"\r") for part in before)
+            raise RatingsError(
+                f"{source.name}, line {line}: this line is longer than {MAX_LINE_BYTES:,} bytes, "
+                "the most that is read; this is not a table with a row for each rating"
+            )
+        if end >= 0:
+            length = len(block) - block.rfind(newline) - 1
+        yield block
+
+
+def _as_utf8(source: Source, encoding: str) -> Iterator[bytes]:
     with damage_explained(source.name), source.open() as file:
-        first = file.read(BLOCK_SIZE)
         if is_utf8(encoding):
-            yield first.removeprefix(BOM)
             while block := file.read(BLOCK_SIZE):
                 yield block
             return
         decoder = codecs.getincrementaldecoder(encoding)()
-        block, line = first, 1
+        line = 1
         while True:
+            block = file.read(BLOCK_SIZE)
             try:
-                text = decoder.decode(block, final=not block)
-            except UnicodeDecodeError as error:
-                line += block[: max(error.start, 0)].count(b"\n")
+                text = decoder.decode(block, final=not block).encode()
+            except UnicodeError as error:  # halves of surrogate pairs cannot be encoded
+                if isinstance(error, UnicodeDecodeError):
+                    line += error.object[: error.start].count(b"\n")
+                elif isinstance(error, UnicodeEncodeError):
+                    line += error.object[: error.start].count("\n")
                 raise RatingsError(
                     f"{source.name}, line {line} or near it: this is not {encoding} text "
-                    f"({error.reason}). Give the file's encoding with {argument('encoding')}"
+                    f"({getattr(error, 'reason', error)}). Give the file's encoding with "
+                    f"{argument('encoding')}"
                 ) from None
-            line += block.count(b"\n")
+            line += text.count(b"\n")
             if text:
-                yield text.encode()
+                yield text
             if not block:
                 return
-            block = file.read(BLOCK_SIZE)
+
+
+def without_marks(text: bytes) -> bytes:
+    """A text without byte order marks where a line begins: files were put one after another."""
+    if b"\xef" in text and BOM in text:  # looking for one byte is many times faster
+        return _LINE_START_MARKS.sub(b"", text)
+    return text
 
 
 def whole_lines(parts: Iterable[bytes]) -> Iterator[bytes]:
-    """Blocks that end where a line ends, in a newline."""
-    rest = b""
+    """Blocks of whole lines, all of which end in a newline, without byte order marks before them.
+
+    A carriage return ends a line too, alone or before a newline.
+    """
+    kept: list[bytes] = []
+    half = b""  # a carriage return at the end of a part, which a newline may follow
     for part in parts:
+        part = half + part
+        half = b"\r" if part.endswith(b"\r") else b""
+        part = part.removesuffix(half)
+        if b"\r" in part:
+            part = part.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         end = part.rfind(b"\n") + 1
         if end:
-            yield rest + part[:end]
-            rest = part[end:]
-        else:
-            rest += part
-    if rest:
-        yield rest + b"\n"
+            yield without_marks(b"".join([*kept, part[:end]]))
+            kept = []
+        kept.append(part[end:])
+    last = b"".join(kept)
+    if last or half:
+        yield without_marks(last) + b"\n"
 
 
 def arrow_stream(
@@ -114,9 +161,12 @@ def arrow_stream(
 
 
 def single_blanks(block: bytes) -> bytes:
-    if any(odd in block for odd in (b"  ", b"\t", b" \n", b"\n ", b" \r")) or block[:1] == b" ":
+    """Whole lines with one blank between fields, and none at the ends of lines."""
+    if b"\xc2" in block:
+        block = block.replace(NO_BREAK_SPACE.encode(), b" ")
+    if any(odd in block for odd in (b"  ", b"\t", b" \n", b"\n ")) or block[:1] == b" ":
         block = re.sub(rb"[ \t]+", b" ", block)
-        block = re.sub(rb"^ | (?=\r?$)", b"", block, flags=re.MULTILINE)
+        block = re.sub(rb"^ | $", b"", block, flags=re.MULTILINE)
     return block
 
 
@@ -148,4 +198,4 @@ def _movie_lines(lines: bytes) -> Iterator[re.Match[bytes]]:
         match = MOVIE_LINE.match(lines, lines.rfind(b"\n", 0, colon) + 1)
         if match:
             yield match
-        colon = lines.find(b":", colon + 1)
+        colon = lines.find(b":", lines.find(b"\n", colon))

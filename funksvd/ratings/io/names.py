@@ -40,8 +40,11 @@ KNOWN_NAMES = {role: names.split() for role, names in _NAMES.items()}
 
 
 def normalized(name: str) -> str:
-    """A column's name in lower case, letters and digits only: `Movie_ID` is `movieid`."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+    """A column's name in lower case, letters and digits only: `Movie_ID` is `movieid`.
+
+    RecBole writes a column's type behind its name, `item_id:token`, which is left out.
+    """
+    return re.sub(r"[^a-z0-9]", "", re.sub(r":(token|float)(_seq)?$", "", name.lower()))
 
 
 def recognized(names: Sequence[str], role: str) -> list[int]:
@@ -153,7 +156,7 @@ def assign(
                 f"give {argument(f'{taken[position]}_col')} and {argument(f'{role}_col')}"
             )
         taken[position] = role
-    return columns
+    return {role: columns[role] for role in roles if role in columns}
 
 
 def listing(names: Sequence[str]) -> str:

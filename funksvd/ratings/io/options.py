@@ -5,10 +5,13 @@ from __future__ import annotations
 import codecs
 from dataclasses import dataclass
 
-from funksvd.errors import RatingsError
+from funksvd.errors import RatingsError, argument
 from funksvd.ratings.duplicates import POLICIES
 
 ON_BAD_ROWS = ("error", "skip")
+DECIMALS = (".", ",")
+PROBE = "user,item,rating\r\n" + 20 * "1,2,3\r\n" + "1,2,3.5\r\n"
+"""Text that an encoding of text files can write; a host's name is never so long."""
 SEPARATOR_NAMES = {
     "\\t": "\t",
     "tab": "\t",
@@ -34,6 +37,9 @@ class ReadOptions:
         column has that name. `timestamp_col="none"` ignores timestamps. Detected by default.
     encoding : str
         Of text files.
+    decimal : {".", ","}, optional
+        Character before the decimals of ratings in text files. Detected by default, where it is
+        clear.
     duplicates : {"last", "first", "mean", "error"}
         Which of several ratings of one item by one user is kept.
     on_bad_rows : {"error", "skip"}
@@ -51,6 +57,7 @@ class ReadOptions:
     rating_col: str | int | None = None
     timestamp_col: str | int | None = None
     encoding: str = "utf-8"
+    decimal: str | None = None
     duplicates: str = "last"
     on_bad_rows: str = "error"
 
@@ -66,17 +73,10 @@ class ReadOptions:
             )
         if self.on_bad_rows not in ON_BAD_ROWS:
             raise RatingsError(f"on_bad_rows must be error or skip, not {self.on_bad_rows!r}")
-        if self.sep == "":
-            raise RatingsError(
-                "a separator must be at least one character; it is detected if none is given"
-            )
-        try:
-            codecs.lookup(self.encoding)
-        except LookupError:
-            raise RatingsError(
-                f"there is no encoding called {self.encoding!r}; "
-                "common ones are utf-8, latin-1, cp1252 and utf-16"
-            ) from None
+        if self.decimal not in (None, *DECIMALS):
+            raise RatingsError(f"decimal must be . or , and not {self.decimal!r}")
+        _check_separator(self.separator)
+        check_encoding(self.encoding)
 
     @property
     def separator(self) -> str | None:
@@ -91,3 +91,39 @@ class ReadOptions:
     @property
     def ignores_timestamps(self) -> bool:
         return isinstance(self.timestamp_col, str) and self.timestamp_col.lower() == "none"
+
+
+def _check_separator(separator: str | None) -> None:
+    if separator is None:
+        return
+    wrong = None
+    if separator == "":
+        wrong = "must be at least one character; it is detected if none is given"
+    elif odd := set(separator) & set('\r\n\0"0123456789'):
+        wrong = f"cannot have {min(odd)!r} in it: a quote, a digit and a line's end never separate"
+    elif any("\ud800" <= each <= "\udfff" for each in separator):
+        wrong = f"{separator!r} is not text in this terminal's encoding"
+    if wrong:
+        raise RatingsError(f"a separator of columns ({argument('sep')}) {wrong}")
+
+
+def check_encoding(name: str) -> None:
+    """Raise a `RatingsError` unless a text file may have an encoding."""
+    try:
+        codecs.lookup(name)
+    except (LookupError, ValueError):
+        raise RatingsError(
+            f"there is no encoding called {name!r} ({argument('encoding')}); "
+            "common ones are utf-8, latin-1, cp1252 and utf-16"
+        ) from None
+    try:
+        decoder = codecs.getincrementaldecoder(name)()
+        pieces = [decoder.decode(bytes([each])) for each in PROBE.encode(name)]
+        decoded = "".join(pieces) + decoder.decode(b"", final=True)
+    except (LookupError, UnicodeError):  # of bytes, of text for text, of host names
+        decoded = ""
+    if decoded != PROBE:
+        raise RatingsError(
+            f"{name!r} ({argument('encoding')}) is not an encoding of text files; "
+            "common ones are utf-8, latin-1, cp1252 and utf-16"
+        )

@@ -34,7 +34,8 @@ class PlainRows:
     def __init__(self, layout: Layout, integers: Collection[str]) -> None:
         separator = layout.separator
         self.is_possible = (
-            all(role in integers for role in layout.columns if role != "rating")
+            layout.decimal == "."
+            and all(role in integers for role in layout.columns if role != "rating")
             and separator.isascii()
             and NUMBERS_HOLD.isdisjoint(separator)
             and not set('\r\n"') & set(separator)

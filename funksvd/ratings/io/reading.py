@@ -289,6 +289,7 @@ def _read(
         n_bad_rows=sum(part.n_bad for part in parts),
         bad_rows=bad_rows[:N_KEPT_BAD_ROWS],
         files=list(paths) if lasting else [],
+        warnings=[text for part in parts for text in part.warnings],
     )
     return parts, report
 
@@ -358,12 +359,16 @@ def _why_text(vocabulary: Vocabulary) -> str:
     """Say which id made a column of integers text; nothing where it is not one."""
     if vocabulary.holds_integers:
         return ""
+    from funksvd.ratings.io.sample import shortened
+
     ids = vocabulary.ids
     integer = re.compile(CANONICAL_INTEGER).fullmatch
     if not any(integer(label) for label in (*ids[:1000], *ids[-1000:])):
         return ""
     odd = next((label for label in ids if not integer(label)), None)
-    return f"; {vocabulary.what} ids are text" + (f" because of {odd!r}" if odd else "")
+    return f"; {vocabulary.what} ids are text" + (
+        f" because of {shortened(odd, 30)!r}" if odd else ""
+    )
 
 
 def _names(names: list[str]) -> str:

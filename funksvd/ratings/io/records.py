@@ -14,11 +14,20 @@ import numpy as np
 
 from funksvd.ratings.io.files import BLOCK_SIZE, Source
 from funksvd.ratings.io.layout import Layout
-from funksvd.ratings.io.lines import MOVIE_LINE, Notes, blocks, single_blanks, whole_lines
+from funksvd.ratings.io.lines import (
+    MAX_LINE_BYTES,
+    MOVIE_LINE,
+    Notes,
+    blocks,
+    single_blanks,
+    whole_lines,
+)
+from funksvd.ratings.io.quotes import length_of_record, scan
+from funksvd.ratings.io.sample import COMMA_NUMBER, NUMBER
 
 BLANKS = b" \t\r\n\v\f"
-MAX_QUOTED_LINES = 100
-_NEWLINES = re.compile(rb"\r\n?")
+_RATING = re.compile(f"{NUMBER}|{COMMA_NUMBER}".encode())
+_INTEGER = re.compile(rb"-?[0-9]+")
 
 
 class Record(NamedTuple):
@@ -89,6 +98,7 @@ def records(
     sources: list[Source], layout: Layout, encoding: str, notes: Notes | None = None
 ) -> Iterator[Record]:
     """Every row of the files, those with wrong columns included; blank lines are no rows."""
+    delimiter = layout.delimiter.encode()
     for source in sources:
         lines = _lines(source, layout, encoding)
         ahead: deque[_Lines] = deque()
@@ -97,15 +107,24 @@ def records(
             if n_rows > 1:
                 yield Record(source.name, number, raw, cleaned, n_rows=n_rows)
                 continue
-            if number <= layout.skip_lines or not raw.strip(BLANKS):
+            if number <= layout.skip_lines:
+                continue
+            # A line of tabs is a row of empty fields, as Arrow has it, if it has all columns.
+            if not raw.strip(BLANKS) and cleaned.count(delimiter) != max(1, layout.n_columns - 1):
                 continue
             if layout.netflix and (movie := MOVIE_LINE.fullmatch(raw)):
                 if notes is not None:
                     notes.start(movie[1])
                 continue
-            found = _n_fields(cleaned, layout)
-            if found is None:  # a quoted field that goes on in the next line, or a stray quote
-                cleaned, found = _continued(cleaned, layout, ahead, lines)
+            found: int | None = cleaned.count(delimiter) + 1
+            if layout.quoting and b'"' in cleaned:
+                n_separators, is_open, _ = scan(cleaned, delimiter, b'"')
+                found = n_separators + 1
+                if is_open:  # a quoted field that goes on in the next line, or a stray quote
+                    further = _continuation(cleaned, layout, ahead, lines)
+                    cleaned, found = b" ".join([cleaned, *further]), layout.n_columns
+                    if not further:
+                        found = None
             if found == layout.n_columns:
                 yield Record(source.name, number, raw, cleaned)
             else:
@@ -114,8 +133,7 @@ def records(
 
 def _lines(source: Source, layout: Layout, encoding: str) -> Iterator[_Lines]:
     number = 1
-    for block in whole_lines(blocks(source, encoding)):
-        lines = _NEWLINES.sub(b"\n", block) if b"\r" in block else block
+    for lines in whole_lines(blocks(source, encoding)):
         cleaned = _cleaned(lines, layout)
         if number > layout.skip_lines and _all_good(cleaned, layout):
             n_rows = cleaned.count(b"\n")
@@ -149,50 +167,58 @@ def _cleaned(lines: bytes, layout: Layout) -> bytes:
     return lines
 
 
-def _n_fields(line: bytes, layout: Layout) -> int | None:
-    """Number of columns in a line as Arrow counts them; None where a quote stays open."""
-    delimiter = layout.delimiter.encode()
-    if not layout.quoting or b'"' not in line:
-        return line.count(delimiter) + 1
-    n_fields, position = 1, 0
-    while True:
-        if line[position : position + 1] == b'"':
-            position += 1
-            while True:
-                position = line.find(b'"', position) + 1
-                if position == 0:
-                    return None
-                if line[position : position + 1] != b'"':
-                    break
-                position += 1
-        position = line.find(delimiter, position) + 1
-        if position == 0:
-            return n_fields
-        n_fields += 1
+def _continuation(
+    first: bytes, layout: Layout, ahead: deque[_Lines], lines: Iterator[_Lines]
+) -> list[bytes]:
+    """The lines in which a quoted field goes on, taken from `ahead`; none after a stray quote.
+
+    A quote is stray if it is closed nowhere, or not where a field may end; or if what it would take
+    in are rows of their own, as they are where two quotes are stray.
+    """
+    following: list[bytes] = []
+
+    def record() -> Iterator[bytes]:
+        yield first
+        size = len(first)
+        while size <= MAX_LINE_BYTES and not (following and _is_row(following[-1], layout)):
+            if len(following) == len(ahead):
+                line = next(lines, None)
+                if line is None:
+                    return
+                ahead.append(line)
+            line = ahead[len(following)]
+            if line.n_rows > 1:  # no quote in all these lines
+                return
+            following.append(line.cleaned)
+            size += len(line.cleaned)
+            yield line.cleaned
+
+    n_lines, n_separators = length_of_record(record(), layout.delimiter.encode(), b'"')
+    if (
+        n_lines == 0
+        or n_separators + 1 != layout.n_columns
+        or (_is_row(first, layout) and _is_row(following[-1], layout))
+    ):
+        return []
+    for _ in following:
+        ahead.popleft()
+    return following
 
 
-def _continued(
-    line: bytes, layout: Layout, ahead: deque[_Lines], lines: Iterator[_Lines]
-) -> tuple[bytes, int | None]:
-    """A line joined with those its quoted field goes on in, which are then taken from `ahead`."""
-    joined = line
-    for n_taken in range(1, MAX_QUOTED_LINES + 1):
-        if len(ahead) < n_taken:
-            following = next(lines, None)
-            if following is None:
-                break
-            ahead.append(following)
-        if ahead[n_taken - 1].n_rows > 1:  # no quote in all these lines
-            break
-        joined += b" " + ahead[n_taken - 1].cleaned
-        n_fields = _n_fields(joined, layout)
-        if n_fields == layout.n_columns:
-            for _ in range(n_taken):
-                ahead.popleft()
-            return joined, n_fields
-        if n_fields is not None:
-            break
-    return line, None
+def _is_row(line: bytes, layout: Layout) -> bool:
+    """True if a line makes a row, with quotes taken as they stand.
+
+    Its numbers tell, or its integer ids; without them, its columns do, if all of them are of use.
+    """
+    fields = [field.strip(b' \t"') for field in line.split(layout.delimiter.encode())]
+    patterns = {layout.columns[role]: _INTEGER for role in layout.integers}
+    if "rating" in layout.columns:
+        patterns[layout.columns["rating"]] = _RATING
+    return (
+        len(fields) == layout.n_columns > 1
+        and bool(patterns or layout.n_columns == len(layout.columns))
+        and all(pattern.fullmatch(fields[at]) for at, pattern in patterns.items())
+    )
 
 
 def _wrong_columns(found: int | None, layout: Layout) -> str:

@@ -53,6 +53,8 @@ class ReadReport:
         The paths as they were given; empty for tables in memory and for standard input.
     names_users : bool
         False if there was no user column, so that all rows are of one user, whose id is 0.
+    warnings : list of str
+        Sentences about what may be misunderstood: ids that look damaged, a column that counts.
     """
 
     source: str
@@ -63,3 +65,4 @@ class ReadReport:
     n_duplicates: int = 0
     files: list[str] = field(default_factory=list)
     names_users: bool = True
+    warnings: list[str] = field(default_factory=list)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from funksvd.ratings.io.lines import BOM
-
 SEGMENT_BYTES = 2 << 20
 """Size of a segment: it and the columns made of it fit in a processor's cache."""
 _LINE_END = re.compile(rb"\r\n|\r|\n")
@@ -27,16 +25,11 @@ def segments(blocks: Iterable[bytes], skip_lines: int = 0) -> Iterator[bytes]:
     bytes
         One or more lines, the last of which ends in a newline; in old files, a carriage return.
     """
-    at_start = True
     for text in _whole_lines(blocks):
         if skip_lines:
             text, skip_lines = _without_lines(text, skip_lines)
-            at_start = False
-        if not at_start and text.startswith(BOM):
-            text = BOM + text  # Arrow drops the one that it takes for the beginning of a file
         if text:
             yield text
-        at_start = False
 
 
 def _whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:

@@ -21,9 +21,9 @@ from funksvd.ratings.io.builders import MAX_PLAIN_ID, EncodedColumn
 from funksvd.ratings.io.chunks import NUMBERS, Chunk, concatenated
 from funksvd.ratings.io.columns import Columns, IdColumn
 from funksvd.ratings.io.files import DAMAGE, Source
-from funksvd.ratings.io.layout import shortened
 from funksvd.ratings.io.options import ReadOptions
 from funksvd.ratings.io.report import BadRow
+from funksvd.ratings.io.sample import shortened
 
 Reader = Callable[[Sequence[str], ReadOptions], Columns]
 Batches = Callable[[Sequence[int]], Iterator[pa.RecordBatch]]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from funksvd.errors import RatingsError
+import numpy as np
+
+from funksvd.errors import RatingsError, argument
 from funksvd.ratings.io import badrows, checks
 from funksvd.ratings.io.checks import BadField, Problem
+from funksvd.ratings.io.chunks import Chunk
 from funksvd.ratings.io.columns import Columns, IdColumn
 from funksvd.ratings.io.delimited import parse
 from funksvd.ratings.io.files import Source
@@ -42,7 +45,11 @@ def read(sources: Sequence[Source], layout: Layout, options: ReadOptions) -> Col
     if n_bad:
         n_wanted = min(badrows.N_KEPT, n_bad)
         found, remedies = _find(sources, layout, options, dict(columns.first_bad), n_wanted)
-        badrows.refuse(found, remedies, n_bad, n_rows, options, name)
+        may_be_header = found[0].line == layout.first_line
+        if may_be_header:
+            remedies.insert(0, _name_columns(layout))
+        badrows.refuse(found, remedies, n_bad, n_rows, options, name, may_be_header=may_be_header)
+    warnings = [*layout.warnings, *_row_numbers(columns, layout, options, name)]
     return Columns(
         {role: IdColumn(column.codes, column.values) for role, column in columns.ids.items()},
         columns.numbers.get("rating"),
@@ -51,6 +58,7 @@ def read(sources: Sequence[Source], layout: Layout, options: ReadOptions) -> Col
         n_bad,
         found,
         layout.description,
+        warnings,
     )
 
 
@@ -60,6 +68,34 @@ def name_of(sources: Sequence[Source]) -> str:
     if more == 0:
         return sources[0].name
     return f"{sources[0].name} and {more:,} more file{'s' if more > 1 else ''}"
+
+
+def _name_columns(layout: Layout) -> str:
+    """Advice on a first line that cannot be used: it may be a header without a name we know."""
+    roles = [argument(f"{role}_col") for role in layout.columns if role != "timestamp"]
+    return f"if line {layout.first_line} is a header, say by name which columns hold what with " + (
+        ", ".join(roles)
+    )
+
+
+def _row_numbers(
+    columns: Chunk[BadField], layout: Layout, options: ReadOptions, name: str
+) -> list[str]:
+    """A warning if the users count the rows, and there are columns that no role needs."""
+    users = columns.ids.get("user")
+    n_needed = len(layout.columns.keys() - {"timestamp"})
+    if not layout.first_line or options.user_col is not None or layout.n_columns == n_needed:
+        return []
+    if users is None or users.values is not None or len(users.codes) < 2:
+        return []
+    first, last = int(users.codes[0]), int(users.codes[-1])
+    if first > 1 or last - first != len(users.codes) - 1 or (np.diff(users.codes) != 1).any():
+        return []
+    return [
+        f"{name}: column {layout.columns['user'] + 1} counts {first}, {first + 1}, … and is read "
+        "as the user: every row has a user of its own. If it numbers the rows, say which columns "
+        "hold user, item and rating"
+    ]
 
 
 def _find(
@@ -82,7 +118,7 @@ def _find(
                 row += 1
                 if row - 1 not in bad:
                     continue
-                problem = checks.problem(*bad[row - 1])
+                problem = checks.problem(*bad[row - 1], layout.decimal)
             text = record.raw.decode(errors="replace").strip()
             found.append(BadRow(record.file, record.line, text, problem.reason))
             remedies.append(problem.remedy)

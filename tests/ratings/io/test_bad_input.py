@@ -35,7 +35,7 @@ def message(source, read=read_ratings, **options) -> str:
         ("1,3,1e39", "rating '1e39' is too large", "Correct them"),
         ("1,3,0x10", "rating '0x10' is not a number", "Correct them"),
         ("1,3,1_000", "rating '1_000' is not a number", "Correct them"),
-        ('1,3,"4,5"', "rating '4,5' has a decimal comma", "decimal point"),
+        ('1,3,"4,5"', "rating '4,5' has a decimal comma", 'decimal=","'),
         (",3,4", "user is empty", "Correct them"),
         ("1,  ,4", "item is empty", "Correct them"),
         ("1,3", "2 columns instead of 3", "Correct them"),
@@ -253,7 +253,7 @@ def test_invalid_utf8_in_a_used_column(write):
     path = write(b"user,item,rating,title\nann,1,3,x\nren\xe9,2,4,x\n")
     found = message(path)
     assert "\n  line 3: user is not UTF-8 text" in found
-    assert 'encoding="latin-1"' in found
+    assert 'encoding="cp1252"' in found
     assert read_ratings(path, encoding="latin-1").user_ids.tolist() == ["ann", "rené"]
     assert read_ratings(path, on_bad_rows="skip").user_ids.tolist() == ["ann"]
 

@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 from funksvd.ratings.io import segments as module
 from funksvd.ratings.io.segments import segments
 
-BOM = b"\xef\xbb\xbf"
-
 texts = st.lists(st.sampled_from([b"a", b"bc,", b"\n", b"\r\n", b"\r", b""]), max_size=40).map(
     b"".join
 )
@@ -53,13 +51,3 @@ def test_segments_are_not_larger_than_they_have_to_be():
 def test_a_newline_of_two_characters_is_not_cut():
     assert list(segments([b"1234\r", b"\n5\n"])) == [b"1234\r\n5\n"]
     assert list(segments([b"12\r34\r", b"\n5\n"])) == [b"12\r", b"34\r\n5\n"]
-
-
-def test_byte_order_marks():
-    # Arrow drops one at the start of what it is given, which is right only for the text's start.
-    rows = [BOM + b"1\n", BOM + b"2\n", BOM + b"3\n"]
-    comp = [segment.removeprefix(BOM) for segment in segments(rows)]
-    assert b"".join(comp) == b"".join(rows).removeprefix(BOM)
-    comp = [segment.removeprefix(BOM) for segment in segments(rows, skip_lines=1)]
-    assert b"".join(comp) == b"".join(rows[1:])
-    assert list(segments([b"user\n" + rows[0]], skip_lines=1)) == [BOM + rows[0]]
