@@ -389,9 +389,12 @@ def _joined_ids(
 ) -> tuple[Vocabulary, np.ndarray]:
     """The ids of all parts, and each row's index; the parts lose theirs, to save memory."""
     from funksvd.ratings.io.columns import joined_ids
+    from funksvd.ratings.io.damaged import damaged_ids
 
     ids, index = joined_ids([part.ids.pop(role) for part in parts], role, report.source)
-    return Vocabulary(ids, role), index
+    vocabulary = Vocabulary(ids, role)
+    report.warnings.extend(damaged_ids(vocabulary, report.source))
+    return vocabulary, index
 
 
 def _times(parts: list[Columns]) -> list[np.ndarray | None]:

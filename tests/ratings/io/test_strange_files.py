@@ -225,6 +225,31 @@ def test_a_plus_before_a_number(write):
     assert (found.values.tolist(), found.timestamps.tolist()) == ([3.0, 4.0], [5, 7])
 
 
+# Ids that other programs have changed
+
+
+@pytest.mark.parametrize("kind", ["text", "table"])
+@pytest.mark.parametrize(
+    ("ids", "says"),
+    [
+        (["1", "1.0", "2", "2.0", "3"], "users '1' and '1.0', and 1 more such pairs differ only"),
+        (["1.0", "2.0"], "user ids look like floating point ('1.0')"),
+        (["9.78014E+11", "9.78014E+10"], "user ids like '9.78014E+10' look as if a spreadsheet"),
+        (["1", "a"], None),
+        (["1", "2.5"], None),
+    ],
+)
+def test_damaged_ids_are_warned_of(write, kind, ids, says):
+    import pyarrow as pa
+
+    source = write(HEADER + "".join(f"{user},1,3\n" for user in ids))
+    if kind == "table":
+        source = pa.table({"user": ids, "item": [1] * len(ids), "rating": [3.0] * len(ids)})
+    warnings = read_ratings(source).report.warnings
+    assert len(warnings) == (says is not None)
+    assert says is None or says in warnings[0]
+
+
 # Blanks and marks
 
 
