@@ -31,18 +31,26 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from fuzz import kinds, models, workers
 
 KINDS = ("ratings", "mutated", "models")
+IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
+"""Folder for files that are made and removed by the thousands."""
 SHOWN = 20
 """Number of findings that are shown in full."""
 
 
-def checked(check: kinds.Kind, kept: Path, kind: str, seed: int) -> str:
-    """The check of one seed in a folder of its own, which is kept if something is wrong."""
-    folder = kept / f"{kind}-{seed}"
-    folder.mkdir(exist_ok=True)
+def checked(check: kinds.Kind, work: Path, kind: str, seed: int) -> str:
+    """The check of one seed in a folder of its own, which stays if something is wrong."""
+    folder = work / f"{kind}-{seed}"
+    folder.mkdir()
     wrong = check(seed, folder)
     if not wrong:
         shutil.rmtree(folder)
     return wrong
+
+
+def keep(work: Path, kept: Path, kind: str, seed: int) -> None:
+    """Keep the files of a seed."""
+    if (work / f"{kind}-{seed}").exists():
+        shutil.move(work / f"{kind}-{seed}", kept)
 
 
 def base_models() -> dict[str, bytes]:
@@ -71,17 +79,25 @@ def check_all(
     kind: str, seeds: range, kept: Path, n_jobs: int, show: Callable[[str], None]
 ) -> tuple[Counter[str], float]:
     """Check many seeds of a kind: findings by their sort, and the seconds it took."""
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY) as work:
+        return _check_all(kind, seeds, Path(work), kept, n_jobs, show)
+
+
+def _check_all(
+    kind: str, seeds: range, work: Path, kept: Path, n_jobs: int, show: Callable[[str], None]
+) -> tuple[Counter[str], float]:
     check = check_of(kind)
     started = shown = time.monotonic()
     n_done, sorts = 0, Counter[str]()
     running = workers.run(
-        partial(checked, check, kept, kind), seeds, n_jobs=n_jobs, warm_up=check.warm_up
+        partial(checked, check, work, kind), seeds, n_jobs=n_jobs, warm_up=check.warm_up
     )
     for news in running:
         if isinstance(news, workers.Progress):
             n_done += news.n
         else:
             sorts[news.sort] += 1
+            keep(work, kept, kind, news.seed)
             if sum(sorts.values()) <= SHOWN:
                 print(f"\n--only {kind}:{news.seed}: {news.sort}\n{news.text}", flush=True)
         if time.monotonic() - shown > 2:

@@ -31,13 +31,16 @@ SEAMS = {
     "BLOCK_SIZE": (1, 17, 64, 1000),
     "SEGMENT_BYTES": (1, 64, 300, 4000),
     "KERNEL_BYTES": (0, 1 << 30),
-    "UNSETTLED_BYTES": (0, 100, 1 << 20),
+    "UNSETTLED_BYTES": (*[64 << 20] * 40, 0, 100),
     "BATCH_ROWS": (1, 3, 10),
     "KEPT_BYTES": (0,),
 }
 """Sizes of pieces that files are read in: made small, so that small files have many seams."""
 USUAL = {
-    name: getattr(module, name) for module in MODULES for name in SEAMS if hasattr(module, name)
+    (module, name): getattr(module, name)
+    for module in MODULES
+    for name in (*SEAMS, "in_order")
+    if hasattr(module, name)
 }
 
 
@@ -53,22 +56,15 @@ class Kind(Protocol):
 
 @contextlib.contextmanager
 def seams(r: random.Random) -> Iterator[None]:
-    """Read in small pieces, more often than not."""
-    chosen = {"KEPT_BYTES": 0}
+    """Read in small pieces more often than not, and without threads, which cost time."""
+    chosen: dict[str, Any] = {"KEPT_BYTES": 0}
     if r.random() < 0.6:
-        chosen |= {name: r.choice(sizes) for name, sizes in SEAMS.items() if name in USUAL}
-    _set({**USUAL, **chosen})
-    try:
-        yield
-    finally:
-        _set(USUAL)
-
-
-def _set(sizes: dict[str, int]) -> None:
-    for module in MODULES:
-        for name, size in sizes.items():
-            if hasattr(module, name):
-                setattr(module, name, size)
+        chosen |= {name: r.choice(sizes) for name, sizes in SEAMS.items()}
+    if r.random() < 0.8:
+        chosen["in_order"] = lambda function, arguments, n_threads: map(function, arguments)
+    for (module, name), usual in USUAL.items():
+        setattr(module, name, chosen.get(name, usual))
+    yield
 
 
 def _written(made: Made, folder: Path) -> list[str]:
