@@ -33,7 +33,7 @@ from fuzz import kinds, models, workers
 KINDS = ("ratings", "mutated", "models")
 IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 """Folder for files that are made and removed by the thousands."""
-SHOWN = 20
+SHOWN = 100
 """Number of findings that are shown in full."""
 
 

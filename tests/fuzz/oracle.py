@@ -81,6 +81,11 @@ def difference(expected: Sequence[Rating], found: Sequence[Rating], policy: str)
     return ""
 
 
+def loosely(ratings: Sequence[Rating]) -> list[Rating]:
+    """The same with ids as text."""
+    return [rating._replace(user=str(rating.user), item=str(rating.item)) for rating in ratings]
+
+
 def check(made: Made, found: Any) -> str:
     """What is wrong with ratings that were read, or with the error that was raised instead.
 
@@ -132,14 +137,8 @@ def others_changed(made: Made, row: int, found: Any) -> str:
     found : Ratings
         Read from the file after it.
     """
-
-    def loosely(rating: Rating) -> Rating:
-        return rating._replace(user=str(rating.user), item=str(rating.item))
-
-    before = [loosely(rating) for rating in rated(made)]
-    read = [loosely(rating) for rating in listed(found)]
-    changed = before.pop(row)
-    del changed
+    before, read = loosely(rated(made)), loosely(listed(found))
+    del before[row]
     before = without_repeats(before, "last")
     new = [rating for rating in read if rating not in before]
     if len(new) > 1:

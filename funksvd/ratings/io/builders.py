@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from funksvd.parallel import PIECE, take
+from funksvd.parallel import PIECE, occurring, take
 from funksvd.ratings.io.arrow import arrow_integers, numbers
 
 MAX_PLAIN_ID = (1 << 24) - 1
@@ -80,8 +80,12 @@ class EncodedColumnBuilder:
     def append(self, column: EncodedColumn) -> None:
         """Append a column: all of them text, or all of them integers."""
         if column.values is not None and not self._values and len(self._codes):
-            plain = np.arange(int(self._codes.array.max()) + 1)
-            self._add_values(arrow_integers(plain))
+            codes = self._codes.array
+            ids = occurring(codes, int(codes.max()) + 1)
+            code_of = np.zeros(ids[-1] + 1, np.int32)
+            code_of[ids] = np.arange(len(ids))
+            take(code_of, codes, out=codes)
+            self._add_values(arrow_integers(ids))
         elif column.values is None and self._values:
             values, codes = np.unique(column.codes, return_inverse=True)
             column = EncodedColumn(codes.astype(np.int32), arrow_integers(values))
