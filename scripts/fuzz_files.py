@@ -11,7 +11,9 @@ models   altered model files with a checksum that is right again; they must be r
          everything that a model is asked
 
 Exits with 1 if a file has shown a fault: a wrong answer, an exception, a crash, a hang or too much
-memory. Such a file is kept, and `--only mutated:1234` checks it again in this process.
+memory. Such a file is kept, and `--only mutated:1234` checks it again in this process. With
+`NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=/tmp/checked` in the environment, a kernel that reads out of
+bounds is found even where that does not end the process.
 """
 
 from __future__ import annotations

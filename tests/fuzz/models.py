@@ -207,7 +207,8 @@ def _info(r: random.Random, parsed: Parsed) -> None:
 
 def _tensor(r: random.Random, parsed: Parsed) -> None:
     tensors = parsed.tensors
-    name = r.choice(sorted(tensors))
+    indices = [name for name in sorted(tensors) if not name.startswith("rating.")]
+    name = r.choice(indices if indices and r.random() < 0.5 else sorted(tensors))
     array = tensors[name]
     choice = r.random()
     if choice < 0.5 and array.size:  # a few values
@@ -220,7 +221,10 @@ def _tensor(r: random.Random, parsed: Parsed) -> None:
                     value = flat[r.randrange(flat.size)]
                 flat[at] = np.array(value).astype(array.dtype)
     elif choice < 0.56:
-        tensors[name] = array[: r.randint(0, len(array))]
+        gone = r.randint(0, max(len(array) - 1, 0))
+        tensors[name] = (
+            array[:gone] if r.random() < 0.5 else np.delete(array, [gone][: len(array)], 0)
+        )
     elif choice < 0.62:
         tensors[name] = np.concatenate([array, array[: r.randint(1, 3)]])
     elif choice < 0.68:
