@@ -12,7 +12,7 @@ from ..groups import GroupedCommand, option
 from ..options import FILE, output_options
 from ..reading import read, reading_options
 from ..writing import check_output
-from .files import RatingsFile, writing_options
+from .files import RatingsFile, warn_of_rounding, writing_options
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,6 +61,7 @@ def convert(
         for path in beside.values():
             check_output(path, ratings)
     found = read(output, ratings, reading)
+    warn_of_rounding(output, found)
     if renumber:
         users, items = (
             replace(each, ids=_numbers(output, each.what, each.ids, beside[each.what]))

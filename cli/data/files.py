@@ -71,6 +71,15 @@ class RatingsFile:
             output.note(f"Wrote {path} ({counted(len(ratings), 'rating')})")
 
 
+def warn_of_rounding(output: Output, ratings: Ratings) -> None:
+    """Warn if ratings are written with fewer digits than their source has."""
+    if ratings.report is not None and ratings.report.rounded:
+        output.warn(
+            "ratings are 32-bit floats, and some of these have more digits than such numbers hold: "
+            f"{ratings.report.rounded}"
+        )
+
+
 writing_options = packed(
     "target",
     RatingsFile,

@@ -10,7 +10,7 @@ from ..console import Output, counted
 from ..groups import GroupedCommand, option
 from ..options import FILE, output_options
 from ..reading import describe_ratings, read, reading_options
-from .files import RatingsFile, writing_options
+from .files import RatingsFile, warn_of_rounding, writing_options
 
 if TYPE_CHECKING:
     from funksvd import ReadOptions
@@ -70,6 +70,7 @@ def sample(
         raise click.UsageError("how much? Give --users, --items or --ratings")
     target.prepare(output, ratings)
     everything = read(output, ratings, reading)
+    warn_of_rounding(output, everything)
     found = sample_of(everything, n_users=n_users, n_items=n_items, n_ratings=n_ratings, seed=seed)
     for what, wanted, n_all in (
         ("user", n_users, everything.n_users),

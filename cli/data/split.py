@@ -13,7 +13,7 @@ from ..groups import GroupedCommand, option, packed
 from ..options import FILE, OUTPUT, output_options
 from ..reading import describe_ratings, read, reading_options
 from ..splitting import IN_TIME, SPLIT, Split, split_options
-from .files import FORMATS, RatingsFile
+from .files import FORMATS, RatingsFile, warn_of_rounding
 
 if TYPE_CHECKING:
     from funksvd import ReadOptions
@@ -99,6 +99,7 @@ def split(
     for target in (target for pair in pairs for target in pair):
         target.prepare(output, ratings)
     found = read(output, ratings, reading)
+    warn_of_rounding(output, found)
     output.note(describe_ratings(found))
     folds = how.folds(found, seed or 0)
     for remark in folds.remarks:

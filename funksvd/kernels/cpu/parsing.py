@@ -23,6 +23,8 @@ N_DIGITS = 8
 """Most digits before a rating's point, and behind it: both together are exact as float64."""
 POWERS_OF_TEN = 10.0 ** np.arange(2 * N_DIGITS)
 INTEGER_POWERS_OF_TEN = 10 ** np.arange(N_DIGITS + 1)
+MOST_KEPT = 1_000_000
+"""Numbers below this, whatever the place of the point, are the same after a 32-bit float."""
 POINT, MINUS, ZERO = np.uint8(46), np.uint8(45), np.uint8(48)
 NEWLINE, RETURN, QUOTE, UNIT_SEPARATOR = np.uint8(10), np.uint8(13), np.uint8(34), np.uint8(31)
 ONE, WIDTH = np.uint64(1), np.uint64(8)
@@ -35,8 +37,8 @@ def parse_rows(text, separator, roles, max_id, users, items, ratings, timestamps
     A row is usual if it has all columns and ends in a newline, perhaps after a carriage return; if
     its ids are integers of at most 8 digits from 0 to `max_id`, and its timestamp one of at most 16
     digits, without sign and leading zeros; if its rating has 1 to 7 digits, perhaps a minus before
-    them and a point and at most 7 digits behind them; and if no other column holds a quote, a
-    carriage return or the byte 31.
+    them and a point and at most 7 digits behind them, and a 32-bit float keeps all of these; and if
+    no other column holds a quote, a carriage return or the byte 31.
 
     Parameters
     ----------
@@ -95,6 +97,8 @@ def parse_rows(text, separator, roles, max_id, users, items, ratings, timestamps
                     at += n_digits
                     number = number * INTEGER_POWERS_OF_TEN[n_digits] + decimals
                     value = np.float64(number) / POWERS_OF_TEN[n_digits]
+                    if np.float64(np.float32(value)) != value and not _is_short(number):
+                        return -1
                 ratings[row] = -value if is_negative else value
             elif role == TIMESTAMP:
                 n_digits, number = _leading_digits(_eight_bytes(text, at))
@@ -121,6 +125,14 @@ def parse_rows(text, separator, roles, max_id, users, items, ratings, timestamps
         at += ONE
         row += 1
     return row
+
+
+@compiled
+def _is_short(number):
+    """Whether a number other than 0 has at most six digits before the zeros at its end."""
+    while number % 10 == 0:
+        number //= 10
+    return number < MOST_KEPT
 
 
 @compiled

@@ -9,6 +9,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+
+PIECE = 4_096
+"""Numbers that are looked at together for one that is rounded."""
+N_DECIMALS, MOST_KEPT = 4, 10**6
+"""Numbers of so many decimals that are less than a million without a point: 32 bits keep them."""
 
 
 def as_binary(texts: pa.Array) -> pa.Array:
@@ -58,11 +64,47 @@ def view(chunk: pa.Array) -> np.ndarray:
     return np.frombuffer(chunk.buffers()[1], kind, len(chunk), chunk.offset * width)
 
 
+def first_rounded(values: np.ndarray) -> str | None:
+    """The first number that a 32-bit float changes, and what it becomes; None if there is none.
+
+    Numbers are compared as they are written: 0.1 is 0.1 in 32 bits too.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,), float64
+    """
+    with np.errstate(over="ignore"):
+        narrow = values.astype(np.float32)
+    others = values[(narrow != values) & np.isfinite(narrow)]
+    digits = np.rint(others * 10**N_DECIMALS)
+    others = others[(np.abs(digits) >= MOST_KEPT) | (digits / 10**N_DECIMALS != others)]
+    found = _rounded(others[:PIECE])
+    if found is not None or len(others) <= PIECE:
+        return found
+    others = view(_floats(others).unique())
+    pieces = (others[start : start + PIECE] for start in range(0, len(others), PIECE))
+    return next(filter(None, map(_rounded, pieces)), None)
+
+
+def _rounded(values: np.ndarray) -> str | None:
+    written = pc.cast(_floats(values.astype(np.float32)), pa.string())
+    changed = numbers([pc.cast(written, pa.float64())], np.float64) != values
+    if not changed.any():
+        return None
+    at = int(np.argmax(changed))
+    return f"{pc.cast(_floats(values[at : at + 1]), pa.string())[0]} becomes {written[at]}"
+
+
 def booleans(array: pa.Array) -> np.ndarray:
     """An Arrow boolean array without nulls as NumPy's."""
     bits = np.frombuffer(array.buffers()[1], np.uint8) if len(array) else np.empty(0, np.uint8)
     unpacked = np.unpackbits(bits, count=array.offset + len(array), bitorder="little")
     return unpacked[array.offset :].astype(bool)
+
+
+def _floats(values: np.ndarray) -> pa.Array:
+    buffers = [None, pa.py_buffer(np.ascontiguousarray(values))]
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), buffers)
 
 
 def arrow_integers(values: np.ndarray) -> pa.Array:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from funksvd.errors import argument
-from funksvd.ratings.io.arrow import booleans, mask, numbers, text_array, text_bytes
+from funksvd.ratings.io.arrow import booleans, first_rounded, mask, numbers, text_array, text_bytes
 from funksvd.ratings.io.sample import COMMA_NUMBER, NUMBER, THOUSANDS
 from funksvd.ratings.vocabulary import CANONICAL_INTEGER
 
@@ -49,10 +49,13 @@ class Checked(NamedTuple):
     values : pyarrow.StringArray, or ndarray of float32 or int64
         One for each text; arbitrary where `bad`.
     bad : ndarray of shape (n_texts,), bool
+    rounded : str, optional
+        A rating that 32 bits change, as `first_rounded` tells of it.
     """
 
     values: pa.Array | np.ndarray
     bad: np.ndarray
+    rounded: str | None = None
 
 
 def ids(texts: pa.Array) -> Checked:
@@ -75,7 +78,8 @@ def ratings(texts: pa.Array, decimal: str = ".") -> Checked:
     values[is_number] = numbers([pc.cast(fine, pa.float64())], np.float64)
     bad |= ~(np.abs(values) <= FLOAT32_MAX)
     with np.errstate(over="ignore"):
-        return Checked(values.astype(np.float32), bad)
+        narrow = values.astype(np.float32)
+    return Checked(narrow, bad, first_rounded(values))
 
 
 def timestamps(texts: pa.Array) -> Checked:

@@ -33,6 +33,8 @@ class Chunk(NamedTuple, Generic[Fault]):
         Ascending.
     first_bad : list of (int, Fault)
         The first few bad rows, each with its fault.
+    rounded : str, optional
+        A rating that 32 bits change, as `first_rounded` tells of it.
     """
 
     n_rows: int
@@ -40,6 +42,7 @@ class Chunk(NamedTuple, Generic[Fault]):
     numbers: dict[str, np.ndarray]
     bad_rows: np.ndarray
     first_bad: list[tuple[int, Fault]]
+    rounded: str | None = None
 
 
 def concatenated(
@@ -63,6 +66,7 @@ def concatenated(
     n_rows = 0
     bad_rows: list[np.ndarray] = [np.empty(0, np.int64)]
     first_bad: list[tuple[int, Fault]] = []
+    rounded = None
     for chunk in chain([first] if first else [], chunks):
         for role, column in chunk.ids.items():
             ids[role].append(column)
@@ -73,10 +77,12 @@ def concatenated(
             first_bad += [(row + n_rows, fault) for row, fault in chunk.first_bad]
             del first_bad[N_KEPT:]
         n_rows += chunk.n_rows
+        rounded = rounded or chunk.rounded
     return Chunk(
         n_rows,
         {role: builder.finish() for role, builder in ids.items()},
         {role: builder.array for role, builder in numbers.items()},
         np.concatenate(bad_rows),
         first_bad,
+        rounded,
     )

@@ -64,6 +64,8 @@ class Columns:
         Detected format, separator and columns, without the source's name.
     warnings : list of str
         Sentences about what may be misunderstood.
+    rounded : str, optional
+        A rating that 32 bits change, as `first_rounded` tells of it.
     """
 
     ids: dict[str, IdColumn]
@@ -74,6 +76,7 @@ class Columns:
     bad_rows: list[BadRow] = field(default_factory=list)
     description: str = ""
     warnings: list[str] = field(default_factory=list)
+    rounded: str | None = None
 
 
 def joined_ids(parts: Sequence[IdColumn], role: str, source: str) -> tuple[np.ndarray, np.ndarray]:

@@ -196,7 +196,8 @@ class _Parser:
                 ids[role] = EncodedColumn(good, checked[role].values if role in checked else None)
             else:
                 numbers[role] = checked[role].values[good] if role in checked else good
-        return Chunk(table.num_rows, ids, numbers, bad_rows, first_bad)
+        rounded = checked["rating"].rounded if "rating" in checked else None
+        return Chunk(table.num_rows, ids, numbers, bad_rows, first_bad, rounded)
 
     def _table(self, text: bytes) -> pa.Table:
         try:

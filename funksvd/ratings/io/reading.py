@@ -290,6 +290,7 @@ def _read(
         bad_rows=bad_rows[:N_KEPT_BAD_ROWS],
         files=list(paths) if lasting else [],
         warnings=[text for part in parts for text in part.warnings],
+        rounded=next((part.rounded for part in parts if part.rounded), None),
     )
     return parts, report
 

@@ -55,6 +55,9 @@ class ReadReport:
         False if there was no user column, so that all rows are of one user, whose id is 0.
     warnings : list of str
         Sentences about what may be misunderstood: ids that look damaged, a column that counts.
+    rounded : str, optional
+        A rating that the source has with more digits than 32 bits hold: "16777217 becomes
+        16777216".
     """
 
     source: str
@@ -66,3 +69,4 @@ class ReadReport:
     files: list[str] = field(default_factory=list)
     names_users: bool = True
     warnings: list[str] = field(default_factory=list)
+    rounded: str | None = None

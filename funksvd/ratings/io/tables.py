@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from funksvd.errors import RatingsError, argument
 from funksvd.parallel import available_processors, in_order
 from funksvd.ratings.io import badrows, checks, names
-from funksvd.ratings.io.arrow import as_binary, booleans, numbers, view
+from funksvd.ratings.io.arrow import as_binary, booleans, first_rounded, numbers, view
 from funksvd.ratings.io.builders import MAX_PLAIN_ID, EncodedColumn
 from funksvd.ratings.io.chunks import NUMBERS, Chunk, concatenated
 from funksvd.ratings.io.columns import Columns, IdColumn
@@ -79,10 +79,11 @@ class Ids(NamedTuple):
 
 
 class Numbers(NamedTuple):
-    """A checked column of numbers, and which rows are bad (None: none)."""
+    """A checked column of numbers, which rows are bad (None: none), and a number that changed."""
 
     values: np.ndarray
     bad: np.ndarray | None
+    rounded: str | None = None
 
 
 class Fault(NamedTuple):
@@ -288,6 +289,7 @@ def _read(
         n_bad,
         bad_rows,
         f"{kind}, columns {' '.join(roles.values())}",
+        rounded=found.rounded,
     )
 
 
@@ -326,9 +328,10 @@ def _checked(roles: dict[str, str], name: str, batch: pa.RecordBatch) -> Chunk[F
             role: EncodedColumn(column.codes[keep], column.values)
             for role, (column, _) in ids.items()
         },
-        {role: values[keep] for role, (values, _) in checked.items()},
+        {role: column.values[keep] for role, column in checked.items()},
         bad_rows,
         first_bad,
+        checked["rating"].rounded if "rating" in checked else None,
     )
 
 
@@ -413,7 +416,8 @@ def _ratings(column: pa.Array, what: str) -> Numbers:
     if nulls is not None:
         bad |= nulls
     with np.errstate(over="ignore"):
-        return Numbers(values.astype(np.float32), bad if bad.any() else None)
+        narrow = values.astype(np.float32)
+    return Numbers(narrow, bad if bad.any() else None, first_rounded(values))
 
 
 def _timestamps(column: pa.Array, what: str) -> Numbers:

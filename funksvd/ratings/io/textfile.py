@@ -59,6 +59,7 @@ def read(sources: Sequence[Source], layout: Layout, options: ReadOptions) -> Col
         found,
         layout.description,
         warnings,
+        rounded=columns.rounded,
     )
 
 

@@ -249,3 +249,15 @@ def test_json_of_a_sample(cli, here):
 
 def test_how_large_a_sample_has_to_be_said(error_of, here):
     assert "how much?" in error_of("data", "sample", "ratings.csv", "-o", "a.csv")
+
+
+def test_digits_that_are_lost_are_told_of(cli, here):
+    (here / "in.csv").write_text("user,item,rating\n1,10,0.1234567891\n2,10,3.5\n1,20,4\n")
+    says = "more digits than such numbers hold: 0.1234567891 becomes 0.12345679"
+    for command in (
+        "convert in.csv -o a.csv",
+        "sample in.csv --ratings 2 -o b.csv",
+        "split in.csv",
+    ):
+        assert says in cli("data", *command.split()).err
+    assert "digits" not in cli("data", "convert", "a.csv", "-o", "c.csv").err
