@@ -32,6 +32,8 @@ KEPT_BYTES = 31 << 20
 From then on glibc keeps smaller freed blocks for the next segments, instead of giving them back to
 the system and asking for others, which takes a tenth of the whole time.
 """
+PARSER_BYTES = 3
+"""Bytes that Arrow's parser takes at once, for each byte of the text; about."""
 TEXT = pa.dictionary(pa.int32(), pa.string())
 INTEGERS = {"user": pa.int32(), "item": pa.int32(), "timestamp": pa.int64()}
 _COLUMN = re.compile(r"column #(\d+)")
@@ -201,6 +203,7 @@ class _Parser:
 
     def _table(self, text: bytes) -> pa.Table:
         try:
+            _require_memory(PARSER_BYTES * len(text))
             return pacsv.read_csv(
                 pa.BufferReader(text),
                 read_options=pacsv.ReadOptions(
@@ -239,6 +242,15 @@ class _Parser:
                 texts = as_binary(chunks[role].dictionary)
                 return BadField(role, texts[int(codes[role][row])].as_py())
         raise AssertionError(f"row {row} is not bad")
+
+
+def _require_memory(n_bytes: int) -> None:
+    """Raise `MemoryError` unless there is memory for a parser: Arrow would end the process."""
+    try:
+        pacsv.read_csv(pa.BufferReader(b"0\n"))  # starts a thread, which takes memory too
+    except pa.ArrowException as error:
+        raise MemoryError(str(error)) from error
+    pa.allocate_buffer(n_bytes)
 
 
 def _require_a_line_a_row(text: bytes, n_rows: int) -> None:

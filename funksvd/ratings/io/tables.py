@@ -64,6 +64,8 @@ def _damage_explained(name: str, kind: str, n_bytes: int = 0) -> Iterator[None]:
             f"{error.object!r}. Copy, download or write it again"
         ) from error
     except damage as error:
+        if "Failed to launch worker thread" in str(error):
+            raise MemoryError(f"{name}: {error}") from error
         raise RatingsError(_damaged(name, kind, error)) from error
 
 
