@@ -126,7 +126,7 @@ class Limits:
             self.seconds.labels(route).observe(time.perf_counter() - started)
 
 
-def refuse_unknown(request: Request) -> None:
+async def refuse_unknown(request: Request) -> None:
     """Refuse parameters that the route does not have, and those that are given twice."""
     known = {field.alias for field in request.scope["route"].dependant.query_params}
     given = collections.Counter(name for name, _ in request.query_params.multi_items())

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 PIECE = 8 * 1024
 """Number of bytes that are parsed before limits are looked at again."""
@@ -76,6 +76,7 @@ class LimitedConnection(HttpToolsProtocol):
         self._n_bytes = 0  # of the request that is coming
         self._owed: Owed | None = None  # what the clock runs for
         self._clock: asyncio.TimerHandle | None = None
+        self._running: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Make room for the newcomer, whose clock starts."""
@@ -87,7 +88,7 @@ class LimitedConnection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""
         super().connection_lost(exc)
-        self._stop_clock()
+        self._forsake()
 
     def data_received(self, data: bytes) -> None:
         """Parse in pieces, so that nothing grows far beyond its limit."""
@@ -98,10 +99,22 @@ class LimitedConnection(HttpToolsProtocol):
             if self._coming == "head" and self._n_bytes > self._limits.head_bytes:
                 self._refuse(431, f"the headers have more than {self._limits.head_bytes:,} bytes")
             elif self._n_bytes > self._limits.request_bytes or len(self.pipeline) > MOST_PIPELINED:
-                self.transport.abort()
+                self._drop()
             if self.transport.is_closing():
                 break
         self._set_clock()
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Close the connection, but answer a whole request before."""
+        if self._answering and self._coming is None:
+            self.cycle.keep_alive = False
+            return True
+        self._forsake()
+        return False
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP."""
+        self._refuse(400, msg)
 
     def on_message_begin(self) -> None:
         """A request's first byte."""
@@ -138,7 +151,11 @@ class LimitedConnection(HttpToolsProtocol):
         """End what is being done, but wait for no client."""
         super().shutdown()
         if self._clock is not None:
-            self.transport.abort()
+            self._drop()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
 
     @property
     def _answering(self) -> bool:
@@ -146,6 +163,8 @@ class LimitedConnection(HttpToolsProtocol):
 
     def _set_clock(self) -> None:
         """Let the clock run if it is the client's turn; it goes on if what is owed is the same."""
+        if self not in self.connections:
+            return
         owed: Owed | None
         if self.flow.write_paused or self.transport.is_closing():
             owed = "answer"
@@ -174,7 +193,6 @@ class LimitedConnection(HttpToolsProtocol):
             self._drop()
         else:
             self._refuse(408, "the request has not arrived in time")
-            self._set_clock()
 
     def _refuse(self, status: int, detail: str) -> None:
         """Answer without the application, unless it has begun to, and close the connection."""
@@ -189,12 +207,22 @@ class LimitedConnection(HttpToolsProtocol):
                 body,
             )
             self.transport.write("\r\n".join(answer).encode())
+        self._forsake()
         self.transport.close()
+        self._set_clock()
 
     def _drop(self) -> None:
         self.connections.discard(self)
-        self._stop_clock()
+        self._forsake()
         self.transport.abort()
+
+    def _forsake(self) -> None:
+        """Write nothing more; uvicorn forgets this for all but the last of several requests."""
+        self._stop_clock()
+        for cycle in (self._running, self.cycle):
+            if cycle is not None:
+                cycle.disconnected = True
+                cycle.message_event.set()
 
 
 def make_server(app: ASGIApp, limits: ClientLimits | None = None) -> uvicorn.Server:

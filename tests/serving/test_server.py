@@ -1,8 +1,11 @@
 """Slow and greedy clients: each is answered or cut off in time, and nobody else waits for them."""
 
+import asyncio
+import logging
 import re
 import select
 import socket
+import struct
 import time
 
 import pytest
@@ -15,7 +18,9 @@ LONG = 4 * 1024 * 1024
 
 
 async def echo(scope, receive, send):
-    """Read the body of a POST; answer with the path, or at length."""
+    """Read the body of a POST; answer with the path, at length or later."""
+    if scope["path"] == "/later":
+        await asyncio.sleep(0.1)
     more = scope["method"] == "POST"
     while more:
         message = await receive()
@@ -184,3 +189,40 @@ def test_a_client_may_take_breaks(connect):
     for _ in range(3):
         time.sleep(0.15)
         assert b" 200 " in ask(client)
+
+
+@pytest.mark.parametrize(
+    "requests",
+    [
+        b"GET /later HTTP/1.1\r\nHost: here\r\n\r\n" * 2,
+        b"GET /later HTTP/1.1\r\nHost: here\r\n\r\nno HTTP\r\n\r\n",
+        POST,
+        POST.replace(b"POST /", b"POST /later") + b"x" * 990,
+        b"GET /later HTTP/1.1\r\nHost: here\r\n\r\n" * 1000,
+    ],
+)
+@pytest.mark.parametrize("end", ["reset", "close", "shutdown", "crowd"])
+def test_nothing_is_written_to_a_client_that_is_gone(connect, caplog, requests, end):
+    connected = connect(n_connections=2)
+    logging.getLogger("uvicorn.error").addHandler(caplog.handler)
+    try:
+        client = connected(requests)
+        time.sleep(0.03)
+        if end == "reset":
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if end == "crowd":
+            connected(), connected()
+        elif end == "shutdown":
+            client.shutdown(socket.SHUT_WR)
+        else:
+            client.close()
+        time.sleep(0.15)
+        assert caplog.messages == []
+    finally:
+        logging.getLogger("uvicorn.error").removeHandler(caplog.handler)
+
+
+def test_a_client_that_has_sent_all_is_answered(connect):
+    client = connect()(b"GET /later HTTP/1.1\r\nHost: here\r\n\r\n")
+    client.shutdown(socket.SHUT_WR)
+    assert b" 200 " in everything(client)
