@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from funksvd.errors import DataChangedError, FunkSVDError, RatingsError
+from funksvd.fitted import rating_levels
 from funksvd.model import FunkSVD
 from funksvd.ratings import Ratings, ReadOptions, as_ratings
 from funksvd.ratings.times import in_one_unit
 from funksvd.ratings.vocabulary import CANONICAL_INTEGER
-from funksvd.recommender import rating_levels
 from funksvd.sorting import stable_order
 from funksvd.splitting import Holdout, Provenance, is_in, rebuild, with_whole
 

@@ -18,6 +18,7 @@ from funksvd.errors import (
     argument,
 )
 from funksvd.evaluation import Evaluation, evaluate
+from funksvd.fitted import Fitted
 from funksvd.hyperparameters import ALGORITHMS, DECLARATIONS, LOSSES, Hyperparameters
 from funksvd.hyperparameters.declaring import check_names
 from funksvd.learned import storage
@@ -35,7 +36,7 @@ from funksvd.ratings import (
     as_interactions,
     as_ratings,
 )
-from funksvd.recommender import Fitted, Recommender
+from funksvd.recommender import Recommender
 from funksvd.rng import Stream
 from funksvd.splitting import Provenance, check_disjoint, is_in, random_part
 from funksvd.training import (
