@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from funksvd.errors import RatingsError, argument
+from funksvd.errors import RatingsError, argument, counted
 from funksvd.hyperparameters import LOSSES, Hyperparameters
 from funksvd.kernels import SCALAR_LOSSES
 from funksvd.objectives.losses import Loss
@@ -86,8 +86,9 @@ def check_ratings(hyperparameters: Hyperparameters, values: np.ndarray, source: 
         some = ", ".join(f"{value:g}" for value in found[:SHOWN_VALUES])
         some += ", …" * (len(found) > SHOWN_VALUES)
         raise RatingsError(
-            f"{source}: the {loss.title} loss is for ratings that are 0 or 1, but {len(found):,} "
-            f"values were found: {some}. Make them 0 and 1, or choose another {argument('loss')}"
+            f"{source}: the {loss.title} loss is for ratings that are 0 or 1, but these are of "
+            f"{counted(len(found), 'value')}: {some}. Make them 0 and 1, or choose another "
+            f"{argument('loss')}"
         )
     lowest = values.min(initial=0) if loss.is_linear else -math.inf
     if hyperparameters.nonnegative and not hyperparameters.biases and lowest < 0:

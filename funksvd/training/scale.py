@@ -256,7 +256,7 @@ def check_learnable(values: np.ndarray, source: str, held_back: np.ndarray | Non
             return
     if first is None:
         raise RatingsError(f"{source}: there are no ratings to learn from")
-    are = f"all {n:,} ratings are" if n > 1 else "the only rating is"
+    are = f"all {n:,} ratings are" if n > 1 else "the only rating to learn from is"
     raise RatingsError(
         f"{source}: {are} {first:g}, and from a constant "
         f"nothing can be learned. Is another column the rating? Name it with "

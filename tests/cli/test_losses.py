@@ -62,7 +62,7 @@ def test_probabilities(cli, binary, quick):
 def test_ratings_that_are_not_0_or_1(error_of, here):
     error = error_of("train", "ratings.csv", "--loss", "logistic")
     assert "ratings.csv: the logistic loss is for ratings that are 0 or 1, but" in error
-    assert "10 values were found: 0.5, 1, 1.5, 2, 2.5, …. Make" in error
+    assert "these are of 10 values: 0.5, 1, 1.5, 2, 2.5, …. Make" in error
 
 
 def test_nonnegative_factors(cli, here, quick):

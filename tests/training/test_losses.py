@@ -215,13 +215,13 @@ def test_nonnegative_factors_do_as_well_where_such_were_planted():
 def test_ratings_that_the_logistic_loss_is_not_for(ratings):
     whole = Ratings.from_arrays([1, 1, 2, 2, 3], [1, 2, 1, 3, 4], [0, 1, 2, 0.5, 1])
     with pytest.raises(
-        RatingsError, match=r"0 or 1, but 4 values were found: 0, 0\.5, 1, 2\. Make"
+        RatingsError, match=r"0 or 1, but these are of 4 values: 0, 0\.5, 1, 2\. Make"
     ):
         FunkSVD(loss="logistic").fit(whole)
-    with pytest.raises(RatingsError, match=r"but 1,\d+ values were found: (.*, ){5}…\. Make"):
+    with pytest.raises(RatingsError, match=r"but these are of 1,\d+ values: (.*, ){5}…\. Make"):
         FunkSVD(loss="logistic").fit(ratings)
     zeros_and_ones = Ratings.from_arrays([1, 1, 2, 2], [1, 2, 1, 3], [0, 1, 1, 0])
-    with pytest.raises(RatingsError, match="but 3 values were found: 0, 1, 2"):
+    with pytest.raises(RatingsError, match="but these are of 3 values: 0, 1, 2"):
         FunkSVD(loss="logistic").fit(
             zeros_and_ones, validation=Ratings.from_arrays([3], [3], [2.0])
         )

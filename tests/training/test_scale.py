@@ -41,5 +41,5 @@ def test_nothing_to_learn_from(n):
 def test_a_constant():
     with pytest.raises(RatingsError, match=r"all 40 ratings are 2\.5,"):
         check_learnable(np.full(40, 2.5, np.float32), "here")
-    with pytest.raises(RatingsError, match=r"here: the only rating is 2\.5, and"):
+    with pytest.raises(RatingsError, match=r"here: the only rating to learn from is 2\.5, and"):
         check_learnable(np.full(1, 2.5, np.float32), "here")
