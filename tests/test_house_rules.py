@@ -39,6 +39,29 @@ def test_imports_go_down_only():
     run_tool("lint-imports", "--no-cache")
 
 
+def test_messages_of_the_library_name_no_options():
+    """They name arguments by `funksvd.errors.argument`, which the command line words as options."""
+    options = {
+        option
+        for command in COMMANDS.values()
+        for parameter in command.params
+        for option in parameter.opts
+        if option.startswith("--")
+    }
+    assert "--item-col" in options
+    named = []
+    for path in (ROOT / "funksvd").rglob("*.py"):
+        if path.name == "hyperparameters.py":  # options and their help are declared there
+            continue
+        tree = ast.parse(path.read_text())
+        docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and id(node) not in docstrings:
+                words = re.findall(r"(?<![\w-])--[a-z][a-z-]*", str(node.value))
+                named += [f"{path.name}: {word}" for word in words if word in options]
+    assert named == []
+
+
 def test_the_readme_lists_all_modules_in_the_order_of_the_import_contract():
     config = tomllib.loads((ROOT / "pyproject.toml").read_text())
     contract = config["tool"]["importlinter"]["contracts"][0]
