@@ -102,7 +102,7 @@ def delimited(r: random.Random, *, bad: bool = False) -> Made:
         )
     if encoding != "utf-8":
         options["encoding"] = encoding
-    writer = _Writer(r, separator, may_quote, bad, encoding)
+    writer = _Writer(r, separator, encoding, given=given, may_quote=may_quote, bad=bad)
     file, spans, bad_lines = writer.write(made.rows, order, names if has_header else None)
     rows = [row if has_times else row._replace(time="") for row in made.rows]
     if bad:
@@ -125,13 +125,21 @@ class _Writer:
     """Delimited text, line by line."""
 
     def __init__(
-        self, r: random.Random, separator: str, may_quote: bool, bad: bool, encoding: str
+        self,
+        r: random.Random,
+        separator: str,
+        encoding: str,
+        *,
+        given: bool,
+        may_quote: bool,
+        bad: bool,
     ) -> None:
         self.r, self.separator, self.encoding = r, separator, encoding
         self.may_quote, self.bad = may_quote, bad
         self.quote_all = may_quote and r.random() < 0.3
         self.multiline = may_quote and not bad and r.random() < 0.3
         self.padding = r.random() < 0.2 and separator in ",;|::"
+        self.tabs = given  # else they might be taken for the separator
         self.end = r.choice(("\n", "\n", "\n", "\r\n", "\r"))
 
     def write(
@@ -184,8 +192,9 @@ class _Writer:
             fields.append(self._field(value))
         line = self.separator.join(fields)
         if self.separator == " " and self.r.random() < 0.2:
-            line = self.r.choice(("  ", " \t", "\t")).join(fields)
-            line = self.r.choice(("", " ")) + line + self.r.choice(("", " ", "\t"))
+            blanks = ("  ", " \t", "\t") if self.tabs else ("  ", "   ")
+            line = self.r.choice(blanks).join(fields)
+            line = self.r.choice(("", " ")) + line + self.r.choice(("", *blanks))
         return line
 
     def _further(self) -> str:

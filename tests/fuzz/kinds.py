@@ -135,10 +135,10 @@ class Generated:
         if (code == 0) != isinstance(found, Ratings):
             return f"exit code {code}, but in Python {found!r}"
         if code == 0:
-            policy = made.options["duplicates"]
-            return oracle.difference(
-                oracle.listed(found), oracle.listed(read_ratings(target)), policy
+            written = (
+                oracle.loosely(oracle.listed(each)) for each in (found, read_ratings(target))
             )
+            return oracle.difference(*written, "last")
         return ""
 
 

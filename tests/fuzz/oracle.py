@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -54,7 +55,7 @@ def without_repeats(ratings: Sequence[Rating], policy: str) -> list[Rating]:
         at = rows[0 if policy == "first" else -1]
         kept[at] = ratings[at]
         if policy == "mean":
-            mean = sum(ratings[row].value for row in rows) / len(rows)
+            mean = math.fsum(ratings[row].value for row in rows) / len(rows)
             kept[at] = kept[at]._replace(value=float(np.float32(mean)))
     return [kept[at] for at in sorted(kept)]
 
@@ -71,10 +72,11 @@ def difference(expected: Sequence[Rating], found: Sequence[Rating], policy: str)
     """What is different, for people; nothing if nothing is."""
     if len(expected) != len(found):
         return f"{len(found)} ratings instead of {len(expected)}"
+    largest = max((abs(rating.value) for rating in expected), default=0)
     for at, (right, read) in enumerate(zip(expected, found, strict=True)):
         same = right.value == read.value
         if policy == "mean":  # sums may be rounded in another order
-            same = bool(np.isclose(right.value, read.value, rtol=3e-7))
+            same = bool(np.isclose(right.value, read.value, rtol=3e-7, atol=1e-15 * largest))
         kinds = [type(label) for label in right[:2]] == [type(label) for label in read[:2]]
         if not same or not kinds or right[:2] != read[:2] or right.time != read.time:
             return f"rating {at} is {tuple(read)!r} instead of {tuple(right)!r}"

@@ -87,7 +87,7 @@ def refuse_unnamed(
     name: str,
 ) -> None:
     """Raise an error for a file without header that has many columns, unless they are named."""
-    n_filled = len({at for row in rows for at, field in enumerate(row) if field})
+    n_filled = len({at for row in rows for at, field in enumerate(row[:n_columns]) if field})
     if n_filled < FEWEST_UNCLEAR or len(required) == 1 or _all_given(required, options):
         return
     counts = [row[0] for row in rows]

@@ -180,7 +180,7 @@ def _continuation(
     def record() -> Iterator[bytes]:
         yield first
         size = len(first)
-        while size <= MAX_LINE_BYTES and not (following and _is_row(following[-1], layout)):
+        while size <= MAX_LINE_BYTES and not (following and _is_whole_row(following[-1], layout)):
             if len(following) == len(ahead):
                 line = next(lines, None)
                 if line is None:
@@ -203,6 +203,11 @@ def _continuation(
     for _ in following:
         ahead.popleft()
     return following
+
+
+def _is_whole_row(line: bytes, layout: Layout) -> bool:
+    """True if a line makes a row, and no quoted field ends or begins in it."""
+    return b'"' not in line and _is_row(line, layout)
 
 
 def _is_row(line: bytes, layout: Layout) -> bool:

@@ -361,3 +361,9 @@ def test_ids_of_different_kinds(write, tmp_path):
     pq.write_table(table, tmp_path / "a.parquet")
     found = message([str(tmp_path / "a.parquet"), write("7,2,3\n")])
     assert "user ids" in found
+
+
+def test_a_column_too_many_in_one_line_is_that_lines_fault(write):
+    rows = "".join(f"{at},7,3,1000000{at}\n" for at in range(9))
+    path = write(f"{rows}1,2,3,1000000,9\n")
+    assert "line 10: 5 columns instead of 4" in message(path)

@@ -131,6 +131,13 @@ def test_quoted_field_over_lines(write):
     assert triples(read_ratings(path)) == [(1, 2, 3.0), (4, 5, 6.0)]
 
 
+def test_a_line_that_ends_one_quoted_field_and_begins_another(write):
+    good = 'note;user;item;rating;more\nx;1;2;3;y\n"two;\nlines";4;5;1;"two;\nlines"\n'
+    found = read_ratings(write(good + "a line;that is not\n"), on_bad_rows="skip")
+    assert triples(found) == [(1, 2, 3.0), (4, 5, 1.0)]
+    assert found.report.n_bad_rows == 1
+
+
 def test_many_quoted_fields_over_lines(write):
     # more than one of Arrow's blocks, one of which ends inside a quote
     review = '"' + "line\n" * 20 + '"'
