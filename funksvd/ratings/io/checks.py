@@ -20,7 +20,7 @@ ISO_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{
 ZONED = r" ?(Z|UTC|[+-][0-9]{2}:?[0-9]{2})$"
 
 NO_THOUSANDS = (
-    f"write thousands without commas; or read decimal commas with {argument('decimal', ',')}"
+    f"write thousands without commas; decimals after a comma are read with {argument('decimal')}"
 )
 NO_UNITS = "ratings must be numbers: write them without units, 4 for '4 stars' and 80 for '80%'"
 NO_TRUTH = "ratings must be numbers: write 1 for true and 0 for false"

@@ -255,10 +255,11 @@ def _require_memory(n_bytes: int) -> None:
 
 def _require_a_line_a_row(text: bytes, n_rows: int) -> None:
     """Raise `ArrowInvalid` if a quoted field goes on over lines: `records` knows stray quotes."""
-    n_lines = text.count(b"\n")
+    characters = np.frombuffer(text, np.uint8)  # counted several times as fast as by `bytes`
+    n_lines = int(np.count_nonzero(characters == ord("\n")))
     if n_lines != n_rows or b"\r" in text:
         n_lines = sum(map(bool, text.splitlines()))
-    if n_lines != n_rows or text.count(b'"') % 2:
+    if n_lines != n_rows or np.count_nonzero(characters == ord('"')) % 2:
         raise pa.ArrowInvalid("a quoted field goes on over lines, or a quote is stray")
 
 

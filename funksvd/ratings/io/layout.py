@@ -52,8 +52,6 @@ class Layout:
         Character before the decimals of ratings, "." or ",".
     first_line : int
         Line of the first row, where no header was recognized; otherwise 0.
-    warnings : tuple of str
-        Sentences about what may be misunderstood.
     """
 
     separator: str
@@ -66,7 +64,6 @@ class Layout:
     integers: frozenset[str] = field(default=frozenset(), compare=False)
     decimal: str = "."
     first_line: int = 0
-    warnings: tuple[str, ...] = ()
 
     @property
     def delimiter(self) -> str:
@@ -142,7 +139,6 @@ def detect(source: Source, required: Sequence[str], options: ReadOptions) -> Lay
         integers=_integers(rows, columns),
         decimal=decimal,
         first_line=0 if header else table.lines[n_lines].number,
-        warnings=_warnings(rows, header, required, source.name),
     )
 
 
@@ -202,17 +198,6 @@ def _decimal(rows: list[list[str]], columns: dict[str, int]) -> str:
     commas = [each for each in fields if "," in each and re.fullmatch(COMMA_NUMBER, each)]
     are_thousands = all(re.fullmatch(THOUSANDS, each) for each in commas)
     return "." if are_thousands or any("." in each for each in fields) else ","
-
-
-def _warnings(
-    rows: list[list[str]], header: list[str] | None, required: Sequence[str], name: str
-) -> tuple[str, ...]:
-    if len(required) == 1 and header is None and len(rows) == 1 and len(rows[0]) > 1:
-        return (
-            f"{name} has {len(rows[0])} fields in a single line, and one {required[0]} is read "
-            f"from a line: {rows[0][0]!r} here. Write one {required[0]} in a line",
-        )
-    return ()
 
 
 def _netflix(sample: list[str], required: Sequence[str], options: ReadOptions, name: str) -> Layout:

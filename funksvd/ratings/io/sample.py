@@ -75,11 +75,14 @@ def sample_lines(head: bytes, name: str, encoding: str) -> list[str]:
 
 def _require_text(head: bytes, name: str, codec: str) -> None:
     little = "le" if head[1::2].count(0) >= head[::2].count(0) else "be"
+    is_wide = head.count(0) > len(head) // 3
     marks = MARKED.get(codec)
     if head and marks and not head.startswith(marks):
+        remedy = f"read it with {argument('encoding', f'{codec}-{little}')}"
+        if not is_wide:
+            remedy = f"give the file's own encoding with {argument('encoding')}"
         raise RatingsError(
-            f"{name}: {codec} text begins with a byte order mark, and this does not; "
-            f"read it with {argument('encoding', f'{codec}-{little}')}"
+            f"{name}: this is not {codec} text, which begins with a byte order mark; {remedy}"
         )
     if codec.startswith(("utf-16", "utf-32")):
         return
@@ -89,7 +92,7 @@ def _require_text(head: bytes, name: str, codec: str) -> None:
         )
     if head[257:262] == b"ustar":
         raise RatingsError(f"{name}: this is a tar archive; unpack it and name the file itself")
-    if head.count(0) > len(head) // 3:
+    if is_wide:
         raise RatingsError(
             f"{name}: every other byte of this file is 0, as in UTF-16 text; try to read it with "
             f"{argument('encoding', f'utf-16-{little}')}"

@@ -49,7 +49,6 @@ def read(sources: Sequence[Source], layout: Layout, options: ReadOptions) -> Col
         if may_be_header:
             remedies.insert(0, _name_columns(layout))
         badrows.refuse(found, remedies, n_bad, n_rows, options, name, may_be_header=may_be_header)
-    warnings = [*layout.warnings, *_row_numbers(columns, layout, options, name)]
     return Columns(
         {role: IdColumn(column.codes, column.values) for role, column in columns.ids.items()},
         columns.numbers.get("rating"),
@@ -58,7 +57,7 @@ def read(sources: Sequence[Source], layout: Layout, options: ReadOptions) -> Col
         n_bad,
         found,
         layout.description,
-        warnings,
+        _row_numbers(columns, layout, options, name),
         rounded=columns.rounded,
     )
 

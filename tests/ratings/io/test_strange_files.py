@@ -100,14 +100,6 @@ def test_a_column_that_counts_rows_is_warned_of(write, text, read, warned):
     assert all("column 1 counts" in warning for warning in report.warnings)
 
 
-def test_users_in_one_line_are_warned_of(write):
-    users, report = read_ids(write("1,2,3\n"))
-    assert users.tolist() == [1]
-    assert "3 fields in a single line" in report.warnings[0]
-    assert not read_ids(write("1\n"))[1].warnings
-    assert not read_ids(write("1,2,3\n4,5,6\n"))[1].warnings
-
-
 @pytest.mark.parametrize(
     ("options", "says"),
     [({"item_col": "keywordID"}, "user keywordID rating"), ({"rating_col": 2}, "user item rating")],
@@ -204,8 +196,9 @@ def test_decimal_commas(write, text, options, values):
 @pytest.mark.parametrize(
     ("rating", "options", "says"),
     [
-        ("12,000", {}, ["may be 12000 or 12.000", 'decimal=","']),
+        ("12,000", {}, ["may be 12000 or 12.000", "decimal="]),
         ("1,234,567", {}, ["may be 1234567", "write thousands without commas"]),
+        ("1,234,567", {"decimal": ","}, ["may be 1234567", "write thousands without commas"]),
         ("4,5", {"decimal": "."}, ["has a decimal comma", 'decimal=","']),
         ("4.5", {"decimal": ","}, ["has a decimal point"]),
         ("4 stars", {}, ["ratings must be numbers: write them without units"]),
@@ -429,6 +422,9 @@ def test_wide_text_without_a_mark(write, codec):
     assert f'encoding="{codec}"' in message(path, encoding=codec[:6])
     assert len(read_ratings(path, encoding=codec)) == 1
     assert 'encoding="utf-16-' in message(path)
+    plain = message(write(HEADER + "1,2,3\n"), encoding=codec[:6])
+    assert "this is not utf-" in plain
+    assert "encoding=" in plain
 
 
 @pytest.mark.parametrize(
