@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 from collections import Counter
 
 from funksvd.errors import RatingsError, argument
-from funksvd.ratings.io import folders, names, sample
+from funksvd.ratings.io import folders, names, preamble, sample
 from funksvd.ratings.io.files import Source
 from funksvd.ratings.io.lines import blocks, whole_lines
-from funksvd.ratings.io.options import SEPARATOR_NAMES, check_encoding
+from funksvd.ratings.io.options import check_encoding, check_separator, separator_of
+from funksvd.ratings.io.quotes import MAX_QUOTED_LINES, length_of_record
 from funksvd.ratings.vocabulary import CANONICAL_INTEGER
 
 
@@ -47,22 +47,28 @@ def read_titles(
             f"titles are read from a file, not from an object of type {type(path).__name__}; "
             "dict(zip(items, titles)) makes of two columns what would be read"
         )
+    check_separator(separator_of(sep))
     check_encoding(encoding or "utf-8")
     source = folders.resolve(os.path.expanduser(os.fspath(path)), folders.TITLES_NAMES)[0]
     head = sample.sample_lines(source.head(sample.SAMPLE_BYTES), source.name, encoding or "utf-8")
-    lines = [line for line in head if line.strip()]
-    if not lines:
+    numbered = [preamble.Line(at, line) for at, line in enumerate(head, 1) if line.strip()]
+    if not numbered:
         raise RatingsError(f"{source.name}: this file is empty")
-    netflix = sep is None and all(re.match(r"\d+,(\d{4}|NULL),", line) for line in lines)
-    separator = "," if netflix else _separator(lines, sep)
+    preamble.refuse_drawing(numbered, source.name)
+    table = preamble.table(numbered)
+    first = [line.text for line in table.lines]
+    netflix = sep is None and all(re.match(r"\d+,(\d{4}|NULL),", line) for line in first)
+    separator = "," if netflix else separator_of(sep) or table.separator or _separator(first)
     if separator is None:
         raise RatingsError(
             f"{source.name}: titles need two columns, item and title; the first line is\n"
-            f"  {sample.shortened(lines[0])}\nGive what separates them with {argument('sep')}"
+            f"  {sample.shortened(first[0])}\nGive what separates them with {argument('sep')}"
         )
-    text = _decoded(source, encoding)
-    rows = [line.split(",", 2) for line in text.splitlines()] if netflix else _rows(text, separator)
-    rows = [row for row in rows if row]
+    lines = _decoded(source, encoding).split("\n")[table.lines[0].number - 1 :]
+    rows = [line.split(",", 2) for line in lines] if netflix else _rows(lines, separator)
+    rows = [row for row in rows if len(row) > 1]
+    if not rows:
+        raise RatingsError(f"{source.name}: there are no titles in this file")
     item, title, start = (0, 2, 0) if netflix else _columns(rows)
     if not netflix:
         _refuse_ratings(rows, item, title, start, source.name)
@@ -77,9 +83,7 @@ def read_titles(
     return found
 
 
-def _separator(lines: list[str], given: str | None) -> str | None:
-    if given is not None:
-        return SEPARATOR_NAMES.get(given, given)
+def _separator(lines: list[str]) -> str | None:
     # Titles are full of blanks, so they separate only where nothing else does.
     others = [each for each in sample.SEPARATORS if each != " "]
     return sample.detect_separator(lines, 2, others) or sample.detect_separator(lines, 2, " ")
@@ -98,16 +102,32 @@ def _decoded(source: Source, encoding: str | None) -> str:
         ) from None
 
 
-def _rows(text: str, separator: str) -> list[list[str]]:
+def _rows(lines: list[str], separator: str) -> list[list[str]]:
     if separator == " ":
-        return [line.split(None, 1) for line in text.splitlines()]
+        return [line.split(None, 1) for line in lines]
     # MovieLens does not quote in `u.item` and `movies.dat`: a quote there is part of a title.
-    if len(separator) > 1 or (separator == "|" and '"' not in text):
-        return [line.split(separator) for line in text.splitlines()]
-    if separator == "|":
-        return list(csv.reader(text.splitlines(), delimiter="|", quoting=csv.QUOTE_NONE))
-    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
-    return list(csv.reader(text.splitlines(keepends=True), delimiter=separator))
+    if separator == "|" or not sample.is_quoting(separator):
+        return [line.split(separator) for line in lines]
+    n_separators = length_of_record(lines, separator, '"')[1]
+    rows, at = [], 0
+    while at < len(lines):
+        n_lines = 1
+        if '"' in lines[at]:
+            following = lines[at : at + MAX_QUOTED_LINES + 1]
+            n_lines = length_of_record(following, separator, '"')[0]
+            are_rows = [line.count(separator) == n_separators for line in following[:n_lines]]
+            if (
+                not are_rows
+                or any(are_rows[1:-1])
+                or (n_lines > 1 and are_rows[0] and are_rows[-1])
+            ):
+                # The quote is stray: it spoils no line but its own.
+                rows.append([field.strip('"') for field in lines[at].split(separator)])
+                at += 1
+                continue
+        rows.append(sample.split(" ".join(lines[at : at + n_lines]), separator))
+        at += n_lines
+    return rows
 
 
 def _refuse_ratings(rows: list[list[str]], item: int, title: int, start: int, name: str) -> None:

@@ -27,6 +27,16 @@ from funksvd.ratings import read_titles
         ("title,movieId\none,1\n", {1: "one"}),
         ("1,one\n1,uno\n2,\n,three\n3\n4,four\n", {1: "one", 4: "four"}),
         ("\ufeffmovieId,title\r\n1,one\r\n", {1: "one"}),
+        # a quote that is stray, and one that is not
+        ('item,title\n1,"Alien\n2,Heat\n3,Psy"\n4,x\n', {1: "Alien", 2: "Heat", 3: 'Psy"', 4: "x"}),
+        ('item,title\n1,"Alien\n2,Heat\n3,"Psycho"\n', {1: "Alien", 2: "Heat", 3: "Psycho"}),
+        ('item,title,x\n1,"A\nB, C",7\n2,Heat,8\n3,"Foo\n', {1: "A B, C", 2: "Heat", 3: "Foo"}),
+        # what stands above the table
+        ("# made by me\nitem,title\n1,one\n", {1: "one"}),
+        ("sep=;\nitem;title\n1;one, two\n", {1: "one, two"}),
+        ("Export\n\nitem,title\n1,one\n", {1: "one"}),
+        ("item_id:token\tmovie_title:token_seq\n1\tone\n", {1: "one"}),
+        ("item,title\n1,one\u2028two\x85\n", {1: "one\u2028two"}),
     ],
 )  # fmt: skip
 def test_titles(write, content, titles):
@@ -46,6 +56,12 @@ def test_separator_is_given(write):
     assert read_titles(write("1^a b\n2^c,d\n"), sep="^") == {1: "a b", 2: "c,d"}
 
 
+@pytest.mark.parametrize("sep", ["", '"', "\n", "7"])
+def test_separators_that_are_refused(write, sep):
+    with pytest.raises(RatingsError, match="a separator of columns"):
+        read_titles(write("1,a\n2,b\n"), sep=sep)
+
+
 def test_folder(write, tmp_path):
     write("1|One|x\n", "ml/u.item")
     assert read_titles(tmp_path) == {1: "One"}
@@ -59,7 +75,7 @@ def test_goodbooks(write, tmp_path):
     assert read_titles(tmp_path) == {18: "Harry Potter, #3"}
 
 
-@pytest.mark.parametrize("content", ["", "\n", "movieId,title\n", "x\ny\n"])
+@pytest.mark.parametrize("content", ["", "\n", "movieId,title\n", "x\ny\n", "+--+--+\n| 1 | a |"])
 def test_nothing_usable(write, content):
     path = write(content)
     with pytest.raises(RatingsError, match=path):

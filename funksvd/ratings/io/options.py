@@ -75,13 +75,13 @@ class ReadOptions:
             raise RatingsError(f"on_bad_rows must be error or skip, not {self.on_bad_rows!r}")
         if self.decimal not in (None, *DECIMALS):
             raise RatingsError(f"decimal must be . or , and not {self.decimal!r}")
-        _check_separator(self.separator)
+        check_separator(self.separator)
         check_encoding(self.encoding)
 
     @property
     def separator(self) -> str | None:
         """The separator's characters, even if its name was given."""
-        return None if self.sep is None else SEPARATOR_NAMES.get(self.sep, self.sep)
+        return separator_of(self.sep)
 
     def column(self, role: str) -> str | int | None:
         """The option for "user", "item", "rating" or "timestamp"."""
@@ -93,7 +93,13 @@ class ReadOptions:
         return isinstance(self.timestamp_col, str) and self.timestamp_col.lower() == "none"
 
 
-def _check_separator(separator: str | None) -> None:
+def separator_of(given: str | None) -> str | None:
+    """The characters of a separator of which the name may be given."""
+    return None if given is None else SEPARATOR_NAMES.get(given, given)
+
+
+def check_separator(separator: str | None) -> None:
+    """Raise a `RatingsError` unless a text may separate columns; None stands for detection."""
     if separator is None:
         return
     wrong = None
