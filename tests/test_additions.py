@@ -228,8 +228,15 @@ def test_a_model_that_does_not_hold_what_is_needed(rows, without):
         assert old.provenance.test_pairs is None
     else:
         object.__setattr__(old.provenance, "test_pairs", None)
-    assert find_additions(old, read_ratings("new.csv")).n_new == N_NEW
-    write("old.csv", rows)
+    separate = find_additions(old, read_ratings("new.csv"))
+    assert separate.n_new == N_NEW
+    write("old.csv", rows)  # grown at its end, where the old part has its fingerprint
+    found = find_additions(old, read_ratings("old.csv"))
+    assert (found.is_whole, found.n_new, found.n_same) == (False, N_NEW, old.n_ratings)
+    comp, ref = update(old, found.holdout), update(old, separate.holdout)
+    assert bits(comp)[:5] == bits(ref)[:5]
+    assert len(rebuild(comp.provenance).test) == len(rebuild(ref.provenance).test) == 150
+    write("old.csv", shuffled(rows))
     with pytest.raises(DataChangedError, match="the ratings have changed since"):
         find_additions(old, read_ratings("old.csv"))
 

@@ -20,18 +20,24 @@ class Source:
         Paths as they were given; empty where there were none (standard input, a table).
     fingerprint : str
         `Interactions.fingerprint`, of any version.
+    n_rows : int or None
+        Their number, without repeated pairs: where more have been appended to the files since, it
+        is the first ones that have the fingerprint. None in records of earlier programs.
     """
 
     files: list[str]
     fingerprint: str
+    n_rows: int | None = None
 
     def __post_init__(self) -> None:
         if not all(isinstance(text, str) for text in (*self.files, self.fingerprint)):
             raise TypeError("files and fingerprint must be text")
+        if self.n_rows is not None and (type(self.n_rows) is not int or self.n_rows < 0):
+            raise TypeError("n_rows must be a whole number")
 
     @classmethod
     def of(cls, found: Interactions) -> Source:
-        return cls(found.report.files if found.report else [], found.fingerprint)
+        return cls(found.report.files if found.report else [], found.fingerprint, len(found))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+import numpy as np
+
 from funksvd.errors import DataChangedError, RatingsError
 from funksvd.ratings import Interactions, Ratings, ReadOptions, read_interactions, read_ratings
 from funksvd.splitting.holdout import Holdout, hold_out
@@ -190,7 +192,10 @@ class _Again(NamedTuple):
         source: Source,
         options: ReadOptions,
     ) -> Some:
-        """The same ratings or interactions as before, from the first place that has them."""
+        """The same ratings or interactions as before, from the first place that has them.
+
+        Rows that have been appended since are left out.
+        """
         noun = "ratings" if reader is read_ratings else "interactions"
         if not source.files:
             raise DataChangedError(
@@ -206,6 +211,10 @@ class _Again(NamedTuple):
                 continue
             if found.has_fingerprint(source.fingerprint):
                 return found
+            if source.n_rows is not None and source.n_rows < len(found):  # a file that has grown
+                first = found.subset(np.arange(source.n_rows)).compact()
+                if first.has_fingerprint(source.fingerprint):
+                    return first
             problem = problem or DataChangedError(
                 f"{found.source}: the {noun} have changed since the model was trained; train "
                 f"again, or {self.remedy}"

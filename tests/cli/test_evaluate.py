@@ -54,7 +54,7 @@ def test_quiet_prints_the_result_only(cli, here):
     ("change", "expected"),
     [
         (lambda text: text.rsplit("\n", 2)[0] + "\n", "have changed"),
-        (lambda text: text + "1,299,1.5,0\n", "have changed"),
+        (lambda text: text.replace("\n", "\n1,299,1.5,0\n", 1), "have changed"),
         (lambda text: text.replace(",4.0,", ",4.5,", 1), "have changed"),
         (None, "no longer there"),
     ],
@@ -71,6 +71,13 @@ def test_changed_ratings_stop_it(error_of, here, change, expected):
     assert "ratings.csv" in message
     assert expected in message
     assert "funksvd evaluate model.funksvd RATINGS" in message
+
+
+def test_ratings_that_were_appended_change_nothing(cli, here):
+    ref = cli("evaluate").out
+    with open("ratings.csv", "a", encoding="utf-8") as file:
+        file.write("1,299,1.5,0\n7777,8888,1,0\n")
+    assert cli("evaluate").out == ref
 
 
 def test_a_moved_folder_and_another_current_folder(cli, here, tmp_path, monkeypatch):

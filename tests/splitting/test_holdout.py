@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -132,8 +133,8 @@ def holdout_of(name):
 
 @pytest.mark.parametrize(
     "changed",
-    [TRIPLES[:-1], [*TRIPLES[:-1], (*TRIPLES[-1][:2], 9)], TRIPLES[::-1], [*TRIPLES, (77, 77, 1)]],
-    ids=["one less", "another rating", "another order", "one more"],
+    [TRIPLES[:-1], [*TRIPLES[:-1], (*TRIPLES[-1][:2], 9)], TRIPLES[::-1], [(77, 77, 1), *TRIPLES]],
+    ids=["one less", "another rating", "another order", "one more in front"],
 )
 def test_changed_ratings_are_noticed(here, changed):
     write(here / "r.csv", TRIPLES)
@@ -141,6 +142,18 @@ def test_changed_ratings_are_noticed(here, changed):
     write(here / "r.csv", changed)
     with pytest.raises(DataChangedError, match=r"r\.csv: the ratings have changed"):
         rebuild(provenance)
+
+
+def test_rows_that_were_appended_are_left_out(here):
+    write(here / "r.csv", TRIPLES)
+    ref = holdout_of("r.csv")
+    write(here / "r.csv", [*TRIPLES, (77, 77, 1), (78, 3, 2)])
+    comp = rebuild(ref.provenance)
+    assert (rows(comp.test), rows(comp.training)) == (rows(ref.test), rows(ref.training))
+    assert comp.provenance == ref.provenance
+    earlier = replace(ref.provenance, ratings=replace(ref.provenance.ratings, n_rows=None))
+    with pytest.raises(DataChangedError, match=r"r\.csv: the ratings have changed"):
+        rebuild(earlier)  # a record of an earlier program
 
 
 def test_a_file_that_is_gone_is_named(here):
