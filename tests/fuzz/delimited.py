@@ -57,6 +57,9 @@ def delimited(r: random.Random, *, bad: bool = False) -> Made:
         made.rows = [
             row._replace(item=r.choice(odd)) if r.random() < 0.2 else row for row in made.rows
         ]
+    rest = [row.user.lstrip("+-").isdecimal() for row in made.rows[1:]]
+    if rest and all(rest):  # else the first row might be a header of numbers, as a matrix has
+        made.rows[0] = made.rows[0]._replace(user=made.rows[1].user)
     has_times = bool(made.times)
     roles = ["user", "item", "rating"] + (["time"] if has_times else [])
     has_header = r.random() < 0.6

@@ -123,6 +123,7 @@ TIMES: dict[str, Draw] = {
     "seconds": _integers(800_000_000, 1_700_000_000),
     "few seconds": _integers(0, 5),
     "before 1970": _integers(-(10**9), 10**9),
+    "plus": lambda r: f"{r.choice(('', '+'))}{r.randint(1, 10**9)}",
     "fractions": lambda r: f"{r.randint(1, 10**9)}{r.choice(('', '.', '.0', '.5'))}",
     "dates": lambda r: moment_of(r).strftime("%Y-%m-%d"),
     "moments": lambda r: moment_of(r).strftime(

@@ -9,7 +9,7 @@ import pytest
 SCRIPT = Path(__file__).parents[2] / "scripts" / "fuzz_files.py"
 
 
-@pytest.mark.parametrize(("kind", "n"), [("models", 300)])
+@pytest.mark.parametrize(("kind", "n"), [("ratings", 1000), ("mutated", 1000), ("models", 300)])
 def test_nothing_is_found(kind, n):
     result = subprocess.run(
         [sys.executable, SCRIPT, f"--{kind}", str(n), "--jobs", "1"],

@@ -158,7 +158,7 @@ def _separator(
             f"({', '.join(required)}); the first line is\n  {shortened(sample[0])}\n"
             f"If the columns are separated by something unusual, give it with {argument('sep')}"
         )
-    counts = Counter(len(split(line, given)) for line in sample)
+    counts = Counter(len(split(record.text, given)) for record in joined_at_quotes(sample, given))
     if counts.most_common(1)[0][0] < least:
         shown = SEPARATORS.get(given, f"{given!r}-separated")
         columns = "a single column" if counts.most_common(1)[0][0] == 1 else "too few columns"

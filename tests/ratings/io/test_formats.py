@@ -131,6 +131,12 @@ def test_quoted_field_over_lines(write):
     assert triples(read_ratings(path)) == [(1, 2, 3.0), (4, 5, 6.0)]
 
 
+def test_a_separator_that_is_given_counts_in_records_not_in_lines(write):
+    path = write('"two&\nlines"&1&2&3\n"two&\nlines"&4&5&1\n')
+    found = read_ratings(path, sep="&", user_col=2, item_col=3, rating_col=4)
+    assert triples(found) == [(1, 2, 3.0), (4, 5, 1.0)]
+
+
 def test_a_line_that_ends_one_quoted_field_and_begins_another(write):
     rows = 'x;1;2;3;y;\n"two;\nlines";4;5;1;"two;\nlines";\n'
     found = read_ratings(write(f"note;user;item;rating;more;last\n{rows}"))
