@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 """Exit codes."""
+FIRST_OF_SIGNALS = 128
+"""Exit code of a program that was ended by a signal, less the signal's number."""
 GAP = "   "
 """Space between the columns of a table."""
 SHORTEST_TITLE = 12
@@ -60,17 +62,9 @@ class Output:
         click.get_current_context().with_resource(telling_of_compilation(self._tell_once))
 
     def note(self, text: str = "") -> None:
-        """Print a text for people, unless notes are left out.
-
-        A reader who closes the pipe after the first lines has read enough, but the work goes on.
-        """
-        if not self.notes:
-            return
-        try:
+        """Print a text for people, unless notes are left out."""
+        if self.notes:
             click.echo(printable(text))
-        except BrokenPipeError:
-            self.notes = False
-            discard_output()
 
     def warn(self, text: str) -> None:
         """Print a text that should not be overlooked to standard error."""
@@ -217,11 +211,6 @@ class Output:
 def is_terminal(stream: TextIO | None = None) -> bool:
     """Whether a stream, by default standard output, is a terminal that knows control codes."""
     return (stream or sys.stdout).isatty() and os.environ.get("TERM") != "dumb"
-
-
-def discard_output() -> None:
-    """Let standard output lead nowhere, once nobody reads it."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def printable(text: str, keep: str = "\n") -> str:

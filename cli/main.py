@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import gc
-import io
-import os
+import signal
 import sys
 from collections.abc import Sequence
+from types import FrameType
 from typing import NoReturn
 
 import click
 
-from .console import BAD_INPUT, FAILED, INTERRUPTED, discard_output, printable
+from . import streams
+from .console import BAD_INPUT, FAILED, FIRST_OF_SIGNALS, INTERRUPTED, printable
 from .groups import CommandGroup
 from .wording import message_of
 
 OBJECTS_BETWEEN_COLLECTIONS = 100_000
 """New objects after which cyclic garbage is looked for: imports make many, and nearly all stay."""
-
-
+ENDINGS = {"SIGTERM": "Terminated.", "SIGHUP": "Hung up."}
+"""Signals that end the program in order, and what is said then."""
 COMMANDS = {
     "train": "Learn a recommender from RATINGS and save it.",
     "tune": "Search for better hyperparameters than the defaults.",
@@ -54,21 +56,59 @@ Examples:
 def cli() -> None:
     """Learn a recommender from a file of ratings.
 
-    Exit codes: 0 done, 1 failed, 2 wrong usage or bad input, 130 interrupted.
+    Exit codes: 0 done, 1 failed, 2 wrong usage or bad input, 129 hung up, 130 interrupted, 143
+    terminated.
     """
+
+
+class Ended(BaseException):
+    """A signal that ends the program in order: what was begun is taken back.
+
+    Parameters
+    ----------
+    signal : int
+        Number of the signal.
+    """
+
+    def __init__(self, signal: int) -> None:
+        super().__init__(signal)
+        self.signal = signal
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
-    if sys.stdout is None:  # closed by whoever started us
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - until the process ends
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a title that this terminal cannot show
-    code = run(arguments)
-    gc.freeze()  # the end is no time to look for garbage: that would take as long as imports
+    try:
+        gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+        streams.forgive()
+        _end_in_order()
+        code = run(arguments)
+        for title, error in streams.errors().items():
+            if code == 0 and error.errno != errno.EPIPE:
+                _say_error(f"{title} cannot be written: {error.strerror}")
+            code = code or FAILED
+        gc.freeze()  # the end is no time to look for garbage: that would take as long as imports
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except Ended as ended:
+        code = FIRST_OF_SIGNALS + ended.signal
+    for name in (*ENDINGS, "SIGINT"):  # the exit code stands
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     sys.exit(code)
+
+
+def _end_in_order() -> None:
+    """Let signals end the program in order, but for those that whoever started it ignores."""
+    numbers = [getattr(signal, name) for name in ENDINGS if hasattr(signal, name)]
+
+    def end(number: int, frame: FrameType | None) -> None:
+        for each in numbers:  # some programs send two
+            signal.signal(each, signal.SIG_IGN)
+        raise Ended(number)
+
+    for number in numbers:
+        if signal.getsignal(number) == signal.SIG_DFL:  # not so with nohup
+            signal.signal(number, end)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -91,18 +131,26 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return BAD_INPUT
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as error:
+        if isinstance(error.__cause__, EOFError):  # which click takes for Ctrl-D
+            raise error.__cause__ from None
         click.echo("Interrupted.", err=True)
         return INTERRUPTED
+    except Ended as ended:
+        click.echo(ENDINGS[signal.Signals(ended.signal).name], err=True)
+        return FIRST_OF_SIGNALS + ended.signal
     except BrokenPipeError:
-        discard_output()  # do not complain again while exiting
         return FAILED
     except (ValueError, OSError, MemoryError) as error:
         from funksvd.errors import DivergenceError, DownloadError, FunkSVDError
 
         if isinstance(error, ValueError) and not isinstance(error, FunkSVDError):
             raise  # a mistake of ours: show where
-        head = click.style("Error:", fg="red", bold=True)
-        click.echo(f"{head} {printable(message_of(error))}", err=True)
+        _say_error(message_of(error))
         failures = (DivergenceError, DownloadError, OSError, MemoryError)
         return FAILED if isinstance(error, failures) else BAD_INPUT
+
+
+def _say_error(message: str) -> None:
+    head = click.style("Error:", fg="red", bold=True)
+    click.echo(f"{head} {printable(message)}", err=True)

@@ -13,6 +13,7 @@ import click
 from .console import Output, counted
 from .groups import option, packed
 from .options import FILE, OUTPUT
+from .streams import strict_output
 from .writing import check_output
 
 if TYPE_CHECKING:
@@ -73,13 +74,17 @@ class Destination(NamedTuple):
         path = None if self.path == "-" else self.path
         file_format = self._format(output, path)
         if file_format == "table":
-            _show(output, batches)
+            with strict_output():
+                _show(output, batches)
             return
         batches = _begun(batches)
         if path is not None or not sys.stdout.isatty():
             batches = output.progress("Writing", batches, n_rows)
-        n_written = write_table(batches, sys.stdout.buffer if path is None else path, file_format)
-        if path is not None:
+        if path is None:
+            with strict_output():
+                write_table(batches, sys.stdout.buffer, file_format)
+        else:
+            n_written = write_table(batches, path, file_format)
             output.note(f"Wrote {path} ({counted(n_written, 'row')})")
 
     def _format(self, output: Output, path: str | None) -> str:

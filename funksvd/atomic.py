@@ -11,10 +11,11 @@ import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from funksvd.errors import WriteError
 
-if sys.platform != "win32":  # a file that is open cannot be removed there
+if sys.platform != "win32":
     import fcntl
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -43,25 +44,12 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         If the file cannot be written; the old file is untouched. Also if `path` is a folder or a
         device: a rename would put a file in the place of /dev/null.
     """
-    target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    descriptor = -1
-    try:
-        with naming(path, target, temporary):
-            _check(path, target)
-            _remove_leftovers(target)
-            descriptor = _create(temporary, target)
-            yield temporary
-            os.fsync(descriptor)
-            if sys.platform == "win32":  # a file that is open cannot be renamed either
-                os.close(descriptor)
-                descriptor = -1
-            os.replace(temporary, target)
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        if descriptor >= 0:
-            os.close(descriptor)
+    with _temporary(path) as (target, temporary, lock):
+        yield temporary
+        os.fsync(lock.fileno())
+        if sys.platform == "win32":  # a file that is open cannot be renamed
+            lock.close()
+        os.replace(temporary, target)
     # The rename is safe from a power cut once the folder is on the disk; not all systems can do so.
     with contextlib.suppress(OSError):
         folder = os.open(target.parent, os.O_RDONLY)
@@ -79,12 +67,8 @@ def check_replaceable(path: str | os.PathLike[str]) -> None:
     WriteError
         If it cannot.
     """
-    target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    with naming(path, target, temporary):
-        _check(path, target)
-        os.close(_create(temporary, target))
-        os.unlink(temporary)
+    with _temporary(path):
+        pass
 
 
 @contextlib.contextmanager
@@ -116,6 +100,37 @@ def naming(path: str | os.PathLike[str], *places: Path) -> Iterator[None]:
         raise WriteError(f"{path} cannot be written: {error.strerror}", error) from error
 
 
+@contextlib.contextmanager
+def _temporary(path: str | os.PathLike[str]) -> Iterator[tuple[Path, Path, BinaryIO]]:
+    """Make the file beside a path to write to, and remove it in the end unless it was renamed.
+
+    Yields
+    ------
+    Path
+        The file to replace.
+    Path
+        The one to write to.
+    file
+        The same, open and locked.
+    """
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    lock = None
+    try:  # from before it is there: a signal may end the program at any moment
+        with naming(path, target, temporary):
+            _check(path, target)
+            _remove_leftovers(target)
+            lock = _create(temporary, target)
+            yield target, temporary, lock
+    finally:
+        if lock is not None and sys.platform == "win32":
+            lock.close()
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        if lock is not None:
+            lock.close()
+
+
 def _check(path: str | os.PathLike[str], target: Path) -> None:
     """Find out what a rename would only tell in the end, or not at all."""
     number = 0
@@ -139,25 +154,30 @@ def _is_mounted(target: Path) -> bool:
     return False
 
 
-def _create(temporary: Path, target: Path) -> int:
+def _create(temporary: Path, target: Path) -> BinaryIO:
     """Make a new, empty, locked file, with the permissions of the target if that is there."""
     mode = stat.S_IMODE(os.stat(target).st_mode) if target.exists() else None
     while True:
         # It must not be there yet, so that nobody's link of that name is followed.
-        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        file = open(temporary, "xb")  # noqa: SIM115 - whoever asked for it closes it
         if sys.platform != "win32":
             with contextlib.suppress(OSError):  # the file system has no locks
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if os.fstat(descriptor).st_nlink == 0:  # taken for a leftover before it was locked
-                os.close(descriptor)
+                fcntl.flock(file, fcntl.LOCK_EX)
+            if os.fstat(file.fileno()).st_nlink == 0:  # taken for a leftover before it was locked
+                file.close()
                 continue
         if mode is not None:
             os.chmod(temporary, mode)
-        return descriptor
+        return file
 
 
 def _remove_leftovers(target: Path) -> None:
-    """Remove what processes that were killed have left of this target's temporary files."""
+    """Remove what processes that were killed have left of this target's temporary files.
+
+    Windows, where nothing tells whether another process uses a file, keeps them.
+    """
+    if sys.platform == "win32":
+        return
     pattern = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{8}}\.tmp")
     with contextlib.suppress(OSError):  # the folder cannot be listed
         for name in os.listdir(target.parent):
@@ -167,9 +187,6 @@ def _remove_leftovers(target: Path) -> None:
 
 
 def _remove_unless_locked(temporary: Path) -> None:
-    if sys.platform == "win32":
-        os.unlink(temporary)
-        return
     descriptor = os.open(temporary, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -102,7 +102,7 @@ def test_a_folder_in_which_no_file_can_be_made(tmp_path, monkeypatch):
     def refuse(path, *_):
         raise OSError(errno.EROFS, "Read-only file system", path)
 
-    monkeypatch.setattr("funksvd.atomic.os.open", refuse)
+    monkeypatch.setattr("builtins.open", refuse)
     with pytest.raises(WriteError, match=r"file cannot be written: Read-only file system$"):
         check_replaceable(tmp_path / "file")
 

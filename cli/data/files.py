@@ -12,6 +12,7 @@ import click
 from ..console import Output, counted
 from ..groups import option, packed
 from ..options import FILE, OUTPUT
+from ..streams import strict_output
 from ..writing import check_output
 
 if TYPE_CHECKING:
@@ -64,11 +65,13 @@ class RatingsFile:
         """Write ratings."""
         from funksvd import write_table
 
-        path = None if self.is_standard_output else self.path
         batches = output.progress("Writing", ratings.batches(), len(ratings))
-        write_table(batches, sys.stdout.buffer if path is None else path, self.format)
-        if path is not None:
-            output.note(f"Wrote {path} ({counted(len(ratings), 'rating')})")
+        if self.is_standard_output:
+            with strict_output():
+                write_table(batches, sys.stdout.buffer, self.format)
+        else:
+            write_table(batches, self.path, self.format)
+            output.note(f"Wrote {self.path} ({counted(len(ratings), 'rating')})")
 
 
 def warn_of_rounding(output: Output, ratings: Ratings) -> None:

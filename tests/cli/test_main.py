@@ -235,13 +235,45 @@ def test_a_reader_that_has_had_enough_causes_no_traceback(here, arguments, reade
     assert (done.stdout, done.stderr) == (expected, "")
 
 
-@pytest.mark.parametrize("reader", ["head -n 1", "true"])
-def test_a_model_is_not_lost_with_the_reader_of_the_progress(here, quick, reader):
+FULL = "Error: standard output cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    ("ending", "code", "said"),
+    [
+        ("| head -n 1", 1, ""),
+        ("| true", 1, ""),
+        ("--json > /dev/full", 1, FULL),
+        ("--learning-rate 30 > /dev/null 2> /dev/full", 1, ""),  # warnings
+        (">&- 2>&- <&-", 1, ""),
+        ("> /dev/null 2>&-", 0, ""),
+    ],
+)
+def test_a_model_is_not_lost_with_what_is_printed(here, quick, ending, code, said):
     train = shlex.join([*FUNKSVD, "train", "ratings.csv", "-o", "new.funksvd", *quick])
-    command = f"{train} | {reader}"
+    command = f"{train} {ending}; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
-    assert done.stderr == ""
+    assert (done.returncode, done.stderr) == (code, said)
     assert funksvd.FunkSVD.load(here / "new.funksvd").is_fitted
+
+
+@pytest.mark.parametrize(
+    ("line", "written"),
+    [
+        ("export -o out.npz", "out.npz"),
+        ("data convert ratings.csv -o out.csv --json", "out.csv"),
+        ("recommend --user 1 -o out.csv", "out.csv"),
+        ("recommend --user 1 --format csv", None),
+        ("recommend --user 1", None),
+        ("data convert ratings.csv -o -", None),
+        ("--help", None),
+    ],
+)
+def test_a_full_disk_behind_standard_output(here, line, written):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([*FUNKSVD, *line.split()], stdout=full, stderr=-1, text=True)
+    assert (done.returncode, done.stderr) == (1, FULL)
+    assert written is None or os.path.getsize(written)
 
 
 def test_a_title_that_the_output_cannot_show_is_not_an_error(here):

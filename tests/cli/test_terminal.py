@@ -102,6 +102,19 @@ def test_parquet_is_not_written_to_a_terminal(here, on_terminal):
     assert "Parquet is binary" in written
 
 
+def test_a_terminal_that_is_closed_costs_no_model(here, quick):
+    os.unlink("model.funksvd")
+    main, side = pty.openpty()
+    process = subprocess.Popen(
+        [*FUNKSVD, "train", "ratings.csv", *quick], stdin=side, stdout=side, stderr=side
+    )
+    os.close(side)
+    os.read(main, 1)
+    os.close(main)
+    assert process.wait(60) == 1
+    assert FunkSVD.load("model.funksvd").is_fitted
+
+
 def test_ctrl_c_saves_the_best_epoch_and_exits_with_130(here):
     os.unlink("model.funksvd")
     process = subprocess.Popen(
