@@ -9,6 +9,7 @@ import lzma
 import os
 import shutil
 import stat
+import struct
 import sys
 import tempfile
 import weakref
@@ -30,7 +31,19 @@ MAGIC = {
     b"PK\x03\x04": "zip",
     b"PK\x05\x06": "zip",
 }
-DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError)
+DAMAGE = (
+    EOFError,
+    OSError,
+    zlib.error,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    NotImplementedError,
+    # What `zipfile` does not foresee in names and lengths.
+    UnicodeDecodeError,
+    LookupError,
+    OverflowError,
+    struct.error,
+)
 """Exceptions of reading a truncated or corrupt file."""
 
 

@@ -454,3 +454,8 @@ def test_separators_that_are_refused(sep):
 
 def test_a_member_of_an_archive_without_a_name(write):
     assert len(read_ratings(write(archive(b"1,2,3\n", ""), "ratings.zip"))) == 1
+
+
+def test_a_name_in_an_archive_that_is_no_text(write):
+    packed = archive(b"1,2,3\n", "é.csv").replace("é".encode(), b"\xff\xff")
+    assert "damaged or incomplete" in message(write(packed, "ratings.zip"))
