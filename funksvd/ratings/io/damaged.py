@@ -9,12 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from funksvd.ratings.io.arrow import booleans
-from funksvd.ratings.vocabulary import Vocabulary
+from funksvd.ratings.vocabulary import CANONICAL_INTEGER, Vocabulary
 
 WHOLE = r"^-?[0-9]+\.0+$"
 SCIENTIFIC = r"^-?[0-9]\.[0-9]+[eE]\+?[0-9]+$"
 N_LOOKED_AT = 1000
-"""Ids at either end of the sorted ids among which one must look damaged for all to be tried."""
+"""Ids at either end of the sorted ids among which one, or the first that is no integer, must look
+damaged for all to be tried."""
 
 
 def damaged_ids(vocabulary: Vocabulary, source: str) -> list[str]:
@@ -29,8 +30,9 @@ def damaged_ids(vocabulary: Vocabulary, source: str) -> list[str]:
     if vocabulary.holds_integers:
         return []
     ids, what = vocabulary.ids, vocabulary.what
-    either = re.compile(f"{WHOLE}|{SCIENTIFIC}").match
-    if not any(map(either, (*ids[:N_LOOKED_AT], *ids[-N_LOOKED_AT:]))):
+    either, integer = re.compile(f"{WHOLE}|{SCIENTIFIC}").match, re.compile(CANONICAL_INTEGER).match
+    odd = next((label for label in ids if not integer(label)), "")
+    if not any(map(either, (odd, *ids[:N_LOOKED_AT], *ids[-N_LOOKED_AT:]))):
         return []
     texts = pa.array(ids, pa.string())
     whole, rounded = (

@@ -16,9 +16,7 @@ NOT_A_NAME = re.compile(
 FEWEST_UNCLEAR = 5
 """Least number of columns of which, without a header, it is not clear what they hold."""
 FEWEST_OF_MATRIX = 4
-"""Least number of columns of a matrix: one for the users, and three items."""
-FEWEST_NAMED = 6
-"""Least number of columns of a matrix whose items have names: fewer may be unusual names."""
+"""Least number of columns of a matrix whose items are numbers: one for the users, three items."""
 
 
 def first_row(rows: list[list[str]], required: Sequence[str], options: ReadOptions) -> int:
@@ -97,8 +95,7 @@ def refuse_unnamed(
     raise RatingsError(
         f"{name}: there are {n_columns} columns and no header, so it is not clear which of them "
         f"hold {_listed(required)}. The first line is\n  {shortened(', '.join(rows[0]))}\n"
-        f"Say it by position, from 1, with {_options_for(required)}.{remark} If this is a matrix "
-        "of users and items, write a row for each rating first"
+        f"Say it by position, from 1, with {_options_for(required)}.{remark} {names.FROM_MATRIX}"
     )
 
 
@@ -117,7 +114,7 @@ def _refuse_matrix(
     named = not corner or any(names.recognized([corner], role) for role in ("user", "item"))
     above_numbers = not _is_number(corner) and all(_is_number(row[0]) for row in others)
     cells_are_numbers = all(not field or _is_number(field) for row in others for field in row[1:])
-    numbered = all(map(_is_number, items)) or len(first) >= FEWEST_NAMED
+    numbered = all(map(_is_number, items)) or len(first) >= names.FEWEST_OF_MATRIX
     if not (named or above_numbers) or not numbered or not cells_are_numbers:
         return
     if len(set(items)) < len(items):
@@ -126,10 +123,8 @@ def _refuse_matrix(
         f"{name}: this looks like a matrix, with a row for each user and a column for each item: "
         f"it has {len(first)} columns, and none is called item or rating. The first line is\n"
         f"  {shortened(', '.join(first))}\n"
-        "Make a row of each rating first, in pandas for instance by table.melt("
-        'id_vars=table.columns[0], var_name="item", value_name="rating").dropna(), without zeros '
-        "that stand for no rating. If it is no matrix, say which columns hold "
-        f"{_listed(required)} with {_options_for(required)}"
+        f"{names.FROM_MATRIX}. If it is none, say which columns hold {_listed(required)} with "
+        f"{_options_for(required)}"
     )
 
 

@@ -13,6 +13,13 @@ class MissingColumnsError(RatingsError):
     """A required column was not found."""
 
 
+FEWEST_OF_MATRIX = 6
+"""Least number of columns of which a matrix is thought, where none is called item or rating."""
+FROM_MATRIX = (
+    "If this is a matrix of users and items, make a row of each rating first, in pandas for "
+    'instance by table.melt(id_vars=table.columns[0], var_name="item", value_name="rating")'
+    ".dropna(), without zeros that stand for no rating"
+)
 # Best first: of `userId` and `userName` in one file, the former is meant.
 _NAMES = {
     "user": (
@@ -179,7 +186,11 @@ def _raise_missing(
             f"by something unusual, give it with {argument('sep')}"
         )
     options = " and ".join(argument(f"{role}_col") for role in missing)
+    may_be_matrix = len(names) >= FEWEST_OF_MATRIX and {"item", "rating"} <= {*missing}
+    remedy = f"Say it with {options} (a name, or a position from 1)"
+    if may_be_matrix:
+        remedy += f". {FROM_MATRIX}"
     raise MissingColumnsError(
         f"{source}: it is not clear which column is the {' and which the '.join(missing)}: the "
-        f"columns are {listing(names)}. Say it with {options} (a name, or a position from 1)"
+        f"columns are {listing(names)}. {remedy}"
     )

@@ -162,7 +162,7 @@ def _all_good(block: bytes, layout: Layout) -> bool:
 def _cleaned(lines: bytes, layout: Layout) -> bytes:
     if layout.separator == " ":
         return single_blanks(lines)
-    if len(layout.separator) > 1:
+    if layout.separator != layout.delimiter:
         return lines.replace(layout.separator.encode(), layout.delimiter.encode())
     return lines
 
@@ -215,14 +215,15 @@ def _is_row(line: bytes, layout: Layout) -> bool:
 
     Its numbers tell, or its integer ids; without them, its columns do, if all of them are of use.
     """
-    fields = [field.strip(b' \t"') for field in line.split(layout.delimiter.encode())]
+    delimiter = layout.delimiter.encode()
+    if line.count(delimiter) != layout.n_columns - 1 or layout.n_columns == 1:
+        return False
+    fields = [field.strip(b' \t"') for field in line.split(delimiter)]
     patterns = {layout.columns[role]: _INTEGER for role in layout.integers}
     if "rating" in layout.columns:
         patterns[layout.columns["rating"]] = _RATING
-    return (
-        len(fields) == layout.n_columns > 1
-        and bool(patterns or layout.n_columns == len(layout.columns))
-        and all(pattern.fullmatch(fields[at]) for at, pattern in patterns.items())
+    return bool(patterns or layout.n_columns == len(layout.columns)) and all(
+        pattern.fullmatch(fields[at]) for at, pattern in patterns.items()
     )
 
 

@@ -55,6 +55,13 @@ def test_a_matrix_is_not_taken_for_triples(write, header, read, on_bad_rows):
     assert "user_col=" in found
 
 
+def test_a_table_may_be_a_matrix_too():
+    import pyarrow as pa
+
+    found = message(pa.table({name: [1, 2] for name in ("user", "a", "b", "c", "d", "e")}))
+    assert "melt(" in found
+
+
 def test_what_looks_like_a_matrix_is_read_where_its_columns_are_named(write):
     path = write("\n".join(["user,1,2,3", *WIDE]))
     found = read_ratings(path, user_col="user", item_col=2, rating_col="3", timestamp_col="none")
@@ -228,6 +235,7 @@ def test_a_plus_before_a_number(write):
         (["1", "1.0", "2", "2.0", "3"], "users '1' and '1.0', and 1 more such pairs differ only"),
         (["1.0", "2.0"], "user ids look like floating point ('1.0')"),
         (["9.78014E+11", "9.78014E+10"], "user ids like '9.78014E+10' look as if a spreadsheet"),
+        ([*map(str, range(20_000, 25_000)), "22000.0"], "users '22000' and '22000.0' differ only"),
         (["1", "a"], None),
         (["1", "2.5"], None),
     ],
@@ -365,6 +373,7 @@ def test_a_line_without_end_is_refused_before_memory_is_full(write, start, read)
         "1" * 60_000 + "x,2,3\n1,2,3\n",  # digits that may be a whole and decimals
         "1,2,3\n" * 60 + "1,2," + "1" * 900_000 + "x\n",
         HEADER + "1,2,3\n" + '1,2,"' * 100_000 + "\n",
+        HEADER + "-" * 60_000 + "x\n1,2,3\n",
     ],
 )
 def test_long_lines_take_no_quadratic_time(write, content):
@@ -445,6 +454,11 @@ def test_separators_that_work(write, sep):
     rows = [("user", "item", "rating"), ("7", "x", "3"), ("8", "y y", "4.5")]
     path = write("".join(separator.join(row) + "\n" for row in rows))
     assert triples(read_ratings(path, sep=sep)) == [(7, "x", 3.0), (8, "y y", 4.5)]
+    rows[1:1] = [("9", "z"), ("9", "z", "bad")]
+    path = write("".join(separator.join(row) + "\n" for row in rows))
+    found = read_ratings(path, sep=sep, on_bad_rows="skip")
+    assert triples(found) == [(7, "x", 3.0), (8, "y y", 4.5)]
+    assert [row.line for row in found.report.bad_rows] == [2, 3]
 
 
 @pytest.mark.parametrize("sep", ["", '"', '","', "\n", "a\r", "1", "\0", "\udcff"])
