@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Literal, NamedTuple
@@ -21,6 +22,9 @@ PIECE = 8 * 1024
 MOST_PIPELINED = 100
 """Largest number of requests that one connection may send ahead of their answers."""
 
+SPARE_FILES = 100
+"""Number of files that the process may open besides its connections."""
+
 Owed = Literal["head", "body", "answer"]
 
 
@@ -30,7 +34,8 @@ class ClientLimits(NamedTuple):
     Parameters
     ----------
     n_connections : int
-        Open connections. One more closes the one that has waited longest for its client.
+        Open connections; fewer where the operating system does not allow so many open files. One
+        more closes the one that has waited longest for its client.
     head_bytes : int
         Size of a request's first line and headers, measured in steps of `PIECE`.
     request_bytes : int
@@ -235,6 +240,7 @@ def make_server(app: ASGIApp, limits: ClientLimits | None = None) -> uvicorn.Ser
     limits : ClientLimits, optional
     """
     limits = limits or ClientLimits()
+    limits = limits._replace(n_connections=_room(limits.n_connections))
     config = uvicorn.Config(
         app,
         http=partial(LimitedConnection, limits, {}),  # type: ignore[arg-type]
@@ -245,3 +251,20 @@ def make_server(app: ASGIApp, limits: ClientLimits | None = None) -> uvicorn.Ser
         timeout_graceful_shutdown=10,
     )
     return uvicorn.Server(config)
+
+
+def _room(n_connections: int) -> int:
+    """Number of connections, fewer if so many files cannot be open; asks for what is allowed."""
+    if sys.platform == "win32":  # no such limit
+        return n_connections
+    import resource
+
+    wanted = n_connections + SPARE_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return n_connections
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (OSError, ValueError):  # over the hard limit
+        return max(soft - SPARE_FILES, SPARE_FILES)
+    return n_connections

@@ -10,6 +10,8 @@ import time
 
 import pytest
 
+from funksvd.serving import make_server
+
 QUICK = {"head_seconds": 0.2, "body_seconds": 0.2, "answer_seconds": 0.2}
 HEAD = b"GET / HTTP/1.1\r\nHost: here\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 1000\r\n\r\n"
@@ -226,3 +228,14 @@ def test_a_client_that_has_sent_all_is_answered(connect):
     client = connect()(b"GET /later HTTP/1.1\r\nHost: here\r\n\r\n")
     client.shutdown(socket.SHUT_WR)
     assert b" 200 " in everything(client)
+
+
+@pytest.mark.parametrize(("hard", "n"), [(256, 156), (4096, 1000), (-1, 1000)])
+def test_connections_leave_some_files_to_the_rest(monkeypatch, hard, n):
+    def limit(kind, pair):
+        if 0 <= hard < pair[0]:
+            raise ValueError("current limit exceeds maximum limit")
+
+    monkeypatch.setattr("resource.getrlimit", lambda kind: (256, hard))
+    monkeypatch.setattr("resource.setrlimit", limit)
+    assert make_server(app).config.http.args[0].n_connections == n
