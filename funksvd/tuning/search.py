@@ -92,12 +92,13 @@ def tune(
     ------
     FunkSVDError
         If Optuna is not installed, if there is nothing to search or nothing to judge by, or if
-        the study file is another kind of file or was made with other ratings or hyperparameters.
+        the study file is another kind of file, was made with other ratings or hyperparameters, or
+        another process is searching with it.
     RatingsError
         If there is nothing to learn from.
     DivergenceError
         If the defaults diverge.
-    OSError
+    WriteError
         If the study file cannot be written; the trials that have ended are kept in it.
     KeyboardInterrupt
         On Ctrl-C before the trial of the defaults has ended.

@@ -5,15 +5,20 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from funksvd.errors import FunkSVDError, how_to_install
+from funksvd.errors import FunkSVDError, WriteError, how_to_install
 from funksvd.learned.storage import MALFORMED
 from funksvd.rng import Stream, generator
 from funksvd.tuning.trials import COMPLETE, Outcome, Trial, mean
+
+if sys.platform != "win32":
+    import fcntl
 
 if TYPE_CHECKING:
     import optuna
@@ -49,20 +54,63 @@ def require_optuna() -> None:
 
 @contextlib.contextmanager
 def quietly_kept(path: str | os.PathLike[str] | None) -> Iterator[None]:
-    """Within this context Optuna prints warnings only, and errors name the study file."""
+    """Within this context Optuna prints warnings only, and errors name the study file.
+
+    No other process can search with the same file meanwhile: it would take the trial that is
+    running for one whose process was killed.
+    """
     import optuna
 
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        yield
+        with contextlib.nullcontext() if path is None else _alone(path):
+            yield
     except OSError as error:
-        raise OSError(
+        raise WriteError(
             f"{path}: the study cannot be kept: {error.strerror}; the trials that have ended are "
-            "in it, and the same command goes on from them"
+            "in it, and the same command goes on from them",
+            error,
         ) from error
     finally:
         optuna.logging.set_verbosity(before)
+
+
+@contextlib.contextmanager
+def _alone(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Lock a study file; the lock ends with the process, however that ends."""
+    with open(path, "ab") as file:
+        if sys.platform != "win32":
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise FunkSVDError(
+                    f"{path}: {_holder(file)} is searching with this study; wait until it has "
+                    "ended, or give another file name"
+                ) from error
+            except OSError:  # the file system has no locks
+                pass
+        yield
+
+
+def _holder(file: BinaryIO) -> str:
+    """The process that has locked a file, as far as the system tells."""
+    with contextlib.suppress(OSError, IndexError):
+        inode = os.fstat(file.fileno()).st_ino
+        for lock in map(str.split, Path("/proc/locks").read_text().splitlines()):
+            if lock[1] == "FLOCK" and lock[5].endswith(f":{inode}") and int(lock[4]) > 0:
+                return f"process {lock[4]}"
+    return "another process"
+
+
+class _Locked:
+    """What Optuna is to lock before each entry; all of the search is locked already."""
+
+    def acquire(self) -> bool:
+        return True
+
+    def release(self) -> None:
+        pass
 
 
 def open_study(path: str | os.PathLike[str] | None, identity: dict[str, Any]) -> optuna.Study:
@@ -157,11 +205,10 @@ def ask(
 
 def _journal(path: str | os.PathLike[str]) -> optuna.storages.JournalStorage:
     from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+    from optuna.storages.journal import JournalFileBackend
 
-    path = os.fspath(path)
-    # A lock that is a symbolic link would need special rights on some systems.
-    return JournalStorage(JournalFileBackend(path, JournalFileOpenLock(path)))
+    locked: Any = _Locked()
+    return JournalStorage(JournalFileBackend(os.fspath(path), locked))
 
 
 def _drop_torn_line(path: str | os.PathLike[str]) -> None:

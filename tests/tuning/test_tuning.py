@@ -1,6 +1,7 @@
 """Searching for hyperparameters: what is tried, what is kept, what is refused."""
 
 import errno
+import fcntl
 import json
 import os
 import pickle
@@ -319,6 +320,31 @@ def test_a_process_that_was_killed(search, tmp_path):
         file.write(b'{"op_code":7,"worker_id"')
     assert timeless(search(study=path)) == timeless(search())
     assert "RUNNING" not in states(path)
+
+
+def test_no_two_processes_search_with_one_study(search, tmp_path):
+    path = tmp_path / "s.journal"
+    search(n_trials=2, study=path)
+    content = path.read_bytes()
+    with open(path, "ab") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(
+            FunkSVDError, match=r"s.journal: (another )?process.* is searching with"
+        ):
+            search(study=path)
+    assert path.read_bytes() == content
+    assert len(search(n_trials=3, study=path).trials) == 3
+
+
+def test_the_lock_of_a_dead_process_is_not_waited_for(search, tmp_path, monkeypatch):
+    """Optuna's own locks are files, which a process that is killed leaves."""
+
+    def wait(seconds):
+        raise AssertionError(f"waits {seconds} s")
+
+    (tmp_path / "s.journal.lock").touch()
+    monkeypatch.setattr("time.sleep", wait)
+    assert len(search(n_trials=2, study=tmp_path / "s.journal").trials) == 2
 
 
 @pytest.mark.parametrize("n_writes", [1, 2, 3, 10, 40, 41, 42])
