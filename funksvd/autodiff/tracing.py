@@ -301,18 +301,16 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
     size = property(lambda self: self.value.size)
     dtype = property(lambda self: self.value.dtype)
     T = property(lambda self: np.transpose(self))
+    mT = property(lambda self: np.swapaxes(self, -1, -2))  # noqa: N815
+    flatten = property(lambda self: self.ravel)
 
-    def reshape(self, *shape: Any) -> Any:
+    def reshape(self, *shape: Any, **keywords: Any) -> Any:
         """Reshape as `ndarray.reshape` does: the lengths as a tuple or one by one."""
-        return np.reshape(self, shape[0] if len(shape) == 1 else shape)
+        return np.reshape(self, shape[0] if len(shape) == 1 else shape, **keywords)
 
     def transpose(self, *axes: Any) -> Any:
         """Transpose as `ndarray.transpose` does: the axes as a tuple or one by one."""
         return np.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
-
-    def flatten(self) -> Any:
-        """A copy as a vector."""
-        return np.ravel(self)
 
     def astype(self, dtype: Any) -> Self:
         """The array itself as float64; it has no other type."""

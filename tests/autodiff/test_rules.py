@@ -168,6 +168,16 @@ def test_small_slopes_keep_their_digits(x):
     assert grad(np.expm1)(x) == pytest.approx(np.exp(x), rel=1e-15)
 
 
+@pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value")
+def test_deviations_of_too_few_numbers():
+    for function in (np.var, np.std):
+        assert np.isnan(vjp(lambda x: function(x, ddof=1), np.ones(1))[0])  # noqa: B023
+        for ddof in (2, 3):
+            value, pull = vjp(lambda x: function(x, ddof=ddof), np.array([1.0, 2.0]))  # noqa: B023
+            assert value == np.inf
+            assert not np.isfinite(pull(1.0)[0]).any()
+
+
 def test_products_of_zeros():
     x = np.array([[2.0, 3.0, 4.0], [2.0, 0.0, 4.0], [0.0, 0.0, 4.0], [0.0, 0.0, 0.0]])
     comp = grad(lambda x: np.prod(x, axis=1).sum())(x)
@@ -214,6 +224,8 @@ def test_indices_of_any_integer_type(kind):
         lambda a: np.prod(a, axis=2),
         lambda a: np.std(a, axis=-3),
         lambda a: np.cumsum(a, axis=5),
+        lambda a: np.take(a, 0, axis=2),
+        lambda a: np.linalg.norm(np.reshape(a, (1, 2, 3)), axis=(0, 1, 2)),
         lambda a: np.split(a, 4),
         lambda a: np.linalg.solve(a, a),
     ],

@@ -7,7 +7,7 @@ zero does not exist, and is NaN.
 """
 
 from funksvd.autodiff.rules.algebra import contract, log_det, solution
-from funksvd.autodiff.rules.elementwise import direction, logistic, relu
+from funksvd.autodiff.rules.elementwise import direction, logistic, polygamma, relu
 from funksvd.autodiff.rules.reductions import logsumexp, norm, softmax
 from funksvd.autodiff.rules.registering import primitive, register
 from funksvd.autodiff.rules.shapes import join, scatter_add
@@ -20,6 +20,7 @@ __all__ = [
     "logistic",
     "logsumexp",
     "norm",
+    "polygamma",
     "primitive",
     "register",
     "relu",

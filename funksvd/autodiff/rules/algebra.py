@@ -14,7 +14,7 @@ from funksvd.autodiff.rules.registering import (
     stretch,
     unbroadcast,
 )
-from funksvd.autodiff.tracing import COMPOSITES, Function, raw
+from funksvd.autodiff.tracing import COMPOSITES, Function, operand, raw
 
 MAX_OPERANDS = 32
 """Largest number of arrays in one `np.einsum` that can be differentiated."""
@@ -86,6 +86,20 @@ def _of_matrices(function: Function, weights: Function) -> None:
     )
 
 
+def _lower(a: Any) -> Any:
+    """The lower triangles of matrices, with half their diagonals: a changes symmetrically."""
+    return np.tril(a) - a * (0.5 * np.eye(np.shape(a)[-1]))
+
+
+def _cholesky_jvp(t: Any, y: Any, a: Any) -> Any:
+    return y @ _lower(solution(y, _turned(solution(y, t))))
+
+
+def _cholesky_vjp(g: Any, y: Any, a: Any) -> Any:
+    share = solution(_turned(y), _turned(solution(_turned(y), _turned(_lower(_turned(y) @ g)))))
+    return (share + _turned(share)) / 2
+
+
 # fmt: off
 register(np.matmul, [lambda t, y, a, b: np.matmul(t, b), lambda t, y, a, b: np.matmul(a, t)],
                     [_matmul_vjp_a, _matmul_vjp_b])
@@ -96,12 +110,14 @@ register(np.linalg.inv, [lambda t, y, a: -(y @ t @ y)],
 register(solution,  [lambda t, y, a, b: -solution(a, t @ y), lambda t, y, a, b: solution(a, t)],
     [lambda g, y, a, b: unbroadcast(-(solution(_turned(a), g) @ _turned(y)), np.shape(a)),
      lambda g, y, a, b: unbroadcast(solution(_turned(a), g), np.shape(b))])
+register(np.linalg.cholesky, [_cholesky_jvp], [_cholesky_vjp])
 _of_matrices(np.linalg.det, lambda y, a: np.expand_dims(y, (-2, -1)) * _turned(np.linalg.inv(a)))
 _of_matrices(log_det,       lambda y, a: _turned(np.linalg.inv(a)))
 # fmt: on
 
 
 def _solve(a: Any, b: Any) -> Any:
+    a, b = operand(a), operand(b)
     return solution(a, b) if np.ndim(b) != 1 else solution(a, b[:, None])[..., 0]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from funksvd.autodiff.rules.registering import (
     stretch,
     unbroadcast,
 )
-from funksvd.autodiff.tracing import COMPOSITES, NOT_DIFFERENTIABLE, RULES
+from funksvd.autodiff.tracing import COMPOSITES, NOT_DIFFERENTIABLE, RULES, Function
 
 logistic = scipy.special.expit
 """1 / (1 + exp(-x)); it is a ufunc and needs no wrapper."""
@@ -33,6 +34,12 @@ def direction(x: Any, length: Any) -> Any:
     """A part of a length by the length; 0, with the derivative NaN, where the length is 0."""
     shape = np.broadcast_shapes(np.shape(x), np.shape(length))
     return np.divide(x, length, out=np.zeros(shape), where=np.asarray(length) != 0)
+
+
+@primitive
+def polygamma(order: int, x: Any) -> Any:
+    """The derivative of an order of digamma."""
+    return scipy.special.polygamma(order, x)
 
 
 def _power_by_base(y: Any, a: Any, b: Any) -> Any:
@@ -98,8 +105,15 @@ elementwise(np.arctanh,  lambda y, x: 1.0 / ((1.0 - x) * (1.0 + x)))
 elementwise(np.deg2rad,  lambda y, x: math.pi / 180)
 elementwise(np.rad2deg,  lambda y, x: 180 / math.pi)
 elementwise(logistic,    lambda y, x: y * logistic(-x))
+elementwise(scipy.special.logit,   lambda y, x: 1.0 / (x * (1.0 - x)))
+elementwise(scipy.special.erf,     lambda y, x: 2.0 / math.sqrt(math.pi) * np.exp(-x * x))
+elementwise(scipy.special.erfc,    lambda y, x: -2.0 / math.sqrt(math.pi) * np.exp(-x * x))
+elementwise(scipy.special.gammaln, lambda y, x: scipy.special.digamma(x))
+elementwise(scipy.special.digamma, lambda y, x: polygamma(1, x))
 elementwise(relu,        lambda y, x: (x > 0) * 1.0)
 
+register(polygamma, [None, lambda t, y, order, x: t * polygamma(order + 1, x)],
+                    [None, lambda g, y, order, x: g * polygamma(order + 1, x)])
 register(np.where,  [None, lambda t, y, c, a, b: stretch(np.where(c, t, 0.0), np.shape(y)),
                            lambda t, y, c, a, b: stretch(np.where(c, 0.0, t), np.shape(y))],
                     [None, lambda g, y, c, a, b: unbroadcast(np.where(c, g, 0.0), np.shape(a)),
@@ -116,6 +130,17 @@ def _clip(x: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max:
     return x if high is None else np.minimum(x, high)
 
 
+def _of_numbers(function: Function, a: Any, b: Any) -> Any:
+    """The value of a function of two numbers; where one of them is NaN, the other one."""
+    return np.where(np.isnan(a), b, np.where(np.isnan(b), a, function(a, b)))
+
+
+def _select(conditions: Sequence[Any], choices: Sequence[Any], default: Any = 0.0) -> Any:
+    for condition, choice in zip(reversed(conditions), reversed(choices), strict=True):
+        default = np.where(condition, choice, default)
+    return default
+
+
 COMPOSITES.update({
     np.positive: lambda x: x,
     np.copy: lambda x: x,
@@ -126,7 +151,10 @@ COMPOSITES.update({
     np.radians: lambda x: np.deg2rad(x),
     np.minimum: lambda a, b: -np.maximum(-a, -b),
     np.logaddexp2: lambda a, b: np.logaddexp(a * math.log(2), b * math.log(2)) / math.log(2),
+    np.fmax: lambda a, b: _of_numbers(np.maximum, a, b),
+    np.fmin: lambda a, b: _of_numbers(np.minimum, a, b),
     np.clip: _clip,
+    np.select: _select,
 })  # fmt: skip
 
 NOT_DIFFERENTIABLE.update({

@@ -94,18 +94,22 @@ def _from_mean(x: Any, axis: Any) -> Any:
 
 def _var(x: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
     squares = np.sum(np.square(_from_mean(x, axis)), axis=axis, keepdims=keepdims)
-    return squares / (_count(x, axis) - ddof)
+    return squares / np.maximum(_count(x, axis) - ddof, 0.0)
 
 
 def _std(x: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
     count = _count(x, axis)
     if count == 1:  # it is 0 everywhere, like the variance
         return _var(x, axis, ddof=ddof, keepdims=keepdims)
-    return norm(_from_mean(x, axis), axis, keepdims=keepdims) / math.sqrt(count - ddof)
+    return norm(_from_mean(x, axis), axis, keepdims=keepdims) / np.sqrt(
+        np.maximum(count - ddof, 0.0)
+    )
 
 
 def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     axes = axes_of(x, axis)
+    if len(axes) > 2 and (axis is not None or ord is not None):
+        raise ValueError(f"a norm is taken over one or two axes, not {len(axes)}")
     if ord is None or (ord == 2 and len(axes) == 1) or (ord == "fro" and len(axes) == 2):
         return norm(x, axis, keepdims=keepdims)
     x = np.absolute(x)

@@ -84,12 +84,6 @@ def _pad(x: Any, pad_width: Any, mode: Any = "constant", *, constant_values: Any
     return padded + np.pad(np.zeros(np.shape(x)), pad_width, constant_values=constant_values)
 
 
-def _take(x: Any, indices: Any, axis: int | None = None) -> Any:
-    if axis is None:
-        return np.ravel(x)[np.asarray(indices)]
-    return x[(slice(None),) * (axis % np.ndim(x)) + (np.asarray(indices),)]
-
-
 def _sort(x: Any, axis: int | None = -1, *, kind: Any = None) -> Any:
     if axis is None:
         return _sort(np.ravel(x), kind=kind)
@@ -132,7 +126,7 @@ COMPOSITES.update({
     np.expand_dims: _expand_dims,
     np.squeeze: _squeeze,
     np.pad: _pad,
-    np.take: _take,
+    np.take: lambda x, indices, axis=None: rearrangement(np.take)(x, indices, axis),
     np.sort: _sort,
     np.partition: _partition,
     np.diff: _diff,
