@@ -94,6 +94,33 @@ def factorization(xp, x):
     return 0.5 * (errors**2).sum() + 0.05 * (users[ROWS] ** 2 + items[COLUMNS] ** 2).sum()
 
 
+def elementary(xp, x):
+    y = xp.np.tan(x / 2) * xp.np.sinh(x) + xp.np.cosh(x) * xp.np.arctan(x) - xp.np.arcsinh(x)
+    z = xp.np.arcsin(x / 2) * xp.np.arccos(x / 3) + xp.np.arctanh(x / 4) * xp.np.arccosh(
+        x * x + 1.5
+    )
+    w = xp.np.log1p(x * x) * xp.np.expm1(x) + xp.np.log2(x * x) + xp.np.log10(x * x) * xp.np.exp2(x)
+    return (y * z).sum() + (w * xp.np.hypot(x, 2 * y) + xp.np.arctan2(x, w)).sum()
+
+
+def statistics(xp, x):
+    y = xp.np.prod(x, axis=0) * xp.np.std(x, axis=0, ddof=1) + xp.np.var(x, axis=0)
+    return (y**2).sum() + (xp.np.cumsum(xp.np.sort(x, axis=0), axis=1) ** 3).sum() + xp.np.prod(x)
+
+
+def rearrangements(xp, x):
+    y = xp.np.pad(xp.np.roll(x, 1, axis=0), 1, mode="reflect") * xp.np.tile(x[:2, :1], (3, 5))
+    z = xp.np.vstack(xp.np.split(x, 2)) * xp.np.hstack([xp.np.tril(x)[:, :2], xp.np.flip(x)[:, :1]])
+    return (y**2).sum() + (xp.np.repeat(z, 2, axis=0) * xp.np.triu(y).mean()).sum()
+
+
+def algebra(xp, x):
+    a = xp.np.einsum("ki,kj->ij", x, x) + xp.np.diag(x[0] ** 2) + np.eye(3)
+    b = xp.np.linalg.inv(a) @ xp.np.outer(x[0], x[:, 1])
+    y = xp.np.linalg.slogdet(a)[1] * xp.np.trace(b) + xp.np.linalg.det(a / 4)
+    return xp.np.tensordot(b, x, axes=([0, 1], [1, 0])) + y
+
+
 def iteration(xp, x):
     y = x
     for _ in range(10):
@@ -114,6 +141,10 @@ FUNCTIONS = [
     reductions,
     classification,
     factorization,
+    elementary,
+    statistics,
+    rearrangements,
+    algebra,
     iteration,
 ]
 

@@ -227,12 +227,18 @@ by_weight = primitive(weighted)
 RULES.pop(by_weight)  # it has its rule in one test only, as others count the rules
 
 
+BUFFER = np.empty(3)
+doubled = primitive(lambda x: np.multiply(x, 2.0, out=BUFFER))
+RULES.pop(doubled)
+
+
 @pytest.fixture
 def by_weight_registered(unchanged_rules):
     def rule(g, y, x, *arguments, **keywords):
         return weighted(g, *arguments, **keywords)
 
     register(by_weight, [rule], [rule])
+    register(doubled, [lambda t, y, x: 2.0 * t], [lambda g, y, x: 2.0 * g])
 
 
 def keyword_array(x):
@@ -248,6 +254,12 @@ def keyword_dict(x):
     scale["scale"][0][:] = 50.0
     scale["scale"][0] = 60.0
     return y
+
+
+def result_that_is_used_again(x):
+    y = doubled(x)
+    doubled(np.full(3, 50.0))
+    return np.sqrt(y**2) * np.sign(y)
 
 
 def read_only_view(x):
@@ -301,6 +313,7 @@ def condition(x):
     [
         keyword_array,
         keyword_dict,
+        result_that_is_used_again,
         read_only_view,
         broadcast_view,
         list_of_axes,

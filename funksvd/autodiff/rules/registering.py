@@ -99,7 +99,7 @@ def primitive(function: Function) -> Function:
     def wrapper(*arguments: Any, **keywords: Any) -> Any:
         if any(isinstance(given, Traced) for given in (*arguments, *keywords.values())):
             return dispatch(wrapper, arguments, keywords)
-        return np.asarray(function(*arguments, **keywords))[()]
+        return np.array(function(*arguments, **keywords))[()]
 
     return register(wrapper, (), ())
 
