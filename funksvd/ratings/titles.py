@@ -50,6 +50,10 @@ def read_titles(
     check_separator(separator_of(sep))
     check_encoding(encoding or "utf-8")
     source = folders.resolve(os.path.expanduser(os.fspath(path)), folders.TITLES_NAMES)[0]
+    if source.head(4) in (b"PAR1", b"ARRO"):
+        raise RatingsError(
+            f"{source.name}: titles are read from text files; write this table as CSV first"
+        )
     head = sample.sample_lines(source.head(sample.SAMPLE_BYTES), source.name, encoding or "utf-8")
     numbered = [preamble.Line(at, line) for at, line in enumerate(head, 1) if line.strip()]
     if not numbered:

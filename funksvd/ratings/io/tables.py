@@ -165,11 +165,8 @@ def from_file(source: Source) -> Reader | None:
         If the file is damaged.
     """
     magic = source.head(4)
-    if magic == b"FEA1":  # Arrow reads out of bounds where such a file is damaged
-        raise RatingsError(
-            f"{source.name} is a file of Feather's first version, which cannot be read safely. "
-            "Write it anew: pyarrow.feather.write_feather(pyarrow.feather.read_table(old), new)"
-        )
+    if magic in REFUSED:
+        raise RatingsError(f"{source.name} is {REFUSED[magic]}, new)")
     if magic not in OPENERS:
         return None
     kind = "Parquet" if magic == b"PAR1" else "Feather"
@@ -242,6 +239,14 @@ def _sound(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 OPENERS = {b"PAR1": _parquet, b"ARRO": _feather}
 """Functions that open a file, by its first four bytes."""
+REFUSED = {
+    # Arrow reads out of bounds where such a file is damaged.
+    b"FEA1": "a file of Feather's first version, which cannot be read safely. Write it anew: "
+    "pyarrow.feather.write_feather(pyarrow.feather.read_table(old)",
+    b"\xff\xff\xff\xff": "an Arrow stream. Write it as a file: "
+    "pyarrow.feather.write_feather(pyarrow.ipc.open_stream(old).read_all()",
+}
+"""What other tables are called, by their first four bytes, and what makes Feather files of them."""
 
 
 def _read(

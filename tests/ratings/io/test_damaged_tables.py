@@ -11,7 +11,7 @@ import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 
-from funksvd import RatingsError
+from funksvd import RatingsError, read_titles
 from funksvd.ratings import read_ids, read_interactions, read_pairs, read_ratings
 
 LONG = "a text too long for a view"
@@ -158,11 +158,17 @@ def test_a_time_zone_that_is_not_text_and_a_table_without_columns(tmp_path):
     assert "there are no columns" in message(pa.table({}), read_ids)
 
 
-def test_first_version_of_feather_is_refused(tmp_path):
-    """Arrow reads out of bounds where such a file is damaged."""
-    path = tmp_path / "ratings.feather"
+def test_tables_that_are_not_read_are_named(tmp_path):
+    """Of Feather's first version, Arrow reads damaged files out of bounds."""
+    path, new, table = tmp_path / "ratings", tmp_path / "new", table_of(pa.array([1, 2, 3]))
     path.write_bytes(b"FEA1" + bytes(100) + b"FEA1")
-    assert "pyarrow.feather.write_feather" in message(path)
+    assert "first version, which cannot be read safely" in message(path)
+    with pa.ipc.new_stream(str(path), table.schema) as stream:
+        stream.write_table(table)
+    assert "write_feather(pyarrow.ipc.open_stream(old).read_all(), new)" in message(path)
+    pyarrow.feather.write_feather(pa.ipc.open_stream(str(path)).read_all(), str(new))
+    assert len(read_ratings(new)) == 3
+    assert "titles are read from text" in message(new, read_titles)
 
 
 def test_cells_that_python_has_no_value_for():
