@@ -14,6 +14,8 @@ HEADERS = {
     "rating": words("rating Rating ratings score STARS overall Book-Rating user_rating grade"),
     "time": words("timestamp Timestamp date unixReviewTime rating_date created_at"),
 }
+TYPES = {"rating": "float", "time": "float"}
+"""Types that RecBole writes behind the names of columns."""
 FURTHER = words("genre comment price helpful verified city Zip-Code")
 SEPARATORS = (",", ",", ",", ";", "\t", "::", "|", " ", "\t\t")
 ODD_SEPARATORS = ("###", "~", "\x01", "||", "^", "&", "=>")
@@ -27,6 +29,13 @@ ENCODINGS = (
     "utf-32",
     "cp037",
 )
+
+
+def _length(r: random.Random, bad: bool) -> int:
+    """Number of rows; 0 for a usual one."""
+    if r.random() < 0.01:
+        return r.randint(200, 2000)
+    return r.randint(8, 60) if bad else 0
 
 
 def delimited(r: random.Random, *, bad: bool = False) -> Made:
@@ -50,7 +59,7 @@ def delimited(r: random.Random, *, bad: bool = False) -> Made:
         without -= {separator, '"'}
     if separator == " " or (bad and not given):
         without |= {" "}
-    made = table(r, without=sorted(without), encoding=encoding, n=r.randint(8, 60) if bad else 0)
+    made = table(r, without=sorted(without), encoding=encoding, n=_length(r, bad))
     if may_quote and given:
         odd = [f"a{separator}b", 'say "x"', '"', f"{separator}x", 'x"y']
         odd = [text.strip() for text in odd]
@@ -73,12 +82,21 @@ def delimited(r: random.Random, *, bad: bool = False) -> Made:
             order.insert(r.randint(0, len(order)), f"further {at}")
     options: dict[str, Any] = {}
     names: dict[str, str] = {}
+    above: list[str] = []
     if has_header:
         spare = r.sample(FURTHER, n_further)
         names = {
             role: r.choice(HEADERS[role]) if role in HEADERS else spare.pop() for role in order
         }
-        if r.random() < 0.2:  # columns that nobody could guess
+        if r.random() < 0.1:
+            names = {role: f"{name}:{TYPES.get(role, 'token')}" for role, name in names.items()}
+        elif r.random() < 0.3:
+            above = [f"# comment {at}" for at in range(r.randint(0, 2))]
+            if len(separator) == 1 and separator not in " \x01" and r.random() < 0.5:
+                above.insert(0, f"sep={separator}")
+            if not above and separator != " ":
+                above = ["Ratings"]
+        elif r.random() < 0.2:  # columns that nobody could guess
             names |= {
                 "user": "Wer",
                 "item": "Was",
@@ -97,6 +115,11 @@ def delimited(r: random.Random, *, bad: bool = False) -> Made:
     if has_times and r.random() < 0.1 and (has_header or positions_given or len(order) == 4):
         options["timestamp_col"] = "none"
         has_times = False
+    decimal = "."
+    if separator != "," and (r.random() < 0.1 or made.ratings == "halves"):
+        decimal = ","
+        if made.ratings != "halves" or bad or r.random() < 0.5:
+            options["decimal"] = ","
     if given:
         options["sep"] = (
             {"\t": "tab", ",": "comma", " ": "blank"}.get(separator, separator)
@@ -106,7 +129,8 @@ def delimited(r: random.Random, *, bad: bool = False) -> Made:
     if encoding != "utf-8":
         options["encoding"] = encoding
     writer = _Writer(r, separator, encoding, given=given, may_quote=may_quote, bad=bad)
-    file, spans, bad_lines = writer.write(made.rows, order, names if has_header else None)
+    written = [row._replace(rating=row.rating.replace(".", decimal)) for row in made.rows]
+    file, spans, bad_lines = writer.write(written, order, names if has_header else None, above)
     rows = [row if has_times else row._replace(time="") for row in made.rows]
     if bad:
         options["on_bad_rows"] = r.choice(("skip", "skip", "error"))
@@ -121,6 +145,7 @@ def delimited(r: random.Random, *, bad: bool = False) -> Made:
         f"{', quotes' if may_quote else ''}{', ' + encoding if encoding != 'utf-8' else ''}"
         f"; {made.users}, {made.items}, {made.ratings}, {made.times or 'no times'}",
         has_times=has_times,
+        is_named=has_header and "user_col" not in options,
     )
 
 
@@ -146,10 +171,14 @@ class _Writer:
         self.end = r.choice(("\n", "\n", "\n", "\r\n", "\r"))
 
     def write(
-        self, rows: Sequence[Row], order: Sequence[str], names: dict[str, str] | None
+        self,
+        rows: Sequence[Row],
+        order: Sequence[str],
+        names: dict[str, str] | None,
+        above: Sequence[str],
     ) -> tuple[bytes, list[tuple[int, int]], list[int]]:
         r = self.r
-        lines: list[tuple[str, str]] = []
+        lines = [(line, "above") for line in above]
         if names is not None:
             header = [f'"{names[c]}"' if self.quote_all else names[c] for c in order]
             lines.append((self.separator.join(header), "header"))

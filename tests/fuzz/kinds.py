@@ -19,7 +19,22 @@ from fuzz import grammar, models, mutations, oracle
 from fuzz.rows import Made
 
 import funksvd.ratings.io
-from funksvd import FunkSVD, FunkSVDError, Ratings, RatingsError, read_ratings, update
+from funksvd import (
+    FunkSVD,
+    FunkSVDError,
+    Ratings,
+    RatingsError,
+    find_additions,
+    read_ratings,
+    update,
+)
+from funksvd.ratings import (
+    read_ids,
+    read_interactions,
+    read_own_ratings,
+    read_pairs,
+    read_titles,
+)
 from funksvd.serving.service import Service
 from funksvd_cli.main import run
 
@@ -75,6 +90,16 @@ def _written(made: Made, folder: Path) -> list[str]:
     return [str(folder / name) for name in made.source]
 
 
+READERS: tuple[Callable[..., Any], ...] = (
+    read_pairs,
+    read_interactions,
+    read_ids,
+    read_own_ratings,
+    lambda path, **options: read_titles(path, options.get("sep"), options.get("encoding")),
+)
+"""Readers besides `read_ratings`."""
+
+
 def _read(source: list[str], options: dict[str, Any]) -> Ratings | RatingsError:
     try:
         return read_ratings(source[0] if len(source) == 1 else source, **options)
@@ -117,7 +142,9 @@ class Generated:
         source = _written(made, folder)
         with seams(r):
             found = _read(source, made.options)
-        wrong = oracle.check(made, found)
+            wrong = oracle.check(made, found)
+            if not wrong and not made.bad_lines and r.random() < 0.1 and made.is_named:
+                wrong = oracle.pairs_differ(made, *read_pairs(source, **made.options)[:2])
         if not wrong and r.random() < self.share and len(source) == 1:
             wrong = self._by_command(made, source[0], found)
         return wrong and f"{made.layout}; {made.options}; {wrong}"
@@ -163,6 +190,9 @@ class Mutated:
             made.files[name] = mutations.mutated(r, made.files[name], other)
         source = _written(made, folder)
         with seams(r):
+            if row is None and r.random() < 0.3 and len(source) == 1:
+                with contextlib.suppress(RatingsError):
+                    r.choice(READERS)(source[0], **made.options)
             found = _read(source, made.options)
         wrong = ""
         if row is not None and isinstance(found, Ratings):
@@ -212,7 +242,14 @@ class Models:
         return wrong and f"{name}; {what}; {wrong}"
 
     def _by_command(self, path: Path) -> str:
-        for command in (("info",), ("info", "--json"), ("recommend", "--all-users", "--json")):
+        output = str(path.with_name("exported"))
+        for command in (
+            ("info",),
+            ("info", "--json"),
+            ("recommend", "--all-users", "--json"),
+            ("export", "-o", output),
+            ("similar", "1000", "--json"),
+        ):
             code, out, err = _command(command[0], *self._place(command[0], path), *command[1:])
             if wrong := _judged(code, out, err):
                 return f"{command}: {wrong}"
@@ -221,7 +258,7 @@ class Models:
         return ""
 
     def _place(self, command: str, path: Path) -> list[str]:
-        return [str(path)] if command == "info" else ["--model", str(path)]
+        return [str(path)] if command in ("info", "export") else ["--model", str(path)]
 
     def _ask(self, r: random.Random, model: FunkSVD, path: Path) -> str:
         """Everything that can be asked of a model; what is wrong with the answers."""
@@ -277,7 +314,11 @@ class Models:
             lambda: self._serve(model, user, some[0]),
         ]
         if r.random() < 0.2:
-            questions += [model.to_svd, lambda: update(model, ratings, n_epochs=1)]
+            questions += [
+                model.to_svd,
+                lambda: update(model, ratings, n_epochs=1),
+                lambda: find_additions(model, ratings, folder=path.parent),
+            ]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             for question in questions:

@@ -127,6 +127,13 @@ def check(made: Made, found: Any) -> str:
     return ""
 
 
+def pairs_differ(made: Made, users: np.ndarray, items: np.ndarray) -> str:
+    """What is wrong with the ids of a file that were read as pairs; nothing if all is right."""
+    right = [rating[:2] for rating in rated(made)]
+    read = list(zip(users.tolist(), items.tolist(), strict=True))
+    return "" if right == read else f"pairs are {read[:5]}, instead of {right[:5]}"
+
+
 def others_changed(made: Made, row: int, found: Any) -> str:
     """What a mutation within one row has changed in other rows; nothing if nothing.
 

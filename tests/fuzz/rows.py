@@ -41,6 +41,9 @@ class Made:
         plain text that a mutation of one line can be judged by.
     layout : str
         What kind of file it is, in a few words.
+    has_times : bool
+    is_named : bool
+        Whether a header names the users and the items.
     """
 
     files: dict[str, bytes]
@@ -52,6 +55,7 @@ class Made:
     spans: list[tuple[int, int]] = field(default_factory=list)
     layout: str = ""
     has_times: bool = False
+    is_named: bool = False
 
 
 def words(text: str) -> list[str]:
@@ -121,6 +125,7 @@ RATINGS: dict[str, Draw] = {
 }
 TIMES: dict[str, Draw] = {
     "seconds": _integers(800_000_000, 1_700_000_000),
+    "milliseconds": _integers(800_000_000_000, 1_700_000_000_000),
     "few seconds": _integers(0, 5),
     "before 1970": _integers(-(10**9), 10**9),
     "plus": lambda r: f"{r.choice(('', '+'))}{r.randint(1, 10**9)}",

@@ -79,6 +79,7 @@ def typed(r: random.Random, *, bad: bool = False) -> Made:
         kinds,
         layout=f"{name}, {', '.join(str(column.type) for column in whole.columns)}",
         has_times=times,
+        is_named=True,
     )
 
 
