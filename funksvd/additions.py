@@ -16,7 +16,7 @@ from funksvd.ratings import Ratings, ReadOptions, as_ratings
 from funksvd.ratings.times import in_one_unit
 from funksvd.ratings.vocabulary import CANONICAL_INTEGER
 from funksvd.sorting import stable_order
-from funksvd.splitting import Holdout, Provenance, is_in, rebuild, with_whole
+from funksvd.splitting import Holdout, is_in, rebuild, with_whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,13 +104,13 @@ def find_additions(
     options = options or ReadOptions()
     known = _Known.of(model, ratings)
     if known is not None and known.n_gone == 0:
-        return _whole(model, provenance, ratings, options, folder, remedy)
+        return _whole(model, known, ratings, options, folder, remedy)
     try:
         old = rebuild(provenance, folder, remedy=remedy)
     except (DataChangedError, RatingsError):
         if known is None or known.n_gone > known.is_found.size / 2:
             raise
-        return _whole(model, provenance, ratings, options, folder, remedy)
+        return _whole(model, known, ratings, options, folder, remedy)
     return _added(model, old, ratings, options)
 
 
@@ -168,25 +168,31 @@ class _Known(NamedTuple):
 
 def _whole(
     model: FunkSVD,
-    provenance: Provenance,
+    known: _Known,
     ratings: Ratings,
     options: ReadOptions,
     folder: str | os.PathLike[str],
     remedy: str,
 ) -> Additions:
     """The parts of a file that has grown."""
+    provenance, seen = model.provenance, model.seen
+    assert provenance is not None
+    assert seen is not None
+    assert seen.values is not None
     holdout = with_whole(provenance, ratings, options, folder, remedy=remedy)
-    learned = holdout.all_but_test
-    known = _Known.of(model, learned)
-    assert known is not None
-    assert model.seen is not None
-    assert model.seen.values is not None
     is_known = known.places >= 0
-    levels = rating_levels(learned.values, model.rating_scale)
-    n_same = int((levels[is_known] == model.seen.values[known.places[is_known]]).sum())
-    is_new = ~is_known
+    levels = rating_levels(ratings.values[is_known], model.rating_scale)
+    n_same = int((levels == seen.values[known.places[is_known]]).sum())
+    if holdout.validation is not None:  # learned from, but in a file of its own
+        index = holdout.validation.index_for(model.users, model.items)
+        places = seen.places(*index)
+        known.is_found[places[places >= 0]] = True
+    others = ratings.subset(~is_known)
+    is_new = np.ones(len(others), dtype=bool)
+    if holdout.test is not None:
+        is_new &= ~is_in(others, holdout.test)
     if model.held_out is not None:  # validation ratings of a model that was not fitted again
-        is_new &= ~model.held_out.contains(*learned.index_for(model.users, model.items))
+        is_new &= ~model.held_out.contains(*others.index_for(model.users, model.items))
     return Additions(
         holdout,
         is_whole=True,
@@ -196,7 +202,7 @@ def _whole(
         n_older=0,
         n_in_test=0,
         n_gone=known.n_gone,
-        **_unknown_ids(model, learned.subset(is_new)),
+        **_unknown_ids(model, others.subset(is_new)),
     )
 
 

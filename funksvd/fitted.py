@@ -27,8 +27,8 @@ class Fitted:
         Number of ratings learned from.
     seen : CompressedRows or None
         Items of each user, by row: the pairs learned from, which recommendations leave out. None
-        for a model that was saved without them. Its values, where the origin of the ratings is
-        known, are `rating_levels`.
+        for a model that was saved without them. Its values are `rating_levels`; models of
+        earlier programs lack them.
     record : TrainingRecord
         How training went.
     hyperparameters : Hyperparameters

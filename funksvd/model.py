@@ -18,7 +18,7 @@ from funksvd.errors import (
     argument,
 )
 from funksvd.evaluation import Evaluation, evaluate
-from funksvd.fitted import Fitted
+from funksvd.fitted import Fitted, rating_levels
 from funksvd.hyperparameters import ALGORITHMS, DECLARATIONS, LOSSES, Hyperparameters
 from funksvd.hyperparameters.declaring import check_names
 from funksvd.learned import storage
@@ -333,10 +333,12 @@ class FunkSVD(Recommender):
 
         Those ratings are rated too, though not learned from.
         """
+        limits = extremes(ratings.values, ~held_back)
         of_all = CompressedRows.from_pairs(
             ratings.user_index,
             ratings.item_index,
             ratings.n_users,
+            values=rating_levels(ratings.values, limits),
             n_threads=self.thread_count(),
             left_out=held_back,
         )
@@ -349,16 +351,20 @@ class FunkSVD(Recommender):
             users=users,
             items=items,
             seen=seen,
-            limits=extremes(ratings.values, ~held_back),
+            limits=limits,
             held_out=CompressedRows.from_pairs(*validation, len(users)),
         )
 
     def install(self, result: TrainingResult, ratings: Ratings) -> None:
         """Make what was learned from the ratings the model's own: all of it at once, or nothing."""
-        seen = CompressedRows.from_pairs(
-            ratings.user_index, ratings.item_index, ratings.n_users, n_threads=self.thread_count()
-        )
         limits = extremes(ratings.values)
+        seen = CompressedRows.from_pairs(
+            ratings.user_index,
+            ratings.item_index,
+            ratings.n_users,
+            rating_levels(ratings.values, limits),
+            n_threads=self.thread_count(),
+        )
         self._know(result, users=ratings.users, items=ratings.items, seen=seen, limits=limits)
 
     def _know(

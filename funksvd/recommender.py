@@ -24,7 +24,7 @@ from funksvd.errors import (
     argument,
     counted,
 )
-from funksvd.fitted import Fitted, rating_levels
+from funksvd.fitted import Fitted
 from funksvd.learned import Draws, LearnedRatings
 from funksvd.learned.explain import Explanation
 from funksvd.learned.fold_in import FoldedIn, OtherSide
@@ -257,20 +257,7 @@ class Recommender(ABC):
                 items = np.append(items[is_new], more_items)
             n_threads = self.thread_count()
             held_out = CompressedRows.from_pairs(users, items, len(self.users), n_threads=n_threads)
-        self._fitted = replace(
-            self.fitted,
-            seen=self._with_levels(holdout.all_but_test),
-            held_out=held_out,
-            provenance=holdout.provenance,
-        )
-
-    def _with_levels(self, ratings: Ratings) -> CompressedRows | None:
-        """The pairs learned from, with the level of each rating."""
-        if self.seen is None:
-            return None
-        index = ratings.index_for(self.users, self.items)
-        levels = rating_levels(ratings.values, self.rating_scale)
-        return self.seen.with_values(*index, levels, self.thread_count())
+        self._fitted = replace(self.fitted, held_out=held_out, provenance=holdout.provenance)
 
     # -- predictions ---------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from funksvd.kernels.cpu.blocks import (
 from funksvd.kernels.cpu.drawing import choose
 from funksvd.kernels.cpu.folding import fold_rows, weigh_ratings
 from funksvd.kernels.cpu.gibbs import draw_rows, draw_weights
-from funksvd.kernels.cpu.grouping import group_by_row, rows_with_repeats
+from funksvd.kernels.cpu.grouping import group_by_row, group_with_levels, rows_with_repeats
 from funksvd.kernels.cpu.incremental import (
     feature_block,
     squared_error_of_feature,
@@ -68,6 +68,7 @@ __all__ = [
     "find_pairs",
     "fold_rows",
     "group_by_row",
+    "group_with_levels",
     "hand_back",
     "multiply_rows",
     "pack_items",

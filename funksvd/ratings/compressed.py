@@ -47,6 +47,7 @@ class CompressedRows(NamedTuple):
             A pair with a -1 is left out. Equal pairs keep their order.
         n_rows : int
         values : ndarray of shape (n,), optional
+            Sorting is quickest without, or with uint8.
         n_threads : int
             Does not change the result.
         left_out : ndarray of shape (n,), bool, optional
@@ -57,11 +58,17 @@ class CompressedRows(NamedTuple):
             left_out = None if left_out is None else left_out[known]
             row_index, column_index = row_index[known], column_index[known]
             values = None if values is None else values[known]
+        more = () if left_out is None else (left_out,)
         if values is None:
             from funksvd.kernels import group_by_row
 
-            more = () if left_out is None else (left_out,)
             return cls(*group_by_row(row_index, column_index, n_rows, n_threads, *more))
+        if values.dtype == np.uint8:
+            from funksvd.kernels import group_with_levels
+
+            return cls(
+                *group_with_levels(row_index, column_index, values, n_rows, n_threads, *more)
+            )
         if left_out is not None:
             kept = ~left_out
             row_index, column_index, values = row_index[kept], column_index[kept], values[kept]
@@ -143,29 +150,6 @@ class CompressedRows(NamedTuple):
 
         self._find(row_index, column_index, n_threads, note)
         return found
-
-    def with_values(
-        self, row_index: np.ndarray, column_index: np.ndarray, values: np.ndarray, n_threads: int
-    ) -> CompressedRows:
-        """The same pairs with values, which come in any order.
-
-        Parameters
-        ----------
-        row_index, column_index : ndarray of shape (n,), int32
-            None repeats; a pair that is not among these is passed over.
-        values : ndarray of shape (n,)
-            A pair that is not among those given gets 0.
-        n_threads : int
-            Does not change the result.
-        """
-        in_place = np.zeros(len(self.columns), values.dtype)
-
-        def put(part: slice, places: np.ndarray) -> None:
-            known = places >= 0
-            in_place[places[known]] = values[part][known]
-
-        self._find(row_index, column_index, n_threads, put)
-        return self._replace(values=in_place)
 
     def _find(
         self,

@@ -9,6 +9,9 @@ import numpy as np
 from funksvd.parallel import take
 from funksvd.ratings import Interactions, Vocabulary
 
+SLOTS_PER_HASH = 8
+"""Bytes for each hash sought, or up to twice as many, of a table that is looked into first."""
+
 
 def pair_hashes(given: Interactions) -> np.ndarray:
     """A hash of the user's and the item's id of each interaction.
@@ -39,8 +42,15 @@ def are_among(given: Interactions, hashes: np.ndarray) -> np.ndarray:
     if not len(hashes):
         return np.zeros(len(given), dtype=bool)
     mine = pair_hashes(given)
-    places = np.searchsorted(hashes, mine)
-    return hashes[np.minimum(places, len(hashes) - 1)] == mine
+    # Nearly all others are told by some of their bits, much quicker than by bisection.
+    mask = (1 << (SLOTS_PER_HASH * len(hashes)).bit_length()) - 1
+    is_taken = np.zeros(mask + 1, dtype=bool)
+    is_taken[hashes & mask] = True
+    found = is_taken[mine & mask]
+    rows = np.flatnonzero(found)
+    places = np.searchsorted(hashes, mine[rows])
+    found[rows] = hashes[np.minimum(places, len(hashes) - 1)] == mine[rows]
+    return found
 
 
 def _id_hashes(vocabulary: Vocabulary) -> np.ndarray:

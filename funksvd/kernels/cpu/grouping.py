@@ -16,6 +16,7 @@ TASKS_PER_THREAD = 8
 FEW = 24
 """Columns of a row up to which they are sorted by insertion."""
 NONE = np.empty(0, dtype=bool)
+NO_LEVELS = np.empty(0, dtype=np.uint8)
 
 
 def group_by_row(
@@ -50,6 +51,30 @@ def group_by_row(
     ValueError
         If a row or a column is negative, or a row is not less than `n_rows`.
     """
+    return group_with_levels(rows, columns, NO_LEVELS, n_rows, n_threads, left_out)[:2]
+
+
+def group_with_levels(
+    rows: np.ndarray,
+    columns: np.ndarray,
+    levels: np.ndarray,
+    n_rows: int,
+    n_threads: int = 1,
+    left_out: np.ndarray = NONE,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Group pairs that have a small number each; otherwise as `group_by_row`.
+
+    Parameters
+    ----------
+    levels : ndarray of shape (n,), uint8
+        Of a pair that repeats, the last one counts for all. Without any, they stay away.
+
+    Returns
+    -------
+    indptr, columns : ndarray
+    levels : ndarray of shape (n_grouped,), uint8
+        In the order of the columns.
+    """
     n = len(rows)
     # Each part counts for itself; a few large parts, so that the counts stay a small share.
     n_parts = max(1, min(n_threads, n // (2 * n_rows + 1)))
@@ -66,19 +91,22 @@ def group_by_row(
         return int(of_part[1].max(initial=-1)) + 1
 
     def deal(part: slice, cursor: np.ndarray) -> None:
-        _deal(rows[part], columns[part], left_out[part], cursor, grouped)
+        of_part = (rows[part], columns[part], left_out[part], levels[part])
+        _deal(*of_part, cursor, grouped, dealt)
 
     with ThreadPoolExecutor(n_threads) as pool:
         n_columns = max(pool.map(count, parts, cursors))
         np.cumsum(cursors.sum(axis=0), out=indptr[1:])
         grouped = np.empty(indptr[-1], dtype=np.int32)
+        dealt = np.empty(len(grouped) if len(levels) else 0, dtype=np.uint8)
         start = indptr[:-1].copy()
         for counts in cursors:  # they become where each part puts its pairs
             start += counts
             np.subtract(start, counts, out=counts)
         list(pool.map(deal, parts, cursors))
-        _by_rows(pool, n_threads, indptr, lambda *span: _sort(indptr, grouped, n_columns, *span))
-    return indptr, grouped
+        shared = (indptr, grouped, dealt, n_columns)
+        _by_rows(pool, n_threads, indptr, lambda *span: _sort(*shared, *span))
+    return indptr, grouped, dealt
 
 
 def rows_with_repeats(indptr: np.ndarray, columns: np.ndarray, n_threads: int = 1) -> np.ndarray:
@@ -119,12 +147,14 @@ def _count(rows, left_out, counts):
 
 
 @compiled
-def _deal(rows, columns, left_out, cursors, grouped):
+def _deal(rows, columns, left_out, levels, cursors, grouped, dealt):
     for at in range(rows.size):
         if left_out.size and left_out[at]:
             continue
         r = rows[at]
         grouped[cursors[r]] = columns[at]
+        if levels.size:
+            dealt[cursors[r]] = levels[at]
         cursors[r] += 1
 
 
@@ -184,17 +214,29 @@ def _sort_by_bits(columns, bits):
 
 
 @compiled
-def _sort(indptr, grouped, n_columns, first, last):
+def _sort_columns(columns, bits):
+    if columns.size <= FEW:
+        _sort_by_insertion(columns)
+    elif not _is_ascending(columns) and (
+        columns.size < bits.size >> 3 or not _sort_by_bits(columns, bits)
+    ):
+        columns.sort()
+
+
+@compiled
+def _sort(indptr, grouped, levels, n_columns, first, last):
     """Sort the columns of each row: few by insertion, many by setting bits and reading them off."""
     bits = np.zeros((n_columns + 63) >> 6, dtype=np.uint64)
+    level_of = np.empty(n_columns if levels.size else 0, dtype=np.uint8)
     for r in range(first, last):
         columns = grouped[indptr[r] : indptr[r + 1]]
-        if columns.size <= FEW:
-            _sort_by_insertion(columns)
-        elif _is_ascending(columns):
-            continue
-        elif columns.size < bits.size >> 3 or not _sort_by_bits(columns, bits):
-            columns.sort()
+        if levels.size:
+            for at in range(columns.size):
+                level_of[columns[at]] = levels[indptr[r] + at]
+        _sort_columns(columns, bits)
+        if levels.size:
+            for at in range(columns.size):
+                levels[indptr[r] + at] = level_of[columns[at]]
 
 
 @compiled
