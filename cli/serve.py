@@ -66,8 +66,10 @@ def serve(
 ) -> None:
     """Serve MODEL: a page on which to rate, and a JSON API.
 
-    Only this machine can reach it unless --host says otherwise; there is no password. When the
-    file of the model changes, the new model takes over without a request being lost.
+    Only this machine can reach it unless --host says otherwise; there is no password. Requests that
+    are too slow or too large are cut off. When the file of the model changes, the new model takes
+    over without a request being lost; if it cannot be loaded, the old one stays, and /healthz says
+    why.
     """
     from funksvd.errors import how_to_install
 
