@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,8 @@ from .wording import message_of
 
 OBJECTS_BETWEEN_COLLECTIONS = 100_000
 """New objects after which cyclic garbage is looked for: imports make many, and nearly all stay."""
+SHORTAGE = re.compile("(start new|launch worker) thread|failed to map segment")
+"""Messages of errors of several kinds that say the same: there is too little memory."""
 ENDINGS = {"SIGTERM": "Terminated.", "SIGHUP": "Hung up."}
 """Signals that end the program in order, and what is said then."""
 COMMANDS = {
@@ -149,6 +152,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
         _say_error(message_of(error))
         failures = (DivergenceError, DownloadError, OSError, MemoryError)
         return FAILED if isinstance(error, failures) else BAD_INPUT
+    except Exception as error:
+        if not SHORTAGE.search(str(error)):
+            raise
+        _say_error(f"not enough memory: {error}")
+        return FAILED
 
 
 def _say_error(message: str) -> None:

@@ -179,16 +179,21 @@ def test_a_mistake_of_ours_is_not_hidden(cli, here, monkeypatch):
         cli("info")
 
 
+SHORT = "Error: not enough memory"
+
+
 @pytest.mark.parametrize(
     ("error", "code", "message"),
     [
         (KeyboardInterrupt(), 130, "Interrupted."),
-        (MemoryError(), 1, "Error: not enough memory"),
+        (MemoryError(), 1, SHORT),
+        (RuntimeError("can't start new thread"), 1, f"{SHORT}: can't start new thread"),
+        (ImportError("x.so: failed to map segment"), 1, f"{SHORT}: x.so: failed to map segment"),
         (OSError(5, "Input/output error"), 1, "Error: [Errno 5] Input/output error"),
         (funksvd.DivergenceError("too large"), 1, "Error: too large"),
         (funksvd.DownloadError("gone"), 1, "Error: gone"),
     ],
-    ids=["interrupt", "memory", "disk", "divergence", "download"],
+    ids=["interrupt", "memory", "threads", "libraries", "disk", "divergence", "download"],
 )
 def test_failures_and_their_exit_codes(cli, here, monkeypatch, error, code, message):
     def fail(path):
