@@ -240,7 +240,7 @@ def create_app(holder: ModelHolder, hosts: Sequence[str] = ("*",)) -> FastAPI:
         return PlainTextResponse(generate_latest(registry), media_type="text/plain; version=0.0.4")
 
     @app.get("/items", tags=["items"])
-    async def items(
+    def items(  # in a thread: among very many titles, a search takes a while
         search: Annotated[str, Query(max_length=LONGEST_ID)] = "", n: Count = 20
     ) -> list[dict[str, Any]]:
         """Items by title; without a search, the most popular ones."""

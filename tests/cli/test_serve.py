@@ -11,6 +11,7 @@ import time
 import urllib.request
 
 import pytest
+from fuzz import models
 
 
 def test_it_serves_until_interrupted(here, root):
@@ -93,6 +94,15 @@ def test_a_model_that_nobody_new_can_ask(error_of, here, planted):
     )
     FunkSVD(loss="logistic", n_epochs=2).fit(binary).save("model.funksvd")
     assert "with the logistic loss nobody new can be recommended to" in error_of("serve")
+
+
+def test_a_model_without_users(error_of, here):
+    parsed = models.parse((here / "model.funksvd").read_bytes())
+    for name in ("user_ids", "rating.user_factors", "rating.user_biases", "seen.items"):
+        parsed.tensors[name] = parsed.tensors[name][:0]
+    parsed.tensors["seen.indptr"] = parsed.tensors["seen.indptr"][:1]
+    (here / "model.funksvd").write_bytes(models.write(parsed))
+    assert "model.funksvd" in error_of("serve")
 
 
 def test_what_is_missing_is_named(error_of, here, monkeypatch):

@@ -176,6 +176,26 @@ def test_strangers_get_404(client):
         assert "the model does not know" in answer.json()["detail"]
 
 
+def test_nobody_waits_for_a_long_search(holder, served, monkeypatch):
+    import httpx
+
+    others_are_answered = threading.Event()
+
+    def search(text, n):
+        assert others_are_answered.wait(10)
+        return []
+
+    monkeypatch.setattr(holder.service, "find_items", search)
+    address = served(create_app(holder))
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(httpx.get(f"{address}/items")))
+    thread.start()
+    assert httpx.get(f"{address}/healthz").status_code == 200
+    others_are_answered.set()
+    thread.join()
+    assert answers[0].status_code == 200
+
+
 def test_large_bodies_are_refused_before_they_are_read(client):
     def chunks():
         for _ in range(30):

@@ -6,6 +6,7 @@ import re
 import select
 import socket
 import struct
+import threading
 import time
 
 import pytest
@@ -239,3 +240,22 @@ def test_connections_leave_some_files_to_the_rest(monkeypatch, hard, n):
     monkeypatch.setattr("resource.getrlimit", lambda kind: (256, hard))
     monkeypatch.setattr("resource.setrlimit", limit)
     assert make_server(app).config.http.args[0].n_connections == n
+
+
+def test_the_end_waits_for_no_client():
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = make_server(app)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    clients = [socket.create_connection(listener.getsockname()) for _ in range(5)]
+    long = b"GET /long HTTP/1.1\r\nHost: here\r\n\r\n" * 4
+    for client, first in zip(clients, (b"", HEAD, POST, HEAD + b"\r\n", long), strict=True):
+        client.sendall(first)
+    time.sleep(0.1)
+    server.should_exit = True
+    thread.join(5)  # the deadlines are longer
+    assert not thread.is_alive()
+    for client in clients:
+        client.close()
