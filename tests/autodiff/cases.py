@@ -446,7 +446,7 @@ CASES = {
     np.matmul: products(np.matmul),
     rules.contract: einsums,
     np.linalg.inv: matrices(np.linalg.inv),
-    np.linalg.cholesky: matrices(lambda a: np.linalg.cholesky(a @ a.swapaxes(-1, -2))),
+    rules.lower_factor: matrices(lambda a: rules.lower_factor(a @ a.swapaxes(-1, -2))),
     np.linalg.det: matrices(np.linalg.det),
     rules.log_det: matrices(rules.log_det),
     rules.solution: matrices(rules.solution, sides),
@@ -545,5 +545,6 @@ COMPOSITE_CASES = {
         lambda x, _: np.trace(x, 1), lambda x, _: x.trace(0, -1, -2), shapes=FROM_MATRICES
     ),
     np.linalg.solve: matrices(np.linalg.solve, lambda batch, n: [(n,), (*batch, n, 2), (n, 1)]),
+    np.linalg.cholesky: matrices(lambda a: np.linalg.cholesky(a + 9 * np.eye(a.shape[-1]))),
     np.linalg.slogdet: matrices(signed_log_det),
 }  # fmt: skip

@@ -259,7 +259,7 @@ def keyword_dict(x):
 def result_that_is_used_again(x):
     y = doubled(x)
     doubled(np.full(3, 50.0))
-    return np.sqrt(y**2) * np.sign(y)
+    return y * y / (2.0 * x)
 
 
 def read_only_view(x):
@@ -280,7 +280,7 @@ def broadcast_view(x):
 
 def list_of_axes(x):
     axes = [1, 0, 2]
-    y = np.transpose(np.reshape(2 * x, (1, 3, 1)), axes)
+    y = np.transpose(np.reshape(2 * x, (1, 3, 1)), axes=axes)
     axes[:] = [0, 1, 2]
     return np.reshape(y, 3)
 

@@ -6,7 +6,7 @@ sort takes equal elements in the order in which it puts them. The second derivat
 zero does not exist, and is NaN.
 """
 
-from funksvd.autodiff.rules.algebra import contract, log_det, solution
+from funksvd.autodiff.rules.algebra import contract, log_det, lower_factor, solution
 from funksvd.autodiff.rules.elementwise import direction, logistic, polygamma, relu
 from funksvd.autodiff.rules.reductions import logsumexp, norm, softmax
 from funksvd.autodiff.rules.registering import primitive, register
@@ -19,6 +19,7 @@ __all__ = [
     "log_det",
     "logistic",
     "logsumexp",
+    "lower_factor",
     "norm",
     "polygamma",
     "primitive",

@@ -33,6 +33,12 @@ def solution(a: Any, b: Any) -> Any:
 
 
 @primitive
+def lower_factor(a: Any) -> Any:
+    """`np.linalg.cholesky` of symmetric matrices."""
+    return np.linalg.cholesky(a)
+
+
+@primitive
 def log_det(a: Any) -> Any:
     """Log |det a|."""
     return np.linalg.slogdet(a).logabsdet
@@ -86,18 +92,18 @@ def _of_matrices(function: Function, weights: Function) -> None:
     )
 
 
-def _lower(a: Any) -> Any:
-    """The lower triangles of matrices, with half their diagonals: a changes symmetrically."""
+def _half_lower(a: Any) -> Any:
+    """The lower triangles of matrices, with half their diagonals."""
     return np.tril(a) - a * (0.5 * np.eye(np.shape(a)[-1]))
 
 
-def _cholesky_jvp(t: Any, y: Any, a: Any) -> Any:
-    return y @ _lower(solution(y, _turned(solution(y, t))))
+def _factor_jvp(t: Any, y: Any, a: Any) -> Any:
+    return y @ _half_lower(solution(y, _turned(solution(y, t))))
 
 
-def _cholesky_vjp(g: Any, y: Any, a: Any) -> Any:
-    share = solution(_turned(y), _turned(solution(_turned(y), _turned(_lower(_turned(y) @ g)))))
-    return (share + _turned(share)) / 2
+def _factor_vjp(g: Any, y: Any, a: Any) -> Any:
+    up = _turned(y)
+    return solution(up, _turned(solution(up, _turned(_half_lower(up @ g)))))
 
 
 # fmt: off
@@ -110,7 +116,7 @@ register(np.linalg.inv, [lambda t, y, a: -(y @ t @ y)],
 register(solution,  [lambda t, y, a, b: -solution(a, t @ y), lambda t, y, a, b: solution(a, t)],
     [lambda g, y, a, b: unbroadcast(-(solution(_turned(a), g) @ _turned(y)), np.shape(a)),
      lambda g, y, a, b: unbroadcast(solution(_turned(a), g), np.shape(b))])
-register(np.linalg.cholesky, [_cholesky_jvp], [_cholesky_vjp])
+register(lower_factor, [_factor_jvp], [_factor_vjp])
 _of_matrices(np.linalg.det, lambda y, a: np.expand_dims(y, (-2, -1)) * _turned(np.linalg.inv(a)))
 _of_matrices(log_det,       lambda y, a: _turned(np.linalg.inv(a)))
 # fmt: on
@@ -119,6 +125,11 @@ _of_matrices(log_det,       lambda y, a: _turned(np.linalg.inv(a)))
 def _solve(a: Any, b: Any) -> Any:
     a, b = operand(a), operand(b)
     return solution(a, b) if np.ndim(b) != 1 else solution(a, b[:, None])[..., 0]
+
+
+def _cholesky(a: Any) -> Any:
+    lower = np.tril(a)  # NumPy does not read the other triangle
+    return lower_factor(lower + _turned(np.tril(a, -1)))
 
 
 def _slogdet(a: Any) -> Any:
@@ -220,5 +231,6 @@ COMPOSITES.update({
     np.tensordot: _tensordot,
     np.trace: _trace,
     np.linalg.solve: _solve,
+    np.linalg.cholesky: _cholesky,
     np.linalg.slogdet: _slogdet,
 })  # fmt: skip
