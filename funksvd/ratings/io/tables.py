@@ -40,7 +40,7 @@ LARGEST_RATIO = 1 << 16
 
 
 @contextmanager
-def _damage_explained(name: str, kind: str, n_bytes: int = 0) -> Iterator[None]:
+def _damage_explained(name: str, kind: str, n_bytes: int = sys.maxsize) -> Iterator[None]:
     """Context that turns the errors of a damaged file into a `RatingsError`.
 
     Parameters
@@ -48,7 +48,7 @@ def _damage_explained(name: str, kind: str, n_bytes: int = 0) -> Iterator[None]:
     name, kind : str
         Of the file, for messages.
     n_bytes : int
-        Its length.
+        Its length, where that is known: what is too much memory for it is damage.
     """
     damage = (*DAMAGE, pa.ArrowException)
     try:
