@@ -14,6 +14,7 @@ from funksvd import (
     rebuild,
     update,
 )
+from funksvd.fitted import rating_levels
 
 N_OLD, N_NEW = 1500, 200
 SMALL = {"n_factors": 2, "n_epochs": 4}
@@ -59,6 +60,16 @@ def bits(model):
     """Everything that was learned, and of whom."""
     arrays = [model.user_ids, model.item_ids, *model.learned.tensors().values()]
     return [array.tobytes() for array in (*arrays, *model.seen[:2], *model.held_out[:2])]
+
+
+@pytest.mark.parametrize("values", [[1, 2, 3, 4, 5], np.arange(0.5, 5.5, 0.5), np.arange(101)])
+def test_ratings_of_usual_scales_have_levels_of_their_own(values):
+    values = np.asarray(values, np.float32)
+    levels = rating_levels(values, (values[0], values[-1]))
+    assert len(set(levels.tolist())) == len(values)
+    assert (levels[0], levels[-1]) == (0, 255)
+    assert rating_levels(values[:1] - 9, (values[0], values[-1])).tolist() == [0]
+    assert rating_levels(values[:1], (values[0], values[0])).tolist() == [0]
 
 
 def shuffled(rows, seed=1):

@@ -5,7 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from funksvd.kernels.cpu.grouping import group_by_row, rows_with_repeats
+from funksvd.kernels.cpu.grouping import (
+    group_by_row,
+    group_with_levels,
+    rows_with_repeats,
+)
 
 
 def naive_groups(rows, columns, n_rows):
@@ -42,6 +46,26 @@ def test_pairs_that_are_left_out(pairs, n_threads):
     ref = group_by_row(rows[~left_out], columns[~left_out], 6)
     for comp_array, ref_array in zip(comp, ref, strict=True):
         np.testing.assert_array_equal(comp_array, ref_array)
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_levels_stay_with_their_pairs(n_threads):
+    """Rows of each length that is sorted in a way of its own; a fifth of the pairs left out."""
+    random = np.random.default_rng(0)
+    lengths = [0, 1, 5, 60, 700]
+    pairs = [(r, c) for r, n in enumerate(lengths) for c in random.choice(4000, n, replace=False)]
+    rows, columns = np.array(pairs, np.int32)[random.permutation(len(pairs))].T.copy()
+    levels = random.integers(0, 256, len(rows)).astype(np.uint8)
+    left_out = random.random(len(rows)) < 0.2
+    comp = group_with_levels(rows, columns, levels, len(lengths), n_threads, left_out)
+    ref = group_by_row(rows, columns, len(lengths), n_threads, left_out)
+    for comp_array, ref_array in zip(comp, ref, strict=False):
+        np.testing.assert_array_equal(comp_array, ref_array)
+    level_of = dict(zip(zip(rows.tolist(), columns.tolist(), strict=True), levels, strict=True))
+    found = np.repeat(np.arange(len(lengths)), np.diff(comp[0])).tolist()
+    assert comp[2].tolist() == [
+        level_of[pair] for pair in zip(found, comp[1].tolist(), strict=True)
+    ]
 
 
 @settings(deadline=None)
