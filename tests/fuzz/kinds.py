@@ -186,7 +186,8 @@ class Mutated:
             made.options |= {"duplicates": "last", "on_bad_rows": r.choice(("skip", "error"))}
         else:
             name = r.choice(sorted(made.files))
-            other = next(iter(grammar.make(r).files.values()))
+            splices = r.random() < 0.1
+            other = next(iter(grammar.make(r).files.values())) if splices else b""
             made.files[name] = mutations.mutated(r, made.files[name], other)
         source = _written(made, folder)
         with seams(r):

@@ -400,7 +400,7 @@ def mutate(r: random.Random, base: bytes, other: bytes) -> tuple[bytes, str]:
     """A changed model file, and what was done to it."""
     choice = r.random()
     if choice < 0.1:
-        return mutated(r, base, other), "bytes"
+        return mutated(r, base, other if r.random() < 0.1 else b""), "bytes"
     parsed = parse(base)
     if choice < 0.2:
         return write(parsed, alter_info=_alter_info(r)), "text of the metadata"

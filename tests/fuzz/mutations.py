@@ -77,9 +77,9 @@ def mutated(r: random.Random, data: bytes, other: bytes = b"") -> bytes:
     Parameters
     ----------
     other : bytes
-        Another file, whose end may take the place of this one's.
+        Another file, whose end takes the place of this one's.
     """
-    if other and r.random() < 0.1:
+    if other:
         return data[: r.randint(0, len(data))] + other[r.randint(0, len(other)) :]
     changed = bytearray(data)
     for _ in range(r.choice((1, 1, 1, 2, 4, 10))):
