@@ -72,8 +72,11 @@ class EpochRecord(NamedTuple):
             None if number is None else float(number)
             for number in (plain["learning_rate"], plain[valid])
         )
+        error = float(plain[train])
+        if not all(math.isfinite(number) for number in (error, rate or 0.0, value or 0.0)):
+            raise ValueError("history holds values that are not finite")
         names = (train.removeprefix("train_"), valid.removeprefix("valid_"))
-        return cls(int(plain["epoch"]), rate, float(plain[train]), value, math.nan, *names)
+        return cls(int(plain["epoch"]), rate, error, value, math.nan, *names)
 
 
 class Monitor:

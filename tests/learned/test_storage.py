@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import pickle
 import stat
@@ -402,6 +403,12 @@ def copy_of(path, folder):
         {"rating_scale": "ab"},
         {"history": [{"epoch": 1}]},
         {"history": []},
+        {
+            "history": [
+                {"epoch": 1, "learning_rate": None, "train_rmse": 1.0, "valid_rmse": -math.inf}
+            ],
+            "best_epoch": 1,
+        },
         {"best_epoch": 99},
         {"best_epoch": "1"},
         {"rating_spread": 0},
