@@ -87,6 +87,20 @@ def test_all_packages_are_installed():
     assert set(config["tool"]["setuptools"]["packages"]) == ref
 
 
+def test_the_source_distribution_holds_all_that_the_tests_need():
+    """MANIFEST.in names each file that is kept with the source, or a folder that it is in."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a clone")
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    lines = [line.split() for line in (ROOT / "MANIFEST.in").read_text().splitlines()]
+    named = {words[1] for words in lines if words[0] in ("include", "graft")}
+    named |= {"LICENSE", "MANIFEST.in", "README.md", "pyproject.toml"}  # setuptools knows them
+    assert {name.partition("/")[0] for name in listed.splitlines()} == named
+    assert all((ROOT / words[1]).is_dir() for words in lines if words[0] == "graft")
+
+
 def test_the_changelog_knows_this_version():
     assert f"## {funksvd.__version__}" in (ROOT / "CHANGELOG.md").read_text()
 
