@@ -59,7 +59,7 @@ def read_titles(
     if not numbered:
         raise RatingsError(f"{source.name}: this file is empty")
     preamble.refuse_drawing(numbered, source.name)
-    table = preamble.table(numbered)
+    table = preamble.table(numbered, separator_of(sep))
     first = [line.text for line in table.lines]
     netflix = sep is None and all(re.match(r"\d+,(\d{4}|NULL),", line) for line in first)
     separator = "," if netflix else separator_of(sep) or table.separator or _separator(first)

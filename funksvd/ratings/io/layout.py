@@ -103,7 +103,7 @@ def detect(source: Source, required: Sequence[str], options: ReadOptions) -> Lay
     if re.fullmatch(r"\s*\d+\s*:\s*", first):
         return _netflix([line.text for line in numbered], required, options, source.name)
     preamble.refuse_drawing(numbered, source.name)
-    table = preamble.table(numbered)
+    table = preamble.table(numbered, options.separator)
     if table.separator is not None and options.sep is None:
         options = replace(options, sep=table.separator)
     sample = [line.text for line in table.lines]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from funksvd.errors import RatingsError
-from funksvd.ratings.io.sample import NUMBER, SEPARATORS, shortened
+from funksvd.ratings.io.sample import COMMA_NUMBER, NUMBER, detect_separator, shortened, split
 
 EXCEL = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 RULE = frozenset("-+|:= \t")
@@ -41,14 +41,21 @@ class Table(NamedTuple):
     separator: str | None
 
 
-def table(lines: Sequence[Line]) -> Table:
-    """The table below Excel's line and comments, which begin with `#`."""
+def table(lines: Sequence[Line], separator: str | None = None) -> Table:
+    """The table below Excel's line and comments, which begin with `#`.
+
+    Parameters
+    ----------
+    lines : sequence of Line
+    separator : str, optional
+        What separates the columns, if it is given.
+    """
     excel = EXCEL.fullmatch(lines[0].text)
     start = 1 if excel else 0
     usual = next((line.text for line in lines[start:] if not _is_marked(line.text)), None)
     if usual is None:  # no table would be left
         return Table(list(lines), [], None)
-    while _is_marked(lines[start].text) and not _is_row(lines[start].text, usual):
+    while _is_marked(lines[start].text) and not _is_row(lines[start].text, usual, separator):
         start += 1
     above = [line.text for line in lines[:start]]
     return Table(list(lines[start:]), above, excel[1] if excel else None)
@@ -58,13 +65,14 @@ def _is_marked(text: str) -> bool:
     return text.lstrip().startswith("#")
 
 
-def _is_row(text: str, usual: str) -> bool:
+def _is_row(text: str, usual: str, given: str | None) -> bool:
     """Whether a line whose first id begins with `#` makes a row, as the usual line does."""
-    return any(
-        text.count(separator) == usual.count(separator) > 0
-        and any(re.fullmatch(NUMBER, field.strip()) for field in text.split(separator))
-        for separator in SEPARATORS
-        if separator != " "
+    separator = given or detect_separator([usual], 2)
+    if separator is None or (separator == " " and re.match(r"\s*#+\s", text)):
+        return False
+    fields = split(text, separator)
+    return len(fields) == len(split(usual, separator)) > 1 and any(
+        re.fullmatch(f"{NUMBER}|{COMMA_NUMBER}", field) for field in fields
     )
 
 

@@ -154,6 +154,21 @@ def test_ids_that_begin_with_a_number_sign_are_no_comments(write):
     assert triples(read_ratings(write(text.rpartition("c")[0]))) == rows[:2]
 
 
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("#a~1~3\nb~2~4\n", {"sep": "~"}),
+        ("###1###3\nb###2###4\n", {"sep": "###", "user_col": 1, "item_col": 2, "rating_col": 3}),
+        ('#a,"1,0",3\nb,2,4\n', {}),
+        ("#a;x;3,5\nb;y;4,5\n", {}),
+        ("#a 1 3\nb 2 4\n", {}),
+    ],
+)
+def test_a_first_row_that_begins_with_a_number_sign_is_not_lost(write, text, options):
+    path = write(text)
+    assert read_ratings(path, on_bad_rows="skip", **options).report.n_rows == 2
+
+
 def test_a_line_above_a_table_without_known_header_is_refused(write):
     path = write("Ratings export\n\n1,2,3\n4,5,6\n7,8,9\n")
     assert f"{path}, line 1: this line is not part of the table" in message(path)
