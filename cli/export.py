@@ -6,9 +6,9 @@ import click
 
 from .console import Output
 from .groups import GroupedCommand, option
-from .models import files_of, load, model_argument
+from .models import keep_ratings_of, load, model_argument
 from .options import FILE, OUTPUT, light_output_options
-from .writing import check_output, refuse_to_overwrite
+from .writing import check_output
 
 
 @click.command(
@@ -37,7 +37,7 @@ def export(model_path: str, *, users: bool, path: str, output: Output) -> None:
 
     check_output(path, [model_path])
     model = load(output, model_path)
-    refuse_to_overwrite(path, files_of(model, model_path))
+    keep_ratings_of(model, path)
     of = "users" if users else "items"
     n_rows = export_factors(model, path, of)
     if output.as_json:

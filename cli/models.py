@@ -10,6 +10,7 @@ import click
 from .console import Output
 from .groups import option
 from .options import FILE
+from .writing import refuse_to_overwrite
 
 if TYPE_CHECKING:
     from funksvd import FunkSVD
@@ -49,14 +50,21 @@ def load(output: Output, path: str, threads: int | None = None) -> FunkSVD:
     return model
 
 
-def files_of(model: FunkSVD, path: str) -> list[str]:
-    """The file of a model and those of its ratings, which no result must take the place of."""
+def keep_ratings_of(model: FunkSVD, path: str | None) -> None:
+    """Refuse to write a result over the ratings that a model was trained on.
+
+    Raises
+    ------
+    click.BadParameter
+        If the path, None for standard output, is that of one of their files.
+    """
     if model.provenance is None:
-        return [path]
+        return
     updates = (update.ratings for update in model.provenance.updates)
     parts = (model.provenance.test, model.provenance.validation, model.provenance.interactions)
     sources = (model.provenance.ratings, *parts, *updates)
-    return [path, *(name for source in sources if source for name in source.files)]
+    files = [name for source in sources if source for name in source.files]
+    refuse_to_overwrite(path, files, why="holds ratings that the model was trained on")
 
 
 def save(output: Output, model: FunkSVD, path: str, holdout: Holdout, *, with_seen: bool) -> bool:

@@ -8,11 +8,10 @@ import click
 
 from .console import Output, counted
 from .groups import GroupedCommand, option
-from .models import files_of, load, model_option
+from .models import keep_ratings_of, load, model_option
 from .options import FILE, ID, output_options, threads_option
 from .reading import reading_options, report_reading
 from .tables import Destination, table_options
-from .writing import refuse_to_overwrite
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,7 +69,7 @@ def predict(
         raise click.UsageError("give either a file of PAIRS, or --user and --item")
     destination.prepare(output, (pairs, model_path))
     model = load(output, model_path, threads)
-    refuse_to_overwrite(destination.path, files_of(model, model_path))
+    keep_ratings_of(model, destination.path)
     if pairs is not None:
         with output.busy("Reading"):
             rows = read_pair_rows(pairs, reading)

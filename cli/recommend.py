@@ -13,12 +13,11 @@ from .console import Output, counted
 from .explanations import ratings_of_user, show_explanations
 from .fold_in import NewRatings, fold_in_options
 from .groups import GroupedCommand, option, packed
-from .models import files_of, load, model_option
+from .models import keep_ratings_of, load, model_option
 from .options import FILE, ID, output_options, threads_option
 from .reading import reading_options, report_reading
 from .tables import Destination, table_options
 from .titles import Titles, items_option, read_titles, with_titles
-from .writing import refuse_to_overwrite
 
 if TYPE_CHECKING:
     import numpy as np
@@ -147,7 +146,7 @@ def recommend(
     inputs = (users.users_file, new_ratings.ratings_file, items_file, model_path)
     destination.prepare(output, inputs)
     model = load(output, model_path, threads)
-    refuse_to_overwrite(destination.path, files_of(model, model_path))
+    keep_ratings_of(model, destination.path)
     titles = read_titles(output, items_file, model.item_ids)
     ratings, asked = None, model
     if new_ratings.are_given:

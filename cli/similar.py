@@ -9,11 +9,10 @@ import click
 
 from .console import Output
 from .groups import GroupedCommand, option
-from .models import files_of, load, model_option
+from .models import keep_ratings_of, load, model_option
 from .options import ID, output_options
 from .tables import Destination, table_options
 from .titles import find_item, items_option, read_titles, tell_item, with_titles
-from .writing import refuse_to_overwrite
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,7 +64,7 @@ def similar(
         raise click.UsageError("--items has titles of items, but --user asks for users")
     destination.prepare(output, (items_file, model_path))
     model = load(output, model_path)
-    refuse_to_overwrite(destination.path, files_of(model, model_path))
+    keep_ratings_of(model, destination.path)
     titles = read_titles(output, items_file, model.item_ids)
     if item is not None:
         found = find_item(model, item, titles)

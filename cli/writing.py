@@ -14,6 +14,7 @@ def refuse_to_overwrite(
     option: str = "-o",
     *,
     even_a_model: bool = False,
+    why: str = "is read by this command too",
 ) -> None:
     """Refuse to write to a file that the command reads, or to a model.
 
@@ -27,6 +28,8 @@ def refuse_to_overwrite(
         Option that names the file to write, for the message.
     even_a_model : bool
         Whether the place of another model may be taken: by a model.
+    why : str
+        What is said of one of `inputs`.
 
     Raises
     ------
@@ -37,7 +40,7 @@ def refuse_to_overwrite(
         return
     for name in inputs:
         if name and os.path.exists(name) and os.path.samefile(path, name):
-            raise click.BadParameter(f"{path} is read by this command too", param_hint=option)
+            raise click.BadParameter(f"{path} {why}", param_hint=option)
     if even_a_model or not os.path.isfile(path):
         return
     from funksvd.learned.storage import is_model_file

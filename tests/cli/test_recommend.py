@@ -244,7 +244,10 @@ def test_a_model_without_the_seen_pairs(cli, error_of, here, quick):
 def test_a_model_and_its_ratings_are_not_overwritten(error_of, here):
     """Whether this command reads them or not."""
     (here / "other").write_bytes((here / "model.funksvd").read_bytes())
-    for target, said in (("ratings.csv", "is read by"), ("other", "other is a model; remove it")):
+    for target, said in (
+        ("ratings.csv", "holds ratings that the model was trained on"),
+        ("other", "other is a model; remove it"),
+    ):
         before = (here / target).read_bytes()
         for command in (
             ("recommend", "--user", 1),
