@@ -405,8 +405,8 @@ def serving(path: Path, log: Path, record: Record) -> Iterator[tuple[int, int]]:
         record.find(f"a traceback of the server:\n{said[-3000:]}")
 
 
-def ask_schemathesis(port: int, seconds: int, seed: int, record: Record) -> None:
-    """Ask what the description allows, and what it does not."""
+def ask_schemathesis(port: int, seconds: int, seed: int, folder: Path, record: Record) -> None:
+    """Ask what the description allows, and what it does not; its cache goes to the folder."""
     command = [Path(sys.executable).with_name("schemathesis"), "run"]
     options = {
         "--max-time": seconds,
@@ -417,7 +417,10 @@ def ask_schemathesis(port: int, seconds: int, seed: int, record: Record) -> None
     given = [str(part) for option in options.items() for part in option]
     url = f"http://127.0.0.1:{port}/openapi.json"
     result = subprocess.run(
-        [*map(str, command), url, "--no-color", *given], capture_output=True, text=True
+        [*map(str, command), url, "--no-color", *given],
+        cwd=folder,
+        capture_output=True,
+        text=True,
     )
     cases = re.search(r"(\d[\d,]*) generated", result.stdout)
     print(f"schemathesis: {cases.group(0) if cases else result.stdout[-500:]}")
@@ -477,7 +480,7 @@ def main() -> None:
         shutil.copyfile(paths["first"], path)
         with serving(path, folder / "log", record) as (process_id, port):
             described = max(int(options.minutes * 60 * 0.1), 5)
-            ask_schemathesis(port, described, options.seed, record)
+            ask_schemathesis(port, described, options.seed, folder, record)
             idle = usage(process_id)
             until = time.monotonic() + options.minutes * 60 - described
             threads = [
