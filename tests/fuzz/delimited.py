@@ -50,7 +50,7 @@ def delimited(r: random.Random, *, bad: bool = False) -> Made:
     quoting = len(separator) == 1 and separator != " "
     encoding = "utf-8" if r.random() < 0.8 else r.choice(ENCODINGS)
     given = separator in ODD_SEPARATORS or r.random() < 0.4
-    without = {"::", "\t", ",", ";", "|", "#", "\n", '"', "[", "{", "<", "%", "="}
+    without = {"::", "\t", ",", ";", "|", "\n", '"', "[", "{", "<", "%", "="}
     if given and quoting:
         without -= {",", ";", "|", "="}
     without |= {separator}

@@ -64,7 +64,7 @@ def words(text: str) -> list[str]:
 
 WORDS = words(
     "alice bob Carol d'Arc x-1 A_b.c user@example.org B00005N5PF 3f2504e0-4f89 é Zoë 漢字 "
-    "Ωmega naïve שלום привет 😀 e\u0301 a\u200bb x/y?z=1&w=2 (c) 50% ~t ^u $5 *"
+    "Ωmega naïve שלום привет 😀 e\u0301 a\u200bb x/y?z=1&w=2 (c) 50% ~t ^u $5 * #tag"
 )
 TRAPS = words(
     "nan NaN NULL null None NA true False inf -inf 1.0 2.50 1e3 +5 -0 0x1F 1_000 ½ ٣ 007 00"
