@@ -111,9 +111,11 @@ def _refuse_matrix(
     corner, items = first[0], first[1:]
     if any(names.recognized(items, role) for role in ("user", "item", "rating")):
         return
-    named = not corner or any(names.recognized([corner], role) for role in ("user", "item"))
+    named = not corner or any(
+        names.recognized([corner], role) for role in ("user", "item", "title")
+    )
     above_numbers = not _is_number(corner) and all(_is_number(row[0]) for row in others)
-    cells_are_numbers = all(not field or _is_number(field) for row in others for field in row[1:])
+    cells_are_numbers = all(NOT_A_NAME.fullmatch(field) for row in others for field in row[1:])
     numbered = all(map(_is_number, items)) or len(first) >= names.FEWEST_OF_MATRIX
     if not (named or above_numbers) or not numbered or not cells_are_numbers:
         return

@@ -41,7 +41,7 @@ def archive(content: bytes, name: str = "ratings.csv") -> bytes:
 
 
 @pytest.mark.parametrize(
-    "header", ["user,1,2,3", ",1,2,3", "userId,i1,i2,i3,i4,i5", "Reader,7,8,9", "id,1.0,2.0,3.0"]
+    "header", ["user,1,2,3", ",1,2,3", "userId,i1,i2,i3,i4,i5", "title,7,8,9", "id,1.0,2.0,3.0"]
 )
 @pytest.mark.parametrize("read", [read_ratings, read_pairs])
 @pytest.mark.parametrize("on_bad_rows", ["error", "skip"])
@@ -53,6 +53,12 @@ def test_a_matrix_is_not_taken_for_triples(write, header, read, on_bad_rows):
     assert "melt(" in found
     assert "skip" not in found
     assert "user_col=" in found
+
+
+@pytest.mark.parametrize("cells", ["4;;NaN", "4,5;0;NA", "4.0;null;nan"])
+def test_a_matrix_may_have_holes(write, cells):
+    for user in ("1", "ann"):
+        assert "this looks like a matrix" in message(write(f"user;1;2;3\n{user};{cells}\n"))
 
 
 def test_a_table_may_be_a_matrix_too():
