@@ -98,7 +98,8 @@ fold_in_options = packed(
         "ratings_file",
         metavar="FILE",
         type=FILE,
-        help="Ratings of a new user, in columns item and rating; with a user column, of several.",
+        help="Ratings of a new user, in columns item and rating; with a user column, of several. "
+        "With --items, titles may stand for items.",
     ),
     _option(
         "--rate",
