@@ -355,10 +355,10 @@ def cuts(function, least):
     return case
 
 
-def stacks(function):
+def stacks(function, **options):
     """A case of a function that joins arrays."""
     shapes = [[(3,), (3,)], [(2, 3), (2, 3)], [(2, 2, 3), (2, 2, 3), (2, 2, 3)], [(), ()]]
-    return tuples(lambda *xs: function([*xs, xs[0]]), *shapes)
+    return tuples(lambda *xs: function([*xs, xs[0]], **options), *shapes)
 
 
 def pads(draw, generator):
@@ -523,7 +523,7 @@ COMPOSITE_CASES = {
     np.tril: calls(*(lambda x, _, k=k: np.tril(x, k) for k in (-1, 0, 1)), shapes=FROM_MATRICES),
     np.triu: calls(*(lambda x, _, k=k: np.triu(x, k) for k in (-1, 0, 1)), shapes=FROM_MATRICES),
     np.vsplit: cuts(np.vsplit, 2),
-    np.vstack: stacks(np.vstack),
+    np.vstack: stacks(np.vstack, dtype=None, casting="same_kind"),
     np.atleast_1d: unary(np.atleast_1d),
     np.atleast_2d: unary(np.atleast_2d),
     np.atleast_3d: unary(np.atleast_3d),

@@ -170,7 +170,7 @@ def rearrangement(function: Function, several: bool = False) -> Function:
         arrays, details = (arguments, ()) if several else (arguments[0], arguments[1:])
         if any(isinstance(detail, Traced) for detail in (*details, *keywords.values())):
             raise AutodiffError(f"{name_of(function)} is differentiated by its first argument only")
-        if refused := keywords.keys() & {"dtype", "casting", "out"}:
+        if refused := [key for key in ("dtype", "out") if keywords.get(key) is not None]:
             raise AutodiffError(f"{name_of(function)} has no rule with {', '.join(refused)}=")
         leaves, rebuild = flatten(arrays)
         ends = np.cumsum([1, *map(np.size, leaves)]).tolist()
