@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from fuzz.rows import Made, Row, table, words
 
@@ -69,84 +69,111 @@ def delimited(r: random.Random, *, bad: bool = False) -> Made:
     rest = [row.user.lstrip("+-").isdecimal() for row in made.rows[1:]]
     if rest and all(rest):  # else the first row might be a header of numbers, as a matrix has
         made.rows[0] = made.rows[0]._replace(user=made.rows[1].user)
-    has_times = bool(made.times)
-    roles = ["user", "item", "rating"] + (["time"] if has_times else [])
-    has_header = r.random() < 0.6
-    positions_given = not has_header and r.random() < 0.4
-    order = list(roles)
-    n_further = 0
-    if has_header or positions_given:
-        r.shuffle(order)
-        n_further = r.choice((0, 0, 1, 3))
-        for at in range(n_further):
-            order.insert(r.randint(0, len(order)), f"further {at}")
-    options: dict[str, Any] = {}
-    names: dict[str, str] = {}
-    above: list[str] = []
-    if has_header:
-        spare = r.sample(FURTHER, n_further)
-        names = {
-            role: r.choice(HEADERS[role]) if role in HEADERS else spare.pop() for role in order
-        }
-        if r.random() < 0.1:
-            names = {role: f"{name}:{TYPES.get(role, 'token')}" for role, name in names.items()}
-        elif r.random() < 0.3:
-            above = [f"# comment {at}" for at in range(r.randint(0, 2))]
-            if len(separator) == 1 and separator not in " \x01" and r.random() < 0.5:
-                above.insert(0, f"sep={separator}")
-            if not above and separator != " ":
-                above = ["Ratings"]
-        elif r.random() < 0.2:  # columns that nobody could guess
-            names |= {
-                "user": "Wer",
-                "item": "Was",
-                "rating": "Wie gut" if separator != " " else "Wie",
-            }
-            options = {f"{role}_col": names[role] for role in ("user", "item", "rating")}
-    if positions_given or (has_header and not options and r.random() < 0.15):
-        as_text = r.random() < 0.3
-        for role in order:
-            if role in roles:
-                at = order.index(role) + 1
-                name = "timestamp_col" if role == "time" else f"{role}_col"
-                options[name] = str(at) if as_text else at
-    if "timestamp_col" not in options and positions_given and not has_times:
-        options["timestamp_col"] = "none"
-    if has_times and r.random() < 0.1 and (has_header or positions_given or len(order) == 4):
-        options["timestamp_col"] = "none"
-        has_times = False
+    columns = _columns(r, separator, bool(made.times))
+    options = columns.options
     decimal = "."
     if separator != "," and (r.random() < 0.1 or made.ratings == "halves"):
         decimal = ","
         if made.ratings != "halves" or bad or r.random() < 0.5:
             options["decimal"] = ","
     if given:
-        options["sep"] = (
-            {"\t": "tab", ",": "comma", " ": "blank"}.get(separator, separator)
-            if (r.random() < 0.3)
-            else separator
-        )
+        names = {"\t": "tab", ",": "comma", " ": "blank"} if r.random() < 0.3 else {}
+        options["sep"] = names.get(separator, separator)
     if encoding != "utf-8":
         options["encoding"] = encoding
-    writer = _Writer(r, separator, encoding, given=given, may_quote=may_quote, bad=bad)
-    written = [row._replace(rating=row.rating.replace(".", decimal)) for row in made.rows]
-    file, spans, bad_lines = writer.write(written, order, names if has_header else None, above)
-    rows = [row if has_times else row._replace(time="") for row in made.rows]
     if bad:
         options["on_bad_rows"] = r.choice(("skip", "skip", "error"))
+    writer = _Writer(r, separator, encoding, given=given, may_quote=may_quote, bad=bad)
+    written = [row._replace(rating=row.rating.replace(".", decimal)) for row in made.rows]
+    file, spans, bad_lines = writer.write(written, columns)
+    has_times = bool(made.times) and options.get("timestamp_col") != "none"
+    described = [
+        repr(separator),
+        "header" if columns.names else "no header",
+        "quotes" if may_quote else "no quotes",
+        encoding,
+        made.users,
+        made.items,
+        made.ratings,
+        made.times or "no times",
+    ]
     return Made(
         {"ratings.csv": file},
         ["ratings.csv"],
-        rows,
+        [row if has_times else row._replace(time="") for row in made.rows],
         options,
         bad_lines,
         spans=spans,
-        layout=f"{separator!r}{', header' if has_header else ''}"
-        f"{', quotes' if may_quote else ''}{', ' + encoding if encoding != 'utf-8' else ''}"
-        f"; {made.users}, {made.items}, {made.ratings}, {made.times or 'no times'}",
+        layout=", ".join(described),
         has_times=has_times,
-        is_named=has_header and "user_col" not in options,
+        is_named=bool(columns.names) and "user_col" not in options,
     )
+
+
+class _Columns(NamedTuple):
+    """The columns of a file.
+
+    Parameters
+    ----------
+    order : list of str
+        Roles; those of further columns are like "further 1".
+    names : dict of str to str
+        Names of the columns by role; empty without a header.
+    above : list of str
+        Lines above the header.
+    options : dict
+        That say which columns are meant.
+    """
+
+    order: list[str]
+    names: dict[str, str]
+    above: list[str]
+    options: dict[str, Any]
+
+
+def _columns(r: random.Random, separator: str, has_times: bool) -> _Columns:
+    roles = ["user", "item", "rating"] + (["time"] if has_times else [])
+    order, above = list(roles), []
+    names: dict[str, str] = {}
+    options: dict[str, Any] = {}
+    has_header = r.random() < 0.6
+    by_position = not has_header and r.random() < 0.4
+    if has_header or by_position:
+        r.shuffle(order)
+        for at in range(r.choice((0, 0, 1, 3))):
+            order.insert(r.randint(0, len(order)), f"further {at}")
+    if has_header:
+        spare = r.sample(FURTHER, 3)
+        names = {role: r.choice(HEADERS.get(role) or [spare.pop()]) for role in order}
+        choice = r.random()
+        if choice < 0.1:
+            names = {role: f"{name}:{TYPES.get(role, 'token')}" for role, name in names.items()}
+        elif choice < 0.35:
+            above = _above(r, separator)
+        elif choice < 0.5:
+            names |= {"user": "Wer", "item": "Was", "rating": "Wie"}  # nobody could guess them
+            options = {f"{role}_col": names[role] for role in ("user", "item", "rating")}
+        else:
+            by_position = r.random() < 0.15
+    if by_position:
+        as_text = r.random() < 0.3
+        for at, role in enumerate(order, 1):
+            if role in roles:
+                name = "timestamp_col" if role == "time" else f"{role}_col"
+                options[name] = str(at) if as_text else at
+        if not has_times:
+            options["timestamp_col"] = "none"
+    if has_times and r.random() < 0.1:
+        options["timestamp_col"] = "none"
+    return _Columns(order, names, above, options)
+
+
+def _above(r: random.Random, separator: str) -> list[str]:
+    """Lines above a header: comments, Excel's line, a title."""
+    above = [f"# comment {at}" for at in range(r.randint(0, 2))]
+    if len(separator) == 1 and separator not in " \x01" and r.random() < 0.5:
+        above.insert(0, f"sep={separator}")
+    return above or (["Ratings"] if separator != " " else [])
 
 
 class _Writer:
@@ -171,15 +198,12 @@ class _Writer:
         self.end = r.choice(("\n", "\n", "\n", "\r\n", "\r"))
 
     def write(
-        self,
-        rows: Sequence[Row],
-        order: Sequence[str],
-        names: dict[str, str] | None,
-        above: Sequence[str],
+        self, rows: Sequence[Row], columns: _Columns
     ) -> tuple[bytes, list[tuple[int, int]], list[int]]:
-        r = self.r
+        """The file, where each good row stands in it, and the numbers of bad lines."""
+        r, (order, names, above, _) = self.r, columns
         lines = [(line, "above") for line in above]
-        if names is not None:
+        if names:
             header = [f'"{names[c]}"' if self.quote_all else names[c] for c in order]
             lines.append((self.separator.join(header), "header"))
         n_bad = r.randint(1, 6) if self.bad else 0

@@ -51,7 +51,8 @@ def parse_rows(text, separator, roles, max_id, users, items, ratings, timestamps
     max_id : int
     users, items : ndarray of shape (n_rows,), int32
         Written, as `ratings` and `timestamps`, where there is such a column. They must have room
-        for all rows that a text of this length may hold.
+        for all rows that a text of this length may hold, and for one more, which may turn out not
+        to be complete.
     ratings : ndarray of shape (n_rows,), float32
     timestamps : ndarray of shape (n_rows,), int64
 

@@ -56,8 +56,8 @@ class PlainRows:
         """
         from funksvd.kernels import parse_rows
 
-        # A byte behind each column, and at least one of a number.
-        most = len(text) // (len(self._roles) + len(self._columns))
+        # A byte behind each column, and at least one of a number; and a row that is not complete.
+        most = len(text) // (len(self._roles) + len(self._columns)) + 1
         users, items = np.empty((2, most), np.int32)
         ratings = np.empty(most, np.float32)
         timestamps = np.empty(most if "timestamp" in self._columns else 0, np.int64)

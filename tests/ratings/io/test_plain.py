@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from funksvd import RatingsError
+from funksvd import RatingsError, kernels
 from funksvd.ratings import read_interactions, read_ratings
 from funksvd.ratings.io import delimited, plain, segments
 from funksvd.ratings.io.layout import Layout
@@ -208,3 +208,19 @@ def test_ids_up_to_the_largest(refused, write):
     assert found.user_ids.tolist() == [0, most]
     assert found.item_index.tolist() == [0, 1]
     assert found.user_ids.dtype == np.int64
+
+
+@pytest.mark.parametrize("last", [b"1\n", b"1,2\n", b"1,2,3,4\n"])
+def test_a_row_that_is_not_complete_is_not_written_behind_the_arrays(monkeypatch, last):
+    parse_rows = kernels.parse_rows
+
+    def guarded(text, separator, roles, max_id, *out):
+        wider = [np.full(len(array) + 4, 77, array.dtype) for array in out]
+        n_rows = parse_rows(text, separator, roles, max_id, *wider)
+        for array, wide in zip(out, wider, strict=True):
+            assert (wide[len(array) :] == 77).all()
+        return n_rows
+
+    monkeypatch.setattr(kernels, "parse_rows", guarded)
+    layout = Layout(",", 3, {"user": 0, "item": 1, "rating": 2})
+    assert plain.PlainRows(layout, ("user", "item")).parse(b"1,1,1\n" * 2 + last) is None
