@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ HEADERS = {
 }
 TYPES = {"rating": "float", "time": "float"}
 """Types that RecBole writes behind the names of columns."""
+NUMERIC = r"[+-]?[0-9.]+(e[0-9]+)?"
 FURTHER = words("genre comment price helpful verified city Zip-Code")
 SEPARATORS = (",", ",", ",", ";", "\t", "::", "|", " ", "\t\t")
 ODD_SEPARATORS = ("###", "~", "\x01", "||", "^", "&", "=>")
@@ -66,7 +68,7 @@ def delimited(r: random.Random, *, bad: bool = False) -> Made:
         made.rows = [
             row._replace(item=r.choice(odd)) if r.random() < 0.2 else row for row in made.rows
         ]
-    rest = [row.user.lstrip("+-").isdecimal() for row in made.rows[1:]]
+    rest = [re.fullmatch(NUMERIC, row.user) for row in made.rows[1:]]
     if rest and all(rest):  # else the first row might be a header of numbers, as a matrix has
         made.rows[0] = made.rows[0]._replace(user=made.rows[1].user)
     columns = _columns(r, separator, bool(made.times))
