@@ -24,7 +24,7 @@ def test_options_of_other_names_exist():
         ("user,item,rating\n1,2,x\n1,3,2\n", (), "drop such rows with --on-bad-rows skip"),
         ("who,what,much\n1,2,3\n", (), "Say it with --user-col and --item-col and --rating-col"),
         ("1,2,3\n", ("--sep", ";"), "leave --sep out"),
-        ("1,2,3,soon\n2,2,3,1\n", (), "Leave the timestamps out with --timestamp-col none"),
+        ("1,2,3,soon\n2,2,3,1\n", (), "leave the timestamps out with --timestamp-col none"),
         ("1,2,3\n1,2,4\n", ("--duplicates", "error"), "say with --duplicates whether the last"),
     ],
 )

@@ -72,7 +72,7 @@ def test_the_error_on_what_is_held_back_is_that_of_the_predictions(case, ratings
     spread = math.sqrt(math.fsum((r - mean) ** 2 for r in learned_from) / len(learned_from))
     n_beyond = 0
     for _ in range(N_EPOCHS):
-        learner.run_epoch(case.progress(2))
+        learner.run_epoch(case.progress(1.8))
         comp = learner.held_back_error()
         known = learner.learned()
         mu, *arrays = (np.asarray(array, float).tolist() for array in known.parameters)
@@ -95,7 +95,7 @@ def test_the_error_on_what_is_held_back_is_that_of_the_predictions(case, ratings
 @each_case()
 def test_where_nothing_is_held_back_there_is_no_such_error(case, ratings):
     learner = case.new_learner(case.plan(ratings))
-    learner.run_epoch(case.progress())
+    learner.run_epoch(case.progress(1.8))
     assert learner.held_back_error() is None
 
 
@@ -108,9 +108,9 @@ def test_regularization_is_the_one_given_or_goes_by_how_much_is_known(case, rati
     )
     ref = case.learner.reg_share * 0.18 / (users * items) ** 0.1
     one = Findings(n_epochs=1)
-    assert case.train(plan, findings=one).record.reg == pytest.approx(ref, rel=1e-12)
+    assert case.train(plan, findings=one).record.reg == pytest.approx(ref, rel=1e-5)
     less = case.train(plan, findings=Findings(n_epochs=1, reg_factor=0.25))
-    assert less.record.reg == pytest.approx(0.25 * ref, rel=1e-12)
+    assert less.record.reg == pytest.approx(0.25 * ref, rel=1e-5)
     given = case.train(plan, options={"reg": 0.5}, findings=Findings(n_epochs=1, reg_factor=0.25))
     assert given.record.reg == 0.5
 
