@@ -95,7 +95,7 @@ def test_the_error_on_what_is_held_back_is_that_of_the_predictions(case, ratings
 @each_case()
 def test_where_nothing_is_held_back_there_is_no_such_error(case, ratings):
     learner = case.new_learner(case.plan(ratings))
-    learner.run_epoch(case.progress(1.8))
+    learner.run_epoch(case.progress())
     assert learner.held_back_error() is None
 
 
