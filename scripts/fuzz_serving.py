@@ -394,12 +394,12 @@ def serving(path: Path, log: Path, record: Record) -> Iterator[tuple[int, int]]:
     try:
         yield server.pid, int(re.search(r":(\d+)$", server.stdout.readline().strip()).group(1))
     finally:
-        server.send_signal(signal.SIGINT)
+        server.send_signal(signal.SIGTERM)
         try:
-            if server.wait(20) != 130:
+            if server.wait(20) != 143:
                 record.find(f"the server ended with exit code {server.returncode}")
         except subprocess.TimeoutExpired:
-            record.find("the server did not end after Ctrl-C")
+            record.find("the server did not end after SIGTERM")
             server.kill()
     if "Traceback" in (said := log.read_text(errors="replace")):
         record.find(f"a traceback of the server:\n{said[-3000:]}")
