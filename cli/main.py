@@ -90,14 +90,20 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
                 _say_error(f"{title} cannot be written: {error.strerror}")
             code = code or FAILED
         gc.freeze()  # the end is no time to look for garbage: that would take as long as imports
+        _ignore_signals()
     except KeyboardInterrupt:
         code = INTERRUPTED
     except Ended as ended:
         code = FIRST_OF_SIGNALS + ended.signal
-    for name in (*ENDINGS, "SIGINT"):  # the exit code stands
+    _ignore_signals()  # also where one came while they were being ignored
+    sys.exit(code)
+
+
+def _ignore_signals() -> None:
+    """Let the exit code stand, whatever comes."""
+    for name in (*ENDINGS, "SIGINT"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    sys.exit(code)
 
 
 def _end_in_order() -> None:

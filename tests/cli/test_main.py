@@ -4,6 +4,7 @@ import inspect
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from dataclasses import fields
@@ -238,6 +239,22 @@ def test_a_reader_that_has_had_enough_causes_no_traceback(here, arguments, reade
     command = f"unset PYTHONUNBUFFERED; {shlex.join(FUNKSVD)} recommend {arguments} | {reader}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == (expected, "")
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no such signal")
+def test_a_signal_after_the_work_causes_no_traceback():
+    """It comes while signals are about to be ignored."""
+    program = (
+        "import os, signal\nfrom funksvd_cli import main\nset_handler = signal.signal\n"
+        "def hung_up(number, handler):\n"
+        "    if handler is signal.SIG_IGN:\n"
+        "        signal.signal = set_handler\n"
+        "        os.kill(os.getpid(), signal.SIGHUP)\n"
+        "    return set_handler(number, handler)\n"
+        "signal.signal = hung_up\nmain.main(['--version'])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (129, "")
 
 
 FULL = "Error: standard output cannot be written: No space left on device\n"
