@@ -45,6 +45,8 @@ def main() -> int:
     parser.add_argument("--scratch", type=Path, help="folder for models; by default in /tmp")
     arguments = parser.parse_args()
 
+    # Shells let background jobs ignore it, and so would the commands that are started here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     print(f"{arguments.signals} signals, seed {arguments.seed}", flush=True)
     jobs = range(arguments.jobs)
     sizes = [
