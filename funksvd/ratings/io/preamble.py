@@ -66,10 +66,12 @@ def _is_marked(text: str) -> bool:
 
 
 def _is_row(text: str, usual: str, given: str | None) -> bool:
-    """Whether a line whose first id begins with `#` makes a row, as the usual line does."""
+    """Whether a line whose first id begins with `#` makes a row, or begins one."""
     separator = given or detect_separator([usual], 2)
     if separator is None or (separator == " " and re.match(r"\s*#+\s", text)):
         return False
+    if separator in text and text.count('"') % 2:  # a quoted field goes on in the next line
+        return True
     fields = split(text, separator)
     return len(fields) == len(split(usual, separator)) > 1 and any(
         re.fullmatch(f"{NUMBER}|{COMMA_NUMBER}", field) for field in fields

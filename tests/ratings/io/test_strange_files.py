@@ -168,6 +168,7 @@ def test_ids_that_begin_with_a_number_sign_are_no_comments(write):
         ('#a,"1,0",3\nb,2,4\n', {}),
         ("#a;x;3,5\nb;y;4,5\n", {}),
         ("#a 1 3\nb 2 4\n", {}),
+        ('#a;"two;\nlines";"3"\nb;2;4\n', {"sep": ";"}),
     ],
 )
 def test_a_first_row_that_begins_with_a_number_sign_is_not_lost(write, text, options):
