@@ -29,6 +29,8 @@ CODES = {
     signal.SIGINT: 130,
     signal.SIGKILL: -signal.SIGKILL,
 }
+NOT_STARTED = "Fatal Python error: init_import_site"
+"""Message of an interpreter that Ctrl-C has stopped before it could run anything of ours."""
 AIMED = 0.7
 """Share of the signals that are sent at a save."""
 LONGEST_AIM = 0.04
@@ -109,9 +111,9 @@ class Range:
 
     def _faults(self, shot: Shot, before: bytes, errors: str) -> Iterator[str]:
         # Python has handlers of its own before ours, and a signal may come too late.
-        if shot.code not in (0, CODES[shot.number], -shot.number):
+        started = shot.code != -shot.number and NOT_STARTED not in errors
+        if started and shot.code not in (0, CODES[shot.number]):
             yield f"exit code {shot.code}"
-        started = shot.code != -shot.number
         if started and ("Traceback" in errors or "Exception ignored" in errors):
             yield f"a traceback: {errors}"
         if (self.folder / MODEL).read_bytes() != before:
