@@ -7,6 +7,7 @@ import gc
 import re
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
@@ -22,6 +23,8 @@ OBJECTS_BETWEEN_COLLECTIONS = 100_000
 """New objects after which cyclic garbage is looked for: imports make many, and nearly all stay."""
 SHORTAGE = re.compile("(start new|launch worker) thread|failed to map segment")
 """Messages of errors of several kinds that say the same: there is too little memory."""
+CALLBACK_SECONDS = 0.01
+"""Time that a callback from C, as the compiler makes many, has until it is over."""
 ENDINGS = {"SIGTERM": "Terminated.", "SIGHUP": "Hung up."}
 """Signals that end the program in order, and what is said then."""
 COMMANDS = {
@@ -109,12 +112,32 @@ def _ignore_signals() -> None:
 def _end_in_order() -> None:
     """Let signals end the program in order, but for those that whoever started it ignores."""
     numbers = [getattr(signal, name) for name in ENDINGS if hasattr(signal, name)]
+    show_unraisable, main_thread = sys.unraisablehook, threading.get_ident()
 
     def end(number: int, frame: FrameType | None) -> None:
         for each in numbers:  # some programs send two
             signal.signal(each, signal.SIG_IGN)
         raise Ended(number)
 
+    def raise_again(lost: sys.UnraisableHookArgs) -> None:
+        """Send a signal again that came in a callback from C, where its exception is lost."""
+        if isinstance(lost.exc_value, Ended):
+            number = lost.exc_value.signal
+            signal.signal(number, end)
+        elif isinstance(lost.exc_value, KeyboardInterrupt):
+            number = signal.SIGINT
+        else:
+            show_unraisable(lost)
+            return
+        threading.Timer(CALLBACK_SECONDS, send, [number]).start()
+
+    def send(number: int) -> None:
+        if hasattr(signal, "pthread_kill"):  # wakes the thread, if it waits for something
+            signal.pthread_kill(main_thread, number)
+        else:
+            signal.raise_signal(number)
+
+    sys.unraisablehook = raise_again
     for number in numbers:
         if signal.getsignal(number) == signal.SIG_DFL:  # not so with nohup
             signal.signal(number, end)

@@ -257,6 +257,21 @@ def test_a_signal_after_the_work_causes_no_traceback():
     assert (done.returncode, done.stderr) == (129, "")
 
 
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 130)])
+def test_a_signal_in_a_callback_from_c_is_not_lost(name, code):
+    program = (
+        "import ctypes, os, signal, time\nfrom funksvd_cli import main\n"
+        f"shoot = ctypes.CFUNCTYPE(None)(lambda: os.kill(os.getpid(), signal.{name}))\n"
+        "def run(arguments):\n"
+        "    shoot()\n"
+        "    time.sleep(60)\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "main.run = run\nmain.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (code, "")
+
+
 FULL = "Error: standard output cannot be written: No space left on device\n"
 
 
