@@ -50,7 +50,8 @@ def numbers(chunks: Sequence[pa.Array], dtype: type[np.generic]) -> np.ndarray:
     joined: np.ndarray = np.empty(sum(len(chunk) for chunk in chunks), dtype)
     start = 0
     for chunk in chunks:
-        joined[start : start + len(chunk)] = view(chunk)
+        with np.errstate(invalid="ignore"):  # some kinds of NaN, which stay NaN
+            joined[start : start + len(chunk)] = view(chunk)
         start += len(chunk)
     return joined
 
@@ -73,7 +74,7 @@ def first_rounded(values: np.ndarray) -> str | None:
     ----------
     values : ndarray of shape (n,), float64
     """
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         narrow = values.astype(np.float32)
     others = values[(narrow != values) & np.isfinite(narrow)]
     digits = np.rint(others * 10**N_DECIMALS)

@@ -422,7 +422,7 @@ def _ratings(column: pa.Array, what: str) -> Numbers:
     nulls = _nulls(column)
     if nulls is not None:
         bad |= nulls
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         narrow = values.astype(np.float32)
     return Numbers(narrow, bad if bad.any() else None, first_rounded(values))
 

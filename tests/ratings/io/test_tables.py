@@ -172,6 +172,18 @@ def test_nan_is_a_bad_rating():
     assert "row 2" in message(pl.DataFrame({**COLUMNS, "rating": [1.0, float("nan"), 2.0]}))
 
 
+@pytest.mark.parametrize(
+    "bits",
+    [
+        np.array([0x7FF0000000000001, 0x4008000000000000], np.uint64).view(np.float64),
+        np.array([0x7F800001, 0x40400000], np.uint32).view(np.float32),
+    ],
+)
+def test_a_nan_that_processors_signal_is_a_bad_rating_without_a_warning(bits):
+    table = pa.table({"user": [1, 2], "item": [1, 2], "rating": bits})
+    assert read_ratings(table, on_bad_rows="skip").values.tolist() == [3]
+
+
 def test_float_ids():
     found = message(pd.DataFrame({**COLUMNS, "movieId": [20, None, 10]}))
     assert "'movieId'" in found
