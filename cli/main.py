@@ -110,7 +110,7 @@ def _ignore_signals() -> None:
 
 
 def _end_in_order() -> None:
-    """Let signals end the program in order, but for those that whoever started it ignores."""
+    """Let SIGTERM and SIGHUP end the program in order, unless they are ignored, as by nohup."""
     numbers = [getattr(signal, name) for name in ENDINGS if hasattr(signal, name)]
     show_unraisable, main_thread = sys.unraisablehook, threading.get_ident()
 
@@ -139,7 +139,7 @@ def _end_in_order() -> None:
 
     sys.unraisablehook = raise_again
     for number in numbers:
-        if signal.getsignal(number) == signal.SIG_DFL:  # not so with nohup
+        if signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, end)
 
 

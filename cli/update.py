@@ -185,7 +185,7 @@ def _tell(output: Output, model: FunkSVD, new: Ratings, additions: Additions) ->
     elif additions.n_changed or additions.n_gone:
         _warn_of_changes(output, model, new, additions)
     if not additions.n_to_learn:
-        output.note("There is nothing to learn: the model stays as it is")
+        output.note("There is nothing to learn: predictions stay as they are")
     unknown = additions.n_new_items / max(1, new.n_items)
     if unknown >= MANY_UNKNOWN:
         output.warn(

@@ -159,7 +159,7 @@ def _create(temporary: Path, target: Path) -> BinaryIO:
     mode = stat.S_IMODE(os.stat(target).st_mode) if target.exists() else None
     while True:
         # It must not be there yet, so that nobody's link of that name is followed.
-        file = open(temporary, "xb")  # noqa: SIM115 - whoever asked for it closes it
+        file = open(temporary, "xb")  # noqa: SIM115 - the caller closes it
         if sys.platform != "win32":
             with contextlib.suppress(OSError):  # the file system has no locks
                 fcntl.flock(file, fcntl.LOCK_EX)

@@ -7,6 +7,7 @@ reads, and no limit on the size of headers.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
 from functools import partial
@@ -34,8 +35,9 @@ class ClientLimits(NamedTuple):
     Parameters
     ----------
     n_connections : int
-        Open connections; fewer where the operating system does not allow so many open files. One
-        more closes the one that has waited longest for its client.
+        Largest number of open connections; it is lowered to what the operating system's limit on
+        open files leaves room for. One connection more closes the one whose client has kept the
+        server waiting longest.
     head_bytes : int
         Size of a request's first line and headers, measured in steps of `PIECE`.
     request_bytes : int
@@ -254,7 +256,7 @@ def make_server(app: ASGIApp, limits: ClientLimits | None = None) -> uvicorn.Ser
 
 
 def _room(n_connections: int) -> int:
-    """Number of connections, fewer if so many files cannot be open; asks for what is allowed."""
+    """Number of connections that the limit on open files allows; the limit is raised first."""
     if sys.platform == "win32":  # no such limit
         return n_connections
     import resource
@@ -263,8 +265,8 @@ def _room(n_connections: int) -> int:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return n_connections
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    except (OSError, ValueError):  # over the hard limit
-        return max(soft - SPARE_FILES, SPARE_FILES)
-    return n_connections
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+        soft = allowed
+    return n_connections if soft >= wanted else max(soft - SPARE_FILES, SPARE_FILES)

@@ -231,7 +231,7 @@ def test_a_client_that_has_sent_all_is_answered(connect):
     assert b" 200 " in everything(client)
 
 
-@pytest.mark.parametrize(("hard", "n"), [(256, 156), (4096, 1000), (-1, 1000)])
+@pytest.mark.parametrize(("hard", "n"), [(256, 156), (512, 412), (4096, 1000), (-1, 1000)])
 def test_connections_leave_some_files_to_the_rest(monkeypatch, hard, n):
     def limit(kind, pair):
         if 0 <= hard < pair[0]:

@@ -13,8 +13,10 @@ import pyarrow.compute as pc
 
 PIECE = 4_096
 """Numbers that are looked at together for one that is rounded."""
-N_DECIMALS, MOST_KEPT = 4, 10**6
-"""Numbers of so many decimals that are less than a million without a point: 32 bits keep them."""
+N_DECIMALS = 4
+"""Number of decimals of the ratings that are recognized at once as not rounded by 32-bit floats."""
+MOST_KEPT = 10**6
+"""Bound of their digits, read as a whole number without the point: below it, none is lost."""
 
 
 def as_binary(texts: pa.Array) -> pa.Array:
