@@ -14,7 +14,7 @@ from .console import Output, counted
 from .groups import option, packed
 from .options import FILE
 from .reading import report_reading
-from .titles import Titles, find_item, named, tell_item
+from .titles import Finder, Titles, named, tell_item
 
 if TYPE_CHECKING:
     from funksvd import FunkSVD, Ratings, ReadOptions
@@ -140,12 +140,13 @@ def _with_ids(output: Output, model: FunkSVD, ratings: Ratings, titles: Titles) 
     if ratings.items.holds_integers:
         return ratings
     labels = ratings.item_ids.tolist()
+    finder = Finder(model, titles)
     problems = []
     for at in np.flatnonzero(model.items.rows(labels) < 0).tolist():
         if labels[at] in titles:  # an id that the model does not know
             continue
         try:
-            item = find_item(model, labels[at], titles)
+            item = finder.find(labels[at])
         except RatingsError as error:
             problems.append(str(error))
             continue
@@ -171,7 +172,8 @@ def _with_rates(
     from funksvd import Ratings
 
     texts, values = zip(*(_parsed(rate) for rate in rates), strict=True)
-    items = [find_item(model, text, titles, "--rate: ") for text in texts]
+    finder = Finder(model, titles)
+    items = [finder.find(text, "--rate: ") for text in texts]
     _refuse_repeats(texts, items, titles)
     for text, item, value in zip(texts, items, values, strict=True):
         tell_item(output, f"Rated {value:g}", text, item, titles)

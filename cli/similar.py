@@ -12,7 +12,7 @@ from .groups import GroupedCommand, option
 from .models import keep_ratings_of, load, model_option
 from .options import ID, output_options
 from .tables import Destination, table_options
-from .titles import find_item, items_option, read_titles, tell_item, with_titles
+from .titles import Finder, items_option, read_titles, tell_item, with_titles
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,7 +67,7 @@ def similar(
     keep_ratings_of(model, destination.path)
     titles = read_titles(output, items_file, model.item_ids)
     if item is not None:
-        found = find_item(model, item, titles)
+        found = Finder(model, titles).find(item)
         if item != str(found):
             tell_item(output, "Similar to", item, found, titles)
         batch = _table("item", model.similar(found, n_similar))

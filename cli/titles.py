@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from funksvd import FunkSVD
+    from funksvd.ratings import TitleSearch
 
 Titles = dict[str, str]
 """Title by id, the ids as text."""
@@ -82,48 +84,69 @@ def named(item: int | str, titles: Titles | None) -> str:
     return f"{title} ({item})" if title else str(item)
 
 
-def find_item(model: FunkSVD, text: str, titles: Titles | None, asked_by: str = "") -> int | str:
-    """Find the item that is named by id or by title.
+class Finder:
+    """Finds the items of a model by id or by title.
 
     Parameters
     ----------
     model : FunkSVD
-    text : str
-        An id, or a title or a part of one.
     titles : dict of str to str, or None
         Title by id.
-    asked_by : str
-        Beginning of the messages of errors.
-
-    Returns
-    -------
-    int or str
-        The id, of the kind that the model has.
-
-    Raises
-    ------
-    RatingsError
-        If the model knows no such item, or it is not clear which one is meant.
     """
-    from funksvd import RatingsError
-    from funksvd.ratings import TitleSearch
 
-    row = int(model.items.rows([text])[0])
-    if row < 0 and titles is None:
-        raise RatingsError(
-            f"{asked_by}the model knows no item with the id {text!r}; it knows "
-            f"{len(model.items):,}, for instance {model.items.examples}; to find items by title, "
-            "give --items FILE"
-        )
-    if row < 0 and titles is not None:
-        items = map(str, model.item_ids.tolist())
-        known = {item: titles[item] for item in items if item in titles}
-        try:
-            found = TitleSearch(known).find(text)
-        except RatingsError as error:
-            raise RatingsError(f"{asked_by}{error.template}") from None
-        row = model.items.row(found)
-    return model.items.label(row)
+    def __init__(self, model: FunkSVD, titles: Titles | None) -> None:
+        self.model, self.titles = model, titles
+
+    @cached_property
+    def _search(self) -> TitleSearch:
+        """The titles of items that the model knows, and their numbers of ratings."""
+        import numpy as np
+
+        from funksvd.ratings import TitleSearch
+
+        titles, n_ratings = self.titles or {}, None
+        ids = [str(item) for item in self.model.item_ids.tolist()]
+        if self.model.seen is not None:
+            counts = np.bincount(self.model.seen.columns, minlength=len(ids))
+            n_ratings = dict(zip(ids, counts.tolist(), strict=True))
+        return TitleSearch({item: titles[item] for item in ids if item in titles}, n_ratings)
+
+    def find(self, text: str, asked_by: str = "") -> int | str:
+        """Find one item.
+
+        Parameters
+        ----------
+        text : str
+            An id, or a title or a part of one.
+        asked_by : str
+            Beginning of the messages of errors.
+
+        Returns
+        -------
+        int or str
+            The id, of the kind that the model has.
+
+        Raises
+        ------
+        RatingsError
+            If the model knows no such item, or it is not clear which one is meant.
+        """
+        from funksvd import RatingsError
+
+        items = self.model.items
+        row = int(items.rows([text])[0])
+        if row < 0 and self.titles is None:
+            raise RatingsError(
+                f"{asked_by}the model knows no item with the id {text!r}; it knows "
+                f"{len(items):,}, for instance {items.examples}; to find items by title, "
+                "give --items FILE"
+            )
+        if row < 0:
+            try:
+                row = items.row(self._search.find(text))
+            except RatingsError as error:
+                raise RatingsError(f"{asked_by}{error.template}") from None
+        return items.label(row)
 
 
 def tell_item(output: Output, what: str, text: str, item: int | str, titles: Titles | None) -> None:

@@ -17,7 +17,7 @@ from funksvd.ratings.io.reading import (
 from funksvd.ratings.io.report import BadRow, ReadReport
 from funksvd.ratings.ratings import Ratings
 from funksvd.ratings.samples import sample
-from funksvd.ratings.title_search import TitleSearch, simplified
+from funksvd.ratings.title_search import TitleSearch
 from funksvd.ratings.titles import read_titles
 from funksvd.ratings.vocabulary import Vocabulary, as_labels, first_few, quoted
 
@@ -47,6 +47,5 @@ __all__ = [
     "read_ratings",
     "read_titles",
     "sample",
-    "simplified",
     "write_table",
 ]

@@ -7,16 +7,13 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-from rapidfuzz import fuzz, process
 
 from funksvd.errors import UnknownIdError
-from funksvd.ratings import CompressedRows, quoted, simplified
+from funksvd.ratings import CompressedRows, TitleSearch, quoted
 from funksvd.recommender import Recommender
 
 REASONS = 3
 """Number of ratings for an item, and of ratings against it, that an explanation names."""
-SIMILAR_ENOUGH = 70
-"""Score of rapidfuzz, of 100, from which on a title is found that has no word of the search."""
 DIGITS = 4
 """Decimal digits of predictions, similarities and contributions."""
 
@@ -65,7 +62,10 @@ class Service:
             for item, n_ratings in zip(model.item_ids.tolist(), counts.tolist(), strict=True)
         ]
         self._rows = {str(each["item"]): row for row, each in enumerate(self._items)}
-        self._simplified = [simplified(each["title"]) for each in self._items]
+        self._search = TitleSearch(
+            {key: self._items[row]["title"] for key, row in self._rows.items()},
+            {key: self._items[row]["n_ratings"] for key, row in self._rows.items()},
+        )
 
     def warm_up(self) -> None:
         """Answer one question of each kind, so that nobody waits until kernels are compiled."""
@@ -100,9 +100,7 @@ class Service:
         return self._items[row]
 
     def find_items(self, text: str, n: int) -> list[dict[str, Any]]:
-        """Items with a word that begins with each word of a text, popular ones first.
-
-        If there are none, items with similar titles, the most similar one first.
+        """Items by title, the likeliest first, as `TitleSearch` finds them.
 
         Parameters
         ----------
@@ -111,21 +109,7 @@ class Service:
         n : int
             Largest number of items.
         """
-        wanted = simplified(text)
-        words = wanted.split()
-        found = [
-            (not title.startswith((wanted, f"the {wanted}")), -self._items[row]["n_ratings"], row)
-            for row, title in enumerate(self._simplified)
-            if all(f" {word}" in f" {title}" for word in words)  # at the beginning of a word
-        ]
-        rows = [row for *_, row in sorted(found)[:n]]
-        if not rows:
-            names = self._simplified
-            alike = process.extract(
-                wanted, names, scorer=fuzz.WRatio, limit=n, score_cutoff=SIMILAR_ENOUGH
-            )
-            rows = [row for *_, row in alike]
-        return [self._items[row] for row in rows]
+        return [self._items[self._rows[item]] for item in self._search.search(text, n)]
 
     def predict(self, user: int | str, item: int | str) -> dict[str, Any]:
         """The predicted rating of an item by a user; if one is unknown, from the other alone."""
