@@ -35,27 +35,27 @@ class Users(NamedTuple):
 
     Parameters
     ----------
-    user : str or None
-        The id of one.
+    named : tuple of str
+        Ids, given one by one.
     users_file : str or None
         File with one id a line.
     all_users : bool
         All that the model knows.
     """
 
-    user: str | None
+    named: tuple[str, ...]
     users_file: str | None
     all_users: bool
 
     @property
     def n_ways(self) -> int:
         """Number of ways in which users were given."""
-        return sum((self.user is not None, self.users_file is not None, self.all_users))
+        return sum((bool(self.named), self.users_file is not None, self.all_users))
 
     def known(self, output: Output, model: FunkSVD) -> Sequence[str] | np.ndarray:
         """Ids of these users, as far as the model knows them if they are from a file."""
-        if self.user is not None:
-            return [self.user]
+        if self.named:
+            return list(dict.fromkeys(self.named))
         if self.users_file is not None:
             return _known_users(output, model, self.users_file)
         return model.user_ids
@@ -74,7 +74,15 @@ Examples:
 @packed(
     "users",
     Users,
-    option("--user", metavar="ID", type=ID, group=USERS, help="Id of one user."),
+    option(
+        "--user",
+        "named",
+        metavar="ID",
+        type=ID,
+        multiple=True,
+        group=USERS,
+        help="Id of a user; may be given several times.",
+    ),
     option(
         "--users",
         "users_file",

@@ -1,6 +1,7 @@
 """Ratings and other interactions: read from files and tables, checked, held, described, written."""
 
 from funksvd.ratings.adapt import as_interactions, as_pairs, as_ratings
+from funksvd.ratings.attributes import ItemAttributes, read_attributes
 from funksvd.ratings.compressed import CompressedRows
 from funksvd.ratings.description import Bar, Description, describe
 from funksvd.ratings.interactions import Interactions
@@ -27,6 +28,7 @@ __all__ = [
     "CompressedRows",
     "Description",
     "Interactions",
+    "ItemAttributes",
     "Ratings",
     "ReadOptions",
     "ReadReport",
@@ -39,6 +41,7 @@ __all__ = [
     "describe",
     "first_few",
     "quoted",
+    "read_attributes",
     "read_ids",
     "read_interactions",
     "read_own_ratings",

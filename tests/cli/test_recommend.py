@@ -32,6 +32,19 @@ def test_one_user(cli, here):
     ]
 
 
+def test_several_users(cli, here, error_of):
+    rows = rows_of(cli("recommend", "--user", 2, "--user", 1, "-n", 3, "--format", "csv").out)
+    assert [row["user"] for row in rows] == ["2"] * 3 + ["1"] * 3
+    model = FunkSVD.load("model.funksvd")
+    for user, mine in ((2, rows[:3]), (1, rows[3:])):
+        assert [int(row["item"]) for row in mine] == [best[0] for best in model.recommend(user, 3)]
+    once = rows_of(cli("recommend", "--user", 1, "--user", 1, "-n", 3, "--format", "csv").out)
+    assert [row["item"] for row in once] == [row["item"] for row in rows[3:]]
+    assert "the model does not know user 99999" in error_of(
+        "recommend", "--user", 1, "--user", 99999
+    )
+
+
 def test_ten_by_default(cli, here):
     assert len(rows_of(cli("recommend", "--user", 1, "--format", "csv").out)) == 10
 

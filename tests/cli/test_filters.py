@@ -1,0 +1,84 @@
+"""The options of filters, and the items that they stand for."""
+
+import click
+import pytest
+
+from funksvd import FunkSVD, RatingsError, UnknownIdError
+from funksvd_cli.console import Output
+from funksvd_cli.filters import Filters, filter_options
+
+NONE = {"where": (), "exclude": (), "among": (), "min_ratings": 0, "diversify": 0.0}
+
+
+@pytest.fixture
+def chosen(here):
+    """Arguments for `recommend` that these filters stand for."""
+    (here / "movies.csv").write_text(
+        "item,title,genres\n1,A (1990),Comedy\n2,B (1999),Comedy|War\n3,C (2000),War\n99999,D,War\n"
+    )
+    model = FunkSVD.load("model.funksvd")
+
+    def choose(items_file="movies.csv", **given):
+        return Filters(**{**NONE, **given}).for_model(Output(), model, items_file)
+
+    return choose
+
+
+def test_without_filters_all_items_are_left(chosen):
+    assert chosen(items_file=None) == {
+        "exclude": None, "among": None, "min_ratings": 0, "diversify": 0.0
+    }  # fmt: skip
+
+
+def test_numbers_are_passed_on(chosen):
+    assert chosen(min_ratings=7, diversify=0.25) | {"among": 0} == {
+        "exclude": None, "among": 0, "min_ratings": 7, "diversify": 0.25
+    }  # fmt: skip
+
+
+def test_ids_are_given_in_three_ways(chosen, here):
+    (here / "ids.txt").write_text("item\n5\n3\n")
+    assert chosen(exclude=("7",))["exclude"] == [7]
+    assert chosen(exclude=("7, 3,5", "9"))["exclude"] == [3, 5, 7, 9]
+    assert chosen(among=("ids.txt", "4"))["among"] == [3, 4, 5]
+    (here / "3").write_text("8\n")
+    assert chosen(among=("3",))["among"] == [3]  # an id before a file of this name
+
+
+def test_unknown_ids_are_warned_of(chosen, capfd):
+    assert chosen(exclude=("3,77777",))["exclude"] == [3]
+    assert "--exclude: the model does not know 1 of 2 items (77777)" in capfd.readouterr().err
+    with pytest.raises(UnknownIdError, match="--among: the model knows no item 'nothing'"):
+        chosen(among=("nothing",))
+
+
+def test_conditions(chosen):
+    assert chosen(where=("genre=war",))["among"] == [2, 3]  # the model does not know 99999
+    assert chosen(where=("genre=war", "genre=comedy"))["among"] == [2]
+    assert chosen(where=("year<2000",), among=("2,3,4",))["among"] == [2]
+
+
+def test_conditions_that_leave_nothing(chosen):
+    with pytest.raises(click.UsageError, match="none is left by --where"):
+        chosen(where=("genre=war", "year<1999"))
+    with pytest.raises(click.UsageError, match="none is left by --among and --where"):
+        chosen(where=("genre=war",), among=("4",))
+    with pytest.raises(click.UsageError, match="give --items FILE"):
+        chosen(items_file=None, where=("genre=war",))
+    with pytest.raises(RatingsError, match=r"did you mean War\?"):
+        chosen(where=("genre=wars",))
+
+
+def test_options_are_declared():
+    @click.command()
+    @filter_options
+    def command(filters):
+        click.echo(repr(tuple(filters)))
+
+    from click.testing import CliRunner
+
+    arguments = ["--where", "a=1", "--where", "b=2", "--among", "7", "--diversify", "0.5"]
+    result = CliRunner().invoke(command, arguments)
+    assert result.output == "(('a=1', 'b=2'), (), ('7',), 0, 0.5)\n"
+    for wrong in (["--min-ratings", "-1"], ["--diversify", "1"], ["--diversify", "-0.1"]):
+        assert CliRunner().invoke(command, wrong).exit_code == 2
