@@ -13,7 +13,7 @@ from .figures import show_evaluation, warn_of_doubts
 from .groups import GroupedCommand, option, packed
 from .models import is_model
 from .options import FILE, output_options
-from .ranking import RankingTest, ranking_options, show_mean_ranking, show_ranking
+from .ranking import RankingOptions, ranking_options, show_mean_ranking, show_ranking
 from .reading import describe_ratings, read, reading_options
 from .splitting import IN_TIME, SPLIT, Split, split_options
 from .training_options import training_options
@@ -27,17 +27,18 @@ N_FOLDS = 5
 """Number of folds by default, where the split is not in time."""
 WIDTHS = (11, 12, 11, 8, 8, 6, 10, 9)
 """Columns of the terminal for each column of the table of folds."""
-HEADER = ("fold", "learned from", "tested on", "RMSE", "MAE", "epochs", "training s", "testing s")
-FORMATS = {
-    "n_training": "{:,.0f}",
-    "n_ratings": "{:,.0f}",
-    "rmse": "{:.4f}",
-    "mae": "{:.4f}",
-    "best_epoch": "{:.0f}",
-    "training_seconds": "{:.2f}",
-    "test_seconds": "{:.2f}",
+COLUMNS = {
+    "n_training": ("learned from", "{:,.0f}"),
+    "n_ratings": ("tested on", "{:,.0f}"),
+    "rmse": ("RMSE", "{:.4f}"),
+    "mae": ("MAE", "{:.4f}"),
+    "best_epoch": ("epochs", "{:.0f}"),
+    "training_seconds": ("training s", "{:.2f}"),
+    "test_seconds": ("testing s", "{:.2f}"),
 }
-"""The columns after the first one, by the names of the figures in the library."""
+"""Labels and formats of the columns after the first, by the names of figures in the library."""
+OF_LISTS = {"rmse": ("ndcg", "NDCG"), "mae": ("hit_rate", "hit rate")}
+"""Figures, and their labels, in the place of errors, for models that predict no ratings."""
 
 
 class FoldFiles(NamedTuple):
@@ -108,7 +109,7 @@ def cross_validate(
     ratings: tuple[str, ...],
     *,
     folds: Split | FoldFiles,
-    ranking: RankingTest | None,
+    ranking: RankingOptions,
     hyperparameters: Hyperparameters,
     reading: ReadOptions,
     output: Output,
@@ -123,8 +124,8 @@ def cross_validate(
     all ratings after a point in time. With several folds, the test part of each comes before that
     of the next.
 
-    --ranking takes the best items of each user, out of all that the user did not rate in training,
-    and counts those that the user likes by a test rating.
+    --ranking takes the best items of each user, out of all that the user does not have in
+    training, and counts those that the user likes by a test rating.
     """
     from funksvd import FunkSVD
     from funksvd import cross_validate as run
@@ -138,12 +139,11 @@ def cross_validate(
     in_table = len(cut) > 1 and not output.as_json
     if in_table:
         output.note()
-        click.echo(click.style(_row(HEADER), bold=True))
     result = run(
         model,
         cut,
-        n_best=ranking.n_best if ranking else None,
-        relevant_from=ranking.relevant_from if ranking else None,
+        n_best=ranking.test.n_best if ranking.asked else None,
+        relevant_from=ranking.test.relevant_from,
         on_fold=_show_fold if in_table else None,
     )
     if output.as_json:
@@ -156,7 +156,9 @@ def cross_validate(
         _show_means(output, result)
     else:
         _show_single(output, result.folds[0], model)
-    warn_of_doubts(output, _average(result), "look at the")
+    average = _average(result)
+    if average is not None:
+        warn_of_doubts(output, average, "look at the")
 
 
 def _read_pairs(
@@ -189,21 +191,28 @@ def _split(
 
 
 def _show_fold(number: int, fold: FoldResult) -> None:
-    """Print the line of a fold as soon as it is known."""
-    click.echo(_row([str(number + 1), *_cells(fold.to_dict())]))
+    """Print the line of a fold as soon as it is known; before the first, the header."""
+    figures = fold.to_dict()
+    if number == 0:
+        labels = {name: label for name, (label, _) in COLUMNS.items()}
+        if fold.evaluation is None:
+            labels |= {name: label for name, (_, label) in OF_LISTS.items()}
+        click.echo(click.style(_row(["fold", *labels.values()]), bold=True))
+    click.echo(_row([str(number + 1), *_cells(figures)]))
 
 
 def _show_means(output: Output, result: CrossValidation) -> None:
     """Print the last lines of the table of folds, and the table of rankings if there are any."""
     mean, std = result.mean, result.std
-    biases_only = mean["baselines"]["regularized_biases"]
     click.echo(_row(["mean", *_cells(mean)]))
     click.echo(_row(["std", "", "", *_cells(std)[2:]]))
-    click.echo(_row(["biases only", *_cells(biases_only)]).rstrip())
-    output.note(
-        f"Unknown to the models: the user of {mean['unknown_users']:.2%} and the item of "
-        f"{mean['unknown_items']:.2%} of the test ratings"
-    )
+    if "baselines" in mean:
+        biases_only = mean["baselines"]["regularized_biases"]
+        click.echo(_row(["biases only", *_cells(biases_only)]).rstrip())
+        output.note(
+            f"Unknown to the models: the user of {mean['unknown_users']:.2%} and the item of "
+            f"{mean['unknown_items']:.2%} of the test ratings"
+        )
     ranking = result.folds[0].ranking
     if ranking is not None:
         show_mean_ranking(output, result, ranking)
@@ -216,29 +225,40 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _cells(figures: Mapping[str, Any]) -> list[str]:
-    return [form.format(figures[name]) if name in figures else "" for name, form in FORMATS.items()]
+    """Cells of the columns after the first one; empty for a figure that is not there."""
+    if "ranking" in figures and "rmse" not in figures:
+        first = next(iter(figures["ranking"]["recommenders"].values()))
+        figures = {**figures, **{name: first[other] for name, (other, _) in OF_LISTS.items()}}
+    return [
+        form.format(figures[name]) if name in figures else "" for name, (_, form) in COLUMNS.items()
+    ]
 
 
 def _show_single(output: Output, fold: FoldResult, model: FunkSVD) -> None:
     """Print a single fold as `funksvd train` prints its test."""
     from funksvd.training import ALGORITHMS
 
+    noun = "pairs" if fold.evaluation is None else "ratings"
     output.note(
-        f"Learned from {fold.n_training:,} ratings, {fold.best_epoch} "
+        f"Learned from {fold.n_training:,} {noun}, {fold.best_epoch} "
         f"{ALGORITHMS[model.hyperparameters.algorithm].epoch}s, in {fold.training_seconds:.1f} s\n"
     )
-    show_evaluation(output, fold.evaluation, model.title)
+    if fold.evaluation is not None:
+        show_evaluation(output, fold.evaluation, model.title)
     if fold.ranking is not None:
-        show_ranking(output, fold.ranking, model.title)
+        show_ranking(output, fold.ranking)
 
 
-def _average(result: CrossValidation) -> Evaluation:
-    """The mean of the folds, as far as `warn_of_doubts` looks at it."""
+def _average(result: CrossValidation) -> Evaluation | None:
+    """The mean of the folds, as far as `warn_of_doubts` looks at it; None without errors."""
     from funksvd.metrics import Errors
 
     mean = result.mean
+    evaluations = [fold.evaluation for fold in result.folds if fold.evaluation is not None]
+    if not evaluations:
+        return None
     return replace(
-        max((fold.evaluation for fold in result.folds), key=lambda fold: fold.n_users),
+        max(evaluations, key=lambda evaluation: evaluation.n_users),
         rmse=mean["rmse"],
         unknown_users=mean["unknown_users"],
         unknown_items=mean["unknown_items"],

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from .console import Output
-from .figures import show_evaluation, warn_of_doubts
+from .figures import show_evaluation, warn_of_doubts, warn_of_few_users
 from .groups import GroupedCommand
-from .models import DEFAULT_MODEL, is_model, load, ratings_of
+from .models import DEFAULT_MODEL, is_model, keep_ratings_of, load, ratings_of
 from .options import FILE, output_options, threads_option
-from .ranking import RankingTest, ranking_options, show_ranking
+from .ranking import RankingOptions, predicts_ratings, ranking_options_with_file, show_ranking
 from .reading import read, reading_options, report_reading
 
 if TYPE_CHECKING:
@@ -62,17 +62,18 @@ def _instead(option: str, given: Sequence[str]) -> str:
 Examples:
   funksvd evaluate
   funksvd evaluate model.funksvd new-ratings.csv --json
-  funksvd evaluate --ranking -n 10 --relevant-from 4""",
+  funksvd evaluate --ranking -n 10 --relevant-from 4
+  funksvd evaluate --ranking --per-user figures.csv""",
 )
 @click.argument("paths", type=FILE, nargs=-1, metavar="[MODEL] [RATINGS]...")
-@ranking_options
+@ranking_options_with_file
 @threads_option
 @reading_options
 @output_options
 def evaluate(
     paths: tuple[str, ...],
     *,
-    ranking: RankingTest | None,
+    ranking: RankingOptions,
     threads: int | None,
     reading: ReadOptions,
     output: Output,
@@ -87,8 +88,9 @@ def evaluate(
     With RATINGS, MODEL is tested on all of them. If they are those it was trained on, it is still
     tested on that part only.
 
-    --ranking takes the best items of each user, out of all that the user did not rate in training,
-    and counts those that the user likes by a test rating.
+    --ranking takes the best items of each user, out of all that the user does not have in
+    training, and counts those that the user likes by a test rating. All rankings of the model
+    stand beside the most popular items and the biases alone. funksvd compare compares two models.
     """
     from funksvd import ReadOptions, evaluate_ranking
 
@@ -98,30 +100,40 @@ def evaluate(
             "how to read ratings can be said of RATINGS only; the test part is read as it was "
             "for training"
         )
+    ranking.test.check_file([model_path, *ratings])
     model = _load(output, model_path, threads)
+    keep_ratings_of(model, ranking.test.per_user, "--per-user")
     if ratings:
         test, training = _given(output, model, model_path, ratings, reading)
     else:
         test, training = _set_aside(output, model, model_path)
-    quality = None
+    evaluation = quality = None
+    asked = ranking.for_model(predicts=predicts_ratings(model))
     with output.busy("Testing"):
-        evaluation = model.evaluate(test, training=training)
-        if ranking is not None:
+        if predicts_ratings(model):
+            evaluation = model.evaluate(test, training=training)
+        if asked is not None:
             quality = evaluate_ranking(
                 model,
                 test,
                 training=training,
-                n_best=ranking.n_best,
-                relevant_from=ranking.relevant_from,
+                n_best=asked.n_best,
+                relevant_from=asked.relevant_from,
             )
     if output.as_json:
-        plain = {"model": model_path, **evaluation.to_dict()}
+        plain = {"model": model_path, **(evaluation.to_dict() if evaluation else {})}
         output.json(plain | ({"ranking": quality.to_dict()} if quality else {}))
     else:
-        show_evaluation(output, evaluation, model.title)
+        if evaluation is not None:
+            show_evaluation(output, evaluation, model.title)
         if quality is not None:
-            show_ranking(output, quality, model.title)
-    warn_of_doubts(output, evaluation)
+            show_ranking(output, quality)
+    if asked is not None and quality is not None:
+        asked.write_file(output, quality)
+    if evaluation is not None:
+        warn_of_doubts(output, evaluation)
+    elif quality is not None:
+        warn_of_few_users(output, quality.n_users)
 
 
 def _given(

@@ -66,12 +66,17 @@ def warn_of_doubts(
             f"the model is no better than biases alone: {other} hyperparameters (--reg, "
             "--learning-rate), or there may be too few ratings to learn factors from"
         )
-    if evaluation.n_users < FEW_USERS:
-        users = "one user" if evaluation.n_users == 1 else f"{evaluation.n_users} users"
-        output.warn(f"these are ratings by {users} only: the intervals are too narrow")
+    warn_of_few_users(output, evaluation.n_users)
     if evaluation.already_learned:
         output.warn(
             f"the model was trained on {evaluation.already_learned:.1%} of these ratings; errors "
             "on what was learned are too small. `funksvd evaluate` without a file uses the test "
             "part that was set aside"
         )
+
+
+def warn_of_few_users(output: Output, n_users: int) -> None:
+    """Warn if there are too few users to be drawn again and again for an interval."""
+    if n_users < FEW_USERS:
+        users = "one user" if n_users == 1 else f"{n_users} users"
+        output.warn(f"these are ratings by {users} only: the intervals are too narrow")

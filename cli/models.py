@@ -50,13 +50,21 @@ def load(output: Output, path: str, threads: int | None = None) -> FunkSVD:
     return model
 
 
-def keep_ratings_of(model: FunkSVD, path: str | None) -> None:
+def keep_ratings_of(model: FunkSVD, path: str | None, option: str = "-o") -> None:
     """Refuse to write a result over the ratings that a model was trained on.
+
+    Parameters
+    ----------
+    model : FunkSVD
+    path : str or None
+        File to write; None for standard output.
+    option : str
+        Option that names it, for the message.
 
     Raises
     ------
     click.BadParameter
-        If the path, None for standard output, is that of one of their files.
+        If the path is that of one of their files.
     """
     if model.provenance is None:
         return
@@ -64,7 +72,7 @@ def keep_ratings_of(model: FunkSVD, path: str | None) -> None:
     parts = (model.provenance.test, model.provenance.validation, model.provenance.interactions)
     sources = (model.provenance.ratings, *parts, *updates)
     files = [name for source in sources if source for name in source.files]
-    refuse_to_overwrite(path, files, why="holds ratings that the model was trained on")
+    refuse_to_overwrite(path, files, option, why="holds ratings that the model was trained on")
 
 
 def save(output: Output, model: FunkSVD, path: str, holdout: Holdout, *, with_seen: bool) -> bool:

@@ -15,13 +15,21 @@ from typing import Any, Protocol, Self
 
 from funksvd.errors import FunkSVDError, RatingsError
 from funksvd.evaluation.errors import Evaluation
-from funksvd.evaluation.ranking import Ranker, RankingEvaluation, evaluate_ranking
+from funksvd.evaluation.ranking import (
+    Ranker,
+    RankingEvaluation,
+    evaluate_ranking,
+    names_of_rankings,
+)
+from funksvd.evaluation.relevance import Rule
 from funksvd.hyperparameters import Hyperparameters
 from funksvd.ratings import Ratings
 from funksvd.splitting.folds import Fold, Folds
 from funksvd.splitting.holdout import check_disjoint
 from funksvd.training import Monitor
 
+DEFAULT_N_BEST = 10
+"""Number of best items that are judged for each user of a model that only makes lists."""
 BYTES_PER_RATING = 60
 """Most bytes that training and testing a fold take for each rating; measured."""
 COPIES_OF_PARAMETERS = 6
@@ -55,8 +63,10 @@ class FoldResult:
         Epoch whose parameters were kept; counted from 1.
     training_seconds, test_seconds : float
         Elapsed time; folds that run at the same time slow each other down.
-    evaluation : Evaluation
-        Errors on the fold's test part.
+    n_test : int
+        Number of ratings, or pairs, tested on.
+    evaluation : Evaluation or None
+        Errors on the fold's test part; None where the model predicts no ratings.
     ranking : RankingEvaluation or None
         Quality of the lists of best items; None where it was not asked for.
     """
@@ -65,12 +75,14 @@ class FoldResult:
     best_epoch: int
     training_seconds: float
     test_seconds: float
-    evaluation: Evaluation
+    n_test: int
+    evaluation: Evaluation | None = None
     ranking: RankingEvaluation | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON: the figures of the evaluation beside the others."""
-        plain = {name: getattr(self, name) for name in _PLAIN} | self.evaluation.to_dict()
+        plain = {name: getattr(self, name) for name in _PLAIN} | {"n_ratings": self.n_test}
+        plain |= self.evaluation.to_dict() if self.evaluation else {}
         return plain | ({"ranking": self.ranking.to_dict()} if self.ranking else {})
 
 
@@ -115,7 +127,7 @@ def cross_validate(
     folds: Sequence[Fold],
     *,
     n_best: int | None = None,
-    relevant_from: float | None = None,
+    relevant_from: float | Rule = "liked",
     n_jobs: int | None = None,
     on_fold: Callable[[int, FoldResult], None] | None = None,
 ) -> CrossValidation:
@@ -129,9 +141,9 @@ def cross_validate(
         From `random_folds`, `per_user_folds`, `leave_last_out` or `by_time`, or made of given
         parts.
     n_best : int, optional
-        Number of best items of each user that `evaluate_ranking` judges. By default it is not
-        called.
-    relevant_from : float, optional
+        Number of best items of each user that `evaluate_ranking` judges. By default 10 for models
+        that predict no ratings, and it is not called for others.
+    relevant_from : float, "liked", "user-mean" or "all"
         Lowest rating that makes an item relevant, as `evaluate_ranking` takes it.
     n_jobs : int, optional
         Folds to run at the same time, in threads; they share the model's `n_threads`. By default
@@ -202,7 +214,7 @@ def _run(
     folds: Sequence[Fold],
     number: int,
     n_best: int | None,
-    relevant_from: float | None,
+    relevant_from: float | Rule,
     stopping: threading.Event,
 ) -> FoldResult:
     training, test = folds[number]
@@ -211,8 +223,11 @@ def _run(
     started = time.perf_counter()
     model.fit(training, monitor=_Stoppable(stopping))
     learned = time.perf_counter()
-    evaluation = model.evaluate(test, training=training)
-    ranking = None
+    evaluation = ranking = None
+    if "rating" in names_of_rankings(model):
+        evaluation = model.evaluate(test, training=training)
+    else:
+        n_best = n_best or DEFAULT_N_BEST
     if n_best is not None:
         ranking = evaluate_ranking(
             model, test, training=training, n_best=n_best, relevant_from=relevant_from
@@ -222,6 +237,7 @@ def _run(
         best_epoch=model.best_epoch,
         training_seconds=learned - started,
         test_seconds=time.perf_counter() - learned,
+        n_test=len(test),
         evaluation=evaluation,
         ranking=ranking,
     )

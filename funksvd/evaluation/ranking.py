@@ -1,21 +1,50 @@
-"""Quality of the best items that a model lists for each user, beside simpler recommenders."""
+"""Quality of the best items that recommenders list for each user, side by side."""
 
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from funksvd.errors import FunkSVDError, RatingsError, argument
+from funksvd.errors import FunkSVDError
 from funksvd.evaluation.baselines import regularized_biases
+from funksvd.evaluation.relevance import Least, Relevant, Rule, least_relevant
 from funksvd.hyperparameters import Hyperparameters
-from funksvd.kernels import add_residuals
-from funksvd.learned.scoring import best_items
-from funksvd.metrics import METRICS, Interval, RankingMetrics, RankingTally, intervals_of_means
+from funksvd.learned.scoring import Best, best_items
+from funksvd.metrics import (
+    METRICS,
+    BestItems,
+    Interval,
+    RankingMetrics,
+    coverage,
+    exposure_gini,
+    intervals_of_means,
+    intra_list_similarity,
+    novelty,
+    tally_lists,
+)
 from funksvd.objectives.parameters import Parameters
-from funksvd.ratings import CompressedRows, Ratings, Vocabulary, as_ratings
+from funksvd.ratings import CompressedRows, Interactions, Vocabulary, as_interactions, as_ratings
+
+OF_EACH_LIST = (*METRICS, "novelty", "intra_list_similarity")
+"""Names of the figures that each user's list has."""
+
+
+class Ranking(Protocol):
+    """One way of a model to put items in an order."""
+
+    def best_items(
+        self,
+        users: np.ndarray,
+        n: int,
+        *,
+        exclude: tuple[CompressedRows, ...] = (),
+        allowed: np.ndarray | None = None,
+        n_threads: int = 1,
+    ) -> Iterator[Best]: ...
 
 
 class Ranker(Protocol):
@@ -24,14 +53,26 @@ class Ranker(Protocol):
     @property
     def hyperparameters(self) -> Hyperparameters: ...
     @property
-    def parameters(self) -> Parameters: ...
-    @property
     def users(self) -> Vocabulary: ...
     @property
     def items(self) -> Vocabulary: ...
     @property
     def seen(self) -> CompressedRows | None: ...
+    @property
+    def rating_scale(self) -> tuple[float, float]: ...
     def thread_count(self) -> int: ...
+
+
+def names_of_rankings(model: Ranker) -> tuple[str, ...]:
+    """Names of the rankings that a model has, best first."""
+    names: tuple[str, ...] = getattr(model, "rankings", ("rating",))
+    return names
+
+
+def ranking_of(model: Any, by: str | None) -> Ranking:
+    """One of these rankings; None for the first."""
+    found: Ranking = model.ranking(by) if hasattr(model, "ranking") else model.fitted.rating
+    return found
 
 
 @dataclass(frozen=True)
@@ -42,29 +83,46 @@ class RankingQuality:
     ----------
     means : RankingMetrics
         Each user counts the same.
+    novelty : float
+        Mean self-information of the listed items, in bits (`metrics.novelty`).
+    intra_list_similarity : float
+        Mean similarity of two items of a list: the cosine of the sets of their training users
+        (`metrics.intra_list_similarity`).
     intervals : dict of str to Interval
-        95 % bootstrap intervals of the means; users are drawn.
+        95 % bootstrap intervals of all these means; users are drawn.
     coverage : float
         Share of the catalogue, the items that were learned from, that is among the best items of
         at least one of the users.
+    gini : float
+        Gini coefficient of how often each item of the catalogue is listed
+        (`metrics.exposure_gini`).
+    figures : ndarray of shape (8, n_users), float64
+        What the means are of, by user: a row for each of `OF_EACH_LIST`.
     """
 
     means: RankingMetrics
+    novelty: float
+    intra_list_similarity: float
     intervals: dict[str, Interval]
     coverage: float
+    gini: float
+    figures: np.ndarray = field(compare=False, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, for JSON."""
+        """Plain data, for JSON; without the figures by user."""
         return {
             **self.means._asdict(),
-            "intervals": {name: list(interval) for name, interval in self.intervals.items()},
             "coverage": self.coverage,
+            "novelty": self.novelty,
+            "intra_list_similarity": self.intra_list_similarity,
+            "gini": self.gini,
+            "intervals": {name: list(interval) for name, interval in self.intervals.items()},
         }
 
 
 @dataclass(frozen=True)
 class RankingEvaluation:
-    """Quality of a model's best items, among all items that a user has not rated in training.
+    """Quality of best items, among all items that a user does not have in training.
 
     A relevant item that the model does not know is missed: it counts in R (`RankingMetrics`).
 
@@ -72,124 +130,166 @@ class RankingEvaluation:
     ----------
     n_best : int
         Number of items listed for each user.
-    relevant_from : float or None
-        Lowest test rating that makes its item relevant; None stands for the mean of the user's own
-        training ratings.
+    relevant_from : float, "user-mean" or "all"
+        Lowest test rating that makes its item relevant. "user-mean" stands for the mean of the
+        user's own training ratings, "all" for no condition: the item of each test pair is relevant.
     n_users : int
         Users that count: known to the model and with a relevant item.
     users_without_relevant : int
-        Users with test ratings that the model knows, but none of them relevant; left out.
+        Users with test pairs that the model knows, but none of them relevant; left out.
     unknown_users : int
-        Users with test ratings that the model does not know; left out.
+        Users with test pairs that the model does not know; left out.
     n_items : int
         Size of the catalogue.
     n_relevant : int
         Relevant items of all users that count.
     unknown_items : float
         Share of them that the model does not know.
-    model : RankingQuality
-    baselines : dict of str to RankingQuality
-        Those of simpler recommenders: "most_popular", by the number of training ratings, and
-        "regularized_biases", by the item's bias, which is the same as by mu + b_u + b_i.
+    rankings : tuple of str
+        Names of the model's own rankings, best first, such as "both", "choice" and "rating".
+    recommenders : dict of str to RankingQuality
+        The model's rankings, then simpler recommenders: "most_popular", by the number of training
+        pairs, and, where there are ratings, "regularized_biases", by the item's bias, which is the
+        same as by mu + b_u + b_i.
+    user_ids : ndarray of shape (n_users,)
+        Ids of the users that count.
     """
 
     n_best: int
-    relevant_from: float | None
+    relevant_from: Least
     n_users: int
     users_without_relevant: int
     unknown_users: int
     n_items: int
     n_relevant: int
     unknown_items: float
-    model: RankingQuality
-    baselines: dict[str, RankingQuality] = field(default_factory=dict)
+    rankings: tuple[str, ...]
+    recommenders: dict[str, RankingQuality]
+    user_ids: np.ndarray = field(compare=False, repr=False)
+
+    @property
+    def model(self) -> RankingQuality:
+        """The quality of the model's first ranking, which it recommends by."""
+        return self.recommenders[self.rankings[0]]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""
-        plain = {name: value for name, value in vars(self).items() if name != "model"}
-        if self.relevant_from is None:
-            plain["relevant_from"] = "user mean"
-        plain["baselines"] = {name: quality.to_dict() for name, quality in self.baselines.items()}
-        return {**plain, **self.model.to_dict()}
+        plain = {name: value for name, value in vars(self).items() if name != "user_ids"}
+        plain["rankings"] = list(self.rankings)
+        plain["recommenders"] = {
+            name: quality.to_dict() for name, quality in self.recommenders.items()
+        }
+        return plain
+
+    def by_user(self) -> Iterator[dict[str, np.ndarray]]:
+        """Tables of the figures of each user's lists, one table for each recommender.
+
+        Yields
+        ------
+        dict of str to ndarray of shape (n_users,)
+            Columns: user, recommender, and those of `OF_EACH_LIST`.
+        """
+        for name, quality in self.recommenders.items():
+            yield {
+                "user": self.user_ids,
+                "recommender": np.full(self.n_users, name, dtype=object),
+                **dict(zip(OF_EACH_LIST, quality.figures, strict=True)),
+            }
 
 
 def evaluate_ranking(
     model: Ranker,
-    ratings: Any,
+    test: Any,
     *,
     training: Any = None,
     n_best: int = 10,
-    relevant_from: float | None = None,
+    relevant_from: float | Rule = "liked",
 ) -> RankingEvaluation:
-    """Tell how well a model lists the items first that users will like.
+    """Tell how well a model lists the items first that users will like, or will come to.
 
-    The best items of a user are taken from all items that the model knows and that the user has
-    not rated in training; of equally good ones the one with the lower id comes first. Items
-    that the user has not rated at all count as not relevant, which makes every figure too low,
-    for every recommender.
+    The best items of a user are taken from all items that the model knows and that the user does
+    not have in training; of equally good ones the one with the lower id comes first. Items
+    that are not among the user's test pairs count as not relevant, which makes every figure too
+    low, for every recommender. All recommenders have the same users and candidates, and the same
+    users are drawn for their intervals.
 
     Parameters
     ----------
     model : FunkSVD
         Fitted.
-    ratings : Ratings or table
-        Ones the model has not learned from. Pairs that it has learned from are passed over.
-    training : Ratings or table, optional
-        Ratings it has learned from. By default the model's own record of the pairs; then there are
-        no baselines, and `relevant_from` must be given.
+    test : Ratings, Interactions or table
+        Pairs the model has not learned from. Those that it has learned from are passed over.
+    training : Ratings, Interactions or table, optional
+        Pairs it has learned from. By default the model's own record of them; then the baseline
+        that needs ratings is left out, and so are means of users.
     n_best : int
         Number of items to list for each user.
-    relevant_from : float, optional
-        Lowest rating that makes an item relevant; by default the mean of the user's own training
-        ratings.
+    relevant_from : float, "liked", "user-mean" or "all"
+        Lowest test rating that makes an item relevant. "liked" is three quarters up the scale of
+        the ratings learned from: 4 of 1 to 5. "user-mean" is the mean of the user's own training
+        ratings. "all" makes every test pair relevant, as it is where the test has no ratings.
 
     Raises
     ------
     FunkSVDError
-        If `n_best` is less than 1, or it is not known what the model has learned from.
+        If `n_best` is less than 1, `relevant_from` makes no sense, or it is not known what the
+        model has learned from.
     RatingsError
         If no user that the model knows has a relevant item.
     """
-    n_best = _whole(n_best)
+    n_best = whole_number(n_best)
     n_threads = model.thread_count()
-    ratings = as_ratings(ratings)
+    test = as_pairs_or_ratings(test)
     if training is not None:
-        training = as_ratings(training).over(model.users, model.items)
+        training = as_pairs_or_ratings(training).over(model.users, model.items)
         seen = CompressedRows.from_pairs(
             training.user_index, training.item_index, len(model.users), n_threads=n_threads
         )
-    elif model.seen is None:
-        raise FunkSVDError(
-            "the model was saved without the pairs it has seen, so they cannot be left out of its "
-            "best items; give the ratings it was trained on"
-        )
     else:
-        seen = model.seen
-    relevant = _relevant(model, ratings, training, seen, relevant_from)
-    recommenders = {"model": model.parameters}
-    if training is not None:
-        recommenders |= _baselines(training, n_threads)
-    tallies = {
-        name: _tally(parameters, relevant, seen, n_best, n_threads)
-        for name, parameters in recommenders.items()
+        seen = pairs_learned_from(model)
+    relevant = Relevant.among(
+        test,
+        model.users,
+        model.items,
+        seen=(seen,),
+        least=(least := least_relevant(relevant_from, test, scale_of(model, training))),
+        training=training,
+        n_threads=n_threads,
+    )
+    n_having = np.bincount(seen.columns, minlength=len(model.items))
+    recommenders: dict[str, BestItems] = {
+        by: ranking_of(model, by).best_items for by in names_of_rankings(model)
     }
-    qualities = _qualities(tallies, model.hyperparameters.seed)
+    recommenders["most_popular"] = _by_item(np.unique(n_having, return_inverse=True)[1], seen)
+    if training is not None and training.values is not None:
+        biases = regularized_biases(training, n_threads).item_biases
+        recommenders["regularized_biases"] = _by_item(biases, seen)
     n_relevant = int(relevant.counts.sum())
     return RankingEvaluation(
         n_best=n_best,
-        relevant_from=relevant_from,
+        relevant_from=least,
         n_users=len(relevant.users),
         users_without_relevant=relevant.n_without,
         unknown_users=relevant.n_unknown,
         n_items=len(model.items),
         n_relevant=n_relevant,
         unknown_items=(n_relevant - len(relevant.items.columns)) / n_relevant,
-        model=qualities.pop("model"),
-        baselines=qualities,
+        rankings=names_of_rankings(model),
+        recommenders=_qualities(
+            recommenders,
+            relevant,
+            seen,
+            n_having,
+            n_best=n_best,
+            seed=model.hyperparameters.seed,
+            n_threads=n_threads,
+        ),
+        user_ids=model.users.labels(relevant.users),
     )
 
 
-def _whole(n_best: int) -> int:
+def whole_number(n_best: int) -> int:
+    """The number of items to list, checked."""
     try:
         number = operator.index(n_best)
     except TypeError:
@@ -199,127 +299,99 @@ def _whole(n_best: int) -> int:
     return number
 
 
-class _Relevant(NamedTuple):
-    """The items that are to be found, in the model's rows.
+def as_pairs_or_ratings(given: Any) -> Interactions:
+    """Ratings, or interactions where the caller gives them."""
+    return as_interactions(given) if isinstance(given, Interactions) else as_ratings(given)
 
-    Parameters
-    ----------
-    users : ndarray of shape (n,), int32
-        Users with a relevant item, ascending.
-    counts : ndarray of shape (n_users,), int64
-        Number of relevant items of each user of the model, known to the model or not.
-    items : CompressedRows
-        Relevant items that the model knows, by user.
-    n_without : int
-        Known users with test ratings, none of which is relevant.
-    n_unknown : int
-        Users with test ratings that the model does not know.
+
+def pairs_learned_from(model: Ranker) -> CompressedRows:
+    """The model's own record of the items that each user had in training.
+
+    Raises
+    ------
+    FunkSVDError
+        If it was saved without it.
     """
-
-    users: np.ndarray
-    counts: np.ndarray
-    items: CompressedRows
-    n_without: int
-    n_unknown: int
-
-
-def _relevant(
-    model: Ranker,
-    ratings: Ratings,
-    training: Ratings | None,
-    seen: CompressedRows,
-    relevant_from: float | None,
-) -> _Relevant:
-    n_users = len(model.users)
-    user_index, item_index = ratings.index_for(model.users, model.items)
-    unknown = np.unique(ratings.user_index[user_index < 0])
-    is_new = (user_index >= 0) & ~seen.contains(user_index, item_index, model.thread_count())
-    users, items, values = user_index[is_new], item_index[is_new], ratings.values[is_new]
-    if relevant_from is None:
-        if training is None:
-            raise FunkSVDError(
-                "the model's training ratings are not there, and so not the users' means: say from "
-                f"which rating on an item is relevant, with {argument('relevant_from')}"
-            )
-        is_relevant = values >= _user_means(training)[users]
-    else:
-        is_relevant = values >= relevant_from
-    users, items = users[is_relevant], items[is_relevant]
-    counts = np.bincount(users, minlength=n_users)
-    n_known = np.count_nonzero(np.bincount(user_index[user_index >= 0], minlength=n_users))
-    if not len(users):
-        raise RatingsError(
-            f"{ratings.source}: no user has a relevant item: of {n_known:,} users that the model "
-            "knows, none has a new rating of "
-            + ("at least their mean" if relevant_from is None else f"at least {relevant_from:g}")
+    if model.seen is None:
+        raise FunkSVDError(
+            "the model was saved without the pairs it has seen, so they cannot be left out of its "
+            "best items; give the ratings it was trained on"
         )
-    return _Relevant(
-        users=np.flatnonzero(counts).astype(np.int32),
-        counts=counts,
-        items=CompressedRows.from_pairs(users, items, n_users),
-        n_without=int(n_known - np.count_nonzero(counts)),
-        n_unknown=len(unknown),
-    )
+    return model.seen
 
 
-def _user_means(ratings: Ratings) -> np.ndarray:
-    """Mean of each user's ratings; NaN, which nothing reaches, for a user without ratings."""
-    sums = np.zeros(ratings.n_users)
-    add_residuals(ratings.user_index, ratings.values, 0.0, sums)
-    counts = np.bincount(ratings.user_index, minlength=ratings.n_users)
-    return np.divide(sums, counts, out=np.full(ratings.n_users, np.nan), where=counts > 0)
+def scale_of(model: Ranker, training: Interactions | None = None) -> tuple[float, float] | None:
+    """Lowest and highest rating that the model learned from; None if it learned from none."""
+    if "rating" in names_of_rankings(model):
+        return model.rating_scale
+    if training is None or training.values is None:
+        return None
+    return float(training.values.min()), float(training.values.max())
 
 
-def _baselines(training: Ratings, n_threads: int) -> dict[str, Parameters]:
-    """Simpler recommenders, by the names that `RankingEvaluation` has for them."""
-    counts = np.bincount(training.item_index, minlength=training.n_items)
-    # Places among the distinct counts: single-precision floats hold them exactly.
-    places = np.unique(counts, return_inverse=True)[1]
-    item_biases = regularized_biases(training, n_threads).item_biases
-    return {
-        "most_popular": _by_item(places, training.n_users),
-        "regularized_biases": _by_item(item_biases, training.n_users),
-    }
+def _by_item(scores: np.ndarray, seen: CompressedRows) -> BestItems:
+    """Lists of the items with the highest scores, the same for every user.
 
-
-def _by_item(scores: np.ndarray, n_users: int) -> Parameters:
-    """A model that lists the items with the highest scores, the same for every user."""
-    return Parameters(
+    Scores that are counts are given as places among the distinct counts: single-precision floats
+    hold these exactly.
+    """
+    parameters = Parameters(
         0.0,
-        np.zeros(n_users, np.float32),
+        np.zeros(seen.n_rows, np.float32),
         scores.astype(np.float32),
-        np.zeros((n_users, 0), np.float32),
+        np.zeros((seen.n_rows, 0), np.float32),
         np.zeros((len(scores), 0), np.float32),
     )
 
+    def best(
+        users: np.ndarray, n: int, *, exclude: tuple[CompressedRows, ...], n_threads: int
+    ) -> Iterator[Best]:
+        return best_items(parameters, users, n, exclude=exclude, n_threads=n_threads)
 
-def _tally(
-    parameters: Parameters,
-    relevant: _Relevant,
+    return best
+
+
+def _qualities(
+    recommenders: dict[str, BestItems],
+    relevant: Relevant,
     seen: CompressedRows,
+    n_having: np.ndarray,
+    *,
     n_best: int,
+    seed: int,
     n_threads: int,
-) -> RankingTally:
-    """Metrics of the lists that parameters make for the users with a relevant item."""
-    tally = RankingTally(len(parameters.item_biases), n_best)
-    for users, items, _ in best_items(
-        parameters, relevant.users, n_best, exclude=(seen,), n_threads=n_threads
-    ):
-        owners = np.repeat(users, items.shape[1])
-        hits = relevant.items.contains(owners, items.ravel(), n_threads).reshape(items.shape)
-        tally.add(items, hits, relevant.counts[users])
-    return tally
-
-
-def _qualities(tallies: dict[str, RankingTally], seed: int) -> dict[str, RankingQuality]:
-    """Means of each recommender, and intervals for which the same users are drawn for all."""
-    figures = [tally.figures for tally in tallies.values()]
-    intervals = intervals_of_means(np.concatenate(figures), seed)
-    return {
-        name: RankingQuality(
-            means=RankingMetrics(*figures[at].mean(axis=1).tolist()),
-            intervals=dict(zip(METRICS, intervals[at * len(METRICS) :], strict=False)),
-            coverage=tally.coverage,
+) -> dict[str, RankingQuality]:
+    """Quality of each recommender; the same users are drawn for the intervals of all."""
+    lists, figures = {}, {}
+    for name, best in recommenders.items():
+        tally = tally_lists(
+            best,
+            relevant.items,
+            n_best=n_best,
+            seen=(seen,),
+            users=relevant.users,
+            n_relevant=relevant.counts,
+            n_threads=n_threads,
         )
-        for at, (name, tally) in enumerate(tallies.items())
-    }
+        lists[name] = tally.lists
+        figures[name] = np.stack(
+            [
+                *tally.figures,
+                novelty(tally.lists, n_having, seen.n_rows),
+                intra_list_similarity(tally.lists, seen),
+            ]
+        )
+    intervals = iter(intervals_of_means(np.concatenate(list(figures.values())), seed))
+    qualities = {}
+    for name, of_users in figures.items():
+        *means, mean_novelty, mean_similarity = of_users.mean(axis=1).tolist()
+        qualities[name] = RankingQuality(
+            means=RankingMetrics(*means),
+            novelty=mean_novelty,
+            intra_list_similarity=mean_similarity,
+            intervals={figure: next(intervals) for figure in OF_EACH_LIST},
+            coverage=coverage(lists[name], len(n_having)),
+            gini=exposure_gini(lists[name], len(n_having)),
+            figures=of_users,
+        )
+    return qualities

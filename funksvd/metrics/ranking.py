@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
 
 import numpy as np
+
+from funksvd.kernels import sum_values
+from funksvd.ratings import CompressedRows
 
 
 class RankingMetrics(NamedTuple):
@@ -49,6 +53,22 @@ class RankingMetrics(NamedTuple):
 
 METRICS = RankingMetrics._fields
 """Names of the metrics."""
+DISCOUNT_DECIMALS = 13
+"""Decimals of a rank's discount: the last bits of a logarithm differ between C libraries."""
+
+
+class BestItems(Protocol):
+    """A function that lists the best items of users, such as `best_items` of a ranking."""
+
+    def __call__(
+        self,
+        users: np.ndarray,
+        n: int,
+        *,
+        exclude: tuple[CompressedRows, ...],
+        n_threads: int,
+    ) -> Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Batches of rows of users (n_users,), of items (n_users, n), and of scores; see `Best`."""
 
 
 def ranking_metrics(hits: np.ndarray, n_relevant: np.ndarray, n_best: int) -> RankingMetrics:
@@ -70,7 +90,7 @@ def ranking_metrics(hits: np.ndarray, n_relevant: np.ndarray, n_best: int) -> Ra
     """
     n_ideal = np.minimum(n_relevant, n_best)
     ranks = np.arange(1, max(hits.shape[1], n_ideal.max()) + 1)
-    discounts = 1 / np.log2(1 + ranks)
+    discounts = np.round(1 / np.log2(1 + ranks), DISCOUNT_DECIMALS)
     ranks = ranks[: hits.shape[1]]
     n_hits = np.cumsum(hits, axis=1)
     # Both sums are made rank by rank, so that a perfect list comes to 1 exactly.
@@ -86,41 +106,97 @@ def ranking_metrics(hits: np.ndarray, n_relevant: np.ndarray, n_best: int) -> Ra
     )
 
 
-class RankingTally:
-    """Metrics of lists of items, gathered batch by batch of users.
+class RankingTally(NamedTuple):
+    """The lists of a recommender, and their metrics.
 
     Parameters
     ----------
-    n_items : int
-        Size of the catalogue.
-    n_best : int
-        Length of a whole list.
+    lists : ndarray of shape (n_users, at most n_best), int32
+        Rows of the listed items, best first; -1 where a list has ended.
+    figures : ndarray of shape (6, n_users), float64
+        A row for each of `METRICS`.
     """
 
-    def __init__(self, n_items: int, n_best: int) -> None:
-        self.n_best = n_best
-        self._is_listed = np.zeros(n_items, dtype=bool)
-        self._batches: list[np.ndarray] = []
+    lists: np.ndarray
+    figures: np.ndarray
 
-    def add(self, items: np.ndarray, hits: np.ndarray, n_relevant: np.ndarray) -> None:
-        """Take note of the lists of some users.
 
-        Parameters
-        ----------
-        items : ndarray of shape (n_users, at most n_best), int
-            Rows of the listed items, best first; -1 where a list has ended.
-        hits, n_relevant
-            As `ranking_metrics` takes them.
-        """
-        self._batches.append(np.stack(ranking_metrics(hits, n_relevant, self.n_best)))
-        self._is_listed[items[items >= 0]] = True
+def tally_lists(
+    best_items: BestItems,
+    relevant: CompressedRows,
+    *,
+    n_best: int,
+    seen: tuple[CompressedRows, ...] = (),
+    users: np.ndarray | None = None,
+    n_relevant: np.ndarray | None = None,
+    n_threads: int = 1,
+) -> RankingTally:
+    """Let a recommender list the best items of users, and judge the lists.
 
-    @property
-    def figures(self) -> np.ndarray:
-        """Metrics, a row each, of the users so far: ndarray of shape (6, n_users), float64."""
-        return np.concatenate(self._batches, axis=1)
+    Parameters
+    ----------
+    best_items : callable
+        `best_items` of a ranking, or a function like it.
+    relevant : CompressedRows
+        Rows of the items that are to be found, by user.
+    n_best : int
+        Length of a whole list.
+    seen : tuple of CompressedRows
+        Items that are no candidates, by user.
+    users : ndarray of shape (n_users,), int32, optional
+        Rows of the users to list items for; by default those with a relevant item, ascending.
+    n_relevant : ndarray of shape (n_rows,), int, optional
+        Number of relevant items of each row; by default those in `relevant`. It is greater for a
+        user with relevant items that have no row.
+    n_threads : int
+        Does not change the result.
+    """
+    if n_relevant is None:
+        n_relevant = np.diff(relevant.indptr)
+    if users is None:
+        users = np.flatnonzero(n_relevant).astype(np.int32)
+    lists, figures = [], []
+    for batch, items, _ in best_items(users, n_best, exclude=seen, n_threads=n_threads):
+        owners = np.repeat(batch, items.shape[1])
+        hits = relevant.contains(owners, items.ravel(), n_threads).reshape(items.shape)
+        lists.append(items)
+        figures.append(np.stack(ranking_metrics(hits, n_relevant[batch], n_best)))
+    return RankingTally(np.concatenate(lists), np.concatenate(figures, axis=1))
 
-    @property
-    def coverage(self) -> float:
-        """Share of the catalogue that is in at least one list."""
-        return float(self._is_listed.mean())
+
+def mean_ndcg(
+    best_items: BestItems,
+    training: CompressedRows,
+    held_back: CompressedRows,
+    *,
+    n_best: int = 10,
+    n_threads: int = 1,
+) -> float | None:
+    """Mean NDCG of lists that should find pairs that were held back from training.
+
+    The same bits whatever the number of threads and the processor, so that training may stop by
+    it.
+
+    Parameters
+    ----------
+    best_items : callable
+        `best_items` of a ranking, or a function like it.
+    training : CompressedRows
+        Items learned from, by user; they are no candidates.
+    held_back : CompressedRows
+        Items to be found, by user. Users without any do not count.
+    n_best : int
+        Number of items listed for each user.
+    n_threads : int
+        Does not change the result.
+
+    Returns
+    -------
+    float or None
+        None if nothing was held back.
+    """
+    if not len(held_back.columns):
+        return None
+    tally = tally_lists(best_items, held_back, n_best=n_best, seen=(training,), n_threads=n_threads)
+    figures = tally.figures[METRICS.index("ndcg")]
+    return float(sum_values(figures)) / len(figures)

@@ -6,7 +6,7 @@ from importlib import import_module
 
 import numpy as np
 import pytest
-from printed import figures, ranking_table
+from printed import figures, ranking_tables
 
 from funksvd import (
     FunkSVD,
@@ -65,7 +65,7 @@ def test_cross_validation_as_json(cli, here, quick):
     rmses = [fold["rmse"] for fold in plain["folds"]]
     assert plain["mean"]["rmse"] == pytest.approx(sum(rmses) / 2)
     assert plain["std"]["rmse"] == pytest.approx(abs(rmses[0] - rmses[1]) / 2**0.5)
-    assert plain["mean"]["ranking"]["baselines"]["most_popular"]["ndcg"] > 0
+    assert plain["mean"]["ranking"]["recommenders"]["most_popular"]["ndcg"] > 0
     assert plain["folds"][0]["training_seconds"] > 0
 
 
@@ -73,8 +73,9 @@ def test_quiet_cross_validation_prints_the_tables_only(cli, here, quick):
     result = cli("cross-validate", "ratings.csv", "--folds", 2, "--ranking", "-q", *quick)
     lines = result.out.splitlines()
     assert [line.split()[0] for line in lines[:6]] == ["fold", "1", "2", "mean", "std", "biases"]
-    table, rest = ranking_table(result.out)
-    assert table["10 best items"] == ["mean", "std", "most popular", "biases only"]
+    table, rest = ranking_tables(result.out)
+    assert list(table) == ["by rating", "most popular", "biases only"]
+    assert list(table["by rating"])[:2] == ["NDCG", "std"]
     assert rest == []
 
 
@@ -187,8 +188,7 @@ def test_the_mean_is_set_beside_the_baseline(here):
         ("--fold a b --split random", "--split does not go with --fold"),
         ("--fold a b --last 2", "--last does not go with --fold"),
         ("--fold a b --test-fraction 0.2", "--test-fraction does not go with --fold"),
-        ("ratings.csv -n 3", "-n goes with --ranking"),
-        ("ratings.csv --relevant-from 3", "--relevant-from goes with --ranking"),
+        ("ratings.csv --relevant-from x", "'x' is neither a rating nor liked, user-mean or all"),
         ("ratings.csv --last 2", "--last goes with --split leave-last-out"),
         (
             "ratings.csv --split leave-last-out --test-fraction 0.2",

@@ -7,8 +7,10 @@ import re
 import shlex
 import shutil
 
+import numpy as np
+import pandas as pd
 import pytest
-from printed import figures, ranking_table
+from printed import figures, ranking_tables
 
 from funksvd import FunkSVD, evaluate_ranking, hold_out, read_ratings
 
@@ -177,55 +179,106 @@ def test_a_bad_file_is_one_error(error_of, here):
 # -- ranking -----------------------------------------------------------------------------------
 
 
-def test_ranking_stands_beside_other_recommenders(cli, here):
+LABELS = {
+    "rating": "by rating",
+    "most_popular": "most popular",
+    "regularized_biases": "biases only",
+}
+
+
+@pytest.fixture
+def reference(here):
+    """What `evaluate_ranking` finds for the model, with given options."""
+
+    def evaluated(**options):
+        holdout = hold_out(read_ratings("ratings.csv"))
+        model = FunkSVD.load("model.funksvd")
+        return evaluate_ranking(model, holdout.test, training=holdout.all_but_test, **options)
+
+    return evaluated
+
+
+def test_all_recommenders_stand_side_by_side(cli, here, reference):
     result = cli("evaluate", "--ranking", "-n", 5, "--relevant-from", 3.5)
     assert (result.code, result.err) == (0, "")
     assert figures(result.out) == figures(cli("evaluate").out)
-    table, rest = ranking_table(result.out)
-    holdout = hold_out(read_ratings("ratings.csv"))
-    ref = evaluate_ranking(
-        FunkSVD.load("model.funksvd"),
-        holdout.test,
-        training=holdout.all_but_test,
-        n_best=5,
-        relevant_from=3.5,
-    )
-    header = ["Funk SVD, 4 factors", "95% interval", "most popular", "biases only"]
-    assert table["5 best items"] == header
-    low, high = ref.model.intervals["ndcg"]
-    popular, biases = ref.baselines.values()
-    assert table["NDCG"] == [
-        f"{ref.model.means.ndcg:.4f}",
-        f"{low:.4f} to {high:.4f}",
-        f"{popular.means.ndcg:.4f}",
-        f"{biases.means.ndcg:.4f}",
-    ]
-    assert table["coverage"] == [
-        f"{quality.coverage:.4f}" for quality in (ref.model, popular, biases)
-    ]
-    labels = ["5 best items", "precision", "recall", "NDCG", "MAP", "MRR", "hit rate", "coverage"]
-    assert list(table) == labels
+    table, rest = ranking_tables(result.out)
+    ref = reference(n_best=5, relevant_from=3.5)
+    assert list(table) == [LABELS[name] for name in ref.recommenders]
+    for name, quality in ref.recommenders.items():
+        low, high = quality.intervals["ndcg"]
+        assert table[LABELS[name]] == {
+            "NDCG": f"{quality.means.ndcg:.4f}",
+            "95% interval": f"{low:.4f} to {high:.4f}",
+            "precision": f"{quality.means.precision:.4f}",
+            "recall": f"{quality.means.recall:.4f}",
+            "MAP": f"{quality.means.map:.4f}",
+            "MRR": f"{quality.means.mrr:.4f}",
+            "hit rate": f"{quality.means.hit_rate:.4f}",
+            "coverage": f"{quality.coverage:.4f}",
+            "Gini": f"{quality.gini:.4f}",
+            "novelty": f"{quality.novelty:.4f}",
+            "similarity": f"{quality.intra_list_similarity:.4f}",
+        }
+    assert "\n5 best items " in result.out
     assert "Relevant: a test rating of at least 3.5; what was not rated is not" in rest
     assert rest[-1].startswith(f"{ref.n_users:,} users count; left out: ")
 
 
-def test_what_is_relevant_is_said(cli, here):
-    out = cli("evaluate", "--ranking").out
-    assert "Relevant: a test rating of at least the mean of the user's training ratings" in out
-    plain = json.loads(cli("evaluate", "--ranking", "--json").out)
-    assert plain["ranking"]["relevant_from"] == "user mean"
+@pytest.mark.parametrize(
+    ("rule", "least", "said"),
+    [
+        ("liked", 3.875, "a test rating of at least 3.875; what was not rated is not"),
+        ("user-mean", "user-mean", "a test rating of at least the mean of the user's training"),
+        ("all", "all", "the item of each test pair; what is not in the test is not"),
+    ],
+)
+def test_what_is_relevant_is_said(cli, here, reference, rule, least, said):
+    assert f"Relevant: {said}" in cli("evaluate", "--relevant-from", rule).out
+    plain = json.loads(cli("evaluate", "--relevant-from", rule, "--json").out)
+    assert plain["ranking"] == reference(relevant_from=rule).to_dict()
+    assert plain["ranking"]["relevant_from"] == least
     assert plain["ranking"]["n_best"] == 10
     assert plain["rmse"] > 0
+
+
+def test_items_are_relevant_that_people_like_unless_said_otherwise(cli, here):
+    plain = json.loads(cli("evaluate", "--ranking", "--json").out)
+    assert plain["ranking"]["relevant_from"] == 3.875  # of 0.5 to 5
 
 
 def test_ranking_of_a_model_whose_training_ratings_are_gone(cli, error_of, here):
     lines = (here / "ratings.csv").read_text().splitlines()
     (here / "new.csv").write_text("\n".join([lines[0], *(f"{u},{u + 7},5,0" for u in range(99))]))
     os.unlink("ratings.csv")
-    assert "--relevant-from" in error_of("evaluate", "model.funksvd", "new.csv", "--ranking")
-    arguments = ("evaluate", "model.funksvd", "new.csv", "--ranking", "--relevant-from", 4)
-    table, _ = ranking_table(cli(*arguments).out)
-    assert table["10 best items"] == ["Funk SVD, 4 factors", "95% interval"]
+    arguments = ("evaluate", "model.funksvd", "new.csv", "--relevant-from")
+    assert "--relevant-from" in error_of(*arguments, "user-mean")
+    table, _ = ranking_tables(cli(*arguments, 4).out)
+    assert list(table) == ["by rating", "most popular"]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "json"])
+def test_figures_of_each_user_are_written(cli, here, reference, suffix):
+    result = cli("evaluate", "--per-user", f"users.{suffix}")
+    assert (result.code, result.err) == (0, "")
+    ref = reference()
+    assert f"Wrote users.{suffix} ({3 * ref.n_users:,} rows)" in result.out
+    read = {"csv": pd.read_csv, "parquet": pd.read_parquet, "json": pd.read_json}
+    table = read[suffix](f"users.{suffix}")
+    assert list(table)[:3] == ["user", "recommender", "precision"]
+    for name, quality in ref.recommenders.items():
+        part = table[table["recommender"] == name]
+        assert part["user"].tolist() == ref.user_ids.tolist()
+        np.testing.assert_allclose(part[list(table)[2:]].to_numpy().T, quality.figures, rtol=1e-6)
+
+
+def test_a_file_for_each_user_is_checked_before_the_work(error_of, here):
+    assert "must end in .csv, .parquet or .json" in error_of("evaluate", "--per-user", "users.txt")
+    shutil.copy("model.funksvd", "model.csv")
+    for name, message in (("ratings.csv", "ratings that the model"), ("model.csv", "is a model")):
+        before = (here / name).read_bytes()
+        assert message in error_of("evaluate", "--per-user", name)
+        assert (here / name).read_bytes() == before
 
 
 # -- what does not go together -----------------------------------------------------------------
@@ -238,8 +291,7 @@ def test_ranking_of_a_model_whose_training_ratings_are_gone(cli, error_of, here)
             "ratings.csv",
             "Error: ratings.csv is no model. To learn from it and test: funksvd cross-",
         ),
-        ("-n 3", "-n goes with --ranking"),
-        ("--relevant-from 3", "--relevant-from goes with --ranking"),
+        ("--relevant-from x", "'x' is neither a rating nor liked, user-mean or all"),
         ("model.funksvd --n-factors 3", "--n-factors goes with funksvd train and funksvd cross-"),
         ("-k5", "-k goes with funksvd train and funksvd cross-validate: a model that is there"),
         ("--no-refit", "--no-refit goes with funksvd train"),

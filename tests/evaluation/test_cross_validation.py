@@ -69,8 +69,8 @@ def test_means_and_deviations_by_hand(sample):
         assert mean_or_std["training_seconds"] == pytest.approx(ref)
         ref = function([e.baselines["regularized_biases"].mae for e in evaluations])
         assert mean_or_std["baselines"]["regularized_biases"]["mae"] == pytest.approx(ref)
-        ref = function([r.baselines["most_popular"].means.ndcg for r in rankings])
-        comp = mean_or_std["ranking"]["baselines"]["most_popular"]["ndcg"]
+        ref = function([r.recommenders["most_popular"].means.ndcg for r in rankings])
+        comp = mean_or_std["ranking"]["recommenders"]["most_popular"]["ndcg"]
         assert comp == pytest.approx(ref, rel=1e-12)
 
 

@@ -1,5 +1,6 @@
 """Quality of a model's best items, against plain loops over all items."""
 
+import itertools
 import json
 import math
 from types import SimpleNamespace
@@ -7,16 +8,31 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from funksvd import FunkSVD, Ratings, evaluate_ranking, random_split
+from funksvd import FunkSVD, Interactions, Ratings, evaluate_ranking, random_split
 from funksvd.errors import FunkSVDError, RatingsError
-from funksvd.evaluation import ranking
 from funksvd.evaluation.baselines import regularized_biases
+from funksvd.learned.scoring import best_items
 from funksvd.objectives.parameters import Parameters
 from funksvd.ratings.compressed import CompressedRows
 from funksvd.rng import Stream
 from funksvd.training import Hyperparameters
 
 NAMES = ("precision", "recall", "ndcg", "map", "mrr", "hit_rate")
+EXTRA = ("novelty", "intra_list_similarity")
+LIKED = 4.0
+
+
+class ByScore:
+    """The ranking of given parameters, in batches of seven users."""
+
+    def __init__(self, parameters):
+        self.parameters = parameters
+
+    def best_items(self, users, n, *, exclude=(), allowed=None, n_threads=1):
+        for start in range(0, len(users), 7):
+            yield from best_items(
+                self.parameters, users[start : start + 7], n, exclude=exclude, n_threads=n_threads
+            )
 
 
 def ref_metrics(hits, n_relevant, n_best):
@@ -40,11 +56,13 @@ def ref_evaluation(scores, training, test, n_best, relevant_from):
     """
     users = {user for user, _ in scores}
     items = sorted({item for _, item in scores})
-    figures, named, n_without, n_relevant_in_all, n_unknown_items = {}, set(), 0, 0, 0
+    figures, lists, n_without, n_relevant_in_all, n_unknown_items = {}, {}, 0, 0, 0
     tested = {user for user, _ in test}
     for user in sorted(tested & users):
         own = [value for (other, _), value in training.items() if other == user]
-        least = relevant_from if relevant_from is not None else math.fsum(own) / len(own)
+        least = {"user-mean": math.fsum(own) / len(own), "liked": LIKED, "all": 0}.get(
+            relevant_from, relevant_from
+        )
         relevant = {
             item
             for (other, item), value in test.items()
@@ -55,13 +73,27 @@ def ref_evaluation(scores, training, test, n_best, relevant_from):
             continue
         candidates = [item for item in items if (user, item) not in training]
         best = sorted(candidates, key=lambda item: (-scores[user, item], item))[:n_best]
-        named |= set(best)
+        lists[user] = best
         figures[user] = ref_metrics([item in relevant for item in best], len(relevant), n_best)
         n_relevant_in_all += len(relevant)
         n_unknown_items += len(relevant - set(items))
+    having = {item: {user for user, other in training if other == item} for item in items}
+    for user, best in lists.items():
+        bits = [-math.log2(len(having[item]) / len(users)) for item in best]
+        cosines = [
+            len(having[i] & having[j]) / math.sqrt(len(having[i]) * len(having[j]))
+            for i, j in itertools.combinations(best, 2)
+        ]
+        figures[user] += (
+            math.fsum(bits) / len(bits),
+            math.fsum(cosines) / len(cosines) if cosines else 0.0,
+        )
+    exposures = [sum(item in best for best in lists.values()) for item in items]
+    differences = sum(abs(a - b) for a, b in itertools.product(exposures, exposures))
     return SimpleNamespace(
-        figures=list(figures.values()),
-        coverage=len(named) / len(items),
+        figures=figures,
+        coverage=sum(map(bool, exposures)) / len(items),
+        gini=differences / (2 * (len(items) - 1) * sum(exposures)),
         counts=(len(figures), n_without, len(tested - users), len(items), n_relevant_in_all),
         unknown_items=n_unknown_items / n_relevant_in_all,
     )
@@ -92,14 +124,21 @@ def case():
         (training.user_index % 13 > 0) & (training.item_index % 8 > 0)
     ).compact()
     n_users, n_items = training.n_users, training.n_items
-    parameters = Parameters(
-        3.0,
-        *(random.normal(0, 0.5, n).astype(np.float32) for n in (n_users, n_items)),
-        *(random.normal(0, 0.5, (n, 3)).astype(np.float32) for n in (n_users, n_items)),
-    )
+    rankings = {
+        name: ByScore(
+            Parameters(
+                3.0,
+                *(random.normal(0, 0.5, n).astype(np.float32) for n in (n_users, n_items)),
+                *(random.normal(0, 0.5, (n, 3)).astype(np.float32) for n in (n_users, n_items)),
+            )
+        )
+        for name in ("choice", "rating")
+    }
     seen = CompressedRows.from_pairs(training.user_index, training.item_index, n_users)
     model = SimpleNamespace(
-        parameters=parameters,
+        rankings=("choice", "rating"),
+        ranking=rankings.get,
+        rating_scale=(1.0, 5.0),
         users=training.users,
         items=training.items,
         seen=seen,
@@ -120,7 +159,7 @@ def scores_of(parameters, model):
 
 
 @pytest.mark.parametrize("n_best", [1, 5, 100])
-@pytest.mark.parametrize("relevant_from", [None, 4, 2.5])
+@pytest.mark.parametrize("relevant_from", ["liked", "user-mean", "all", 2.5])
 def test_equals_plain_loops_over_all_items(case, n_best, relevant_from):
     comp = evaluate_ranking(
         case.model, case.test, training=case.training, n_best=n_best, relevant_from=relevant_from
@@ -129,42 +168,46 @@ def test_equals_plain_loops_over_all_items(case, n_best, relevant_from):
     numbers = {}
     for _, item in training:
         numbers[item] = numbers.get(item, 0) + 1
-    biases = regularized_biases(case.training)
-    popularity = {(u, i): numbers[i] for u in case.model.users.ids for i in case.model.items.ids}
     assert len(set(numbers.values())) < len(numbers)  # ties
-    for scores, quality in (
-        (scores_of(case.model.parameters, case.model), comp.model),
-        (popularity, comp.baselines["most_popular"]),
-        (scores_of(biases, case.model), comp.baselines["regularized_biases"]),
-    ):
-        ref = ref_evaluation(scores, training, test, n_best, relevant_from)
-        np.testing.assert_allclose(quality.means, np.mean(ref.figures, axis=0), rtol=1e-12)
+    users, items = case.model.users.ids.tolist(), case.model.items.ids.tolist()
+    scores = {
+        name: scores_of(ranking.parameters, case.model)
+        for name in case.model.rankings
+        for ranking in [case.model.ranking(name)]
+    }
+    scores["most_popular"] = {(u, i): numbers[i] for u in users for i in items}
+    scores["regularized_biases"] = scores_of(regularized_biases(case.training), case.model)
+    assert list(comp.recommenders) == list(scores)
+    for name, quality in comp.recommenders.items():
+        ref = ref_evaluation(scores[name], training, test, n_best, relevant_from)
+        assert comp.user_ids.tolist() == list(ref.figures)
+        of_users = np.array(list(ref.figures.values()))
+        np.testing.assert_allclose(quality.figures, of_users.T, rtol=1e-12)
+        means = (*quality.means, quality.novelty, quality.intra_list_similarity)
+        np.testing.assert_allclose(means, of_users.mean(axis=0), rtol=1e-12)
         assert quality.coverage == pytest.approx(ref.coverage, rel=1e-12)
+        assert quality.gini == pytest.approx(ref.gini, rel=1e-12)
         counts = (comp.n_users, comp.users_without_relevant, comp.unknown_users, comp.n_items)
         assert (*counts, comp.n_relevant) == ref.counts
         assert comp.unknown_items == pytest.approx(ref.unknown_items, rel=1e-12)
-    assert comp.baselines.keys() == {"most_popular", "regularized_biases"}
-    assert (comp.n_best, comp.relevant_from) == (n_best, relevant_from)
-    if relevant_from is None:
+    assert comp.model is comp.recommenders["choice"]
+    least = LIKED if relevant_from == "liked" else relevant_from
+    assert (comp.n_best, comp.relevant_from) == (n_best, least)
+    if relevant_from == "user-mean":
         assert min(comp.users_without_relevant, comp.unknown_users, comp.unknown_items) > 0
 
 
-def test_intervals_are_those_of_drawn_users(case):
+def test_intervals_are_those_of_drawn_users_the_same_for_all_recommenders(case):
     comp = evaluate_ranking(case.model, case.test, training=case.training)
-    ref = ref_evaluation(
-        scores_of(case.model.parameters, case.model),
-        as_dictionary(case.training),
-        as_dictionary(case.test),
-        10,
-        None,
-    )
     random = np.random.default_rng([case.model.hyperparameters.seed, Stream.BOOTSTRAP])
-    figures = np.array(ref.figures)
-    means = [figures[random.integers(0, len(figures), len(figures))].mean(0) for _ in range(1000)]
-    low, high = np.percentile(means, [2.5, 97.5], axis=0)
-    for at, name in enumerate(NAMES):
-        assert comp.model.intervals[name] == pytest.approx((low[at], high[at]), rel=1e-9)
-        assert low[at] < getattr(comp.model.means, name) < high[at]
+    draws = [random.integers(0, comp.n_users, comp.n_users) for _ in range(1000)]
+    for quality in comp.recommenders.values():
+        means = [quality.figures[:, drawn].mean(axis=1) for drawn in draws]
+        low, high = np.percentile(means, [2.5, 97.5], axis=0)
+        assert list(quality.intervals) == [*NAMES, *EXTRA]
+        for at, interval in enumerate(quality.intervals.values()):
+            assert interval == pytest.approx((low[at], high[at]), rel=1e-9)
+            assert low[at] < quality.figures[at].mean() < high[at]
 
 
 def test_the_number_of_threads_does_not_matter(case):
@@ -173,16 +216,40 @@ def test_the_number_of_threads_does_not_matter(case):
     assert evaluate_ranking(single, case.test, training=case.training) == refs
 
 
-def test_batches_do_not_matter(case, monkeypatch):
-    ref = evaluate_ranking(case.model, case.test, training=case.training)
-    whole = ranking.best_items
+def test_figures_by_user_are_a_table_for_each_recommender(case):
+    result = evaluate_ranking(case.model, case.test, training=case.training)
+    tables = list(result.by_user())
+    assert [table["recommender"].tolist() for table in tables] == [
+        [name] * result.n_users for name in result.recommenders
+    ]
+    for table, quality in zip(tables, result.recommenders.values(), strict=True):
+        assert list(table) == ["user", "recommender", *NAMES, *EXTRA]
+        assert table["user"].tolist() == result.user_ids.tolist()
+        assert table["ndcg"].mean() == pytest.approx(quality.means.ndcg, rel=1e-12)
 
-    def in_batches(parameters, users, *arguments, **options):
-        for start in range(0, len(users), 7):
-            yield from whole(parameters, users[start : start + 7], *arguments, **options)
 
-    monkeypatch.setattr(ranking, "best_items", in_batches)
-    assert evaluate_ranking(case.model, case.test, training=case.training) == ref
+def test_of_interactions_every_test_pair_is_relevant(case):
+    training, test = (
+        Interactions.from_arrays(part.user_ids[part.user_index], part.item_ids[part.item_index])
+        for part in (case.training, case.test)
+    )
+    ref = evaluate_ranking(case.model, case.test, training=case.training, relevant_from="all")
+    comp = evaluate_ranking(case.model, test, training=training)
+    assert list(comp.recommenders) == ["choice", "rating", "most_popular"]
+    for name, quality in comp.recommenders.items():
+        np.testing.assert_array_equal(quality.figures, ref.recommenders[name].figures)
+    assert comp.relevant_from == "all"
+    with pytest.raises(FunkSVDError, match=r"there are no ratings, so none is at least 3"):
+        evaluate_ranking(case.model, test, relevant_from=3)
+
+
+def test_without_a_rating_model_the_scale_is_that_of_the_ratings(case):
+    """That of training where it is known, else that of the test."""
+    choice = SimpleNamespace(**{**vars(case.model), "rankings": ("choice",)})
+    del choice.rating_scale
+    training = Ratings.from_arrays([10, 20], [101, 102], [0.0, 6.0])
+    assert evaluate_ranking(choice, case.test, training=training).relevant_from == 4.5
+    assert evaluate_ranking(choice, case.test).relevant_from == 4
 
 
 def test_places_without_an_item_cover_nothing():
@@ -199,10 +266,11 @@ def test_places_without_an_item_cover_nothing():
 def test_without_training_ratings_the_models_record_of_pairs_is_used(case):
     ref = evaluate_ranking(case.model, case.test, training=case.training, relevant_from=3)
     comp = evaluate_ranking(case.model, case.test, relevant_from=3)
-    assert comp.model == ref.model
-    assert comp.baselines == {}
+    assert list(comp.recommenders) == ["choice", "rating", "most_popular"]
+    for name, quality in comp.recommenders.items():
+        np.testing.assert_array_equal(quality.figures, ref.recommenders[name].figures)
     with pytest.raises(FunkSVDError, match=r"say from which .* is relevant, with relevant_from=$"):
-        evaluate_ranking(case.model, case.test)
+        evaluate_ranking(case.model, case.test, relevant_from="user-mean")
     forgetful = SimpleNamespace(**{**vars(case.model), "seen": None})
     assert evaluate_ranking(forgetful, case.test, training=case.training).n_users > 0
     with pytest.raises(FunkSVDError, match="saved without the pairs it has seen"):
@@ -214,8 +282,14 @@ def test_pairs_learned_from_are_passed_over(case):
     ref = evaluate_ranking(case.model, case.test, training=case.training)
     comp = evaluate_ranking(case.model, both, training=case.training)
     assert comp.model == ref.model
-    with pytest.raises(RatingsError, match="none has a new rating of at least their mean"):
-        evaluate_ranking(case.model, case.training, training=case.training)
+    for relevant_from, message in (
+        ("user-mean", "none has a new rating of at least their mean"),
+        ("all", "none has a new pair$"),
+    ):
+        with pytest.raises(RatingsError, match=message):
+            evaluate_ranking(
+                case.model, case.training, training=case.training, relevant_from=relevant_from
+            )
 
 
 def test_training_ratings_that_the_model_does_not_know_change_nothing(case):
@@ -231,7 +305,7 @@ def test_a_rating_of_exactly_the_mean_is_relevant():
     training = Ratings.from_arrays([1, 1, 1, 2], [1, 2, 3, 4], [3.3, 3.3, 3.3, 1.0])
     test = Ratings.from_arrays([1], [4], [3.3])
     model = FunkSVD(n_factors=1, validation_fraction=0, n_epochs=1).fit(training)
-    for relevant_from in (None, 3.3):
+    for relevant_from in ("user-mean", 3.3):
         result = evaluate_ranking(model, test, training=training, relevant_from=relevant_from)
         assert (result.n_users, result.model.means.hit_rate) == (1, 1.0)
 
@@ -247,17 +321,29 @@ def test_nothing_relevant_is_an_error(case):
         evaluate_ranking(case.model, case.test, training=case.training, relevant_from=9)
 
 
+def test_a_rule_that_nobody_knows_is_named_with_those_that_are_known(case):
+    with pytest.raises(
+        FunkSVDError, match="takes a rating or one of liked, user-mean and all, not 'loved'"
+    ):
+        evaluate_ranking(case.model, case.test, relevant_from="loved")
+
+
 def test_as_plain_data_it_is_json(case):
     result = evaluate_ranking(case.model, case.test, training=case.training)
     plain = json.loads(json.dumps(result.to_dict()))
-    assert plain["relevant_from"] == "user mean"
-    assert plain["ndcg"] == result.model.means.ndcg
-    assert plain["intervals"].keys() == set(NAMES)
-    popular = result.baselines["most_popular"]
-    assert plain["baselines"]["most_popular"]["map"] == popular.means.map
-    assert plain["baselines"]["most_popular"]["coverage"] == popular.coverage
-    other = evaluate_ranking(case.model, case.test, training=case.training, relevant_from=4)
-    assert other.to_dict()["relevant_from"] == 4
+    assert plain["relevant_from"] == LIKED
+    assert plain["rankings"] == ["choice", "rating"]
+    assert list(plain["recommenders"]) == list(result.recommenders)
+    for name, quality in result.recommenders.items():
+        figures = plain["recommenders"][name]
+        assert figures["ndcg"] == quality.means.ndcg
+        assert figures["intervals"].keys() == {*NAMES, *EXTRA}
+        for beyond in (*EXTRA, "coverage", "gini"):
+            assert figures[beyond] == getattr(quality, beyond)
+    other = evaluate_ranking(
+        case.model, case.test, training=case.training, relevant_from="user-mean"
+    )
+    assert other.to_dict()["relevant_from"] == "user-mean"
 
 
 def test_a_model_that_knows_the_planted_preferences_finds_them(planted):
@@ -265,6 +351,9 @@ def test_a_model_that_knows_the_planted_preferences_finds_them(planted):
     training, test = random_split(ratings, 0.3, seed=0)
     model = FunkSVD(n_factors=4).fit(training)
     result = evaluate_ranking(model, test, training=training)
-    for other in result.baselines.values():
-        assert result.model.means.ndcg > other.means.ndcg + 0.05
-        assert result.model.intervals["precision"].low > other.means.precision
+    assert result.rankings[-1] == "rating"
+    mine = result.recommenders["rating"]
+    for name in ("most_popular", "regularized_biases"):
+        other = result.recommenders[name]
+        assert mine.means.ndcg > other.means.ndcg + 0.05
+        assert mine.intervals["precision"].low > other.means.precision

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from ir_measures import AP, RR, P, R, Success, nDCG
 
-from funksvd.metrics import RankingTally, ranking_metrics
+from funksvd.metrics import mean_ndcg, ranking_metrics, tally_lists
+from funksvd.ratings import CompressedRows
 
 
 def of_one(hits, n_relevant, n_best):
@@ -20,7 +21,7 @@ def test_by_hand():
     gains = 1 / math.log2(3) + 1 / math.log2(5)
     ideal = 1 + 1 / math.log2(3) + 1 / math.log2(4) + 1 / math.log2(5)
     ref = [2 / 5, 2 / 4, gains / ideal, (1 / 2 + 2 / 4) / 4, 1 / 2, 1]
-    assert of_one([0, 1, 0, 1, 0], 4, 5) == pytest.approx(ref, rel=1e-15)
+    assert of_one([0, 1, 0, 1, 0], 4, 5) == pytest.approx(ref, rel=1e-12)
 
 
 def test_no_hit_is_zero_and_a_perfect_list_is_one():
@@ -65,15 +66,62 @@ def test_the_same_as_trec_eval(n_best):
     np.testing.assert_allclose(np.stack(comp), ref, rtol=1e-12)
 
 
-def test_a_tally_of_batches_is_that_of_all_lists():
+class Listing:
+    """Lists that are given, in batches of seven users; it notes what it was asked for."""
+
+    def __init__(self, lists):
+        self.lists, self.asked = lists, {}
+
+    def __call__(self, users, n, **asked):
+        self.asked = {"n": n, **asked}
+        for start in range(0, len(users), 7):
+            batch = users[start : start + 7]
+            yield batch, self.lists[batch, :n], np.zeros((len(batch), n), np.float32)
+
+
+@pytest.fixture
+def lists():
+    """Lists of five of 30 items for 50 users, some shorter, and which places are hits."""
     random = np.random.default_rng(4)
     items = random.permuted(np.tile(np.arange(30), (50, 1)), axis=1)[:, :5].astype(np.int32)
-    items[:, 3:][items[:, 3:] < 20] = -1  # shorter lists
-    hits = (items >= 0) & (random.random(items.shape) < 0.4)
-    n_relevant = hits.sum(axis=1) + random.integers(1, 4, 50)
-    tally = RankingTally(40, n_best=6)
-    for start in range(0, 50, 7):
-        part = slice(start, start + 7)
-        tally.add(items[part], hits[part], n_relevant[part])
-    np.testing.assert_array_equal(tally.figures, np.stack(ranking_metrics(hits, n_relevant, 6)))
-    assert tally.coverage == len(set(items.ravel().tolist()) - {-1}) / 40
+    items[:, 3:][items[:, 3:] < 20] = -1
+    return items, (items >= 0) & (random.random(items.shape) < 0.4)
+
+
+def rows_of(items, chosen):
+    users, places = np.nonzero(chosen)
+    return CompressedRows.from_pairs(users.astype(np.int32), items[users, places], len(items))
+
+
+def test_a_tally_of_batches_is_that_of_all_lists(lists):
+    items, hits = lists
+    n_relevant = hits.sum(axis=1) + np.random.default_rng(5).integers(0, 3, 50)
+    seen = rows_of(items, hits)
+    best = Listing(items)
+    tally = tally_lists(
+        best, rows_of(items, hits), n_best=6, seen=(seen,), n_relevant=n_relevant, n_threads=2
+    )
+    users = np.flatnonzero(n_relevant)
+    assert best.asked == {"n": 6, "exclude": (seen,), "n_threads": 2}
+    np.testing.assert_array_equal(tally.lists, items[users])
+    ref = ranking_metrics(hits[users], n_relevant[users], 6)
+    np.testing.assert_array_equal(tally.figures, np.stack(ref))
+
+
+def test_the_mean_ndcg_of_held_back_pairs(lists):
+    items, hits = lists
+    held_back = rows_of(items, hits)
+    best = Listing(items)
+    comp = mean_ndcg(best, CompressedRows.from_pairs(*held_back.pairs, 50), held_back, n_best=4)
+    assert best.asked["n"] == 4
+    figures = []
+    for row in hits[hits.any(axis=1)].tolist():
+        gain = sum(1 / math.log2(2 + at) for at, hit in enumerate(row[:4]) if hit)
+        figures.append(gain / sum(1 / math.log2(2 + at) for at in range(min(4, sum(row)))))
+    assert comp == pytest.approx(math.fsum(figures) / len(figures), rel=1e-12)
+
+
+def test_without_pairs_held_back_there_is_no_ndcg(lists):
+    items, hits = lists
+    nothing = CompressedRows.from_pairs(np.zeros(0, np.int32), np.zeros(0, np.int32), 50)
+    assert mean_ndcg(Listing(items), rows_of(items, hits), nothing) is None
