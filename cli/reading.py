@@ -36,11 +36,21 @@ LAYOUT_OPTIONS = (
         help="User column: its name, or its number counted from 1.  [default: detected]",
     ),
     _option("--item-col", metavar="NAME", help="Item column.  [default: detected]"),
-    _option("--rating-col", metavar="NAME", help="Rating column.  [default: detected]"),
+    _option(
+        "--rating-col",
+        metavar="NAME",
+        help='Rating column; "none" ignores ratings.  [default: detected]',
+    ),
     _option(
         "--timestamp-col",
         metavar="NAME",
         help='Timestamp column; "none" ignores timestamps.  [default: detected]',
+    ),
+    _option(
+        "--count-col",
+        metavar="NAME",
+        help="Column of how often a user dealt with an item, where there are no ratings.  "
+        "[default: detected]",
     ),
     _option(
         "--encoding",

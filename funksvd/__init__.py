@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         read_titles as read_titles,
         write_table as write_table,
     )
+    from funksvd.ratings.io.clicks import read_clicks as read_clicks, read_data as read_data
     from funksvd.recommender import (
         Recommendation as Recommendation,
         Recommender as Recommender,
@@ -131,6 +132,7 @@ else:
             "read_titles",
             "write_table",
         ),
+        "ratings.io.clicks": ("read_clicks", "read_data"),
         "recommender": (
             "Recommendation",
             "Recommender",

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     Some = TypeVar("Some", bound=Interactions)
 
 POLICIES = ("last", "first", "mean", "error")
+COUNT = "count"
+"""The policy that keeps how often each pair occurs, for interactions whose values do not count."""
 AVERAGED = ("values", "weights")
 """Columns that the policy "mean" averages; of the others, it keeps the last."""
 MANY = 4_000_000
@@ -30,10 +32,14 @@ def resolve_duplicates(given: Some, policy: str = "last") -> tuple[Some, int]:
     "First" and "last" go by timestamp where there is one, ties and files without timestamps by
     position. "Mean" stands at the place of the last. The rows that remain keep their order.
 
+    "Count" keeps the first row of each pair with the sum of the weights of all its rows, and the
+    latest of their times. A row without weight counts 1; where nothing repeats, there are no
+    weights then either.
+
     Parameters
     ----------
     given : Interactions
-    policy : {"last", "first", "mean", "error"}
+    policy : {"last", "first", "mean", "error", "count"}
 
     Returns
     -------
@@ -45,9 +51,10 @@ def resolve_duplicates(given: Some, policy: str = "last") -> tuple[Some, int]:
     Raises
     ------
     RatingsError
-        If the policy is "error" and a pair repeats (the message names it), or is unknown.
+        If the policy is "error" and a pair repeats (the message names it), or is unknown; or if a
+        sum of weights is too large for a 32-bit float.
     """
-    if policy not in POLICIES:
+    if policy not in (*POLICIES, COUNT):
         raise RatingsError(f"duplicates must be one of {', '.join(POLICIES)}, not {policy!r}")
     if is_ascending(given.user_index, given.item_index):  # as many a file is
         return given, 0
@@ -55,6 +62,8 @@ def resolve_duplicates(given: Some, policy: str = "last") -> tuple[Some, int]:
     n_dropped = len(order) - int(is_first.sum())
     if n_dropped == 0:
         return given, 0
+    if policy == COUNT:
+        return _counted(given, order, is_first), n_dropped
     is_last = np.append(is_first[1:], True)
     is_repeated = ~(is_first & is_last)
     rows, is_first_row = order[is_repeated], is_first[is_repeated]
@@ -82,6 +91,30 @@ def resolve_duplicates(given: Some, policy: str = "last") -> tuple[Some, int]:
     keep = np.ones(len(given), dtype=bool)
     keep[order[~(is_first if policy == "first" else is_last)]] = False
     return replace(given, **averaged).subset(keep), n_dropped
+
+
+def _counted(given: Some, order: np.ndarray, is_first: np.ndarray) -> Some:
+    """One row of each pair, the first one, with the sum of its weights and the latest time."""
+    starts = np.flatnonzero(is_first)
+    weights = np.ones(len(given), np.float32) if given.weights is None else given.weights.copy()
+    sums = np.add.reduceat(weights[order].astype(np.float64), starts)
+    if sums.max() > np.finfo(np.float32).max:
+        most = order[starts[np.argmax(sums)]]
+        user = given.users.label(given.user_index[most])
+        item = given.items.label(given.item_index[most])
+        raise RatingsError(
+            f"{given.source}: the counts of user {quoted(user)} and item {quoted(item)} are too "
+            "large together for a 32-bit float"
+        )
+    weights[order[starts]] = sums
+    columns: dict[str, Any] = {"weights": weights}
+    if given.timestamps is not None:
+        times = given.timestamps.copy()
+        times[order[starts]] = np.maximum.reduceat(given.timestamps[order], starts)
+        columns["timestamps"] = times
+    keep = np.ones(len(given), dtype=bool)
+    keep[order[~is_first]] = False
+    return replace(given, **columns).subset(keep)
 
 
 def _suspects(given: Interactions) -> np.ndarray:

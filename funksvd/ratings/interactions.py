@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from funksvd.errors import RatingsError
 from funksvd.parallel import available_processors, chosen, occurring, take
-from funksvd.ratings.duplicates import resolve_duplicates
+from funksvd.ratings.duplicates import COUNT, resolve_duplicates
 from funksvd.ratings.times import check_one_unit, in_one_unit, unit_of
 from funksvd.ratings.vocabulary import Vocabulary, as_labels
 
@@ -32,8 +32,8 @@ FINGERPRINT_VERSION = "2"
 class Interactions:
     """Pairs of a user and an item, and columns beside them, each of which may be absent.
 
-    Made by `read_interactions` and `Interactions.from_arrays`; the bare constructor trusts its
-    arguments.
+    Made by `read_clicks`, `read_interactions` and `Interactions.from_arrays`; the bare constructor
+    trusts its arguments.
 
     Parameters
     ----------
@@ -43,7 +43,8 @@ class Interactions:
     values : ndarray of shape (n,), float32, optional
         Ratings, in rating units (stars); finite.
     weights : ndarray of shape (n,), float32, optional
-        How much each interaction counts; finite, not negative.
+        How much each interaction counts, such as how often the user has clicked; finite, not
+        negative.
     timestamps : ndarray of shape (n,), int64, optional
         Since 1970, in the unit of the source: see `time_unit`.
     report : ReadReport, optional
@@ -82,8 +83,9 @@ class Interactions:
             Integers, since 1970, in seconds or whole parts of them.
         weights : array-like of shape (n,), optional
             Finite numbers of at least 0.
-        duplicates : {"last", "first", "mean", "error"}
-            What to keep of several interactions of one user with one item.
+        duplicates : {"last", "first", "mean", "error", "count"}
+            What to keep of several interactions of one user with one item: one of them, or their
+            number, which then are the weights.
 
         Raises
         ------
@@ -117,7 +119,7 @@ class Interactions:
         made = cls(user_vocabulary, item_vocabulary, user_index, item_index, **columns)
         return resolve_duplicates(made, duplicates)[0]
 
-    noun = "pairs"
+    noun = "interactions"
     """Plural noun for its rows, in messages."""
 
     def __repr__(self) -> str:
@@ -155,6 +157,13 @@ class Interactions:
         """The columns of `COLUMNS` that are present, by name."""
         named = ((name, getattr(self, name)) for name in COLUMNS)
         return {name: column for name, column in named if column is not None}
+
+    @property
+    def columns_with_weights(self) -> dict[str, np.ndarray]:
+        """The same, with weights of 1 where there are none."""
+        if self.weights is not None:
+            return self.columns
+        return self.columns | {"weights": np.ones(len(self), np.float32)}
 
     @cached_property
     def time_unit(self) -> str | None:
@@ -253,8 +262,9 @@ class Interactions:
         other : Interactions
             A column that one of the two does not have is left out. Timestamps of different units
             become seconds.
-        duplicates : {"last", "first", "mean", "error"}
-            What to keep of several interactions of one user with one item.
+        duplicates : {"last", "first", "mean", "error", "count"}
+            What to keep of several interactions of one user with one item. With "count", where
+            one of the two has no weights, each of its interactions counts 1.
 
         Raises
         ------
@@ -266,7 +276,10 @@ class Interactions:
         items = self.items.joined(other.items, sources)
         indices = zip(self.index_for(users, items), other.index_for(users, items), strict=True)
         joined = dict(zip(("user_index", "item_index"), map(np.concatenate, indices), strict=True))
-        mine, theirs = self.columns, other.columns
+        mine, theirs = (
+            each.columns_with_weights if duplicates == COUNT else each.columns
+            for each in (self, other)
+        )
         for name in mine.keys() & theirs.keys():
             both = [mine[name], theirs[name]]
             joined[name] = np.concatenate(in_one_unit(both) if name == "timestamps" else both)

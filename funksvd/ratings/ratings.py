@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from funksvd.errors import RatingsError
+from funksvd.errors import RatingsError, argument, counted
 from funksvd.ratings.interactions import Interactions
 
 if TYPE_CHECKING:
@@ -98,6 +98,61 @@ class Ratings(Interactions):
     @property
     def n_ratings(self) -> int:
         return len(self)
+
+    def to_interactions(self, positive_from: float | None = None) -> Interactions:
+        """Interactions of these ratings, one each, without values and weights.
+
+        Parameters
+        ----------
+        positive_from : float, optional
+            Ratings below this are left out, with the ids that then are unused; in rating units.
+            By default all ratings count.
+
+        Returns
+        -------
+        Interactions
+            With the times of the ratings, and a report that says how they were made.
+
+        Raises
+        ------
+        RatingsError
+            If no rating is left, or `positive_from` is not a finite number.
+
+        Examples
+        --------
+        >>> ratings = Ratings.from_arrays(["ann", "bob", "ann"], [10, 10, 20], [4, 2, 5])
+        >>> ratings.to_interactions(positive_from=4)
+        <Interactions: 2 interactions, 1 users, 2 items>
+        """
+        least = float(self.values.min(initial=np.inf)) if positive_from is None else positive_from
+        if positive_from is not None and not np.isfinite(positive_from):
+            raise RatingsError(f"{argument('positive_from')} must be finite, not {positive_from}")
+        is_kept = self.values >= least
+        if not is_kept.any():
+            span = ""
+            if len(self):
+                span = f"; they are from {self.values.min():g} to {self.values.max():g}"
+            raise RatingsError(
+                f"{self.source}: none of {len(self):,} ratings is at least {least:g} "
+                f"({argument('positive_from')}){span}"
+            )
+        n_below = len(self) - int(is_kept.sum())
+        report = self.report
+        if report is not None:
+            note = (
+                f"{counted(n_below, 'rating')} below {least:g} left out: each of the other "
+                f"{len(self) - n_below:,} counts as an interaction"
+            )
+            report = replace(report, kind="rated", positive_from=least, notes=[note])
+        made = Interactions(
+            self.users,
+            self.items,
+            self.user_index,
+            self.item_index,
+            timestamps=self.timestamps,
+            report=report,
+        )
+        return made.subset(is_kept).compact() if n_below else made
 
     def to_scipy(self) -> scipy.sparse.csr_array:
         """A sparse array of shape (n_users, n_items), float32; a rating of 0 is kept."""

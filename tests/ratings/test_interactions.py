@@ -8,6 +8,7 @@ import pytest
 
 from funksvd import Interactions, Ratings, RatingsError, read_interactions
 from funksvd.ratings import as_interactions
+from funksvd.ratings.data import as_data
 
 USERS, ITEMS = ["b", "a", "b", "b"], [20, 10, 10, 20]
 COLUMNS = {
@@ -46,8 +47,8 @@ def test_without_any_column():
     pairs = Interactions.from_arrays(USERS, ITEMS)
     assert (len(pairs), pairs.n_users, pairs.n_items) == (3, 2, 2)
     assert not pairs.columns
-    assert repr(pairs) == "<Interactions: 3 pairs, 2 users, 2 items>"
-    assert pairs.source == "the pairs"
+    assert repr(pairs) == "<Interactions: 3 interactions, 2 users, 2 items>"
+    assert pairs.source == "the interactions"
     assert list(next(pairs.batches())) == ["user", "item"]
 
 
@@ -122,3 +123,51 @@ def test_read_interactions(write):
     assert type(found) is Interactions
     assert rows_of(found) == [("a", 10), ("b", 20)]
     assert (found.report.n_rows, found.report.n_duplicates) == (3, 1)
+
+
+def test_repeats_are_counted_where_that_is_asked_for():
+    made = Interactions.from_arrays(USERS, ITEMS, None, [9, 8, 7, 5], duplicates="count")
+    assert rows_of(made) == [("b", 20, 2.0, 9), ("a", 10, 1.0, 8), ("b", 10, 1.0, 7)]
+    weighted = Interactions.from_arrays(USERS, ITEMS, weights=[1, 2, 3, 4], duplicates="count")
+    assert rows_of(weighted) == [("b", 20, 5.0), ("a", 10, 2.0), ("b", 10, 3.0)]
+
+
+def test_counts_of_two_sources_add_up():
+    plain = Interactions.from_arrays(["a", "b"], [10, 20])
+    counted = Interactions.from_arrays(["b", "c"], [20, 20], weights=[4, 2])
+    ref = [("a", 10, 1.0), ("b", 20, 5.0), ("c", 20, 2.0)]
+    assert rows_of(plain.joined_with(counted, "count")) == ref
+    assert sorted(rows_of(counted.joined_with(plain, "count"))) == ref
+
+
+def test_ratings_become_interactions():
+    ratings = Ratings.from_arrays(["a", "b", "a"], [10, 10, 20], [4, 2, 5], [3, 1, 2])
+    assert rows_of(ratings.to_interactions()) == [("a", 10, 3), ("b", 10, 1), ("a", 20, 2)]
+    liked = ratings.to_interactions(positive_from=4)
+    assert type(liked) is Interactions
+    assert rows_of(liked) == [("a", 10, 3), ("a", 20, 2)]
+    assert liked.user_ids.tolist() == ["a"]
+    with pytest.raises(RatingsError, match=r"the ratings: none of 3 ratings is at least 6"):
+        ratings.to_interactions(positive_from=6)
+
+
+def test_as_data_takes_whatever_there_is():
+    pairs = Interactions.from_arrays(USERS, ITEMS)
+    assert as_data(pairs) is pairs
+    rated = pd.DataFrame({"user": [1, 2], "item": [1, 2], "rating": [4, 5]})
+    assert type(as_data(rated)) is Ratings
+    assert type(as_data([(1, 2), (3, 4)], [4, 5])) is Ratings
+    ref = [("a", 10, 1.0), ("b", 10, 1.0), ("b", 20, 2.0)]
+    for rows in (
+        pd.DataFrame({"item": ITEMS, "user": USERS}),
+        np.array(list(zip(USERS, ITEMS, strict=True)), object),
+        list(zip(USERS, ITEMS, strict=True)),
+        pd.DataFrame(list(zip(USERS, ITEMS, strict=True))),
+    ):
+        found = as_data(rows)
+        assert type(found) is Interactions
+        assert sorted((user, int(item), n) for user, item, n in rows_of(found)) == ref
+    with pytest.raises(RatingsError, match=r"shape \(n, 2\)"):
+        as_data(np.zeros((2, 3)))
+    with pytest.raises(RatingsError, match="rename the columns"):
+        as_data(pd.DataFrame({"who": [1], "what": [2]}))

@@ -22,8 +22,12 @@ ZONED = r" ?(Z|UTC|[+-][0-9]{2}:?[0-9]{2})$"
 NO_THOUSANDS = (
     f"write thousands without commas; decimals after a comma are read with {argument('decimal')}"
 )
-NO_UNITS = "ratings must be numbers: write them without units, 4 for '4 stars' and 80 for '80%'"
-NO_TRUTH = "ratings must be numbers: write 1 for true and 0 for false"
+NO_UNITS = "must be numbers: write them without units, 4 for '4 stars' and 80 for '80%'"
+NO_TRUTH = "must be numbers: write 1 for true and 0 for false"
+NO_ZEROS = (
+    f"leave out pairs that a user has not dealt with, or the counts with "
+    f"{argument('count_col', 'none')}"
+)
 NO_TIMES = f"leave the timestamps out with {argument('timestamp_col', 'none')}"
 
 
@@ -82,6 +86,13 @@ def ratings(texts: pa.Array, decimal: str = ".") -> Checked:
     return Checked(narrow, bad, first_rounded(values))
 
 
+def counts(texts: pa.Array, decimal: str = ".") -> Checked:
+    """Counts: numbers that are finite as float32, and more than 0."""
+    values, bad, _ = ratings(texts, decimal)
+    assert isinstance(values, np.ndarray)
+    return Checked(values, bad | ~(values > 0))
+
+
 def timestamps(texts: pa.Array) -> Checked:
     """Timestamps: integers as they are; dates and times become seconds since 1970."""
     strings, bad = _strings(texts)
@@ -117,14 +128,17 @@ def problem(role: str, raw: bytes, decimal: str = ".") -> Problem:
     shown = repr(text if len(text) <= 30 else text[:29] + "…")
     if role == "timestamp":
         return Problem(f"timestamp {shown} is neither an integer nor like 2005-09-06", NO_TIMES)
-    return _problem_of_rating(text, shown, decimal)
+    return _problem_of_number(role, text, shown, decimal)
 
 
-def _problem_of_rating(text: str, shown: str, decimal: str) -> Problem:
-    what = f"rating {shown}"
+def _problem_of_number(role: str, text: str, shown: str, decimal: str) -> Problem:
+    what = f"{role} {shown}"
+    is_number = re.fullmatch(COMMA_NUMBER if decimal == "," else NUMBER, text) is not None
+    if role == "count" and is_number and float(text.replace(decimal, ".")) < 1:
+        return Problem(f"{what} is not more than 0", NO_ZEROS)
     if re.fullmatch(r"[+-]?inf(inity)?", text, re.IGNORECASE):
         return Problem(f"{what} is infinite")
-    if re.fullmatch(COMMA_NUMBER if decimal == "," else NUMBER, text):
+    if is_number:
         return Problem(f"{what} is too large for a 32-bit float")
     if decimal == "," and re.fullmatch(NUMBER, text):
         return Problem(f"{what} has a decimal point, but {argument('decimal', ',')} holds")
@@ -137,9 +151,9 @@ def _problem_of_rating(text: str, shown: str, decimal: str) -> Problem:
     if re.fullmatch(COMMA_NUMBER, text):
         return Problem(f"{what} has a decimal comma", f"read it with {argument('decimal', ',')}")
     if re.match(rf"(?:{NUMBER})[ %]", text):
-        return Problem(f"{what} is not a number", NO_UNITS)
+        return Problem(f"{what} is not a number", f"{role}s {NO_UNITS}")
     is_truth = text.lower() in ("true", "false", "yes", "no")
-    return Problem(f"{what} is not a number", NO_TRUTH if is_truth else "")
+    return Problem(f"{what} is not a number", f"{role}s {NO_TRUTH}" if is_truth else "")
 
 
 def _use_encoding(raw: bytes) -> str:

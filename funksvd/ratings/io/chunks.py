@@ -11,7 +11,11 @@ import numpy as np
 from funksvd.ratings.io.badrows import N_KEPT
 from funksvd.ratings.io.builders import ArrayBuilder, EncodedColumn, EncodedColumnBuilder
 
-NUMBERS: dict[str, type[np.generic]] = {"rating": np.float32, "timestamp": np.int64}
+NUMBERS: dict[str, type[np.generic]] = {
+    "rating": np.float32,
+    "timestamp": np.int64,
+    "count": np.float32,
+}
 """Roles whose columns are numbers, and their types; the columns of other roles are ids."""
 
 Fault = TypeVar("Fault")
@@ -28,7 +32,7 @@ class Chunk(NamedTuple, Generic[Fault]):
     ids : dict of str to EncodedColumn
         By role; of the good rows only, as the numbers.
     numbers : dict of str to ndarray
-        "rating" as float32, "timestamp" as int64.
+        By role, of the types in `NUMBERS`.
     bad_rows : ndarray of shape (n_bad,), int64
         Ascending.
     first_bad : list of (int, Fault)

@@ -57,6 +57,8 @@ class Columns:
         By role, "user" and "item".
     values : ndarray of shape (n_rows,), float32, optional
     timestamps : ndarray of shape (n_rows,), int64, optional
+    counts : ndarray of shape (n_rows,), float32, optional
+        How often each user has dealt with the item; finite and more than 0.
     n_rows, n_bad : int
         Of the source, bad ones included; and the bad ones among them.
     bad_rows : list of BadRow
@@ -77,6 +79,7 @@ class Columns:
     description: str = ""
     warnings: list[str] = field(default_factory=list)
     rounded: str | None = None
+    counts: np.ndarray | None = None
 
 
 def joined_ids(parts: Sequence[IdColumn], role: str, source: str) -> tuple[np.ndarray, np.ndarray]:

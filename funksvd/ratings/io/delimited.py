@@ -21,6 +21,7 @@ from funksvd.ratings.io.checks import BadField
 from funksvd.ratings.io.chunks import NUMBERS, Chunk, concatenated
 from funksvd.ratings.io.files import Source
 from funksvd.ratings.io.layout import Layout
+from funksvd.ratings.io.options import ROLES
 from funksvd.ratings.io.records import careful_stream
 from funksvd.ratings.io.segments import SEGMENT_BYTES, segments
 
@@ -137,6 +138,7 @@ class _Parser:
             "item": checks.ids,
             "rating": partial(checks.ratings, decimal=layout.decimal),
             "timestamp": checks.timestamps,
+            "count": partial(checks.counts, decimal=layout.decimal),
         }
         self._quoting = layout.quoting and not cleaned
         kinds = {
@@ -237,7 +239,7 @@ class _Parser:
         chunks: dict[str, pa.Array],
         checked: dict[str, checks.Checked],
     ) -> BadField:
-        for role in ("user", "item", "rating", "timestamp"):
+        for role in ROLES:
             if role in checked and checked[role].bad[codes[role][row]]:
                 texts = as_binary(chunks[role].dictionary)
                 return BadField(role, texts[int(codes[role][row])].as_py())

@@ -77,6 +77,16 @@ def is_header(
     return bool(others) and all(map(_is_number, others))
 
 
+def unclear(header: Sequence[str], rows: list[list[str]]) -> list[str]:
+    """Names of columns of numbers that may be ratings under a name that is not known."""
+    found = []
+    for at, name in enumerate(header):
+        fields = [row[at] for row in rows if len(row) > at and row[at]]
+        if fields and names.may_be_rating(name) and all(map(_is_decimal, fields)):
+            found.append(name)
+    return found
+
+
 def refuse_unnamed(
     rows: list[list[str]],
     n_columns: int,
@@ -155,6 +165,10 @@ def _numberless(row: list[str]) -> bool:
 
 def _is_number(text: str) -> bool:
     return re.fullmatch(NUMBER, text) is not None
+
+
+def _is_decimal(text: str) -> bool:
+    return _is_number(text) or re.fullmatch(COMMA_NUMBER, text) is not None
 
 
 def _listed(required: Sequence[str]) -> str:

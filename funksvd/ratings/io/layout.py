@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from funksvd.errors import RatingsError, argument
 from funksvd.ratings.io import headers, names, preamble
 from funksvd.ratings.io.files import Source
+from funksvd.ratings.io.names import MissingColumnsError, Roles
 from funksvd.ratings.io.options import ReadOptions
 from funksvd.ratings.io.preamble import Line
 from funksvd.ratings.io.sample import (
@@ -25,6 +26,11 @@ from funksvd.ratings.io.sample import (
     split,
 )
 from funksvd.ratings.vocabulary import CANONICAL_INTEGER
+
+NEEDS = "Ratings need 'matrix coordinate real general'"
+"""Remedy of a Matrix Market file of another kind."""
+FRACTIONS = ("rating", "count")
+"""Roles whose numbers may have decimals; a layout has one of them at most."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +53,9 @@ class Layout:
     n_declared : int, optional
         Number of rows that the file says it has.
     integers : frozenset of str
-        Roles whose fields in the sample are all integers; never "rating".
+        Roles whose fields in the sample are all integers; none of `FRACTIONS`.
     decimal : str
-        Character before the decimals of ratings, "." or ",".
+        Character before the decimals of ratings or counts, "." or ",".
     first_line : int
         Line of the first row, where no header was recognized; otherwise 0.
     """
@@ -76,14 +82,13 @@ class Layout:
         return is_quoting(self.separator)
 
 
-def detect(source: Source, required: Sequence[str], options: ReadOptions) -> Layout:
+def detect(source: Source, roles: Roles, options: ReadOptions) -> Layout:
     """Detect the layout of a text file from its first lines.
 
     Parameters
     ----------
     source : Source
-    required : sequence of str
-        The roles that need a column.
+    roles : Roles
     options : ReadOptions
         Settings to use instead of detection.
 
@@ -92,6 +97,7 @@ def detect(source: Source, required: Sequence[str], options: ReadOptions) -> Lay
     RatingsError
         If the file is empty or not text, or its columns are not understood.
     """
+    required = roles.required
     head = source.head(SAMPLE_BYTES)
     lines = sample_lines(head, source.name, options.encoding)
     numbered = [Line(number, text) for number, text in enumerate(lines, 1) if text.strip()]
@@ -99,9 +105,9 @@ def detect(source: Source, required: Sequence[str], options: ReadOptions) -> Lay
         raise RatingsError(f"{source.name}: this file is empty")
     first = numbered[0].text
     if first.startswith("%%MatrixMarket"):
-        return _matrix_market(numbered, required, options, source.name)
+        return _matrix_market(numbered, roles, options, source.name)
     if re.fullmatch(r"\s*\d+\s*:\s*", first):
-        return _netflix([line.text for line in numbered], required, options, source.name)
+        return _netflix([line.text for line in numbered], roles, options, source.name)
     preamble.refuse_drawing(numbered, source.name)
     table = preamble.table(numbered, options.separator)
     if table.separator is not None and options.sep is None:
@@ -119,7 +125,11 @@ def detect(source: Source, required: Sequence[str], options: ReadOptions) -> Lay
     n_lines = sum(record.n_lines for record in records[:below])
     above = [*table.above, *(record.text for record in records[:start])]
     n_columns = len(header) if header else Counter(map(len, rows[below:])).most_common(1)[0][0]
-    columns = names.assign(header, n_columns, required, options, source.name)
+    try:
+        columns = names.assign(header, n_columns, roles, options, source.name)
+    except MissingColumnsError as error:
+        error.unclear = tuple(headers.unclear(header or [], rows[below:]))
+        raise
     if header is None:
         headers.refuse_unnamed(rows[below:], n_columns, required, options, source.name)
     rows = rows[below:]
@@ -153,10 +163,11 @@ def _separator(
     if given is None and detected is not None:
         return detected
     if given is None:
-        raise names.MissingColumnsError(
+        raise MissingColumnsError(
             f"{name}: too few columns: no usual separator gives at least {least} columns "
             f"({', '.join(required)}); the first line is\n  {shortened(sample[0])}\n"
-            f"If the columns are separated by something unusual, give it with {argument('sep')}"
+            f"If the columns are separated by something unusual, give it with {argument('sep')}",
+            required[2:],
         )
     counts = Counter(len(split(record.text, given)) for record in joined_at_quotes(sample, given))
     if counts.most_common(1)[0][0] < least:
@@ -165,9 +176,10 @@ def _separator(
         remedy = f"give another {argument('sep')}"
         if detected is not None:
             remedy = f"it looks {SEPARATORS[detected]}: leave {argument('sep')} out"
-        raise names.MissingColumnsError(
+        raise MissingColumnsError(
             f"{name}: read as {shown} ({argument('sep')}), it has {columns}; the first line is\n"
-            f"  {shortened(sample[0])}\nInstead, {remedy}"
+            f"  {shortened(sample[0])}\nInstead, {remedy}",
+            required[2:],
         )
     return given
 
@@ -185,22 +197,23 @@ def _integers(rows: list[list[str]], columns: dict[str, int]) -> frozenset[str]:
     return frozenset(
         role
         for role, at in columns.items()
-        if role != "rating"
+        if role not in FRACTIONS
         and all(re.fullmatch(CANONICAL_INTEGER, row[at]) for row in rows if len(row) > at)
     )
 
 
 def _decimal(rows: list[list[str]], columns: dict[str, int]) -> str:
     """The character before the decimals of ratings; a comma only if nothing else is meant by it."""
-    if "rating" not in columns:
+    at = next((columns[role] for role in FRACTIONS if role in columns), None)
+    if at is None:
         return "."
-    fields = [row[columns["rating"]] for row in rows if len(row) > columns["rating"]]
+    fields = [row[at] for row in rows if len(row) > at]
     commas = [each for each in fields if "," in each and re.fullmatch(COMMA_NUMBER, each)]
     are_thousands = all(re.fullmatch(THOUSANDS, each) for each in commas)
     return "." if are_thousands or any("." in each for each in fields) else ","
 
 
-def _netflix(sample: list[str], required: Sequence[str], options: ReadOptions, name: str) -> Layout:
+def _netflix(sample: list[str], roles: Roles, options: ReadOptions, name: str) -> Layout:
     if options.separator not in (None, ",") or any(
         options.column(role) is not None for role in ("user", "item", "rating")
     ):
@@ -211,10 +224,10 @@ def _netflix(sample: list[str], required: Sequence[str], options: ReadOptions, n
     data = [split(line, ",") for line in sample if not re.fullmatch(r"\s*\d+\s*:\s*", line)]
     n_columns = Counter(len(row) for row in data).most_common(1)[0][0] if data else 3
     columns = {"user": 0}
-    if "rating" in required:
+    if "rating" in roles.required:
         columns["rating"] = 1
-        if n_columns > 2 and not options.ignores_timestamps:
-            columns["timestamp"] = 2
+    if "timestamp" in roles.optional and n_columns > 2 and not options.ignores("timestamp"):
+        columns["timestamp"] = 2
     if n_columns < len(set(columns) - {"timestamp"}):
         raise RatingsError(
             f"{name}: no ratings after the customers; the rows must be customer,rating,date"
@@ -230,9 +243,8 @@ def _netflix(sample: list[str], required: Sequence[str], options: ReadOptions, n
     )
 
 
-def _matrix_market(
-    numbered: list[Line], required: Sequence[str], options: ReadOptions, name: str
-) -> Layout:
+def _matrix_market(numbered: list[Line], roles: Roles, options: ReadOptions, name: str) -> Layout:
+    required = roles.required
     banner = numbered[0].text.lower().split()
     if len(banner) != 5:
         raise RatingsError(f"{name}, line 1: this Matrix Market banner is not complete")
@@ -241,16 +253,15 @@ def _matrix_market(
     if form != "coordinate":
         wrong = "a dense array, in which no rating is missing"
     elif kind == "pattern" and "rating" in required:
-        wrong = "a pattern without values"
+        raise MissingColumnsError(
+            f"{name}: this Matrix Market file is a pattern without values. {NEEDS}", ["rating"]
+        )
     elif kind not in ("real", "integer", "double", "pattern"):
         wrong = f"of {kind} numbers"
     elif symmetry != "general":
         wrong = f"{symmetry}: users and items would be the same"
     if wrong:
-        raise RatingsError(
-            f"{name}: this Matrix Market file is {wrong}. Ratings need "
-            "'matrix coordinate real general'"
-        )
+        raise RatingsError(f"{name}: this Matrix Market file is {wrong}. {NEEDS}")
     size_at = next((at for at, (_, line) in enumerate(numbered) if not line.startswith("%")), None)
     if size_at is None:
         raise RatingsError(f"{name}: this Matrix Market file ends before its size line")
@@ -261,9 +272,10 @@ def _matrix_market(
             f"and entries, but is {shortened(numbered[size_at].text)!r}"
         )
     n_columns = 2 if kind == "pattern" else 3
-    roles = [role for role in ("user", "item", "rating") if role in required]
-    columns = {role: ("user", "item", "rating").index(role) for role in roles}
-    for role in roles:
+    columns = {role: at for at, role in enumerate(names.RATINGS.required) if role in required}
+    if options.names("count") and "count" in roles.optional:
+        columns["count"] = 2
+    for role in columns:
         if (option := options.column(role)) is not None:
             columns[role] = names.by_option(option, None, n_columns, role, name)
     return Layout(
@@ -273,5 +285,5 @@ def _matrix_market(
         "Matrix Market, rows as users and columns as items, numbered from 1",
         skip_lines=numbered[size_at].number,
         n_declared=int(size[2]),
-        integers=frozenset(columns) - {"rating"},
+        integers=frozenset(columns) - set(FRACTIONS),
     )

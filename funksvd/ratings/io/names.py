@@ -3,14 +3,50 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 from funksvd.errors import RatingsError, argument
 from funksvd.ratings.io.options import ReadOptions
 
 
+class Roles(NamedTuple):
+    """The roles whose columns a reader wants.
+
+    Parameters
+    ----------
+    required : tuple of str
+        A source without one of these is refused.
+    optional : tuple of str
+        These are read where they are found. Without a header, only timestamps behind ratings are.
+    """
+
+    required: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+
+
+RATINGS = Roles(("user", "item", "rating"), ("timestamp",))
+CLICKS = Roles(("user", "item"), ("count", "timestamp"))
+
+
 class MissingColumnsError(RatingsError):
-    """A required column was not found."""
+    """A required column was not found.
+
+    Parameters
+    ----------
+    message : str
+    missing : collection of str
+        Roles without a column.
+    unclear : sequence of str
+        Names of columns of numbers that may be what is missing.
+    """
+
+    def __init__(
+        self, message: str, missing: Collection[str] = (), unclear: Sequence[str] = ()
+    ) -> None:
+        super().__init__(message)
+        self.missing = frozenset(missing)
+        self.unclear = tuple(unclear)
 
 
 FEWEST_OF_MATRIX = 6
@@ -24,8 +60,8 @@ FROM_MATRIX = (
 _NAMES = {
     "user": (
         "userid user uid customerid customer custid reviewerid reviewer memberid member "
-        "accountid account profileid personid person viewerid viewer readerid reader "
-        "listenerid listener playerid player raterid rater userindex useridx username"
+        "visitorid visitor accountid account profileid personid person viewerid viewer readerid "
+        "reader listenerid listener playerid player raterid rater userindex useridx username"
     ),
     "item": (
         "itemid item iid movieid movie filmid film bookid book isbn asin parentasin productid "
@@ -41,8 +77,17 @@ _NAMES = {
         "timestamp time date datetime ts unixtime unixreviewtime reviewtime ratingtime "
         "ratingdate ratedat createdat updatedat reviewdate"
     ),
+    "count": (
+        "count counts plays playcount playcounts nplays numplays timesplayed listens listencount "
+        "clicks clickcount nclicks views viewcount nviews visits visitcount purchases quantity qty "
+        "frequency freq weight hits streams n"
+    ),
     "title": "title name movietitle itemtitle booktitle productname itemname label",
 }
+_NO_RATINGS = (
+    "index row rownumber number order price year age zip zipcode latitude longitude duration "
+    "session month day hour quarter"
+)
 KNOWN_NAMES = {role: names.split() for role, names in _NAMES.items()}
 
 
@@ -62,6 +107,15 @@ def recognized(names: Sequence[str], role: str) -> list[int]:
         if found:
             return found
     return []
+
+
+def may_be_rating(name: str) -> bool:
+    """Whether a column of numbers may hold ratings, as far as its name tells."""
+    plain = normalized(name)
+    is_unnamed = re.fullmatch(r"(unnamed[0-9]*)?", plain)  # as pandas calls an index
+    if is_unnamed or plain.endswith("id") or plain in _NO_RATINGS.split():
+        return False
+    return not any(plain in known for role, known in KNOWN_NAMES.items() if role != "rating")
 
 
 def by_option(
@@ -100,7 +154,7 @@ def by_option(
 def assign(
     names: Sequence[str] | None,
     n_columns: int,
-    required: Sequence[str],
+    roles: Roles,
     options: ReadOptions,
     source: str,
 ) -> dict[str, int]:
@@ -110,8 +164,7 @@ def assign(
     ----------
     names : sequence of str, or None for a file without header
     n_columns : int
-    required : sequence of str
-        Roles that must be found. "timestamp" is looked for where "rating" is required.
+    roles : Roles
     options : ReadOptions
     source : str
         For messages.
@@ -121,24 +174,29 @@ def assign(
     RatingsError
         If a required role has no column, or two roles have the same one.
     """
-    roles = list(required)
-    if "rating" in roles and not options.ignores_timestamps:
-        roles.append("timestamp")
+    required = roles.required
+    ignored = next((role for role in required if options.ignores(role)), None)
+    if ignored is not None:
+        raise RatingsError(
+            f"{source}: {argument(f'{ignored}_col', 'none')} says that there are no {ignored}s, "
+            "but they are needed here"
+        )
+    wanted = [*required, *(role for role in roles.optional if not options.ignores(role))]
     columns = {
         role: by_option(option, names, n_columns, role, source)
-        for role in roles
+        for role in wanted
         if (option := options.column(role)) is not None
     }
     missing: list[str] = []
-    for role in roles:
+    for role in wanted:
         if role in columns:
             continue
         if names is None:
-            position = roles.index(role)
-            if position >= n_columns or (role == "timestamp" and position in columns.values()):
-                found = []
-            else:
-                found = [position]
+            position = wanted.index(role)
+            is_told = role in required or "rating" in required
+            is_taken = role not in required and position in columns.values()
+            is_there = position < n_columns and is_told and not is_taken
+            found = [position] if is_there else []
         else:
             found = [at for at in recognized(names, role) if at not in columns.values()]
         if names is not None and len(found) > 1:
@@ -149,7 +207,7 @@ def assign(
             )
         if found:
             columns[role] = found[0]
-        elif role != "timestamp":
+        elif role in required:
             missing.append(role)
     if len(required) == 1 and missing:  # a file of ids, whatever its header says
         columns, missing = {required[0]: 0}, []
@@ -163,7 +221,7 @@ def assign(
                 f"give {argument(f'{taken[position]}_col')} and {argument(f'{role}_col')}"
             )
         taken[position] = role
-    return {role: columns[role] for role in roles if role in columns}
+    return {role: columns[role] for role in wanted if role in columns}
 
 
 def listing(names: Sequence[str]) -> str:
@@ -183,7 +241,8 @@ def _raise_missing(
         raise MissingColumnsError(
             f"{source}: too few columns: {', '.join(required)} are needed, but there "
             f"{'is only 1' if n_columns == 1 else f'are only {n_columns}'}. If they are separated "
-            f"by something unusual, give it with {argument('sep')}"
+            f"by something unusual, give it with {argument('sep')}",
+            missing,
         )
     options = " and ".join(argument(f"{role}_col") for role in missing)
     may_be_matrix = len(names) >= FEWEST_OF_MATRIX and {"item", "rating"} <= {*missing}
@@ -192,5 +251,6 @@ def _raise_missing(
         remedy += f". {FROM_MATRIX}"
     raise MissingColumnsError(
         f"{source}: it is not clear which column is the {' and which the '.join(missing)}: the "
-        f"columns are {listing(names)}. {remedy}"
+        f"columns are {listing(names)}. {remedy}",
+        missing,
     )

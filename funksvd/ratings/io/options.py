@@ -10,6 +10,10 @@ from funksvd.ratings.duplicates import POLICIES
 
 ON_BAD_ROWS = ("error", "skip")
 DECIMALS = (".", ",")
+ROLES = ("user", "item", "rating", "timestamp", "count")
+"""The roles of columns; the option for one is called like it, with "_col" behind."""
+OPTIONAL_ROLES = ("rating", "timestamp", "count")
+"""Roles whose option may be "none"."""
 PROBE = "user,item,rating\r\n" + 20 * "1,2,3\r\n" + "1,2,3.5\r\n"
 """Text that an encoding of text files can write; a host's name is never so long."""
 SEPARATOR_NAMES = {
@@ -32,16 +36,19 @@ class ReadOptions:
     sep : str, optional
         Separator of columns: one character, several ("::"), or a name such as "tab".
         " " stands for any run of blanks. Detected by default.
-    user_col, item_col, rating_col, timestamp_col : str or int, optional
+    user_col, item_col, rating_col, timestamp_col, count_col : str or int, optional
         Name of a column, or its 1-based position; a text of digits is a position unless a
-        column has that name. `timestamp_col="none"` ignores timestamps. Detected by default.
+        column has that name. `timestamp_col="none"` ignores timestamps, and likewise for ratings
+        and counts. Detected by default. `count_col` holds how often a user has dealt with an
+        item, where there are no ratings.
     encoding : str
         Of text files.
     decimal : {".", ","}, optional
         Character before the decimals of ratings in text files. Detected by default, where it is
         clear.
     duplicates : {"last", "first", "mean", "error"}
-        Which of several ratings of one item by one user is kept.
+        Which of several ratings of one item by one user is kept. Interactions without ratings
+        are counted instead, unless it is "error".
     on_bad_rows : {"error", "skip"}
         "error" refuses a source with rows that cannot be used; "skip" drops and counts them.
 
@@ -56,13 +63,14 @@ class ReadOptions:
     item_col: str | int | None = None
     rating_col: str | int | None = None
     timestamp_col: str | int | None = None
+    count_col: str | int | None = None
     encoding: str = "utf-8"
     decimal: str | None = None
     duplicates: str = "last"
     on_bad_rows: str = "error"
 
     def __post_init__(self) -> None:
-        columns = (self.user_col, self.item_col, self.rating_col, self.timestamp_col)
+        columns = tuple(self.column(role) for role in ROLES)
         if not (isinstance(self.sep, str | None) and isinstance(self.encoding, str)) or not all(
             isinstance(column, str | int | None) for column in columns
         ):
@@ -84,13 +92,18 @@ class ReadOptions:
         return separator_of(self.sep)
 
     def column(self, role: str) -> str | int | None:
-        """The option for "user", "item", "rating" or "timestamp"."""
+        """The option for one of `ROLES`."""
         option: str | int | None = getattr(self, f"{role}_col")
         return option
 
-    @property
-    def ignores_timestamps(self) -> bool:
-        return isinstance(self.timestamp_col, str) and self.timestamp_col.lower() == "none"
+    def ignores(self, role: str) -> bool:
+        """Whether the column of one of `OPTIONAL_ROLES` is to be left out, if there is one."""
+        option = self.column(role)
+        return role in OPTIONAL_ROLES and isinstance(option, str) and option.lower() == "none"
+
+    def names(self, role: str) -> bool:
+        """Whether the options say which column is that of a role."""
+        return self.column(role) is not None and not self.ignores(role)
 
 
 def separator_of(given: str | None) -> str | None:

@@ -13,12 +13,15 @@ import numpy as np
 from funksvd.ratings.io.builders import MAX_PLAIN_ID, EncodedColumn
 from funksvd.ratings.io.checks import BadField
 from funksvd.ratings.io.chunks import NUMBERS, Chunk
-from funksvd.ratings.io.layout import Layout
+from funksvd.ratings.io.layout import FRACTIONS, Layout
 
 KERNEL_BYTES = 32 << 20
 """Length of a text, in bytes, from which on loading the compiler is worth its time."""
 NUMBERS_HOLD = frozenset("0123456789.-")
-ROLES = ("user", "item", "rating", "timestamp")
+PLACES = {"user": 0, "item": 1, "rating": 2, "timestamp": 3, "count": 2}
+"""Each role's place among the columns that the kernel writes: counts are read as ratings are."""
+IGNORED = 4
+"""The place of columns that no role needs."""
 
 
 class PlainRows:
@@ -35,16 +38,16 @@ class PlainRows:
         separator = layout.separator
         self.is_possible = (
             layout.decimal == "."
-            and all(role in integers for role in layout.columns if role != "rating")
+            and all(role in integers for role in layout.columns if role not in FRACTIONS)
             and separator.isascii()
             and NUMBERS_HOLD.isdisjoint(separator)
             and not set('\r\n"') & set(separator)
         )
         self._columns = layout.columns
         self._separator = np.frombuffer(separator.encode(), np.uint8)
-        self._roles = np.full(layout.n_columns, len(ROLES))
+        self._roles = np.full(layout.n_columns, IGNORED)
         for role, at in layout.columns.items():
-            self._roles[at] = ROLES.index(role)
+            self._roles[at] = PLACES[role]
 
     def parse(self, text: bytes) -> Chunk[BadField] | None:
         """The rows of a text; None if one of them is unusual.
@@ -74,7 +77,9 @@ class PlainRows:
         if n_rows < 0:
             return None
         found: list[np.ndarray] = [users, items, ratings, timestamps]
-        columns = {role: found[ROLES.index(role)][:n_rows] for role in self._columns}
+        columns = {role: found[PLACES[role]][:n_rows] for role in self._columns}
+        if "count" in columns and columns["count"].min(initial=1) <= 0:
+            return None
         ids = columns.keys() - NUMBERS.keys()
         return Chunk(
             n_rows,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from funksvd.ratings.io.files import BLOCK_SIZE, Source
-from funksvd.ratings.io.layout import Layout
+from funksvd.ratings.io.layout import FRACTIONS, Layout
 from funksvd.ratings.io.lines import (
     MAX_LINE_BYTES,
     MOVIE_LINE,
@@ -220,8 +220,9 @@ def _is_row(line: bytes, layout: Layout) -> bool:
         return False
     fields = [field.strip(b' \t"') for field in line.split(delimiter)]
     patterns = {layout.columns[role]: _INTEGER for role in layout.integers}
-    if "rating" in layout.columns:
-        patterns[layout.columns["rating"]] = _RATING
+    for role in FRACTIONS:
+        if role in layout.columns:
+            patterns[layout.columns[role]] = _RATING
     return bool(patterns or layout.n_columns == len(layout.columns)) and all(
         pattern.fullmatch(fields[at]) for at, pattern in patterns.items()
     )

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+KINDS = ("ratings", "clicks", "rated")
+"""What rows were taken for: ratings; interactions, by their users and items; or interactions made
+of ratings, whose values do not count."""
+
 
 class BadRow(NamedTuple):
     """A row that cannot be used.
@@ -58,6 +62,12 @@ class ReadReport:
     rounded : str, optional
         A rating that the source has with more digits than 32 bits hold: "16777217 becomes
         16777216".
+    kind : str
+        One of `KINDS`.
+    positive_from : float, optional
+        Ratings below this were left out, and the others became interactions.
+    notes : list of str
+        Sentences about what the rows were taken for, where that is not ratings.
     """
 
     source: str
@@ -70,3 +80,6 @@ class ReadReport:
     names_users: bool = True
     warnings: list[str] = field(default_factory=list)
     rounded: str | None = None
+    kind: str = "ratings"
+    positive_from: float | None = None
+    notes: list[str] = field(default_factory=list)

@@ -21,11 +21,12 @@ from funksvd.ratings.io.builders import MAX_PLAIN_ID, EncodedColumn
 from funksvd.ratings.io.chunks import NUMBERS, Chunk, concatenated
 from funksvd.ratings.io.columns import Columns, IdColumn
 from funksvd.ratings.io.files import DAMAGE, Source
+from funksvd.ratings.io.names import MissingColumnsError, Roles
 from funksvd.ratings.io.options import ReadOptions
 from funksvd.ratings.io.report import BadRow
 from funksvd.ratings.io.sample import shortened
 
-Reader = Callable[[Sequence[str], ReadOptions], Columns]
+Reader = Callable[[Roles, ReadOptions], Columns]
 Batches = Callable[[Sequence[int]], Iterator[pa.RecordBatch]]
 """The columns at some positions, in batches of rows; a batch has its columns in that order."""
 FLOAT32_MAX = np.finfo(np.float32).max
@@ -254,12 +255,16 @@ def _read(
     batches: Batches,
     name: str,
     kind: str,
-    required: Sequence[str],
+    wanted: Roles,
     options: ReadOptions,
 ) -> Columns:
     if not column_names:
         raise RatingsError(f"{name}: there are no columns")
-    positions = names.assign(column_names, len(column_names), required, options, name)
+    try:
+        positions = names.assign(column_names, len(column_names), wanted, options, name)
+    except MissingColumnsError as error:
+        error.unclear = tuple(_unclear(column_names, batches))
+        raise
     roles = {role: column_names[position] for role, position in positions.items()}
     checked = in_order(
         partial(_checked, roles, name),
@@ -297,6 +302,23 @@ def _read(
         bad_rows,
         f"{kind}, columns {' '.join(roles.values())}",
         rounded=found.rounded,
+        counts=found.numbers.get("count"),
+    )
+
+
+def _unclear(column_names: list[str], batches: Batches) -> list[str]:
+    """Names of columns of numbers that may be ratings under a name that is not known."""
+    at = [at for at, name in enumerate(column_names) if names.may_be_rating(name)]
+    first = next(iter(batches(at)), None) if at else None
+    if first is None:
+        return []
+    kinds = [_decoded(column[:1]).type for column in first.columns]
+    return [column_names[i] for i, kind in zip(at, kinds, strict=True) if _is_number(kind)]
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
     )
 
 
@@ -412,11 +434,22 @@ def _float_ids(column: pa.ChunkedArray, what: str) -> str:
 
 
 def _ratings(column: pa.Array, what: str) -> Numbers:
+    return _fractions(column, what, "ratings")
+
+
+def _counts(column: pa.Array, what: str) -> Numbers:
+    values, bad, _ = _fractions(column, what, "counts")
+    odd = ~(values > 0)
+    odd = odd if bad is None else odd | bad
+    return Numbers(values, odd if odd.any() else None)
+
+
+def _fractions(column: pa.Array, what: str, noun: str) -> Numbers:
     kind = column.type
+    if not _is_number(kind):
+        raise RatingsError(f"{what} is {kind}; {noun} must be numbers. Convert it first")
     if pa.types.is_decimal(kind):
         column = column.cast(pa.float64())
-    elif not pa.types.is_integer(kind) and not pa.types.is_floating(kind):
-        raise RatingsError(f"{what} is {kind}; ratings must be numbers. Convert it first")
     values = numbers([column], np.float64)
     bad = ~(np.abs(values) <= FLOAT32_MAX)
     nulls = _nulls(column)
@@ -452,7 +485,7 @@ def _timestamps(column: pa.Array, what: str) -> Numbers:
     return Numbers(view(column), bad)
 
 
-CHECKS = {"rating": _ratings, "timestamp": _timestamps}
+CHECKS = {"rating": _ratings, "timestamp": _timestamps, "count": _counts}
 
 
 def _nulls(column: pa.Array) -> np.ndarray | None:

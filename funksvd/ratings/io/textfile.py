@@ -59,6 +59,7 @@ def read(sources: Sequence[Source], layout: Layout, options: ReadOptions) -> Col
         layout.description,
         _row_numbers(columns, layout, options, name),
         rounded=columns.rounded,
+        counts=columns.numbers.get("count"),
     )
 
 
@@ -72,7 +73,9 @@ def name_of(sources: Sequence[Source]) -> str:
 
 def _name_columns(layout: Layout) -> str:
     """Advice on a first line that cannot be used: it may be a header without a name we know."""
-    roles = [argument(f"{role}_col") for role in layout.columns if role != "timestamp"]
+    roles = [
+        argument(f"{role}_col") for role in layout.columns if role not in ("timestamp", "count")
+    ]
     return f"if line {layout.first_line} is a header, say by name which columns hold what with " + (
         ", ".join(roles)
     )
@@ -83,7 +86,7 @@ def _row_numbers(
 ) -> list[str]:
     """A warning if the users count the rows, and there are columns that no role needs."""
     users = columns.ids.get("user")
-    n_needed = len(layout.columns.keys() - {"timestamp"})
+    n_needed = len(layout.columns.keys() - {"timestamp", "count"})
     if not layout.first_line or options.user_col is not None or layout.n_columns == n_needed:
         return []
     if users is None or users.values is not None or len(users.codes) < 2:
