@@ -32,6 +32,7 @@ COMMANDS = {
     "tune": "Search for better hyperparameters than the defaults.",
     "update": "Add new RATINGS to MODEL.",
     "evaluate": "Test a model on ratings it has not learned from.",
+    "compare": "Tell which of two models is better, or that it could be chance.",
     "cross-validate": "Train on parts of RATINGS, and test on the rest of them.",
     "predict": "Predict the ratings of users for items.",
     "recommend": "Recommend items to users, known to the model or new.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,8 +24,12 @@ RANKING = "Ranking"
 _option = partial(option, group=RANKING)
 DEFAULT_N_BEST = 10
 RELEVANT_BY_DEFAULT: Rule = "liked"
-RULES = ("liked", "user-mean", "all")
-"""Words that `--relevant-from` takes besides a rating."""
+RULES = {
+    "liked": "three quarters up the scale, 4 of 1 to 5",
+    "user-mean": "the mean of the user's training ratings",
+    "all": "any test pair",
+}
+"""Words that `--relevant-from` takes besides a rating, and what they mean."""
 ACCURACY = {
     "ndcg": "NDCG",
     "precision": "precision",
@@ -59,20 +63,23 @@ LEGEND = (
 
 
 class _RelevantFrom(click.ParamType[object]):
-    """A rating, or one of `RULES`."""
+    """A rating, or one of some words."""
 
     name = "relevant"
+
+    def __init__(self, rules: Sequence[str]) -> None:
+        self.rules = rules
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> object:
         """The number, or the word."""
-        if value in RULES:
+        if value in self.rules:
             return value
         try:
             return float(value)
         except ValueError:
-            *words, last = RULES
+            *words, last = self.rules
             self.fail(f"{value!r} is neither a rating nor {', '.join(words)} or {last}", param, ctx)
 
 
@@ -148,6 +155,28 @@ def _ranking(
     return RankingOptions(ranking or any(value is not None for value in given.values()), test)
 
 
+n_best_option = _option(
+    "-n",
+    "n_best",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help=f"Number of best items of each user.  [default: {DEFAULT_N_BEST}]",
+)
+"""`-n`, as `n_best: int | None`."""
+
+
+def relevant_from_option(rules: Sequence[str]) -> Callable[[Any], Any]:
+    """`--relevant-from`, as `relevant_from: float | Rule | None`, with some of `RULES`."""
+    words = "; ".join(f"{name}: {RULES[name]}" for name in rules)
+    return _option(
+        "--relevant-from",
+        metavar="RATING",
+        type=_RelevantFrom(rules),
+        help=f"Lowest test rating that makes an item relevant. {words}.  "
+        f"[default: {RELEVANT_BY_DEFAULT}]",
+    )
+
+
 _OPTIONS = (
     _option(
         "--ranking",
@@ -155,21 +184,8 @@ _OPTIONS = (
         help="Test, too, whether the best items of users are those that they like. A model that "
         "has learned from no ratings is always tested so.",
     ),
-    _option(
-        "-n",
-        "n_best",
-        metavar="N",
-        type=click.IntRange(min=1),
-        help=f"Number of best items of each user.  [default: {DEFAULT_N_BEST}]",
-    ),
-    _option(
-        "--relevant-from",
-        metavar="RATING",
-        type=_RelevantFrom(),
-        help="Lowest test rating that makes an item relevant. liked: three quarters up the scale, "
-        "4 of 1 to 5; user-mean: the mean of the user's training ratings; all: any test pair. "
-        f" [default: {RELEVANT_BY_DEFAULT}]",
-    ),
+    n_best_option,
+    relevant_from_option(tuple(RULES)),
 )
 ranking_options = packed("ranking", _ranking, *_OPTIONS)
 """`--ranking`, `-n` and `--relevant-from`, as `ranking: RankingOptions`; any of them asks."""

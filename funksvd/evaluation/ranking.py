@@ -75,6 +75,24 @@ def ranking_of(model: Any, by: str | None) -> Ranking:
     return found
 
 
+def best_allowed(
+    ranking: Ranking,
+    users: np.ndarray,
+    n: int,
+    *,
+    exclude: tuple[CompressedRows, ...],
+    allowed: np.ndarray,
+    n_threads: int,
+) -> Iterator[Best]:
+    """The best of the allowed items."""
+    others = np.flatnonzero(~allowed).astype(np.int32)
+    rows = np.repeat(np.sort(users), len(others))
+    barred = CompressedRows.from_pairs(
+        rows, np.tile(others, len(users)), int(users.max(initial=-1)) + 1
+    )
+    return ranking.best_items(users, n, exclude=(*exclude, barred), n_threads=n_threads)
+
+
 @dataclass(frozen=True)
 class RankingQuality:
     """Quality of one recommender's best items.

@@ -93,8 +93,8 @@ class Relevant(NamedTuple):
         users: Vocabulary,
         items: Vocabulary,
         *,
-        seen: tuple[CompressedRows, ...],
         least: Least,
+        seen: tuple[CompressedRows, ...] = (),
         training: Interactions | None = None,
         n_threads: int = 1,
     ) -> Relevant:
@@ -105,10 +105,10 @@ class Relevant(NamedTuple):
         test : Interactions
         users, items : Vocabulary
             Those that are known.
-        seen : tuple of CompressedRows
-            Pairs learned from, in rows of `users` and `items`; they are passed over.
         least
             As `least_relevant` has it.
+        seen : tuple of CompressedRows
+            Pairs learned from, in rows of `users` and `items`; they are passed over.
         training : Interactions, optional
             Pairs learned from, over `users` and `items`; needed for the users' means.
         n_threads : int
@@ -137,8 +137,8 @@ class Relevant(NamedTuple):
             what = "pair" if least == "all" else "rating of at least "
             what += "" if least == "all" else "their mean" if least == "user-mean" else f"{least:g}"
             raise RatingsError(
-                f"{test.source}: no user has a relevant item: of {n_known:,} users that the model "
-                f"knows, none has a new {what}"
+                f"{test.source}: no user has a relevant item: of {n_known:,} users that are "
+                f"known, none has a new {what}"
             )
         return cls(
             users=np.flatnonzero(counts).astype(np.int32),

@@ -24,8 +24,8 @@ FUNKSVD = [sys.executable, "-m", "funksvd"]
 
 
 def test_the_commands():
-    ref = "train tune update evaluate cross-validate predict recommend similar serve info report"
-    assert list(group.commands) == [*ref.split(), "data", "export", "gradcheck", "warmup"]
+    ref = "train tune update evaluate compare cross-validate predict recommend similar serve info"
+    assert list(group.commands) == [*ref.split(), "report", "data", "export", "gradcheck", "warmup"]
     assert [name for name in COMMANDS if " " in name] == [
         f"data {name}" for name in ("convert", "describe", "fetch", "sample", "split")
     ]

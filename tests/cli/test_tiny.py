@@ -14,6 +14,7 @@ ON_THE_MODEL = [
     ("info", "m.funksvd"),
     ("evaluate", "m.funksvd"),
     ("evaluate", "m.funksvd", "r.csv", "--ranking"),
+    ("compare", "m.funksvd", "m.funksvd", "other.csv"),
     ("predict", "--user", 1, "--item", 1, *MODEL),
     ("predict", "r.csv", *MODEL),
     ("recommend", "--all-users", *MODEL),
