@@ -44,8 +44,14 @@ def case():
     tastes = np.outer(random.normal(0, 1, n_users), random.normal(0, 1, n_items))
     values = np.clip(np.rint(3 + tastes[users, items] + random.normal(0, 0.4, 1_500)), 1, 5)
     training, test = random_split(Ratings.from_arrays(users, 3 * items, values), 0.4, seed=0)
-    of_a = training.subset((training.user_index % 10 > 0) & (training.item_index % 9 > 0))
-    of_b = training.subset((training.user_index % 11 > 0) & (training.item_index % 8 > 0))
+    of_a, of_b = (
+        training.subset(
+            (training.user_index % m > 0)
+            & (training.item_index % n > 0)
+            & (random.random(len(training)) < 0.8)
+        )
+        for m, n in ((10, 9), (11, 8))
+    )
     a, b = (
         FunkSVD(n_factors=k, n_epochs=8, validation_fraction=0, learning_rate=0.05).fit(
             part.compact()

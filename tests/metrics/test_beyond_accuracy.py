@@ -15,7 +15,7 @@ from funksvd.metrics import (
 )
 from funksvd.ratings import CompressedRows
 
-N_USERS, N_ITEMS = 2_100, 40
+N_USERS, N_ITEMS = 4_700, 40
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def test_similarity_does_not_depend_on_the_pieces_it_is_found_in(case, monkeypat
     _, lists, training = case
     ref = intra_list_similarity(lists, training)
     monkeypatch.setattr(beyond_accuracy, "USERS_AT_ONCE", 64)
-    monkeypatch.setattr(beyond_accuracy, "PIECE", 100)
+    monkeypatch.setattr(beyond_accuracy, "PAIRS_AT_ONCE", 100)
     np.testing.assert_array_equal(intra_list_similarity(lists, training), ref)
 
 
