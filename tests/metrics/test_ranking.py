@@ -121,6 +121,16 @@ def test_the_mean_ndcg_of_held_back_pairs(lists):
     assert comp == pytest.approx(math.fsum(figures) / len(figures), rel=1e-12)
 
 
+@pytest.mark.parametrize(("most_users", "step"), [(1, 50), (10, 5), (20, 3), (50, 1), (999, 1)])
+def test_of_many_users_some_are_enough(lists, most_users, step):
+    items, hits = lists
+    hits[:, 0] = True  # all users have something held back
+    held_back = rows_of(items, hits)
+    comp = mean_ndcg(Listing(items), held_back, held_back, most_users=most_users)
+    figures = ranking_metrics(hits[::step], hits.sum(axis=1)[::step], 10).ndcg
+    assert comp == pytest.approx(figures.mean(), rel=1e-12)
+
+
 def test_without_pairs_held_back_there_is_no_ndcg(lists):
     items, hits = lists
     nothing = CompressedRows.from_pairs(np.zeros(0, np.int32), np.zeros(0, np.int32), 50)
