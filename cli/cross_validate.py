@@ -215,6 +215,7 @@ def _show_means(output: Output, result: CrossValidation) -> None:
         )
     ranking = result.folds[0].ranking
     if ranking is not None:
+        output.note()
         show_mean_ranking(output, result, ranking)
 
 
@@ -245,6 +246,8 @@ def _show_single(output: Output, fold: FoldResult, model: FunkSVD) -> None:
     )
     if fold.evaluation is not None:
         show_evaluation(output, fold.evaluation, model.title)
+    if fold.evaluation is not None and fold.ranking is not None:
+        output.note()
     if fold.ranking is not None:
         show_ranking(output, fold.ranking)
 

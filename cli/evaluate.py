@@ -126,6 +126,8 @@ def evaluate(
     else:
         if evaluation is not None:
             show_evaluation(output, evaluation, model.title)
+        if evaluation is not None and quality is not None:
+            output.note()
         if quality is not None:
             show_ranking(output, quality)
     if asked is not None and quality is not None:

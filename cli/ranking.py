@@ -246,7 +246,6 @@ def _show(
     counts: Mapping[str, Any],
 ) -> None:
     """Print both tables; `spread` is a column of the first one: its label, and cells by name."""
-    output.note()
     first = f"{ranking.n_best} best items"
     accuracy, (label, of_ndcg) = list(ACCURACY.values()), spread
     rows = [
