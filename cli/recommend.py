@@ -165,7 +165,7 @@ def recommend(
         if len(ids) != 1:
             raise click.UsageError(f"--explain is for one user, not for {len(ids):,}")
         best = asked.recommend(ids[0], n_items, include_seen=include_seen)
-        items = [item for item, _ in best]
+        items = [each.item for each in best]
         user = None if new_ratings.are_given else ids[0]
         _explain(output, model, model_path, items, user, ratings, titles)
         return

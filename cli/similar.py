@@ -70,7 +70,7 @@ def similar(
         found = Finder(model, titles).find(item)
         if item != str(found):
             tell_item(output, "Similar to", item, found, titles)
-        batch = _table("item", model.similar(found, n_similar))
+        batch = _table("item", [each[:2] for each in model.similar(found, n_similar)])
     elif user is not None:
         batch = _table("user", model.similar_users(user, n_similar))
     batches = [batch if titles is None else with_titles(batch, titles)]

@@ -43,6 +43,11 @@ if TYPE_CHECKING:
     from funksvd.hyperparameters import Hyperparameters as Hyperparameters
     from funksvd.learned.explain import Explanation as Explanation
     from funksvd.learned.fold_in import FoldedIn as FoldedIn
+    from funksvd.listing import (
+        Recommendation as Recommendation,
+        SimilarItem as SimilarItem,
+        SimilarUser as SimilarUser,
+    )
     from funksvd.model import FunkSVD as FunkSVD
     from funksvd.ratings import (
         Interactions as Interactions,
@@ -58,12 +63,7 @@ if TYPE_CHECKING:
         write_table as write_table,
     )
     from funksvd.ratings.io.clicks import read_clicks as read_clicks, read_data as read_data
-    from funksvd.recommender import (
-        Recommendation as Recommendation,
-        Recommender as Recommender,
-        SimilarItem as SimilarItem,
-        SimilarUser as SimilarUser,
-    )
+    from funksvd.recommender import Recommender as Recommender
     from funksvd.splitting import (
         Fold as Fold,
         Holdout as Holdout,
@@ -118,6 +118,7 @@ else:
         "hyperparameters": ("Hyperparameters",),
         "learned.explain": ("Explanation",),
         "learned.fold_in": ("FoldedIn",),
+        "listing": ("Recommendation", "SimilarItem", "SimilarUser"),
         "model": ("FunkSVD",),
         "ratings": (
             "Interactions",
@@ -133,12 +134,7 @@ else:
             "write_table",
         ),
         "ratings.io.clicks": ("read_clicks", "read_data"),
-        "recommender": (
-            "Recommendation",
-            "Recommender",
-            "SimilarItem",
-            "SimilarUser",
-        ),
+        "recommender": ("Recommender",),
         "splitting": (
             "Fold",
             "Holdout",

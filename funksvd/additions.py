@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from funksvd.errors import DataChangedError, FunkSVDError, RatingsError
-from funksvd.fitted import rating_levels
+from funksvd.learned.weighting import rating_levels
 from funksvd.model import FunkSVD
 from funksvd.ratings import Ratings, ReadOptions, as_ratings
 from funksvd.ratings.times import in_one_unit

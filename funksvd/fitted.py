@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self
 
 import numpy as np
 
+from funksvd.errors import FunkSVDError, argument
 from funksvd.hyperparameters import Hyperparameters
+from funksvd.learned.choice_model import ChoiceModel
+from funksvd.learned.lists import ByBoth, Liking, Ranking, by_choice, by_rating
 from funksvd.learned.rating_model import RatingModel
-from funksvd.parallel import in_pieces
+from funksvd.learned.weighting import Weighting
 from funksvd.ratings import CompressedRows, Vocabulary
 from funksvd.splitting import Provenance
 from funksvd.training import TrainingRecord
+
+LIKED_SHARE = 0.75
+"""Share of the way from the lowest to the highest rating from which on a rating is a liked one."""
+MANY_LEVELS = 40
+"""Number of distinct ratings, of 256 levels, from which on the scale has no steps."""
+RANKINGS = ("both", "choice", "rating")
+"""Names of the rankings, the better ones first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,18 +34,25 @@ class Fitted:
     Parameters
     ----------
     users, items : Vocabulary
-        Ids of the rows: of users and items with at least one rating learned from.
-    rating : RatingModel
+        Ids of the rows: of users and items with at least one rating, or pair, learned from.
+    rating : RatingModel or None
+        The model of ratings; None if there were none to learn from.
     n_ratings : int
-        Number of ratings learned from.
+        Number of ratings, or of observed pairs, learned from.
     seen : CompressedRows or None
         Items of each user, by row: the pairs learned from, which recommendations leave out. None
-        for a model that was saved without them. Its values are `rating_levels`; models of
+        for a model that was saved without them. Its values are levels of `Weighting`; models of
         earlier programs lack them.
     record : TrainingRecord
-        How training went.
+        How training went: that of the model of ratings, if there is one.
     hyperparameters : Hyperparameters
         Those that training had; the model's own may have been set anew since.
+    choice : ChoiceModel or None
+        The model of choices.
+    item_counts : ndarray of shape (n_items,), int32, or None
+        Number of ratings or pairs learned from of each item; None if it is not known.
+    liking : Liking or None
+        When a rating is a liked one; None without a model of ratings.
     held_out : CompressedRows or None
         Pairs rated but set aside for a test or validation; left out of recommendations too.
     provenance : Provenance or None
@@ -41,36 +61,191 @@ class Fitted:
 
     users: Vocabulary
     items: Vocabulary
-    rating: RatingModel
+    rating: RatingModel | None
     n_ratings: int
     seen: CompressedRows | None
     record: TrainingRecord
     hyperparameters: Hyperparameters
+    choice: ChoiceModel | None = None
+    item_counts: np.ndarray | None = None
+    liking: Liking | None = None
     held_out: CompressedRows | None = None
     provenance: Provenance | None = None
 
+    @property
+    def rating_model(self) -> RatingModel:
+        """The model of ratings.
 
-def rating_levels(values: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
-    """Ratings as the nearest of 256 levels of the rating scale.
+        Raises
+        ------
+        FunkSVDError
+            If there is none.
+        """
+        if self.rating is None:
+            raise FunkSVDError(
+                "the model knows choices only: it was trained without ratings, and so predicts none"
+            )
+        return self.rating
 
-    One byte a rating: enough to tell later which of them have changed.
+    @property
+    def choice_model(self) -> ChoiceModel:
+        """The model of choices.
+
+        Raises
+        ------
+        FunkSVDError
+            If there is none.
+        """
+        if self.choice is None:
+            raise FunkSVDError("the model has no choice model beside that of ratings")
+        return self.choice
+
+    @property
+    def rankings(self) -> tuple[str, ...]:
+        """Names of the rankings that there are, the best first."""
+        has = {"rating": self.rating is not None, "choice": self.choice is not None}
+        has["both"] = all(has.values())
+        return tuple(name for name in RANKINGS if has[name])
+
+    def ranking(self, by: str | None = None) -> Ranking:
+        """A ranking of the items.
+
+        Parameters
+        ----------
+        by : {"both", "choice", "rating"}, optional
+            By default the first of `rankings`.
+
+        Raises
+        ------
+        FunkSVDError
+            If the model does not have it.
+        """
+        by = by or self.rankings[0]
+        if by not in RANKINGS:
+            raise FunkSVDError(f"{argument('by')} must be one of {', '.join(RANKINGS)}, not {by!r}")
+        if by not in self.rankings:
+            why = (
+                "was trained without ratings"
+                if self.rating is None
+                else "has no choice model: it is of ratings only"
+            )
+            raise FunkSVDError(
+                f"the model {why}, and lists items by {' or '.join(self.rankings)}, not by {by}"
+            )
+        return self._by[by]
+
+    @property
+    def item_vectors(self) -> np.ndarray:
+        """Vectors of the items by which these are more or less alike: (n_items, k), float32."""
+        part = self.choice or self.rating_model
+        return part.learned.item_factors
+
+    @cached_property
+    def _by(self) -> dict[str, Ranking]:
+        made: dict[str, Ranking] = {}
+        if self.rating is not None:
+            made["rating"] = by_rating(self.rating, self.item_counts, self.record.spread)
+        if self.choice is not None:
+            made["choice"] = by_choice(self.choice)
+            if self.rating is not None and self.liking is not None:
+                made["both"] = ByBoth(self.choice, self.rating, self.liking)
+        return made
+
+    def allowed(
+        self, exclude: np.ndarray | None, among: np.ndarray | None, min_ratings: int
+    ) -> np.ndarray | None:
+        """Which items may be listed.
+
+        Parameters
+        ----------
+        exclude, among : ndarray of int32, or None
+            Rows of items that may not be, and of the only ones that may be; -1 is passed over.
+        min_ratings : int
+            Least number of ratings that an item must have.
+
+        Returns
+        -------
+        ndarray of shape (n_items,), bool, or None
+            None if all may be.
+
+        Raises
+        ------
+        FunkSVDError
+            If it is not known how many ratings the items have.
+        """
+        if exclude is None and among is None and min_ratings <= 0:
+            return None
+        allowed = np.ones(len(self.items), bool)
+        if among is not None:
+            allowed[:] = False
+            allowed[among[among >= 0]] = True
+        if exclude is not None:
+            allowed[exclude[exclude >= 0]] = False
+        if min_ratings > 0:
+            if self.item_counts is None:
+                raise FunkSVDError(
+                    "the model does not know how many ratings its items have; train it again to "
+                    f"use {argument('min_ratings')}"
+                )
+            allowed &= self.item_counts >= min_ratings
+        return allowed
+
+    def with_new_users(
+        self, users: Vocabulary, pairs: CompressedRows, *, n_threads: int = 1
+    ) -> Self:
+        """The same items for other users.
+
+        Parameters
+        ----------
+        users : Vocabulary
+        pairs : CompressedRows
+            Items that they have rated or dealt with, by user; values are ratings or counts.
+        n_threads : int
+            Does not change the result.
+        """
+        rating, choice = self.rating, self.choice
+        return replace(
+            self,
+            users=users,
+            rating=rating and rating.with_users(pairs, n_threads=n_threads),
+            choice=choice and choice.with_users(pairs, n_threads=n_threads),
+            n_ratings=len(pairs.columns),
+            seen=pairs._replace(values=None),
+            held_out=None,
+            provenance=None,
+        )
+
+
+def liking_of(
+    values: np.ndarray, weighting: Weighting, record: TrainingRecord, predicts_likings: bool
+) -> Liking:
+    """When a rating is a liked one, and how sure predictions are.
+
+    Liked are ratings from three quarters of the way up the scale: 4 and 5 of 1 to 5.
 
     Parameters
     ----------
     values : ndarray of shape (n,), float32
-    scale : tuple of float
-        Lowest and highest rating; others count as the nearer of these.
-
-    Returns
-    -------
-    ndarray of shape (n,), uint8
+        The ratings learned from.
+    weighting : Weighting
+        Of these ratings.
+    record : TrainingRecord
+    predicts_likings : bool
+        Whether predictions are themselves probabilities that a rating is a liked one.
     """
-    low, high = scale
-    levels = np.empty(len(values), np.uint8)
+    cut = weighting.low + LIKED_SHARE * (weighting.high - weighting.low)
+    is_liked = values >= np.float32(cut)
+    liked_from = float(values[is_liked].min(initial=weighting.high))
+    below = float(values[~is_liked].max(initial=weighting.low))
+    n_levels = len(np.unique(weighting.levels(values, len(values))))
+    threshold = liked_from if n_levels >= MANY_LEVELS else (liked_from + below) / 2
+    best = record.best
+    error = best.train if best.valid is None or best.valid_metric != best.metric else best.valid
+    return Liking(liked_from, threshold, 0.0 if predicts_likings else max(error, 1e-3))
 
-    def round_(part: slice) -> None:
-        steps = (values[part].astype(np.float64) - low) * (255 / max(high - low, 1e-30))
-        levels[part] = np.clip(np.rint(steps), 0, 255)
 
-    in_pieces(round_, len(values))
-    return levels
+def liking_of_scale(low: float, high: float, record: TrainingRecord) -> Liking:
+    """The liking for a model of an earlier program, which does not know the ratings' steps."""
+    liked_from = low + LIKED_SHARE * (high - low)
+    error = record.best.train
+    return Liking(liked_from, liked_from, error if math.isfinite(error) and error > 0 else 1e-3)

@@ -14,19 +14,20 @@ import numpy as np
 from funksvd.errors import (
     FunkSVDError,
     NotFittedError,
+    RatingsError,
     UnknownHyperparameterError,
     argument,
 )
 from funksvd.evaluation import Evaluation, evaluate
-from funksvd.fitted import Fitted, rating_levels
-from funksvd.hyperparameters import ALGORITHMS, DECLARATIONS, LOSSES, Hyperparameters
+from funksvd.fitted import Fitted, liking_of
+from funksvd.hyperparameters import ALGORITHMS, DECLARATIONS, Hyperparameters
 from funksvd.hyperparameters.declaring import check_names
-from funksvd.learned import storage
-from funksvd.learned.fold_in import PRIOR_RATINGS
-from funksvd.learned.rating_model import FoldInTerms, RatingModel
+from funksvd.learned import LearnedChoices, storage
+from funksvd.learned.choice_model import ChoiceModel
 from funksvd.learned.ratings import LearnedRatings
+from funksvd.learned.weighting import Weighting, rating_levels
 from funksvd.metrics import Errors
-from funksvd.objectives.parameters import Regularization
+from funksvd.model_file import KINDS, from_saved, rating_model, to_saved
 from funksvd.parallel import extremes
 from funksvd.ratings import (
     CompressedRows,
@@ -34,24 +35,31 @@ from funksvd.ratings import (
     Ratings,
     Vocabulary,
     as_interactions,
+    as_pairs_or_ratings,
     as_ratings,
 )
 from funksvd.recommender import Recommender
 from funksvd.rng import Stream
-from funksvd.splitting import Provenance, check_disjoint, is_in, random_part
+from funksvd.splitting import check_disjoint, is_in, random_part
 from funksvd.training import (
     LEARNERS,
     BlockPlan,
     Interrupts,
     Monitor,
-    TrainingRecord,
+    PairPlan,
+    RatingLearner,
     TrainingResult,
     Triples,
+    beside_ratings,
     check_learnable,
     check_ratings,
+    learn_choices,
+    pairs_of,
     plan_blocks,
+    positive_part,
     search_best,
     train_ensemble,
+    weighting_of,
 )
 
 Chosen = ParamSpec("Chosen")
@@ -213,15 +221,17 @@ class FunkSVD(Recommender):
         interactions: Any = None,
         monitor: Monitor | None = None,
     ) -> Self:
-        """Learn from ratings.
+        """Learn from ratings; with algorithm "ials", from pairs of users and items.
 
         A validation part decides how many epochs are best; with `refit`, training then runs once
-        more, on all ratings, for that number of epochs.
+        more, on all ratings, for that number of epochs. With `choice`, a choice model is learned
+        too, unless there are more than 50 million ratings.
 
         Parameters
         ----------
         ratings : Ratings, or a pandas, polars or Arrow table with user, item and rating columns
-            With `values`, instead an array of shape (n_ratings, 2), user ids and item ids, or a
+            For algorithm "ials", `Interactions`, or a table without ratings, are enough. With
+            `values`, instead an array of shape (n_ratings, 2), user ids and item ids, or a
             table with user and item columns, which are known by their names.
         values : array-like of shape (n_ratings,), optional
             Ratings.
@@ -254,6 +264,9 @@ class FunkSVD(Recommender):
         chosen = self.hyperparameters
         chosen.check()
         monitor = monitor or Monitor()
+        if ALGORITHMS[chosen.algorithm].learns == "choice":
+            self._fit_choices(ratings, values, validation, interactions, monitor)
+            return self
         ratings = as_ratings(ratings, values)
         if interactions is not None:
             interactions = as_interactions(interactions)
@@ -273,7 +286,86 @@ class FunkSVD(Recommender):
             self._fit(ratings, interactions, monitor)
         else:
             self._fit_with_validation(ratings, held_back, interactions, monitor)
+        self.add_choices(monitor)
         return self
+
+    def _fit_choices(
+        self, given: Any, values: Any, validation: Any, interactions: Any, monitor: Monitor
+    ) -> None:
+        """Learn a choice model alone."""
+        chosen = self.hyperparameters
+        if interactions is not None:
+            check_uses_interactions(chosen)
+        pairs = as_pairs_or_ratings(given, values)
+        if chosen.positive_from is not None:
+            pairs = positive_part(pairs, chosen.positive_from)
+        held_out = None
+        if validation is not None:
+            held_out = as_pairs_or_ratings(validation)
+            if chosen.positive_from is not None:
+                held_out = positive_part(held_out, chosen.positive_from)
+            check_disjoint("validation", held_out, pairs)
+            pairs = pairs.joined_with(held_out)
+        pairs = pairs.compact()
+        if not len(pairs):
+            raise RatingsError(f"{pairs.source}: there are no pairs to learn from")
+        weighting, n_threads = weighting_of(pairs), self.thread_count()
+        seen = pairs_of(pairs, weighting, n_threads)
+        held_back = None
+        if held_out is not None:
+            places = seen.places(*held_out.index_for(pairs.users, pairs.items), n_threads)
+            held_back = np.zeros(len(pairs), bool)
+            held_back[places] = True
+        elif fraction := chosen.resolved().validation_fraction:
+            held_back = random_part(len(pairs), fraction, chosen.seed, Stream.VALIDATION)
+        monitor.planning_started(len(pairs))
+        plan = PairPlan(seen, pairs.n_items, weighting.table, held_back, n_threads)
+        with Interrupts() as interrupts:
+            result = learn_choices(plan, chosen, monitor, interrupts=interrupts)
+            interrupts.requested |= result.interrupted
+            self.install_choices(result, pairs, seen, weighting)
+
+    def install_choices(
+        self,
+        result: TrainingResult[LearnedChoices],
+        pairs: Interactions,
+        seen: CompressedRows,
+        weighting: Weighting,
+    ) -> None:
+        """Make a choice model that was learned from these pairs the model's own."""
+        self._fitted = Fitted(
+            users=pairs.users,
+            items=pairs.items,
+            rating=None,
+            n_ratings=len(pairs),
+            seen=seen,
+            record=result.record,
+            hyperparameters=copy.copy(self.hyperparameters),
+            choice=ChoiceModel(result.learned, weighting),
+            item_counts=np.bincount(seen.columns, minlength=pairs.n_items).astype(np.int32),
+        )
+
+    def add_choices(self, monitor: Monitor) -> None:
+        """Learn a choice model from the ratings that the model has learned from, beside them.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            On Ctrl-C; the model is then without.
+        """
+        fitted = self.fitted
+        assert fitted.seen is not None
+        chosen = beside_ratings(self.hyperparameters, fitted.n_ratings)
+        if chosen is None:
+            return
+        weighting = Weighting("rating", *fitted.rating_model.limits)
+        plan = PairPlan(
+            fitted.seen, len(fitted.items), weighting.table, n_threads=self.thread_count()
+        )
+        result = learn_choices(plan, chosen, monitor, purpose="choice")
+        if result.interrupted:
+            raise KeyboardInterrupt
+        self._fitted = replace(fitted, choice=ChoiceModel(result.learned, weighting))
 
     def _fit(self, ratings: Ratings, interactions: Interactions | None, monitor: Monitor) -> None:
         check_learnable(ratings.values, ratings.source)
@@ -327,7 +419,7 @@ class FunkSVD(Recommender):
             raise
 
     def _install_search(
-        self, search: TrainingResult, ratings: Ratings, held_back: np.ndarray
+        self, search: TrainingResult[LearnedRatings], ratings: Ratings, held_back: np.ndarray
     ) -> None:
         """Make the search's model the model: without the ids that only validation ratings have.
 
@@ -352,10 +444,11 @@ class FunkSVD(Recommender):
             items=items,
             seen=seen,
             limits=limits,
+            values=ratings.values[~held_back],
             held_out=CompressedRows.from_pairs(*validation, len(users)),
         )
 
-    def install(self, result: TrainingResult, ratings: Ratings) -> None:
+    def install(self, result: TrainingResult[LearnedRatings], ratings: Ratings) -> None:
         """Make what was learned from the ratings the model's own: all of it at once, or nothing."""
         limits = extremes(ratings.values)
         seen = CompressedRows.from_pairs(
@@ -365,26 +458,38 @@ class FunkSVD(Recommender):
             rating_levels(ratings.values, limits),
             n_threads=self.thread_count(),
         )
-        self._know(result, users=ratings.users, items=ratings.items, seen=seen, limits=limits)
+        self._know(
+            result,
+            users=ratings.users,
+            items=ratings.items,
+            seen=seen,
+            limits=limits,
+            values=ratings.values,
+        )
 
     def _know(
         self,
-        result: TrainingResult,
+        result: TrainingResult[LearnedRatings],
         *,
         users: Vocabulary,
         items: Vocabulary,
         seen: CompressedRows,
         limits: tuple[float, float],
+        values: np.ndarray,
         held_out: CompressedRows | None = None,
     ) -> None:
+        rating = rating_model(self.hyperparameters, result.learned, result.record, limits)
+        weighting = Weighting("rating", *limits)
         self._fitted = Fitted(
             users=users,
             items=items,
-            rating=_rating_model(self.hyperparameters, result.learned, result.record, limits),
+            rating=rating,
             n_ratings=len(seen.columns),
             seen=seen,
             record=result.record,
             hyperparameters=copy.copy(self.hyperparameters),
+            item_counts=np.bincount(seen.columns, minlength=len(items)).astype(np.int32),
+            liking=liking_of(values, weighting, result.record, rating.loss.is_binary),
             held_out=held_out,
         )
 
@@ -405,34 +510,7 @@ class FunkSVD(Recommender):
         ModelWriteError
             If it cannot be written; a file that was there before is then untouched.
         """
-        fitted = self.fitted
-        chosen = fitted.hyperparameters.resolved().get_params()
-        del chosen["n_threads"]  # not a property of the model
-        part = storage.Part(
-            info={
-                "hyperparameters": chosen,
-                "rating_scale": list(fitted.rating.limits),
-                **fitted.record.to_dict(),
-            },
-            tensors=fitted.rating.learned.tensors(),
-        )
-        storage.write_model(
-            path,
-            storage.SavedModel(
-                user_ids=fitted.users.ids,
-                item_ids=fitted.items.ids,
-                seen=fitted.seen if with_seen else None,
-                held_out=fitted.held_out if with_seen else None,
-                info={
-                    "n_ratings": fitted.n_ratings,
-                    "provenance": fitted.provenance.to_dict() if fitted.provenance else None,
-                },
-                parts={LearnedRatings.kind: part},
-                test_pairs=fitted.provenance.test_pairs
-                if with_seen and fitted.provenance
-                else None,
-            ),
-        )
+        storage.write_model(path, to_saved(self.fitted, with_seen=with_seen))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, in_memory: bool = False) -> Self:
@@ -450,76 +528,15 @@ class FunkSVD(Recommender):
         ModelFileError
             If the file is missing, truncated, altered or something else.
         """
-        saved = storage.read_model(path, kinds={LearnedRatings.kind}, in_memory=in_memory)
+        saved = storage.read_model(path, kinds=KINDS, in_memory=in_memory)
         with storage.telling_of_damage(path):
             try:
-                return cls._from_saved(saved)
+                fitted = from_saved(saved)
             except UnknownHyperparameterError as error:
                 raise storage.newer(path, f"a hyperparameter {error.name!r}") from error
-
-    @classmethod
-    def _from_saved(cls, saved: storage.SavedModel) -> Self:
-        part = saved.parts[LearnedRatings.kind]
-        hyperparameters = Hyperparameters.from_dict(part.info["hyperparameters"])
-        hyperparameters.check()
-        learned = LearnedRatings.from_tensors(
-            part.tensors, len(saved.user_ids), len(saved.item_ids)
-        )
-        low, high = map(float, part.info["rating_scale"])
-        if not -np.inf < low <= high < np.inf:
-            raise ValueError(f"rating_scale is {low} to {high}")
-        record = TrainingRecord.from_dict(part.info)
-        n_ratings, provenance = saved.info["n_ratings"], saved.info["provenance"]
-        if type(n_ratings) is not int:
-            raise ValueError("n_ratings must be an integer")
-        model = cls.of(hyperparameters)
-        model._fitted = Fitted(
-            users=Vocabulary(saved.user_ids, "user"),
-            items=Vocabulary(saved.item_ids, "item"),
-            rating=_rating_model(hyperparameters, learned, record, (low, high)),
-            n_ratings=n_ratings,
-            seen=saved.seen,
-            record=record,
-            hyperparameters=hyperparameters,
-            held_out=saved.held_out,
-            provenance=Provenance.from_dict(provenance, saved.test_pairs) if provenance else None,
-        )
+        model = cls.of(fitted.hyperparameters)
+        model._fitted = fitted
         return model
-
-
-def _rating_model(
-    hyperparameters: Hyperparameters,
-    learned: LearnedRatings,
-    record: TrainingRecord,
-    limits: tuple[float, float],
-) -> RatingModel:
-    """A learned model, with the facts that its answers depend on besides.
-
-    Raises
-    ------
-    ValueError
-        If the number of factors is not that of the members: both may come from a file.
-    """
-    chosen = hyperparameters.resolved()
-    n_factors = learned.user_factors.shape[1]
-    n_members, rest = divmod(n_factors, chosen.n_factors)
-    n_draws = n_members if learned.draw_means is None else len(learned.draw_means)
-    least = 1 if learned.draw_means is None else 2  # how sure: by how draws differ
-    most = np.inf if ALGORITHMS[chosen.algorithm].is_sampler else chosen.ensemble
-    if rest or n_members != n_draws or not least <= n_members <= most:
-        raise ValueError(f"n_factors is {chosen.n_factors}, but there are {n_factors}")
-    unexplained = (record.best.train / record.spread) ** 2
-    return RatingModel(
-        learned,
-        limits,
-        n_members,
-        LOSSES[chosen.loss],
-        terms=FoldInTerms(
-            Regularization(record.reg * record.spread, chosen.bias_reg),
-            PRIOR_RATINGS * min(unexplained, 1.0) if chosen.biases else 0.0,
-            bool(chosen.biases),
-        ),
-    )
 
 
 def check_uses_interactions(hyperparameters: Hyperparameters) -> None:
@@ -557,11 +574,13 @@ def make_plan(
     monitor : Monitor
     """
     monitor.planning_started(len(ratings))
+    learner = LEARNERS[hyperparameters.algorithm]
+    assert issubclass(learner, RatingLearner)
     plan = plan_blocks(
         Triples(ratings.user_index, ratings.item_index, ratings.values),
         (ratings.n_users, ratings.n_items),
         held_back=held_back,
-        n_batches=LEARNERS[hyperparameters.algorithm].n_batches,
+        n_batches=learner.n_batches,
         n_threads=hyperparameters.thread_count(),
     )
     if interactions is None:

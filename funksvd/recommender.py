@@ -8,11 +8,10 @@ ids again.
 from __future__ import annotations
 
 import copy
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -20,50 +19,37 @@ from funksvd.errors import (
     FunkSVDError,
     NotFittedError,
     RatingsError,
-    UnknownIdWarning,
     argument,
-    counted,
 )
 from funksvd.fitted import Fitted
+from funksvd.given import ones_if_none, rated_rows, warn_of_unknown
 from funksvd.learned import Draws, LearnedRatings
 from funksvd.learned.explain import Explanation
 from funksvd.learned.fold_in import FoldedIn, OtherSide
+from funksvd.learned.lists import Ranking
 from funksvd.learned.similar import most_similar
 from funksvd.learned.svd import SVD, svd_of_product
+from funksvd.listing import (
+    Filters,
+    Recommendation,
+    SimilarItem,
+    SimilarUser,
+    check_count,
+    recommendations_in,
+    tables_of,
+)
 from funksvd.objectives.parameters import Parameters
 from funksvd.parallel import occurring
 from funksvd.ratings import (
     CompressedRows,
-    Ratings,
     Vocabulary,
     as_labels,
     as_pairs,
+    as_pairs_or_ratings,
     as_ratings,
-    first_few,
 )
 from funksvd.splitting import Holdout, Provenance
 from funksvd.training import EpochRecord, TrainingRecord
-
-
-class Recommendation(NamedTuple):
-    """An item and the rating that the user is predicted to give it."""
-
-    item: int | str
-    prediction: float
-
-
-class SimilarItem(NamedTuple):
-    """An item and the cosine between its factors and another item's, -1 to 1."""
-
-    item: int | str
-    similarity: float
-
-
-class SimilarUser(NamedTuple):
-    """A user and the cosine between their factors and another user's, -1 to 1."""
-
-    user: int | str
-    similarity: float
 
 
 class Recommender(ABC):
@@ -123,7 +109,7 @@ class Recommender(ABC):
     @property
     def learned(self) -> LearnedRatings:
         """The record of all learned arrays."""
-        return self.fitted.rating.learned
+        return self.fitted.rating_model.learned
 
     @property
     def parameters(self) -> Parameters:
@@ -172,12 +158,12 @@ class Recommender(ABC):
     @property
     def n_members(self) -> int:
         """Number of models, or of draws, whose mean it is."""
-        return self.fitted.rating.n_members
+        return self.fitted.rating_model.n_members
 
     @property
     def rating_scale(self) -> tuple[float, float]:
         """Lowest and highest rating learned from; predictions are held within it."""
-        return self.fitted.rating.limits
+        return self.fitted.rating_model.limits
 
     @property
     def n_ratings(self) -> int:
@@ -292,7 +278,9 @@ class Recommender(ABC):
         -------
         ndarray of shape (n,), float32
         """
-        return self.fitted.rating.predict(user_index, item_index, n_threads=self.thread_count())
+        return self.fitted.rating_model.predict(
+            user_index, item_index, n_threads=self.thread_count()
+        )
 
     def predict_std(self, users: Any, items: Any = None) -> np.ndarray | float:
         """Standard deviations: how sure predictions are, in rating units.
@@ -328,7 +316,9 @@ class Recommender(ABC):
                 f"was trained with {argument('algorithm', 'bayes')} or bayes++ does, for the users "
                 "that it was trained on"
             )
-        return self.fitted.rating.deviations(user_index, item_index, n_threads=self.thread_count())
+        return self.fitted.rating_model.deviations(
+            user_index, item_index, n_threads=self.thread_count()
+        )
 
     def _find_pairs(self, users: Any, items: Any) -> tuple[np.ndarray, np.ndarray, bool]:
         """Rows of the pairs that are meant, -1 for unknown; and whether it is a single one."""
@@ -350,10 +340,37 @@ class Recommender(ABC):
 
     # -- lists ---------------------------------------------------------------------------------
 
+    @property
+    def rankings(self) -> tuple[str, ...]:
+        """Names of the orders in which it can list items, the best first.
+
+        They are "both", "choice" and "rating", as far as the model has been trained for them.
+        """
+        return self.fitted.rankings
+
+    def ranking(self, by: str | None = None) -> Ranking:
+        """A ranking of the items, in rows; by default the first of `rankings`.
+
+        Raises
+        ------
+        FunkSVDError
+            If the model does not have it.
+        """
+        return self.fitted.ranking(by)
+
     def recommend(
-        self, user: int | str, n: int = 10, *, include_seen: bool = False
+        self,
+        user: int | str,
+        n: int = 10,
+        *,
+        by: str | None = None,
+        include_seen: bool = False,
+        exclude: Any = None,
+        among: Any = None,
+        min_ratings: int = 0,
+        diversify: float = 0.0,
     ) -> list[Recommendation]:
-        """The items with the highest predicted ratings for a user.
+        """The best items for a user.
 
         Parameters
         ----------
@@ -361,8 +378,8 @@ class Recommender(ABC):
             Raw id.
         n : int
             Number of items; there are fewer where the model does not know that many.
-        include_seen : bool
-            Whether items that the user has rated may be among them.
+        by, include_seen, exclude, among, min_ratings, diversify
+            As for `recommend_all`.
 
         Returns
         -------
@@ -371,15 +388,27 @@ class Recommender(ABC):
 
         Raises
         ------
+        FunkSVDError
+            As `recommend_all`.
         UnknownIdError
             If the model does not know the user.
         """
-        batch = next(self.recommend_all([user], n, include_seen=include_seen))
-        pairs = zip(batch["item"].tolist(), batch["prediction"].tolist(), strict=True)
-        return [Recommendation(*pair) for pair in pairs]
+        index = self.users.known_rows([user])
+        filters = Filters(include_seen, exclude, among, min_ratings, diversify)
+        tables = tables_of(self.fitted, index, n, by, filters, self.thread_count())
+        return recommendations_in(next(tables))
 
     def recommend_all(
-        self, users: Any = None, n: int = 10, *, include_seen: bool = False
+        self,
+        users: Any = None,
+        n: int = 10,
+        *,
+        by: str | None = None,
+        include_seen: bool = False,
+        exclude: Any = None,
+        among: Any = None,
+        min_ratings: int = 0,
+        diversify: float = 0.0,
     ) -> Iterator[dict[str, np.ndarray]]:
         """Recommendations for many users, in batches of bounded size.
 
@@ -389,62 +418,82 @@ class Recommender(ABC):
             Raw ids; by default all users.
         n : int
             Number of items for each user.
+        by : {"both", "choice", "rating"}, optional
+            Order of the items: by how likely users are to come to them and to like them, to come
+            to them, or by what they would rate them at least. By default the first of `rankings`.
         include_seen : bool
             Whether items that the user has rated may be among them.
+        exclude : array-like, optional
+            Raw ids of items that are left out.
+        among : array-like, optional
+            Raw ids of the only items that may be listed. Ids that the model does not know are
+            passed over.
+        min_ratings : int
+            Least number of ratings of an item.
+        diversify : float
+            From 0 to less than 1: how much more an item counts that is unlike those before it
+            (maximal marginal relevance).
 
         Yields
         ------
         dict of str to ndarray
-            Columns of the same length: user, rank (from 1), item, prediction.
+            Columns of the same length: user, rank (from 1), item, score; prediction, where the
+            model predicts ratings; and n_ratings, where it knows them.
 
         Raises
         ------
         FunkSVDError
-            If n is less than 1.
+            If n is less than 1, the model does not have the ranking, or `diversify` is out of its
+            range.
         UnknownIdError
-            If the model does not know one of the users.
+            If the model does not know one of the users, or none of the items of `among`.
         """
-        _check_count(n)
         if users is None:
             index = np.arange(len(self.users), dtype=np.int32)
         else:
             index = self.users.known_rows(users)
-        if self.seen is None and not include_seen:
-            raise FunkSVDError(
-                "the model was saved without the pairs it has seen, so rated items cannot be "
-                f"left out; ask for recommendations with {argument('include_seen')}"
-            )
-        exclude = () if include_seen else tuple(p for p in (self.seen, self.held_out) if p)
-        rating = self.fitted.rating
-        for best in rating.best_items(index, n, exclude=exclude, n_threads=self.thread_count()):
-            found = best.items >= 0
-            ranks = np.broadcast_to(np.arange(1, found.shape[1] + 1), found.shape)
-            yield {
-                "user": np.repeat(self.users.labels(best.users), found.sum(axis=1)),
-                "rank": ranks[found],
-                "item": self.items.labels(best.items[found]),
-                "prediction": rating.from_scores(best.predictions[found]),
-            }
+        filters = Filters(include_seen, exclude, among, min_ratings, diversify)
+        return tables_of(self.fitted, index, n, by, filters, self.thread_count())
 
     def similar(self, item: int | str, n: int = 10) -> list[SimilarItem]:
-        """The items whose factors point in the most similar direction.
+        """The items that are most like another one.
 
         Raises
         ------
         UnknownIdError
             If the model does not know the item.
         """
-        return [SimilarItem(*pair) for pair in _similar(self.items, item, n, self.item_factors)]
+        counts = self.fitted.item_counts
+        rows, similarities = self._most_similar(self.items, item, n, counts)
+        known = [None] * len(rows) if counts is None else counts[rows].tolist()
+        found = zip(self.items.labels(rows).tolist(), similarities.tolist(), known, strict=True)
+        return [SimilarItem(*each) for each in found]
 
     def similar_users(self, user: int | str, n: int = 10) -> list[SimilarUser]:
-        """The users whose factors point in the most similar direction.
+        """The users who are most like another one.
 
         Raises
         ------
         UnknownIdError
             If the model does not know the user.
         """
-        return [SimilarUser(*pair) for pair in _similar(self.users, user, n, self.user_factors)]
+        counts = None if self.seen is None else np.diff(self.seen.indptr)
+        rows, similarities = self._most_similar(self.users, user, n, counts)
+        found = zip(self.users.labels(rows).tolist(), similarities.tolist(), strict=True)
+        return [SimilarUser(*pair) for pair in found]
+
+    def _most_similar(
+        self, vocabulary: Vocabulary, label: int | str, n: int, counts: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of the most similar users or items, and how similar they are."""
+        check_count(n)
+        fitted = self.fitted
+        name = f"{vocabulary.what}_factors"
+        choice, rating = (
+            None if part is None else getattr(part.learned, name)
+            for part in (fitted.choice, fitted.rating)
+        )
+        return most_similar(choice, rating, counts, vocabulary.row(label), n)
 
     def to_svd(self) -> SVD:
         """The singular value decomposition U Σ Vᵀ of what the factors predict, P Qᵀ.
@@ -456,19 +505,22 @@ class Recommender(ABC):
 
     # -- users and items that the model has not learned ----------------------------------------
 
-    def fold_in(self, item_ids: Any, ratings: Any) -> FoldedIn:
+    def fold_in(self, item_ids: Any, ratings: Any = None) -> FoldedIn:
         """Bias and factors of a new user, from their ratings.
 
         They minimize the objective, eq. (3), with everything else as it is: a closed form, so that
         no training is needed. The fewer the ratings, the closer they stay to zero
         (`funksvd.learned.fold_in`). An SVD++ model also counts which items these are. Errors are
-        squared here whatever the model's loss, and factors may be negative.
+        squared here whatever the model's loss, and factors may be negative. Of a model of choices
+        only they are those of its own objective, eq. (6) of `funksvd.objectives.ials`, and the
+        bias is 0.
 
         Parameters
         ----------
         item_ids : array-like of shape (n_rated,)
             Raw ids; those that the model does not know are passed over, with a warning.
         ratings : array-like of shape (n_rated,)
+            For a model of choices: ratings or counts, if it has learned from such.
 
         Returns
         -------
@@ -483,8 +535,13 @@ class Recommender(ABC):
         UnknownIdError
             If the model knows none of the items.
         """
-        rows, values = _rated(self.items, item_ids, ratings)
-        return self.items_side().fold_one(rows, values)
+        if self.fitted.rating is not None:
+            if ratings is None:
+                raise RatingsError("there are no ratings to fold in")
+            return self.items_side().fold_one(*rated_rows(self.items, item_ids, ratings))
+        rows, values = rated_rows(self.items, item_ids, ones_if_none(item_ids, ratings))
+        one = CompressedRows(np.array([0, len(rows)]), rows, values)
+        return FoldedIn(0.0, self.fitted.choice_model.with_users(one).learned.user_factors[0])
 
     def fold_in_item(self, user_ids: Any, ratings: Any) -> FoldedIn:
         """Bias and factors of a new item, from its ratings; as `fold_in`.
@@ -505,7 +562,7 @@ class Recommender(ABC):
         UnknownIdError
             If the model knows none of the users.
         """
-        rows, values = _rated(self.users, user_ids, ratings)
+        rows, values = rated_rows(self.users, user_ids, ratings)
         return self.users_side().fold_one(rows, values)
 
     def for_new_users(self, ratings: Any) -> Self:
@@ -517,8 +574,9 @@ class Recommender(ABC):
         Parameters
         ----------
         ratings : Ratings or table
-            Items that the model does not know are passed over, with a warning. A user who has
-            rated no other is predicted from what is known of the items alone.
+            For a model of choices only, interactions are enough. Items that the model does not
+            know are passed over, with a warning. A user who has rated no other is predicted from
+            what is known of the items alone.
 
         Returns
         -------
@@ -530,24 +588,21 @@ class Recommender(ABC):
         UnknownIdError
             If the model knows none of the items.
         """
-        ratings = as_ratings(ratings)
+        if self.fitted.rating is None:
+            ratings = as_pairs_or_ratings(ratings)
+            values = ratings.weights if ratings.values is None else ratings.values
+        else:
+            ratings = as_ratings(ratings)
+            values = ratings.values
         rows = self.items.rows(ratings.item_ids)
         items = rows[ratings.item_index]
         self.items.require_some(items, ratings.item_ids)
         used = occurring(ratings.item_index, ratings.n_items)
-        _warn_of_unknown(self.items, rows[used], ratings.item_ids[used], stacklevel=3)
-        by_user = CompressedRows.from_pairs(
-            ratings.user_index, items, ratings.n_users, ratings.values
-        )
+        warn_of_unknown(self.items, rows[used], ratings.item_ids[used], stacklevel=3)
+        by_user = CompressedRows.from_pairs(ratings.user_index, items, ratings.n_users, values)
         other = copy.copy(self)
-        other._fitted = replace(
-            self.fitted,
-            users=ratings.users,
-            rating=self.fitted.rating.with_users(by_user, n_threads=self.thread_count()),
-            n_ratings=len(by_user.columns),
-            seen=by_user._replace(values=None),
-            held_out=None,
-            provenance=None,
+        other._fitted = self.fitted.with_new_users(
+            ratings.users, by_user, n_threads=self.thread_count()
         )
         return other
 
@@ -581,11 +636,44 @@ class Recommender(ABC):
         UnknownIdError
             If the model knows none of the rated items, not all of `items`, or not the user.
         """
-        rated, values = _rated(self.items, item_ids, ratings)
+        rated, values = rated_rows(self.items, item_ids, ratings)
         index = self.items.known_rows(items)
         row = None if user is None else self.users.row(user)
-        sums = self.fitted.rating.explain(rated, values, index, row)
+        sums = self.fitted.rating_model.explain(rated, values, index, row)
         return sums.explanations(as_labels(items, "item ids"), self.items.labels(rated), values)
+
+    def explain_choices(
+        self, item_ids: Any, ratings: Any, items: Any
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Which of a user's items make them likely to come to others, and how much.
+
+        The score of the choice model for someone who is folded in is a sum over their items.
+
+        Parameters
+        ----------
+        item_ids, ratings : array-like of shape (n_rated,)
+            The user's items; their ratings or counts, or None.
+        items : array-like of shape (n,)
+            Raw ids of the items whose scores are to be explained.
+
+        Returns
+        -------
+        rated : ndarray of shape (n_known,), int64 or object (str)
+            The user's items, as far as the model knows them.
+        contributions : ndarray of shape (n, n_known), float64
+            The part of each in each score; the score is the sum of a row.
+
+        Raises
+        ------
+        FunkSVDError
+            If the model has no choice model.
+        UnknownIdError
+            If the model knows none of the user's items, or not all of `items`.
+        """
+        choice = self.fitted.choice_model
+        rated, values = rated_rows(self.items, item_ids, ones_if_none(item_ids, ratings))
+        index = self.items.known_rows(items)
+        return self.items.labels(rated), choice.contributions(rated, values, index)
 
     def items_side(self) -> OtherSide:
         """The items, in rows, as the side that new users are folded into.
@@ -595,58 +683,8 @@ class Recommender(ABC):
         FunkSVDError
             If the model's loss is logistic.
         """
-        return self.fitted.rating.items_side()
+        return self.fitted.rating_model.items_side()
 
     def users_side(self) -> OtherSide:
         """The users, in rows, as the side that new items are folded into; see `items_side`."""
-        return self.fitted.rating.users_side()
-
-
-def _similar(
-    vocabulary: Vocabulary, label: int | str, n: int, factors: np.ndarray
-) -> Iterator[tuple[int | str, float]]:
-    _check_count(n)
-    rows, similarities = most_similar(factors, vocabulary.row(label), n)
-    return zip(vocabulary.labels(rows).tolist(), similarities.tolist(), strict=True)
-
-
-def _rated(vocabulary: Vocabulary, ids: Any, ratings: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Rows, ascending, of the rated items (or of the users who rated) that are known; ratings.
-
-    The last rating of several counts.
-    """
-    ids = as_labels(ids, f"{vocabulary.what} ids")
-    if np.shape(ratings) != ids.shape:
-        raise RatingsError(
-            f"{vocabulary.what} ids and ratings must have the same shape, but have {ids.shape} and "
-            f"{np.shape(ratings)}"
-        )
-    given = Ratings.from_arrays(np.zeros(len(ids), dtype=np.int64), ids, ratings)
-    if not given:
-        raise RatingsError("there are no ratings to fold in")
-    known = vocabulary.rows(given.item_ids)
-    vocabulary.require_some(known, given.item_ids)
-    _warn_of_unknown(vocabulary, known, given.item_ids, stacklevel=4)
-    rows = known[given.item_index]
-    order = np.argsort(rows, kind="stable")
-    order = order[rows[order] >= 0]
-    return rows[order], given.values[order]
-
-
-def _warn_of_unknown(
-    vocabulary: Vocabulary, rows: np.ndarray, labels: np.ndarray, stacklevel: int
-) -> None:
-    """Warn of labels that the model does not know; `rows` are of one each, in their order."""
-    unknown = labels[rows < 0]
-    if len(unknown):
-        warnings.warn(
-            f"the model does not know {len(unknown):,} of {counted(len(labels), vocabulary.what)} "
-            f"({first_few(unknown)}): their ratings are passed over",
-            UnknownIdWarning,
-            stacklevel=stacklevel,
-        )
-
-
-def _check_count(n: int) -> None:
-    if not isinstance(n, int | np.integer) or n < 1:
-        raise FunkSVDError(f"n must be a whole number of at least 1, not {n}")
+        return self.fitted.rating_model.users_side()

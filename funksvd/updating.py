@@ -103,7 +103,7 @@ def update(
     chosen = _hyperparameters(model, n_epochs)
     plan = make_plan(chosen, ratings, None, pairs, monitor)
     starts = _starts(model, ratings)
-    results: list[TrainingResult] = []
+    results: list[TrainingResult[LearnedRatings]] = []
     for member, start in enumerate(starts):
         if len(starts) > 1:
             monitor.member_started(member + 1, len(starts))
@@ -222,7 +222,7 @@ def _starts(model: FunkSVD, ratings: Ratings) -> list[LearnedRatings]:
     """Parameters that each member of an ensemble goes on from: old ones, and new rows folded in."""
     users, items = ratings.users.rows(model.user_ids), ratings.items.rows(model.item_ids)
     n_users, n_items = ratings.n_users, ratings.n_items
-    rating = model.fitted.rating
+    rating = model.fitted.rating_model
     grown = replace(rating, learned=rating.learned.spread_out(users, items, (n_users, n_items)))
     new_users, new_items = np.ones(n_users, dtype=bool), np.ones(n_items, dtype=bool)
     new_users[users] = False

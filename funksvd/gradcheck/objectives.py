@@ -14,13 +14,15 @@ from funksvd.hyperparameters import ALGORITHMS
 from funksvd.kernels import (
     SCALAR_LOSSES,
     add_rows,
+    diagonalize,
     draw_rows,
     feature_block,
     hand_back,
     sgd_block,
+    start_row,
     svdpp_block,
 )
-from funksvd.objectives import bayes, incremental, plain, svdpp
+from funksvd.objectives import bayes, ials, incremental, plain, svdpp
 from funksvd.objectives.losses import LOSSES, SQUARED, Loss
 from funksvd.objectives.parameters import Parameters, Regularization
 from funksvd.ratings import CompressedRows
@@ -146,6 +148,59 @@ def sample_rows(checked: Objective, problem: Problem, at: int, arrays: list[np.n
         gradient = (precisions @ (rows[mine] - draws[0])[..., None])[..., 0]
         arrays[2 + mine][:, : k - 1] -= gradient[:, :-1]
         arrays[mine] -= gradient[:, -1]
+
+
+def choice_loss(
+    parameters: Parameters,
+    user_index: np.ndarray,
+    item_index: np.ndarray,
+    values: np.ndarray,
+    terms: ials.ChoiceTerms,
+) -> float:
+    """`ials.loss` with weights by rating."""
+    return ials.loss(parameters, user_index, item_index, 0.25 + 0.375 * (values - 1), terms)
+
+
+def choice_gradients(
+    parameters: Parameters,
+    user_index: np.ndarray,
+    item_index: np.ndarray,
+    values: np.ndarray,
+    terms: ials.ChoiceTerms,
+) -> Parameters:
+    """`ials.gradients` with weights by rating."""
+    return ials.gradients(parameters, user_index, item_index, 0.25 + 0.375 * (values - 1), terms)
+
+
+def start_choices(checked: Objective, problem: Problem, at: int, arrays: list[np.ndarray]) -> None:
+    """Move all rows by the residual with which the solver starts; only for rating number 0.
+
+    The solver works in the eigenbasis of the other side's Gram matrix: rows are rotated into it,
+    and residuals back.
+    """
+    if at:
+        return
+    terms: ials.ChoiceTerms = problem.regularization
+    a0 = terms.unobserved_weight
+    index = problem.user_index, problem.item_index
+    rows = [array.astype(np.float64) for array in arrays[2:]]
+    weights, levels = np.unique(0.25 + 0.375 * (problem.values - 1), return_inverse=True)
+    table = weights.astype(np.float32)
+    for mine, other in ((0, 1), (1, 0)):
+        n, k = rows[mine].shape
+        share, fixed = terms.of_rows(len(rows[other]))
+        gram, basis = rows[other].T @ rows[other], np.empty((k, k))
+        diagonalize(gram, fixed / a0, 1e-12, 30, basis)
+        pairs = CompressedRows.from_pairs(index[mine], index[other], n, levels.astype(np.uint8))
+        turned = (rows[other] @ basis.T).astype(np.float32)
+        for row in range(n):
+            first, stop = pairs.indptr[row : row + 2]
+            ridge = (a0 * np.diag(gram) + share * (stop - first) + fixed).astype(np.float32)
+            x = (basis @ rows[mine][row]).astype(np.float32)
+            residual, curvature = np.empty_like(x), np.empty_like(x)
+            given = (pairs[1:], table, turned, ridge, x)
+            checked.kernel(first, stop, *given, residual, curvature)
+            arrays[2 + mine][row] += residual @ basis
 
 
 def _rating(problem: Problem, at: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.float32]:
@@ -308,5 +363,17 @@ register(
         draw_rows,
         Parameters._fields[1:],
         descend=sample_rows,
+    )
+)
+register(
+    Objective(
+        "ials",
+        "Choice model",
+        choice_loss,
+        choice_gradients,
+        start_row,
+        ("user_factors", "item_factors"),
+        ials.ChoiceTerms(unobserved_weight=0.3, strength=0.1),
+        start_choices,
     )
 )

@@ -28,6 +28,8 @@ class Algorithm:
         Names of the hyperparameters that mean something to it.
     defaults : dict
         Its own defaults, by name, of hyperparameters that are None unless they are given.
+    learns : {"rating", "choice"}
+        The part of a model that it learns.
     by_feature : bool
         Whether an epoch learns one feature, in passes over the ratings of its own: then
         `n_factors` limits the epochs, and `n_epochs` the passes of each.
@@ -48,6 +50,7 @@ class Algorithm:
     gradient_checks: tuple[str, ...]
     hyperparameters: tuple[str, ...]
     defaults: dict[str, Any]
+    learns: str = "rating"
     by_feature: bool = False
     is_sampler: bool = False
     uses_unrated: bool = False
@@ -68,6 +71,7 @@ _ANY = (
     "patience",
     "refit",
     "ensemble",
+    "choice",
     "seed",
     "n_threads",
 )
@@ -170,6 +174,35 @@ ALGORITHMS = {
         is_sampler=True,
         uses_unrated=True,
         knows_uncertainty=True,
+    ),
+    "ials": Algorithm(
+        title="Choice model",
+        summary="who comes to what, by weighted least squares over all pairs: for clicks and other "
+        "data without ratings",
+        objective="funksvd.objectives.ials",
+        gradient_checks=("ials",),
+        hyperparameters=(
+            "algorithm",
+            "n_factors",
+            "unobserved_weight",
+            "n_epochs",
+            "reg",
+            "positive_from",
+            "validation_fraction",
+            "patience",
+            "refit",
+            "seed",
+            "n_threads",
+        ),
+        defaults={
+            "n_factors": 256,
+            "n_epochs": 10,
+            "reg": 0.5,
+            "validation_fraction": 0.0,
+            "patience": 3,
+        },
+        learns="choice",
+        is_updatable=True,
     ),
 }
 """The algorithms by name."""

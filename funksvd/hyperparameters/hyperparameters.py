@@ -72,6 +72,31 @@ class Hyperparameters:
         "factorization. With biases, an `init_std` of 0.1 does a little better than the default.",
         short="Keep all factors at 0 or above.",
     )
+    choice: bool = declared(
+        Flag(),
+        True,
+        group=MODEL,
+        help="Whether a choice model is learned from the ratings too, where that costs little "
+        "beside the rest: it makes better lists (`recommend`), and changes no prediction.",
+        short="Learn a choice model too, for better lists, where that costs little.",
+    )
+    unobserved_weight: float = declared(
+        Real(above=0),
+        0.3,
+        group=MODEL,
+        help="Weight of each pair of a user and an item as an argument that the user does not come "
+        "to it, beside 1 for a pair that was observed.",
+        short="Weight of a pair that was not observed, beside 1 for one that was.",
+        search=LogAround(4),
+    )
+    positive_from: float | None = declared(
+        Real(),
+        None,
+        group=MODEL,
+        help="Lowest rating that counts as a choice; lower ones are left out, and the others "
+        "count alike.",
+        otherwise="all count, good ones more",
+    )
     loss: str = declared(
         Choice(LOSSES),
         "squared",
@@ -162,7 +187,7 @@ class Hyperparameters:
         help="L2 regularization of the factors, lambda of eq. (3). By default it depends on the "
         "number of ratings of users and items: about 0.07 for a hundred thousand ratings and 0.03 "
         "for a hundred million. It is less where validation shows that the ratings have little "
-        "noise.",
+        "noise. With algorithm `ials`, a multiple of the noise level of the pairs.",
         short="L2 regularization of the factors.",
         otherwise="chosen by the data",
         search=LogAround(4),

@@ -4,6 +4,13 @@ Nothing is compiled at import. A change in any of these files makes what was com
 """
 
 from funksvd.kernels.compiling import PORTABLE, cache_folder, telling_of_compilation
+from funksvd.kernels.cpu.alternating import (
+    add_gram,
+    diagonalize,
+    rotate_rows,
+    solve_rows,
+    start_row,
+)
 from funksvd.kernels.cpu.batches import Table, add_gradients, run_batches, update_rows
 from funksvd.kernels.cpu.biases import add_residuals, sweep
 from funksvd.kernels.cpu.blocks import (
@@ -12,6 +19,13 @@ from funksvd.kernels.cpu.blocks import (
     fill_records,
     pack_records,
     unpack_in_turns,
+)
+from funksvd.kernels.cpu.choosing import (
+    LEAST_CHOICE,
+    diversify,
+    fold_choices,
+    score_both,
+    weigh_choices,
 )
 from funksvd.kernels.cpu.drawing import choose
 from funksvd.kernels.cpu.folding import fold_rows, weigh_ratings
@@ -45,6 +59,7 @@ from funksvd.kernels.vectors import LANES, padded_rows
 __all__ = [
     "GROUP_USERS",
     "LANES",
+    "LEAST_CHOICE",
     "LOST_IN_SQUARES",
     "PORTABLE",
     "RULES",
@@ -52,6 +67,7 @@ __all__ = [
     "TILE_ITEMS",
     "Table",
     "add_gradients",
+    "add_gram",
     "add_residuals",
     "add_rows",
     "cache_folder",
@@ -60,12 +76,15 @@ __all__ = [
     "count_blocks",
     "count_rows",
     "deviate_block",
+    "diagonalize",
+    "diversify",
     "draw_rows",
     "draw_weights",
     "exclude_items",
     "feature_block",
     "fill_records",
     "find_pairs",
+    "fold_choices",
     "fold_rows",
     "group_by_row",
     "group_with_levels",
@@ -78,10 +97,14 @@ __all__ = [
     "predict_block",
     "rank_each_item",
     "rank_items",
+    "rotate_rows",
     "rows_with_repeats",
     "run_batches",
+    "score_both",
     "sgd_block",
+    "solve_rows",
     "squared_error_of_feature",
+    "start_row",
     "subtract_feature",
     "sum_columns",
     "sum_squares",
@@ -92,5 +115,6 @@ __all__ = [
     "turn_into_probabilities",
     "unpack_in_turns",
     "update_rows",
+    "weigh_choices",
     "weigh_ratings",
 ]

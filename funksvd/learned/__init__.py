@@ -1,6 +1,7 @@
 """Learned models: named arrays, and the answers they give; in rows, not in raw ids."""
 
 from funksvd.learned.base import Axis, Learned
+from funksvd.learned.choices import LearnedChoices
 from funksvd.learned.ratings import Draws, LearnedRatings
 
-__all__ = ["Axis", "Draws", "Learned", "LearnedRatings"]
+__all__ = ["Axis", "Draws", "Learned", "LearnedChoices", "LearnedRatings"]

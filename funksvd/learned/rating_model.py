@@ -115,6 +115,7 @@ class RatingModel:
         n: int,
         *,
         exclude: tuple[CompressedRows, ...] = (),
+        allowed: np.ndarray | None = None,
         item_norms: np.ndarray | None = None,
         n_threads: int = 1,
     ) -> Iterator[Best]:
@@ -124,6 +125,7 @@ class RatingModel:
             users,
             n,
             exclude=exclude,
+            allowed=allowed,
             item_norms=item_norms,
             n_threads=n_threads,
         )

@@ -134,6 +134,7 @@ def best_items(
     n_best: int,
     *,
     exclude: tuple[CompressedRows, ...] = (),
+    allowed: np.ndarray | None = None,
     item_norms: np.ndarray | None = None,
     n_threads: int = 1,
 ) -> Iterator[Best]:
@@ -148,6 +149,8 @@ def best_items(
     n_best : int
     exclude : tuple of CompressedRows
         Items left out, by user.
+    allowed : ndarray of shape (n_items,), bool, optional
+        Items that may be listed; by default all.
     item_norms : ndarray of shape (n_items,), float32, optional
         Lengths of the items' factors. Whoever asks for few users again and again should know them:
         most items then need not be looked at. They do not change the result.
@@ -167,6 +170,10 @@ def best_items(
     else:
         rank = _ranking_of_many(parameters)
     arguments = _for_kernels(parameters)
+    left_out = np.zeros(n_items // 8 + 1, dtype=np.uint8)
+    if allowed is not None:
+        bits = np.packbits(~allowed, bitorder="little")
+        left_out[: len(bits)] = bits
 
     def best_of(batch: np.ndarray) -> Best:
         items = np.empty((len(batch), n_best), dtype=np.int32)
@@ -174,7 +181,7 @@ def best_items(
         n_marked = _whole_groups(MARKS_AT_ONCE, n_items)
         for start in range(0, len(batch), n_marked):
             part = slice(start, start + n_marked)
-            excluded = np.zeros((len(batch[part]), n_items // 8 + 1), dtype=np.uint8)
+            excluded = np.tile(left_out, (len(batch[part]), 1))
             for user_items in exclude:
                 exclude_items(excluded, batch[part], user_items.indptr, user_items.columns)
             rank(batch[part], excluded, arguments, items[part], predictions[part])
@@ -194,11 +201,12 @@ def _ranking_of_many(parameters: Parameters) -> Callable[..., None]:
     """A function that ranks items for many users, after laying the items out once."""
     mean, user_biases, item_biases, user_factors, item_factors = parameters
     n_items, n_factors = item_factors.shape
-    order = np.argsort(-item_biases, kind="stable").astype(np.int32)
+    lengths = np.linalg.norm(item_factors, axis=1)
+    order = np.lexsort((-lengths, -item_biases)).astype(np.int32)
     n_panels = max(1, -(-n_items // TILE_ITEMS))
     panels = np.empty((n_panels, n_factors + 1, TILE_ITEMS), dtype=np.float32)
     pack_items(order, item_biases, item_factors, panels)
-    longest = np.linalg.norm(item_factors, axis=1).max(initial=0) + LOST_IN_SQUARES
+    longest = lengths.max(initial=0) + LOST_IN_SQUARES
     largest_bias = np.abs(item_biases).max(initial=0) + abs(mean)
 
     def rank(users: np.ndarray, excluded: np.ndarray, *arguments: Any) -> None:

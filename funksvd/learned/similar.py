@@ -1,19 +1,46 @@
-"""Rows whose factors point in the same direction."""
+"""Rows that are like another one: users or items, by the cosines of their factors.
+
+What was tried, for the ten items most like each of 453 well-known films of MovieLens latest-small:
+mean cosine of the genres, share of the films' sequels that are found, median number of ratings of
+the similar films, and share of them with fewer than 5 ratings::
+
+    cosine of the rating model                         .26   .30    10   31 %
+    the same times n / (n + 20)                        .31   .29   104    0
+    cosine of the choice model                         .40   .29    90    0
+    the second, halved, and the third added            .40   .34    98    0
+
+The choice model alone comes to what everybody of a time has seen; the sum is seen and liked by the
+same people. n is the smaller number of ratings of the two.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
+from funksvd.learned.choices import products
 from funksvd.learned.scoring import predict_pairs
-from funksvd.objectives.parameters import Parameters
+
+PRIOR_RATINGS = 20
+"""Ratings at which a cosine of the rating model counts half."""
+SHARE_OF_RATING = 0.5
+"""Weight of the rating model's cosine beside that of the choice model."""
 
 
-def most_similar(rows: np.ndarray, row: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+def most_similar(
+    choice: np.ndarray | None,
+    rating: np.ndarray | None,
+    counts: np.ndarray | None,
+    row: int,
+    n: int,
+) -> tuple[np.ndarray, np.ndarray]:
     """The rows that are most similar to one row, itself left out.
 
     Parameters
     ----------
-    rows : ndarray of shape (n_rows, n_factors), float32
+    choice, rating : ndarray of shape (n_rows, n_factors), float32, or None
+        Factors of the choice model and of the model of ratings; one of them is there.
+    counts : ndarray of shape (n_rows,), int, or None
+        Numbers of ratings; None if they are not known, and all cosines count the same.
     row : int
     n : int
 
@@ -22,9 +49,21 @@ def most_similar(rows: np.ndarray, row: int, n: int) -> tuple[np.ndarray, np.nda
     indices : ndarray of shape (at most n,), int
         Most similar first; of equally similar rows the lower one first.
     similarities : ndarray of the same shape, float32
-        Cosines, -1 to 1.
+        -1 to 1.
     """
-    similarities = cosine_similarities(rows, row)
+    parts = []
+    if choice is not None:
+        parts.append(cosine_similarities(choice, row))
+    if rating is not None:
+        cosines = cosine_similarities(rating, row)
+        if counts is not None:
+            support = np.minimum(counts, counts[row]).astype(np.float64)
+            cosines = cosines * (support / (support + PRIOR_RATINGS)).astype(np.float32)
+        parts.append(cosines)
+    similarities = parts[0]
+    if len(parts) == 2:
+        share = np.float32(SHARE_OF_RATING)
+        similarities = (parts[0] + share * parts[1]) / (1 + share)
     order = np.argsort(-similarities, kind="stable")
     chosen = order[order != row][:n]
     return chosen, similarities[chosen]
@@ -42,11 +81,10 @@ def cosine_similarities(rows: np.ndarray, row: int) -> np.ndarray:
     -------
     ndarray of shape (n,), float32
     """
-    zeros = np.zeros(len(rows), np.float32)
-    products = Parameters(0.0, zeros, zeros, rows, rows)  # without biases, predictions are products
+    of_rows = products(rows, rows)
     each = np.arange(len(rows), dtype=np.int32)
-    norms = np.sqrt(predict_pairs(products, each, each))
+    norms = np.sqrt(predict_pairs(of_rows, each, each))
     norms[norms == 0] = np.inf
     return np.clip(
-        predict_pairs(products, np.full_like(each, row), each) / norms / norms[row], -1, 1
+        predict_pairs(of_rows, np.full_like(each, row), each) / norms / norms[row], -1, 1
     )

@@ -3,10 +3,11 @@
 Tensors
     user_ids (int64) or, for text, user_ids.utf8 (uint8) with user_ids.offsets (int64); item_ids in
     the same two forms; seen.indptr, seen.items: the pairs learned from; seen.levels (uint8): their
-    ratings, in 256 steps of the rating scale; held_out.indptr, held_out.items: the pairs that were
+    ratings, in 256 steps of the rating scale, or their counts; item_counts (int32): how many of
+    them each item has, if they are not there; held_out.indptr, held_out.items: the pairs that were
     rated but set aside for the test; test_pairs (int64): hashes of the pairs of the test part,
     ascending. The names of the arrays of a part begin with its kind: rating.user_factors, …
-    (`LearnedRatings`).
+    (`LearnedRatings`), choice.user_factors, … (`LearnedChoices`).
 Metadata
     One entry, `funksvd`: JSON with the format version; `parts`, for each kind the version of its
     own and all that it needs to know; the number of ratings, where they came from, and a SHA-256
@@ -80,6 +81,8 @@ class SavedModel:
         By kind.
     test_pairs : ndarray of shape (n_test,), int64, or None
         Hashes of pairs, ascending.
+    item_counts : ndarray of shape (n_items,), int32, or None
+        Number of ratings, or pairs, learned from of each item.
     """
 
     user_ids: np.ndarray
@@ -89,6 +92,7 @@ class SavedModel:
     info: Plain = field(default_factory=dict)
     parts: dict[str, Part] = field(default_factory=dict)
     test_pairs: np.ndarray | None = None
+    item_counts: np.ndarray | None = None
 
 
 def write_model(path: str | os.PathLike[str], model: SavedModel) -> None:
@@ -265,6 +269,8 @@ def _to_tensors(model: SavedModel) -> Tensors:
         tensors["seen.levels"] = model.seen.values
     if model.test_pairs is not None:
         tensors["test_pairs"] = model.test_pairs
+    if model.item_counts is not None:
+        tensors["item_counts"] = model.item_counts
     for kind, part in model.parts.items():
         tensors |= {f"{kind}.{name}": array for name, array in part.tensors.items()}
     return {name: np.ascontiguousarray(array) for name, array in tensors.items()}
@@ -276,9 +282,9 @@ def _check_parts(path: Path, parts: dict[str, Plain], kinds: Collection[str]) ->
             raise newer(path, f"a part of the kind {kind!r}")
         if (version := part.pop("version")) != PART_VERSION:
             raise newer(path, f"version {version} of the part {kind!r}")
-    for kind in kinds:
-        if kind not in parts:
-            raise ModelFileError(f"{path}: the model file has no part of the kind {kind!r}")
+    if not parts:
+        known = " or ".join(map(repr, sorted(kinds)))
+        raise ModelFileError(f"{path}: the model file has no part of the kind {known}")
 
 
 def _from_tensors(path: Path, tensors: Tensors, info: Plain) -> SavedModel:
@@ -299,9 +305,16 @@ def _from_tensors(path: Path, tensors: Tensors, info: Plain) -> SavedModel:
         test_pairs = _take(tensors, "test_pairs", np.int64)
         if not (test_pairs[:-1] <= test_pairs[1:]).all():  # they are found by bisection
             raise ValueError("test_pairs are not in ascending order")
+    item_counts = None
+    if "item_counts" in tensors:
+        item_counts = _take(tensors, "item_counts", np.int32)
+        if len(item_counts) != len(item_ids) or item_counts.min() < 0:
+            raise ValueError("item_counts are not one for each item, of at least 0")
+    elif seen is not None:
+        item_counts = np.bincount(seen.columns, minlength=len(item_ids)).astype(np.int32)
     if tensors:
         raise newer(path, f"a tensor {min(tensors)!r}")
-    return SavedModel(user_ids, item_ids, seen, held_out, info, parts, test_pairs)
+    return SavedModel(user_ids, item_ids, seen, held_out, info, parts, test_pairs, item_counts)
 
 
 def _taken(tensors: Tensors, prefix: str) -> Tensors:

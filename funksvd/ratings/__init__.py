@@ -1,6 +1,11 @@
 """Ratings and other interactions: read from files and tables, checked, held, described, written."""
 
-from funksvd.ratings.adapt import as_interactions, as_pairs, as_ratings
+from funksvd.ratings.adapt import (
+    as_interactions,
+    as_pairs,
+    as_pairs_or_ratings,
+    as_ratings,
+)
 from funksvd.ratings.attributes import ItemAttributes, read_attributes
 from funksvd.ratings.compressed import CompressedRows
 from funksvd.ratings.description import Bar, Description, describe
@@ -37,6 +42,7 @@ __all__ = [
     "as_interactions",
     "as_labels",
     "as_pairs",
+    "as_pairs_or_ratings",
     "as_ratings",
     "describe",
     "first_few",

@@ -59,6 +59,30 @@ def as_interactions(source: Any) -> Interactions:
     return Interactions.from_arrays(*as_pairs(source))
 
 
+def as_pairs_or_ratings(source: Any, values: Any = None) -> Interactions:
+    """Ratings, if there are any in what a caller gives, and interactions otherwise.
+
+    Parameters
+    ----------
+    source : Interactions (ratings are), a table, or an array of shape (n_pairs, 2)
+    values : array-like of shape (n_pairs,), optional
+        Ratings.
+
+    Raises
+    ------
+    RatingsError
+        If it is something else.
+    """
+    if values is not None:
+        return as_ratings(source, values)
+    if isinstance(source, Interactions):
+        return source
+    try:
+        return as_ratings(source)
+    except RatingsError:
+        return as_interactions(source)
+
+
 def as_pairs(pairs: Any) -> tuple[np.ndarray, np.ndarray]:
     """User ids and item ids from a table or an array of two columns.
 

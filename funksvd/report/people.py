@@ -120,7 +120,8 @@ def _person(
         tested=[],
         n_tested=0,
         recommended=[
-            Recommended(labels[model.items.row(item)], prediction) for item, prediction in found
+            Recommended(labels[model.items.row(item)], prediction or 0.0)
+            for item, prediction, *_ in found
         ],
     )
     if training is not None:

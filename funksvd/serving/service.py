@@ -133,8 +133,8 @@ class Service:
         """
         found = self.model.recommend(self._user(user), n)
         return [
-            {**self.item(item), "prediction": round(prediction, DIGITS)}
-            for item, prediction in found
+            {**self.item(item), "prediction": round(prediction or 0.0, DIGITS)}
+            for item, prediction, *_ in found
         ]
 
     def similar_users(self, user: int | str, n: int) -> list[dict[str, Any]]:
@@ -161,7 +161,7 @@ class Service:
         found = self.model.similar(self.item(item)["item"], n)
         return [
             {**self.item(other), "similarity": round(similarity, DIGITS)}
-            for other, similarity in found
+            for other, similarity, _ in found
         ]
 
     def fold_in(self, ratings: dict[str, float], n: int, explain: bool = False) -> dict[str, Any]:
@@ -216,7 +216,7 @@ class Service:
     def _best(self, guest: Guest, n: int) -> tuple[np.ndarray, np.ndarray]:
         """Rows of the best items that a guest has not rated, and predicted ratings."""
         rated = CompressedRows(np.array([0, len(guest.rows)]), *guest)
-        rating = self.model.fitted.rating.with_users(rated)
+        rating = self.model.fitted.rating_model.with_users(rated)
         batches = rating.best_items(ONE_USER, n, exclude=(rated,), item_norms=self._item_norms)
         best = next(batches)
         found = best.items[0] >= 0
@@ -225,7 +225,7 @@ class Service:
     def _reasons(self, guest: Guest, best: np.ndarray) -> list[dict[str, Any]]:
         """The ratings that speak most for and against each of the best items."""
         ids = self.model.item_ids
-        sums = self.model.fitted.rating.explain(guest.rows, guest.values, best)
+        sums = self.model.fitted.rating_model.explain(guest.rows, guest.values, best)
         reasons = sums.explanations(ids[best], ids[guest.rows], guest.values)
         return [
             {

@@ -194,7 +194,7 @@ def _without(given: Some, other: Interactions | None) -> Some:
     return given if other is None else given.subset(~is_in(given, other))
 
 
-def check_disjoint(name: str, part: Ratings, other: Ratings) -> None:
+def check_disjoint(name: str, part: Interactions, other: Interactions) -> None:
     """Make sure that no pair of a part to judge by is also learned from.
 
     Raises

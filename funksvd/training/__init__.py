@@ -2,12 +2,21 @@
 
 from funksvd.hyperparameters import ALGORITHMS, LOSSES, Hyperparameters
 from funksvd.parallel import available_processors
+from funksvd.training.choices import (
+    beside_ratings,
+    learn_choices,
+    pairs_of,
+    positive_part,
+    weighting_of,
+)
 from funksvd.training.context import Context, Findings
 from funksvd.training.ensemble import train_ensemble
 from funksvd.training.interrupts import Interrupts
+from funksvd.training.learners.base import RatingLearner
 from funksvd.training.learners.registry import LEARNERS
 from funksvd.training.losses import check_ratings
 from funksvd.training.monitor import EpochRecord, Monitor
+from funksvd.training.pairs import PairPlan
 from funksvd.training.plan import BlockPlan, Triples
 from funksvd.training.planning import plan_blocks
 from funksvd.training.record import TrainingRecord
@@ -28,6 +37,8 @@ __all__ = [
     "Hyperparameters",
     "Interrupts",
     "Monitor",
+    "PairPlan",
+    "RatingLearner",
     "Scale",
     "Stopped",
     "TrainingRecord",
@@ -35,10 +46,15 @@ __all__ = [
     "Triples",
     "Validation",
     "available_processors",
+    "beside_ratings",
     "check_learnable",
     "check_ratings",
+    "learn_choices",
+    "pairs_of",
     "plan_blocks",
+    "positive_part",
     "search_best",
     "train",
     "train_ensemble",
+    "weighting_of",
 ]

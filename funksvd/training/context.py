@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from funksvd.hyperparameters import ResolvedHyperparameters
-from funksvd.learned import LearnedRatings
+from funksvd.learned import Learned, LearnedRatings
 from funksvd.training.executors import Executor
 from funksvd.training.monitor import EpochRecord
+from funksvd.training.pairs import PairPlan
 from funksvd.training.plan import BlockPlan
+
+Plan = BlockPlan | PairPlan
+PlanT = TypeVar("PlanT", bound=Plan)
+LearnedT = TypeVar("LearnedT", bound=Learned)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,27 +47,30 @@ class Findings:
 
 
 @dataclass(frozen=True, eq=False)
-class Context:
+class Context(Generic[PlanT, LearnedT]):
     """Everything that a learner is given.
 
     Parameters
     ----------
-    plan : BlockPlan
-        The ratings, in blocks.
+    plan : BlockPlan or PairPlan
+        The ratings, in blocks; or the observed pairs.
     hyperparameters : ResolvedHyperparameters
     random : numpy.random.Generator
         The source of all random choices.
     executor : Executor
         Runs kernels over blocks; never a reason for another result.
-    start : LearnedRatings or None
-        Parameters to go on from, in the numbering of the ratings' own indices; None for random
+    start : Learned or None
+        Parameters to go on from, in the numbering of the data's own indices; None for random
         ones.
     findings : Findings
     """
 
-    plan: BlockPlan
+    plan: PlanT
     hyperparameters: ResolvedHyperparameters
     random: np.random.Generator
     executor: Executor
-    start: LearnedRatings | None = None
+    start: LearnedT | None = None
     findings: Findings = field(default_factory=Findings)
+
+
+RatingContext = Context[BlockPlan, LearnedRatings]

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from funksvd.hyperparameters import Hyperparameters
-from funksvd.learned import LearnedRatings
-from funksvd.training.context import Findings
+from funksvd.training.context import Findings, PlanT
 from funksvd.training.interrupts import Interrupts
 from funksvd.training.monitor import Monitor
-from funksvd.training.plan import BlockPlan
 from funksvd.training.trainer import TrainingResult, train
 
 
 def train_ensemble(
-    plan: BlockPlan,
+    plan: PlanT,
     hyperparameters: Hyperparameters,
     purpose: str,
     *,
     findings: Findings | None = None,
     monitor: Monitor,
     interrupts: Interrupts | None = None,
-) -> TrainingResult:
+) -> TrainingResult[Any]:
     """Train as many models as the hyperparameters say, from different seeds; usually one.
 
     Predictions of the result are the means of theirs. Snapshots of a single run are a matter of
@@ -29,7 +28,7 @@ def train_ensemble(
 
     Parameters
     ----------
-    plan : BlockPlan
+    plan : BlockPlan or PairPlan
     hyperparameters : Hyperparameters
     purpose : {"search", "refit", "fit"}
         A search before a refit needs one member only.
@@ -56,7 +55,7 @@ def train_ensemble(
     n_epochs = findings.n_epochs or hyperparameters.epoch_limit()
     one = hyperparameters.ensemble_snapshots or (purpose == "search" and hyperparameters.refit)
     n_members = 1 if one else hyperparameters.ensemble
-    members: list[TrainingResult] = []
+    members: list[TrainingResult[Any]] = []
     interrupted = False
     while len(members) < n_members and not interrupted:
         if n_members > 1:
@@ -79,6 +78,6 @@ def train_ensemble(
         interrupted = result.interrupted
         if not (interrupted and members):  # half a member would spoil the others
             members.append(result)
-    learned = LearnedRatings.mean([member.learned for member in members])
+    learned = type(members[0].learned).mean([member.learned for member in members])
     whole = replace(members[0], learned=learned)
     return whole.as_interrupted() if interrupted else whole

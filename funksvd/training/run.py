@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from funksvd.errors import DivergenceError
-from funksvd.learned import LearnedRatings
+from funksvd.learned import Learned
 from funksvd.training.interrupts import Interrupts
-from funksvd.training.learners.base import Learner, Progress
+from funksvd.training.learners.base import AnyLearner, Progress
 from funksvd.training.monitor import EpochRecord, Monitor
 from funksvd.training.steps import StepSizes
 from funksvd.training.stopping import EarlyStopping, Stopped
@@ -74,7 +74,7 @@ class Run:
 
     def __init__(
         self,
-        new_learner: Callable[[], Learner],
+        new_learner: Callable[[], AnyLearner],
         limits: Limits,
         validation: Validation,
         metric: str,
@@ -94,7 +94,7 @@ class Run:
         self.learner = self._new_learner()
         self.history: list[EpochRecord] = []
         self.best_epoch = 0
-        self._snapshots: list[LearnedRatings] = []
+        self._snapshots: list[Learned] = []
         self._stopping = EarlyStopping(self._limits.patience, self._validation.greater_is_better)
         self._n_failures = 0  # of the epoch at hand
         self._best_slot = self._last_slot = 0
@@ -122,12 +122,12 @@ class Run:
             self.stopped = Stopped.INTERRUPT
         self._monitor.fit_done(self.best_epoch)
 
-    def learned(self) -> LearnedRatings:
+    def learned(self) -> Learned:
         """The model of the best epoch; or the mean of the snapshots, where some were taken."""
         self.learner.restore(self._best_slot)
         if self._snapshots:
             self.best_epoch = self._limits.snapshot_every * len(self._snapshots)
-            return LearnedRatings.mean(self._snapshots)
+            return type(self._snapshots[0]).mean(self._snapshots)
         return self.learner.learned()
 
     def _run_epoch(self, epoch: int) -> None:

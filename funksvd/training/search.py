@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from funksvd.errors import DivergenceError
 from funksvd.hyperparameters import ALGORITHMS, LOSSES, Hyperparameters
-from funksvd.training.context import Findings
+from funksvd.training.context import Findings, PlanT
 from funksvd.training.ensemble import train_ensemble
 from funksvd.training.interrupts import Interrupts
 from funksvd.training.learners.base import decided
 from funksvd.training.monitor import Monitor
-from funksvd.training.plan import BlockPlan
 from funksvd.training.record import TrainingRecord
 from funksvd.training.scale import reg_factor
 from funksvd.training.trainer import TrainingResult
@@ -27,12 +28,12 @@ STILL_LESS = 0.4
 
 
 def search_best(
-    plan: BlockPlan,
+    plan: PlanT,
     hyperparameters: Hyperparameters,
     *,
     monitor: Monitor,
     interrupts: Interrupts,
-) -> TrainingResult:
+) -> TrainingResult[Any]:
     """Train on the ratings to learn from; those held back decide which epoch is best.
 
     How much regularization is right depends on how clear the signal is, and that is known only
@@ -42,7 +43,7 @@ def search_best(
 
     Parameters
     ----------
-    plan : BlockPlan
+    plan : BlockPlan or PairPlan
         It holds back some ratings.
     hyperparameters : Hyperparameters
     monitor : Monitor
@@ -60,7 +61,7 @@ def search_best(
     """
     chosen = hyperparameters.resolved()
 
-    def search(factor: float) -> TrainingResult:
+    def search(factor: float) -> TrainingResult[Any]:
         findings = Findings(reg_factor=factor)
         return train_ensemble(
             plan, chosen, "search", findings=findings, monitor=monitor, interrupts=interrupts
@@ -69,6 +70,8 @@ def search_best(
     best = search(1.0)
     algorithm = ALGORITHMS[chosen.algorithm]
     is_given = chosen.reg is not None or "reg" not in algorithm.hyperparameters
+    if algorithm.learns == "choice":
+        return best
     if is_given or not LOSSES[chosen.loss].is_rms or plan.n_held_back < ENOUGH_HELD_BACK:
         return best
     at_most = 1.0  # times what the best one had

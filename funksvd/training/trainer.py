@@ -3,37 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any, Generic
 
 from funksvd.hyperparameters import ALGORITHMS, LOSSES, SCHEDULES, Hyperparameters
-from funksvd.learned import LearnedRatings
+from funksvd.learned import Learned
 from funksvd.rng import Stream, generator
-from funksvd.training.context import Context, Findings
+from funksvd.training.context import Context, Findings, LearnedT, PlanT
 from funksvd.training.executors import Threads
 from funksvd.training.interrupts import Interrupts
 from funksvd.training.learners.registry import choose_learner
 from funksvd.training.monitor import Monitor
-from funksvd.training.plan import BlockPlan
 from funksvd.training.record import TrainingRecord
 from funksvd.training.run import Limits, Run
 from funksvd.training.steps import StepSizes
 from funksvd.training.stopping import Stopped
-from funksvd.training.validation import Validation, held_back_error
+from funksvd.training.validation import Validation, held_back_error, list_quality
 
 
 @dataclass(frozen=True, eq=False)
-class TrainingResult:
+class TrainingResult(Generic[LearnedT]):
     """The result of training.
 
     Parameters
     ----------
-    learned : LearnedRatings
+    learned : Learned
         That of the best epoch, or the mean of the snapshots.
     record : TrainingRecord
     findings : Findings
         What another run on the same kind of data should know.
     """
 
-    learned: LearnedRatings
+    learned: LearnedT
     record: TrainingRecord
     findings: Findings
 
@@ -42,22 +42,22 @@ class TrainingResult:
         """True if Ctrl-C ended training."""
         return self.record.stopped is Stopped.INTERRUPT
 
-    def as_interrupted(self) -> TrainingResult:
+    def as_interrupted(self) -> TrainingResult[LearnedT]:
         """The same, where Ctrl-C came later."""
         return replace(self, record=replace(self.record, stopped=Stopped.INTERRUPT))
 
 
 def train(
-    plan: BlockPlan,
+    plan: PlanT,
     hyperparameters: Hyperparameters,
     *,
     findings: Findings | None = None,
     member: int = 0,
-    start: LearnedRatings | None = None,
+    start: Learned | None = None,
     validation: Validation | None = None,
     monitor: Monitor | None = None,
     interrupts: Interrupts | None = None,
-) -> TrainingResult:
+) -> TrainingResult[Any]:
     """Learn parameters, epoch by epoch, by the algorithm that the hyperparameters name.
 
     Deterministic: the result depends on the ratings, the hyperparameters and the seed, not on
@@ -65,17 +65,19 @@ def train(
 
     Parameters
     ----------
-    plan : BlockPlan
-        The ratings. Those that it holds back decide which epoch is best, and when to stop.
+    plan : BlockPlan or PairPlan
+        The ratings, or pairs. Those that it holds back decide which epoch is best, and when
+        to stop.
     hyperparameters : Hyperparameters
     findings : Findings, optional
         Of another run on the same kind of data.
     member : int
         Number of the model within an ensemble, whose models have random numbers of their own.
-    start : LearnedRatings, optional
+    start : Learned, optional
         Go on from these parameters rather than from random ones.
     validation : Validation, optional
-        Decides in the place of the loss's error on the ratings held back.
+        Decides in the place of the loss's error on the ratings held back, or of NDCG@10 on the
+        pairs held back.
     monitor : Monitor, optional
     interrupts : Interrupts, optional
         Armed once an epoch is complete: from then on, there is something to lose.
@@ -96,7 +98,12 @@ def train(
     with Threads(chosen.thread_count()) as executor:
         random = generator(chosen.seed, Stream.TRAINING, member)
         context = Context(plan, chosen, random, executor, start, findings)
-        decides = validation or held_back_error(LOSSES[chosen.loss].metric)
+        algorithm = ALGORITHMS[chosen.algorithm]
+        metric = LOSSES[chosen.loss].metric
+        decides = validation or held_back_error(metric)
+        if algorithm.learns == "choice":
+            metric = "loss"
+            decides = validation or list_quality()
         steps = None
         if chosen.learning_rate is not None:
             schedule = SCHEDULES[chosen.schedule].make(chosen)
@@ -115,7 +122,7 @@ def train(
                 snapshot_every=chosen.cycle_epochs if chosen.ensemble_snapshots else 0,
             ),
             decides,
-            LOSSES[chosen.loss].metric,
+            metric,
             steps,
             monitor or Monitor(),
             interrupts or Interrupts(),
@@ -130,7 +137,7 @@ def train(
             history=run.history,
             best_epoch=run.best_epoch,
             reg=learner.reg,
-            spread=learner.scale.spread,
+            spread=learner.spread,
             stopped=run.stopped,
             n_unrated=n_unrated,
         ),

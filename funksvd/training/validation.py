@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, cast
 
-from funksvd.learned import LearnedRatings
-from funksvd.training.learners.base import Learner
+import numpy as np
+
+from funksvd.learned import LearnedChoices
+from funksvd.learned.scoring import best_items
+from funksvd.metrics.ranking import ranking_metrics
+from funksvd.training.learners.base import AnyLearner, RatingLearner
+from funksvd.training.pairs import PairPlan
+
+N_BEST = 10
+"""Length of the lists whose quality decides which epoch is best."""
+MOST_USERS = 5000
+"""Largest number of users whose lists are looked at after an epoch."""
 
 
 @dataclass(frozen=True)
@@ -23,14 +34,14 @@ class Validation:
     """
 
     name: str
-    value: Callable[[Learner], float | None]
+    value: Callable[[AnyLearner], float | None]
     greater_is_better: bool = False
 
     @classmethod
     def of_learned(
         cls,
         name: str,
-        value: Callable[[LearnedRatings], float | None],
+        value: Callable[[Any], float | None],
         *,
         greater_is_better: bool = False,
     ) -> Validation:
@@ -48,4 +59,29 @@ class Validation:
 
 def held_back_error(name: str) -> Validation:
     """The loss's error on the ratings that the plan holds back; `name` is that of the error."""
-    return Validation(name, lambda learner: learner.held_back_error())
+    return Validation(name, lambda learner: cast(RatingLearner, learner).held_back_error())
+
+
+def list_quality() -> Validation:
+    """NDCG@10 of the lists of users who have pairs held back; of 5,000 of them where more have."""
+
+    def value(learner: AnyLearner) -> float | None:
+        plan: PairPlan = learner.plan
+        if not plan.n_held_back:
+            return None
+        learned: LearnedChoices = learner.learned()
+        n_threads = learner.executor.n_threads
+        relevant = plan.held_back_items
+        counts = np.diff(relevant.indptr)
+        users = np.flatnonzero(counts)
+        users = users[:: -(-len(users) // MOST_USERS)].astype(np.int32)
+        total = 0.0
+        for batch, items, _ in best_items(
+            learned.parameters, users, N_BEST, exclude=(plan.by_user,), n_threads=n_threads
+        ):
+            owners = np.repeat(batch, items.shape[1])
+            hits = relevant.contains(owners, items.ravel(), n_threads).reshape(items.shape)
+            total += float(np.sum(ranking_metrics(hits, counts[batch], N_BEST).ndcg))
+        return total / len(users)
+
+    return Validation(f"ndcg@{N_BEST}", value, greater_is_better=True)

@@ -16,12 +16,16 @@ import pytest
 import naive
 from funksvd import FunkSVDError, Monitor
 from funksvd.hyperparameters import OPTIMIZERS
+from funksvd.learned.weighting import Weighting
+from funksvd.ratings import CompressedRows
 from funksvd.rng import Stream, generator
 from funksvd.training import (
     ALGORITHMS,
     LOSSES,
     Context,
     Hyperparameters,
+    PairPlan,
+    RatingLearner,
     Triples,
     Validation,
     learners,
@@ -31,6 +35,7 @@ from funksvd.training import (
 from funksvd.training.executors import Executor
 from funksvd.training.learners.base import Learner, Progress
 from funksvd.training.learners.registry import choose_learner
+from funksvd.training.validation import list_quality
 
 N_EPOCHS = 6
 N_GROUPS = 3
@@ -96,6 +101,8 @@ class Case:
         triples = self.triples(ratings)
         if values is not None:
             triples = triples._replace(values=values)
+        if not is_of_ratings(self):
+            return pair_plan(triples, shape or (ratings.n_users, ratings.n_items), held_back)
         return plan_blocks(
             triples,
             shape or (ratings.n_users, ratings.n_items),
@@ -123,8 +130,28 @@ class Case:
 
     def progress(self, share=1.0):
         """An epoch at a share of the default learning rate."""
-        rate = self.hyperparameters.learning_rate
+        rate = self.hyperparameters.learning_rate or 0.0
         return Progress(lambda done: rate * share, lambda n_ratings: None)
+
+
+def held_back_error(learner):
+    """How bad what was learned is on what is held back; None where nothing is."""
+    if isinstance(learner, RatingLearner):
+        return learner.held_back_error()
+    quality = list_quality().value(learner)
+    return None if quality is None else 1 - quality
+
+
+def pair_plan(triples, shape, held_back):
+    """Observed pairs with ratings from 1 to 5."""
+    users, items, values = triples
+    weighting = Weighting("rating", 1.0, 5.0)
+    levels = weighting.levels(values, len(values))
+    if held_back is not None:
+        marks = held_back.astype(np.float32)
+        held_back = CompressedRows.from_pairs(users, items, shape[0], marks).values > 0
+    pairs = CompressedRows.from_pairs(users, items, shape[0], levels)
+    return PairPlan(pairs, shape[1], weighting.table, held_back)
 
 
 def all_cases():
@@ -179,7 +206,12 @@ def can_go_on(case):
 
 def has_unit(case):
     """Whether its ratings may be of any size."""
-    return not case.is_binary
+    return is_of_ratings(case) and not case.is_binary
+
+
+def is_of_ratings(case):
+    """Whether it learns to predict ratings."""
+    return ALGORITHMS[case.options["algorithm"]].learns == "rating"
 
 
 def learner_classes():
@@ -231,7 +263,7 @@ class Following(Monitor):
         def value(learner):
             self.learned.append(copy.deepcopy(learner.learned()))
             if self.values is None:
-                return learner.held_back_error()
+                return held_back_error(learner)
             return self.values[len(self.learned) - 1]
 
         return Validation("followed", value, greater_is_better=self.values is not None)

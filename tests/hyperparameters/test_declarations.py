@@ -44,15 +44,15 @@ def test_options_are_unique():
         ("algorithm", "sgd"),
         ("seed", "0"),
         ("refit", "True"),
-        ("reg", "chosen by the data"),
+        ("reg", "chosen by the data; ials: 0.5"),
         ("n_threads", "all processors"),
-        ("n_factors", "64; bayes, bayes++: 12"),
+        ("n_factors", "64; bayes, bayes++: 12; ials: 256"),
         ("init_std", "0.02; incremental: 0.1"),
         (
             "learning_rate",
             "0.03; svd++: 0.021; momentum: 0.003; rmsprop, adam: 0.004; full batches: 0.001 to 0.2",
         ),
-        ("patience", "5; bayes, bayes++: 100; full batches: 50"),
+        ("patience", "5; bayes, bayes++: 100; ials: 3; full batches: 50"),
     ],
 )
 def test_a_default_is_stated_for_each_algorithm(name, stated):

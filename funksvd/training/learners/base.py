@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
 from funksvd.errors import argument
 from funksvd.learned import LearnedRatings
-from funksvd.training.context import Context
+from funksvd.training.context import Context, LearnedT, PlanT, RatingContext
 from funksvd.training.losses import TrainingLoss
+from funksvd.training.plan import BlockPlan
 from funksvd.training.scale import Scale, choose_reg
 
 DIVERGED = 1.5
@@ -38,7 +39,7 @@ class Progress(NamedTuple):
     ratings_done: Callable[[int], None]
 
 
-class Learner(ABC):
+class Learner(ABC, Generic[PlanT, LearnedT]):
     """Learns epoch by epoch; a run decides how long, and what is kept.
 
     Whatever it needs is in its context; nothing of it is changed from outside.
@@ -50,37 +51,27 @@ class Learner(ABC):
     Attributes
     ----------
     n_factors : int
-    scale : Scale
-        How large the ratings learned from are.
     reg : float
         Regularization of the factors: the one given, or the one chosen by the data. A sampler
         learns its own, and this is for rows that are folded in later.
-    n_batches : int
-        Batches of users that its plan must have.
-    reg_share : float
-        A `reg` that the data choose, as a multiple of `choose_reg`.
     latest_is_best : bool
         Whether each epoch makes the result better, so that validation errors do not choose one.
     """
 
-    n_batches: ClassVar[int] = 1
-    reg_share: ClassVar[float] = 1.0
     latest_is_best: ClassVar[bool] = False
+    reg: float
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context[PlanT, LearnedT]) -> None:
         self.context = context
         self.plan = context.plan
         self.hyperparameters = context.hyperparameters
         self.n_factors = self.hyperparameters.n_factors
         self.random, self.executor = context.random, context.executor
-        parts = [self.plan.values[block.learned] for block in self.plan.blocks]
-        n_threads = self.hyperparameters.thread_count()
-        self.scale = Scale.of(parts, self.hyperparameters.biases, n_threads)
-        if self.hyperparameters.reg is None:
-            chosen = self.reg_share * choose_reg(self.plan)
-            self.reg = chosen * context.findings.reg_factor
-        else:
-            self.reg = self.hyperparameters.reg
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation of the ratings learned from; 1 where there are none."""
+        return 1.0
 
     @abstractmethod
     def run_epoch(self, progress: Progress) -> float:
@@ -91,10 +82,6 @@ class Learner(ABC):
         float
             Training error; not finite where it went wrong.
         """
-
-    @abstractmethod
-    def held_back_error(self) -> float | None:
-        """The loss's error on the ratings that the plan holds back; None if there are none."""
 
     @abstractmethod
     def has_diverged(self, train_error: float) -> bool:
@@ -113,15 +100,56 @@ class Learner(ABC):
         """Go back to the state of the last `snapshot` of this slot."""
 
     @abstractmethod
-    def learned(self) -> LearnedRatings:
-        """A copy of all that is known now, in the numbering of the ratings' own indices."""
+    def learned(self) -> LearnedT:
+        """A copy of all that is known now, in the numbering of the data's own indices."""
 
     def passes(self) -> list[int] | None:
         """Passes over the ratings that each part of the work took; None where none is chosen."""
         return None
 
 
-class Descent(Learner):
+class RatingLearner(Learner[BlockPlan, LearnedRatings]):
+    """A learner of a model of ratings.
+
+    Parameters
+    ----------
+    context : Context
+
+    Attributes
+    ----------
+    scale : Scale
+        How large the ratings learned from are.
+    n_batches : int
+        Batches of users that its plan must have.
+    reg_share : float
+        A `reg` that the data choose, as a multiple of `choose_reg`.
+    """
+
+    n_batches: ClassVar[int] = 1
+    reg_share: ClassVar[float] = 1.0
+
+    def __init__(self, context: RatingContext) -> None:
+        super().__init__(context)
+        parts = [self.plan.values[block.learned] for block in self.plan.blocks]
+        n_threads = self.hyperparameters.thread_count()
+        self.scale = Scale.of(parts, self.hyperparameters.biases, n_threads)
+        if self.hyperparameters.reg is None:
+            chosen = self.reg_share * choose_reg(self.plan)
+            self.reg = chosen * context.findings.reg_factor
+        else:
+            self.reg = self.hyperparameters.reg
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation of the ratings learned from."""
+        return self.scale.spread
+
+    @abstractmethod
+    def held_back_error(self) -> float | None:
+        """The loss's error on the ratings that the plan holds back; None if there are none."""
+
+
+class Descent(RatingLearner):
     """A learner that follows gradients with a step size, and may therefore diverge.
 
     Attributes
@@ -131,7 +159,7 @@ class Descent(Learner):
         How large scores are.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: RatingContext) -> None:
         super().__init__(context)
         self.loss = TrainingLoss.of(self.hyperparameters, self.scale)
         self.scale: Scale = self.loss.scale
@@ -167,7 +195,7 @@ class Descent(Learner):
         )
 
 
-class Sampler(Learner):
+class Sampler(RatingLearner):
     """A learner whose epochs are draws from a distribution: the result is their mean.
 
     Each further draw makes it better, and no epoch is taken back.
@@ -194,6 +222,9 @@ def decided(value: Value | None) -> Value:
     """A value that cannot be None here, whatever its type says."""
     assert value is not None
     return value
+
+
+AnyLearner = Learner[Any, Any]
 
 
 def _overwrite(target: list[np.ndarray], source: list[np.ndarray]) -> None:

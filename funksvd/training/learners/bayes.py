@@ -52,7 +52,7 @@ from funksvd.learned.scoring import predict_pairs
 from funksvd.objectives.parameters import Parameters
 from funksvd.ratings import CompressedRows
 from funksvd.rng import gammas, normals
-from funksvd.training.context import Context
+from funksvd.training.context import RatingContext
 from funksvd.training.executors import Executor
 from funksvd.training.learners.base import Progress, Sampler, decided
 from funksvd.training.plan import BlockPlan, Triples
@@ -229,7 +229,7 @@ class GibbsLearner(Sampler):
 
     implicit = False
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: RatingContext) -> None:
         super().__init__(context)
         plan, random = self.plan, self.random
         self.ratings, self.held_back = (

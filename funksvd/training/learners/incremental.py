@@ -11,7 +11,7 @@ from funksvd.learned import LearnedRatings
 from funksvd.objectives.incremental import row_weights
 from funksvd.objectives.parameters import Parameters
 from funksvd.rng import normals
-from funksvd.training.context import Context
+from funksvd.training.context import RatingContext
 from funksvd.training.learners.base import Descent, Progress
 from funksvd.training.plan import Block
 from funksvd.training.scale import scaled_rates
@@ -41,7 +41,7 @@ class IncrementalLearner(Descent):
 
     reg_share: ClassVar[float] = 1.6  # features are trained to the end
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: RatingContext) -> None:
         super().__init__(context)
         plan = self.plan
         k = self.n_factors

@@ -16,7 +16,7 @@ from funksvd.kernels import (
 )
 from funksvd.learned import LearnedRatings
 from funksvd.objectives.parameters import Parameters
-from funksvd.training.context import Context
+from funksvd.training.context import RatingContext
 from funksvd.training.learners.base import Progress, decided
 from funksvd.training.learners.sgd import SGDLearner
 from funksvd.training.plan import Block
@@ -49,7 +49,7 @@ class BatchLearner(SGDLearner):
     optimizers find the lengths of their steps themselves.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: RatingContext) -> None:
         super().__init__(context)
         plan, hyperparameters = self.plan, self.hyperparameters
         self.unit = self.scale.normalized()

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from funksvd.hyperparameters import Hyperparameters
-from funksvd.training.learners.base import Learner
+from funksvd.training.learners.base import AnyLearner
 from funksvd.training.learners.bayes import GibbsLearner, ImplicitGibbsLearner
+from funksvd.training.learners.ials import IALSLearner
 from funksvd.training.learners.incremental import IncrementalLearner
 from funksvd.training.learners.minibatch import BatchLearner
 from funksvd.training.learners.sgd import SGDLearner
 from funksvd.training.learners.svdpp import SVDPPLearner
 
-LEARNERS: dict[str, type[Learner]] = {
+LEARNERS: dict[str, type[AnyLearner]] = {
     "sgd": SGDLearner,
     "svd++": SVDPPLearner,
     "bayes": GibbsLearner,
     "bayes++": ImplicitGibbsLearner,
     "incremental": IncrementalLearner,
+    "ials": IALSLearner,
 }
 
 
-def choose_learner(hyperparameters: Hyperparameters) -> type[Learner]:
+def choose_learner(hyperparameters: Hyperparameters) -> type[AnyLearner]:
     """The learner for hyperparameters that are resolved."""
     chosen = LEARNERS[hyperparameters.algorithm]
     one_by_one = (hyperparameters.optimizer, hyperparameters.batch_size) == ("sgd", 1)

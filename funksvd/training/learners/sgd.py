@@ -12,7 +12,7 @@ from funksvd.kernels import cost_of_block, sgd_block
 from funksvd.learned import LearnedRatings
 from funksvd.objectives.parameters import Parameters
 from funksvd.rng import normals
-from funksvd.training.context import Context
+from funksvd.training.context import RatingContext
 from funksvd.training.learners.base import Descent, Progress, decided
 from funksvd.training.plan import Block, BlockPlan
 from funksvd.training.scale import Rates, Scale, row_shares, scaled_rates
@@ -33,7 +33,7 @@ Operands: TypeAlias = tuple[
 class SGDLearner(Descent):
     """Moves the rows of each rating along its negative gradient, eqs. (3) and (8) to (12)."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: RatingContext) -> None:
         super().__init__(context)
         self.arranged = self.plan.arranged(self._start())
         self.row_shares = row_shares(self.plan)

@@ -35,7 +35,7 @@ import numpy as np
 
 from funksvd.kernels import add_rows, hand_back, padded_rows, svdpp_block
 from funksvd.learned import LearnedRatings
-from funksvd.training.context import Context
+from funksvd.training.context import RatingContext
 from funksvd.training.learners.base import Progress
 from funksvd.training.learners.sgd import SGDLearner
 from funksvd.training.plan import Block
@@ -59,7 +59,7 @@ class SVDPPLearner(SGDLearner):
     n_batches: ClassVar[int] = 16
     reg_share: ClassVar[float] = 0.8
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: RatingContext) -> None:
         super().__init__(context)
         # p_u; `arranged` has z_u while a batch is visited, and w_u when it is asked for
         self.p = self.arranged.user_factors

@@ -1,0 +1,53 @@
+"""`LearnedChoices`: the parameters of the choice model of `objectives.ials`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from funksvd.learned.base import Axis, Learned, array, number
+from funksvd.objectives.parameters import Parameters
+
+
+@dataclass(frozen=True, eq=False)
+class LearnedChoices(Learned):
+    """What a choice model knows.
+
+    Parameters
+    ----------
+    user_factors, item_factors : ndarray of shape (n_users, n_factors) and (n_items, n_factors), \
+float32
+        p_u and q_i, one a row, in the basis in which the items' Gram matrix is diagonal.
+    spectrum : ndarray of shape (n_factors,), float32
+        Diagonal of that matrix times a0, which new users need.
+    unobserved_weight : float
+        a0 of eq. (2).
+    strength : float
+        nu of eq. (3).
+    """
+
+    kind: ClassVar[str] = "choice"
+
+    user_factors: np.ndarray = array(Axis.USER, Axis.FACTOR)
+    item_factors: np.ndarray = array(Axis.ITEM, Axis.FACTOR)
+    spectrum: np.ndarray = array(Axis.FACTOR)
+    unobserved_weight: float = number()
+    strength: float = number()
+
+    @property
+    def parameters(self) -> Parameters:
+        """Parameters whose predictions, by eq. (1) of `objectives.plain`, are the scores p . q."""
+        return products(self.user_factors, self.item_factors)
+
+
+def products(user_factors: np.ndarray, item_factors: np.ndarray) -> Parameters:
+    """Parameters without mean and biases: predictions are the products of rows.
+
+    Parameters
+    ----------
+    user_factors, item_factors : ndarray of shape (n, n_factors), float32
+    """
+    of_users, of_items = (np.zeros(len(rows), np.float32) for rows in (user_factors, item_factors))
+    return Parameters(0.0, of_users, of_items, user_factors, item_factors)

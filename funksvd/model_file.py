@@ -1,0 +1,173 @@
+"""From what a fitted model consists of to what its file holds, and back."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import numpy as np
+
+from funksvd.fitted import Fitted, liking_of_scale
+from funksvd.hyperparameters import ALGORITHMS, LOSSES, Hyperparameters
+from funksvd.learned import LearnedChoices, LearnedRatings
+from funksvd.learned.choice_model import ChoiceModel
+from funksvd.learned.fold_in import PRIOR_RATINGS
+from funksvd.learned.lists import Liking
+from funksvd.learned.rating_model import FoldInTerms, RatingModel
+from funksvd.learned.storage import Part, SavedModel
+from funksvd.learned.weighting import Weighting
+from funksvd.objectives.parameters import Regularization
+from funksvd.ratings import Vocabulary
+from funksvd.splitting import Provenance
+from funksvd.training import TrainingRecord
+
+KINDS = {LearnedRatings.kind, LearnedChoices.kind}
+"""Kinds of parts that a model can have."""
+
+
+def to_saved(fitted: Fitted, *, with_seen: bool) -> SavedModel:
+    """The content of a file of a model.
+
+    Parameters
+    ----------
+    fitted : Fitted
+    with_seen : bool
+        Whether the file tells which pairs were rated, and how.
+    """
+    provenance = fitted.provenance
+    return SavedModel(
+        user_ids=fitted.users.ids,
+        item_ids=fitted.items.ids,
+        seen=fitted.seen if with_seen else None,
+        held_out=fitted.held_out if with_seen else None,
+        info={
+            "n_ratings": fitted.n_ratings,
+            "provenance": provenance.to_dict() if provenance else None,
+        },
+        parts=parts_of(fitted),
+        test_pairs=provenance.test_pairs if with_seen and provenance else None,
+        item_counts=None if with_seen and fitted.seen is not None else fitted.item_counts,
+    )
+
+
+def from_saved(saved: SavedModel) -> Fitted:
+    """The opposite of `to_saved`.
+
+    Raises
+    ------
+    UnknownHyperparameterError
+        If there is a hyperparameter that this program does not know.
+    LookupError, TypeError, ValueError
+        If something is missing, or makes no sense.
+    """
+    n_ratings, provenance = saved.info["n_ratings"], saved.info["provenance"]
+    if type(n_ratings) is not int:
+        raise ValueError("n_ratings must be an integer")
+    main = saved.parts.get(LearnedRatings.kind) or saved.parts[LearnedChoices.kind]
+    hyperparameters = Hyperparameters.from_dict(main.info["hyperparameters"])
+    hyperparameters.check()
+    record = TrainingRecord.from_dict(main.info)
+    rating, choice, liking = read_parts(saved, hyperparameters, record)
+    return Fitted(
+        users=Vocabulary(saved.user_ids, "user"),
+        items=Vocabulary(saved.item_ids, "item"),
+        rating=rating,
+        n_ratings=n_ratings,
+        seen=saved.seen,
+        record=record,
+        hyperparameters=hyperparameters,
+        choice=choice,
+        item_counts=saved.item_counts,
+        liking=liking,
+        held_out=saved.held_out,
+        provenance=Provenance.from_dict(provenance, saved.test_pairs) if provenance else None,
+    )
+
+
+def parts_of(fitted: Fitted) -> dict[str, Part]:
+    """The parts of a model as its file has them."""
+    chosen = fitted.hyperparameters.resolved().get_params()
+    del chosen["n_threads"]  # not a property of the model
+    main = {"hyperparameters": chosen, **fitted.record.to_dict()}
+    parts = {}
+    if fitted.rating is not None:
+        liking = fitted.liking
+        parts[LearnedRatings.kind] = Part(
+            info={
+                **main,
+                "rating_scale": list(fitted.rating.limits),
+                "liking": liking and asdict(liking),
+            },
+            tensors=fitted.rating.learned.tensors(),
+        )
+        main = {}
+    if fitted.choice is not None:
+        parts[LearnedChoices.kind] = Part(
+            info={**main, "weighting": fitted.choice.weighting.to_dict()},
+            tensors=fitted.choice.learned.tensors(),
+        )
+    return parts
+
+
+def read_parts(
+    saved: SavedModel, hyperparameters: Hyperparameters, record: TrainingRecord
+) -> tuple[RatingModel | None, ChoiceModel | None, Liking | None]:
+    """The opposite of `parts_of`, checked.
+
+    Raises
+    ------
+    LookupError, TypeError, ValueError
+        If something is missing, or makes no sense.
+    """
+    shape = (len(saved.user_ids), len(saved.item_ids))
+    rating = choice = liking = None
+    if part := saved.parts.get(LearnedRatings.kind):
+        learned = LearnedRatings.from_tensors(part.tensors, *shape)
+        low, high = map(float, part.info["rating_scale"])
+        if not -np.inf < low <= high < np.inf:
+            raise ValueError(f"rating_scale is {low} to {high}")
+        rating = rating_model(hyperparameters, learned, record, (low, high))
+        if plain := part.info.get("liking"):
+            liking = Liking(*(float(plain[name]) for name in Liking.__dataclass_fields__))
+        else:
+            liking = liking_of_scale(low, high, record)
+    if part := saved.parts.get(LearnedChoices.kind):
+        choice = ChoiceModel(
+            LearnedChoices.from_tensors(part.tensors, *shape),
+            Weighting.from_dict(part.info["weighting"]),
+        )
+    return rating, choice, liking
+
+
+def rating_model(
+    hyperparameters: Hyperparameters,
+    learned: LearnedRatings,
+    record: TrainingRecord,
+    limits: tuple[float, float],
+) -> RatingModel:
+    """A learned model, with the facts that its answers depend on besides.
+
+    Raises
+    ------
+    ValueError
+        If the number of factors is not that of the members: both may come from a file.
+    """
+    chosen = hyperparameters.resolved()
+    n_factors = learned.user_factors.shape[1]
+    n_members, rest = divmod(n_factors, chosen.n_factors)
+    n_draws = n_members if learned.draw_means is None else len(learned.draw_means)
+    least = 1 if learned.draw_means is None else 2  # how sure: by how draws differ
+    most = np.inf if ALGORITHMS[chosen.algorithm].is_sampler else chosen.ensemble
+    if rest or n_members != n_draws or not least <= n_members <= most:
+        raise ValueError(f"n_factors is {chosen.n_factors}, but there are {n_factors}")
+    unexplained = (record.best.train / record.spread) ** 2
+    return RatingModel(
+        learned,
+        limits,
+        n_members,
+        LOSSES[chosen.loss],
+        terms=FoldInTerms(
+            Regularization(record.reg * record.spread, chosen.bias_reg),
+            PRIOR_RATINGS * min(unexplained, 1.0) if chosen.biases else 0.0,
+            bool(chosen.biases),
+        ),
+    )

@@ -1,0 +1,150 @@
+"""Learning a choice model: from clicks, from counts, or beside a model of ratings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from funksvd.errors import RatingsError
+from funksvd.hyperparameters import Hyperparameters
+from funksvd.learned import LearnedChoices
+from funksvd.learned.weighting import Weighting
+from funksvd.parallel import extremes
+from funksvd.ratings import CompressedRows, Interactions
+from funksvd.training.ensemble import train_ensemble
+from funksvd.training.interrupts import Interrupts
+from funksvd.training.monitor import Monitor
+from funksvd.training.pairs import PairPlan
+from funksvd.training.search import search_best
+from funksvd.training.trainer import TrainingResult
+
+FACTORS_BESIDE = {2_000_000: 256, 10_000_000: 128, 50_000_000: 64}
+"""Factors of a choice model that is learned beside ratings, by the largest number of ratings.
+
+There is none for more ratings than the last.
+"""
+
+
+def weighting_of(interactions: Interactions) -> Weighting:
+    """The rule by which pairs are weighted: by ratings or counts, if they have any.
+
+    Ratings that are all the same say no more than that there is a pair.
+    """
+    if interactions.values is not None:
+        low, high = extremes(interactions.values)
+        return Weighting("rating", low, high) if low < high else Weighting("none")
+    return Weighting.of("count", interactions.weights)
+
+
+def positive_part(interactions: Interactions, positive_from: float) -> Interactions:
+    """The pairs with at least that rating, without ratings.
+
+    Raises
+    ------
+    RatingsError
+        If there are no ratings, or none is as high.
+    """
+    if interactions.values is None:
+        raise RatingsError(
+            f"{interactions.source}: there are no ratings of which only the good ones could count"
+        )
+    is_good = interactions.values >= np.float32(positive_from)
+    if not is_good.any():
+        raise RatingsError(
+            f"{interactions.source}: no rating is at least {positive_from:g}; the highest is "
+            f"{interactions.values.max():g}"
+        )
+    kept = interactions.subset(is_good)
+    return Interactions(
+        kept.users,
+        kept.items,
+        kept.user_index,
+        kept.item_index,
+        timestamps=kept.timestamps,
+        report=kept.report,
+    )
+
+
+def pairs_of(interactions: Interactions, weighting: Weighting, n_threads: int) -> CompressedRows:
+    """Items of each user, with levels.
+
+    Parameters
+    ----------
+    interactions : Interactions
+        No pair repeats.
+    weighting : Weighting
+    n_threads : int
+        Does not change the result.
+    """
+    values = interactions.values if weighting.kind == "rating" else interactions.weights
+    levels = weighting.levels(values, len(interactions))
+    return CompressedRows.from_pairs(
+        interactions.user_index, interactions.item_index, interactions.n_users, levels, n_threads
+    )
+
+
+def beside_ratings(hyperparameters: Hyperparameters, n_ratings: int) -> Hyperparameters | None:
+    """The choice model to be learned beside a model of ratings; None for none.
+
+    Parameters
+    ----------
+    hyperparameters : Hyperparameters
+        Of the model of ratings.
+    n_ratings : int
+    """
+    if not hyperparameters.choice:
+        return None
+    for most, n_factors in FACTORS_BESIDE.items():
+        if n_ratings <= most:
+            return Hyperparameters(
+                algorithm="ials",
+                n_factors=n_factors,
+                seed=hyperparameters.seed,
+                n_threads=hyperparameters.n_threads,
+            )
+    return None
+
+
+def learn_choices(
+    plan: PairPlan,
+    hyperparameters: Hyperparameters,
+    monitor: Monitor,
+    *,
+    purpose: str = "fit",
+    interrupts: Interrupts | None = None,
+) -> TrainingResult[LearnedChoices]:
+    """Learn a choice model; pairs that the plan holds back decide how many epochs are best.
+
+    Parameters
+    ----------
+    plan : PairPlan
+    hyperparameters : Hyperparameters
+        Of algorithm "ials".
+    monitor : Monitor
+    purpose : str
+        What the monitor is told where nothing is held back.
+    interrupts : Interrupts, optional
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If Ctrl-C comes before the first epoch is complete, or during the refit.
+    """
+    interrupts = interrupts or Interrupts()
+    if not plan.n_held_back:
+        return train_ensemble(
+            plan, hyperparameters, purpose, monitor=monitor, interrupts=interrupts
+        )
+    search = search_best(plan, hyperparameters, monitor=monitor, interrupts=interrupts)
+    if search.interrupted or not hyperparameters.refit:
+        return search
+    plan = plan.with_all_learned(hyperparameters.thread_count())
+    refit = train_ensemble(
+        plan, hyperparameters, "refit", findings=search.findings, monitor=monitor
+    )
+    if refit.interrupted:
+        return search.as_interrupted()
+    before = search.record
+    record = replace(refit.record, history=before.history, stopped=before.stopped, refitted=True)
+    return replace(refit, record=record)

@@ -1,0 +1,239 @@
+"""The choice model of `funksvd.objectives.ials`, by alternating least squares.
+
+Rows are tasks: each reads only the other side's rows, and is written by one thread. Sums over rows
+are made in blocks that do not depend on the number of threads, and added in their order.
+
+Once for each half of an epoch, the Gram matrix of the other side is made all but diagonal by
+Jacobi's rotations, and the rows of both sides are rotated by them. They stay nearly diagonal from
+one time to the next, so that few pairs need it. A pair is left as it is if its entry is less than
+`TOLERANCE` of the diagonal with the regularization: what was tried on a part of MovieLens 100K, for
+256 factors, with the largest difference of a score from those of 1e-5, and the time of ten epochs::
+
+    tolerance            1e-5      1e-3      1e-2      0.1
+    difference              0     0.005      0.07      0.5
+    seconds              0.98      0.60      0.54      0.56
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import ClassVar
+
+import numpy as np
+
+from funksvd.kernels import add_gram, diagonalize, rotate_rows, solve_rows
+from funksvd.kernels.vectors import LANES
+from funksvd.learned.choices import LearnedChoices
+from funksvd.objectives.ials import ChoiceTerms, strength_of
+from funksvd.ratings import CompressedRows
+from funksvd.rng import normals
+from funksvd.training.context import Context
+from funksvd.training.executors import Executor
+from funksvd.training.learners.base import Learner, Progress
+from funksvd.training.pairs import PairPlan
+
+N_STEPS = 3
+"""Steps of conjugate gradients for each row and epoch."""
+TOLERANCE, FINAL_TOLERANCE = 1e-4, 1e-7
+"""Entries of Gram matrices that count as zero: during training, and in the model."""
+MAX_SWEEPS = 30
+INIT_STD = 0.1
+"""Length of a user's first row, about."""
+ROWS_PER_BLOCK, MAX_BLOCKS = 256, 32
+"""Rows whose Gram matrix is one task, at least; largest number of such tasks."""
+WORK_PER_TASK, MAX_TASKS = 1_000, 64
+"""Pairs, rows counted as some, that one task solves, at least; largest number of tasks."""
+WORK_PER_ROW = 20
+"""Work of a row besides its pairs, in pairs."""
+
+
+class IALSLearner(Learner[PairPlan, LearnedChoices]):
+    """Solves all rows of one side nearly exactly, then all of the other, in turn."""
+
+    metric: ClassVar[str] = "loss"
+
+    def __init__(self, context: Context[PairPlan, LearnedChoices]) -> None:
+        super().__init__(context)
+        chosen, plan = self.hyperparameters, self.plan
+        n_users, n_items = plan.shape
+        a0 = chosen.unobserved_weight
+        n_used_users, n_used_items = (
+            int(np.count_nonzero(np.diff(side.indptr))) for side in (plan.by_user, plan.by_item)
+        )
+        assert chosen.reg is not None
+        strength = strength_of(chosen.reg, a0, n_used_users, n_used_items, plan.n_learned)
+        self.terms = ChoiceTerms(a0, strength)
+        self.reg = chosen.reg
+        self.sides = (Side(plan.by_user, n_items), Side(plan.by_item, n_users))
+        self.rows = self._first_rows(context.start)
+        self._slots: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+
+    def _first_rows(self, start: LearnedChoices | None) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of users and items, padded to whole vectors; of the users they are not needed."""
+        k = self.n_factors
+        users, items = (np.zeros((n, -(-k // LANES) * LANES), np.float32) for n in self.plan.shape)
+        users[:, :k] = normals(self.random, (len(users), k)) * np.float32(INIT_STD / np.sqrt(k))
+        if start is not None:
+            users[:, :k], items[:, :k] = start.user_factors, start.item_factors
+        return users, items
+
+    def run_epoch(self, progress: Progress) -> float:
+        """Solve the items, then the users; twice the objective per pair, before the users."""
+        n_pairs = self.plan.n_learned
+        self._solve(1)
+        progress.ratings_done(n_pairs // 2)
+        value = self._solve(0) + self.sides[1].norms
+        progress.ratings_done(n_pairs - n_pairs // 2)
+        return value / n_pairs
+
+    def _solve(self, which: int) -> float:
+        """Solve the rows of one side; twice the objective before, without the other's norms."""
+        side = self.sides[which]
+        a0, n_steps = self.terms.unobserved_weight, N_STEPS
+        reg = self.terms.of_rows(side.n_others)
+        spectrum = self._turn(1 - which, TOLERANCE, reg[1])
+        mine, other = self.rows[which], self.rows[1 - which]
+        diagonal = (a0 * spectrum).astype(np.float32)
+
+        def solve(span: tuple[int, int]) -> tuple[float, float]:
+            given = (side.pairs.indptr, side.columns, self.plan.weights, other, diagonal, reg)
+            return solve_rows(span, *given, n_steps, mine)
+
+        sums = self.executor.map(solve, side.spans)
+        side.norms = float(sum(norm for _, norm in sums))
+        return float(sum(value for value, _ in sums))
+
+    def _turn(self, which: int, tolerance: float, shift: float) -> np.ndarray:
+        """Rotate all rows so that the Gram matrix of one side is all but diagonal.
+
+        Returns
+        -------
+        ndarray of shape (k,), float64
+            Its diagonal.
+        """
+        a0 = self.terms.unobserved_weight
+        gram = gram_of(self.rows[which], self.executor)
+        basis = np.empty_like(gram)
+        if diagonalize(gram, shift / a0, tolerance, MAX_SWEEPS, basis):
+            turned = np.ascontiguousarray(basis.T).astype(np.float32)
+            self.rows = (
+                rotated(self.rows[0], turned, self.executor),
+                rotated(self.rows[1], turned, self.executor),
+            )
+        return np.diag(gram).copy()
+
+    def has_diverged(self, train_error: float) -> bool:
+        """Tell whether a row is not finite."""
+        return not np.isfinite(train_error)
+
+    def divergence_message(self, learning_rate: float) -> str:
+        """The message of the error that ends training then."""
+        return (
+            "the choice model came to numbers that are not finite; look for outliers among the "
+            "weights"
+        )
+
+    def snapshot(self, slot: int) -> None:
+        """Remember the rows, in the place of what the slot held."""
+        users, items = self.rows
+        self._slots[slot] = (users.copy(), items.copy())
+
+    def restore(self, slot: int) -> None:
+        """Go back to the rows of the last `snapshot` of this slot."""
+        users, items = self._slots[slot]
+        self.rows = (users.copy(), items.copy())
+
+    def learned(self) -> LearnedChoices:
+        """A copy of what is known now, in the basis of the items' Gram matrix."""
+        a0, k = self.terms.unobserved_weight, self.n_factors
+        before = self.rows
+        spectrum = a0 * self._turn(1, FINAL_TOLERANCE, self.terms.of_rows(len(before[1]))[1])
+        users, items = self.rows
+        self.rows = before
+        return LearnedChoices(
+            user_factors=users[:, :k].copy(),
+            item_factors=items[:, :k].copy(),
+            spectrum=spectrum[:k].astype(np.float32),
+            unobserved_weight=float(a0),
+            strength=float(self.terms.strength),
+        )
+
+
+class Side:
+    """The users, or the items: their pairs, and spans of rows with about as much work each.
+
+    Parameters
+    ----------
+    pairs : CompressedRows
+        Columns of each row, with levels.
+    n_others : int
+        Number of rows of the other side.
+
+    Attributes
+    ----------
+    norms : float
+        The sum of rho |p|^2 over its rows, when they were last solved.
+    """
+
+    def __init__(self, pairs: CompressedRows, n_others: int) -> None:
+        self.pairs, self.n_others = pairs, n_others
+        self.columns = (pairs.columns, pairs.values)
+        work = pairs.indptr + WORK_PER_ROW * np.arange(len(pairs.indptr))
+        n_tasks = int(min(MAX_TASKS, 1 + work[-1] // WORK_PER_TASK))
+        shares = work[-1] * np.arange(1, n_tasks) // n_tasks
+        bounds = np.unique([0, *np.searchsorted(work, shares), len(work) - 1]).tolist()
+        self.spans = list(pairwise(bounds))
+        self.norms = 0.0
+
+
+def block_size(n_rows: int) -> int:
+    """Rows that are one task."""
+    return max(ROWS_PER_BLOCK, -(-n_rows // MAX_BLOCKS))
+
+
+def gram_of(rows: np.ndarray, executor: Executor) -> np.ndarray:
+    """The Gram matrix of the columns of an array.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n, k), float32
+    executor : Executor
+
+    Returns
+    -------
+    ndarray of shape (k, k), float64
+    """
+    k, size = rows.shape[1], block_size(len(rows))
+
+    def gram_of_block(start: int) -> np.ndarray:
+        part = np.zeros((k, k))
+        add_gram(rows[start : start + size], part)
+        return part
+
+    total = np.zeros((k, k))
+    for part in executor.map(gram_of_block, range(0, len(rows), size)):
+        total += part
+    upper = np.triu(total)
+    return upper + np.triu(total, 1).T
+
+
+def rotated(rows: np.ndarray, basis: np.ndarray, executor: Executor) -> np.ndarray:
+    """Each row times a matrix.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n, k), float32
+    basis : ndarray of shape (k, k), float32
+    executor : Executor
+
+    Returns
+    -------
+    ndarray of shape (n, k), float32
+    """
+    out, size = np.empty_like(rows), block_size(len(rows))
+
+    def rotate(start: int) -> None:
+        rotate_rows((start, min(start + size, len(rows))), basis, rows, out)
+
+    executor.map(rotate, range(0, len(rows), size))
+    return out
