@@ -159,11 +159,29 @@ class Interactions:
         return {name: column for name, column in named if column is not None}
 
     @property
-    def columns_with_weights(self) -> dict[str, np.ndarray]:
+    def _weighted_columns(self) -> dict[str, np.ndarray]:
         """The same, with weights of 1 where there are none."""
-        if self.weights is not None:
-            return self.columns
-        return self.columns | {"weights": np.ones(len(self), np.float32)}
+        weights = np.ones(len(self), np.float32) if self.weights is None else self.weights
+        return self.columns | {"weights": weights}
+
+    @property
+    def kind(self) -> str:
+        """What the rows of their source were taken for: one of `ratings.io.report.KINDS`."""
+        return self.report.kind if self.report else "clicks"
+
+    @property
+    def positive_from(self) -> float | None:
+        """The least rating that became an interaction, if they were made of ratings so."""
+        return self.report.positive_from if self.report else None
+
+    @property
+    def repeats(self) -> str:
+        """Policy of `joined_with` for pairs that come again: they are counted.
+
+        Bare pairs, and interactions that were made of the good ratings, count once each.
+        """
+        is_once = self.kind == "pairs" or self.positive_from is not None
+        return "last" if is_once else COUNT
 
     @cached_property
     def time_unit(self) -> str | None:
@@ -276,10 +294,9 @@ class Interactions:
         items = self.items.joined(other.items, sources)
         indices = zip(self.index_for(users, items), other.index_for(users, items), strict=True)
         joined = dict(zip(("user_index", "item_index"), map(np.concatenate, indices), strict=True))
-        mine, theirs = (
-            each.columns_with_weights if duplicates == COUNT else each.columns
-            for each in (self, other)
-        )
+        mine, theirs = self.columns, other.columns
+        if duplicates == COUNT and "weights" in mine.keys() | theirs.keys():
+            mine, theirs = self._weighted_columns, other._weighted_columns
         for name in mine.keys() & theirs.keys():
             both = [mine[name], theirs[name]]
             joined[name] = np.concatenate(in_one_unit(both) if name == "timestamps" else both)

@@ -96,6 +96,15 @@ class Ratings(Interactions):
         )
 
     @property
+    def kind(self) -> str:
+        return "ratings"
+
+    @property
+    def repeats(self) -> str:
+        """Policy of `joined_with` for pairs that come again: the later rating counts."""
+        return "last"
+
+    @property
     def n_ratings(self) -> int:
         return len(self)
 
@@ -143,7 +152,7 @@ class Ratings(Interactions):
                 f"{counted(n_below, 'rating')} below {least:g} left out: each of the other "
                 f"{len(self) - n_below:,} counts as an interaction"
             )
-            report = replace(report, kind="rated", positive_from=least, notes=[note])
+            report = replace(report, kind="rated", positive_from=float(least), notes=[note])
         made = Interactions(
             self.users,
             self.items,

@@ -4,30 +4,34 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple
 
 import numpy as np
 
 from funksvd.errors import RatingsError, argument
-from funksvd.ratings import Ratings, as_ratings
+from funksvd.ratings.data import as_data
 from funksvd.rng import Stream, generator
 from funksvd.sorting import stable_order
+from funksvd.splitting.kind import Kind_co
 from funksvd.splitting.random import random_part
 
 
-class Fold(NamedTuple):
-    """Ratings to learn from, and ratings to test on; both with all ids of the whole."""
+class Fold(NamedTuple, Generic[Kind_co]):
+    """Ratings to learn from, and ratings to test on; both with all ids of the whole.
 
-    training: Ratings
-    test: Ratings
+    They may be interactions without ratings, like the whole.
+    """
+
+    training: Kind_co
+    test: Kind_co
 
 
-class Folds(Sequence[Fold]):
+class Folds(Sequence[Fold[Kind_co]], Generic[Kind_co]):
     """Folds of the same ratings, cut out when they are asked for: `folds[0].training`.
 
     Parameters
     ----------
-    ratings : Ratings
+    ratings : Ratings or Interactions
     fold_of : ndarray of shape (n_ratings,), int
         The fold, from 0, that tests on each rating; -1 for ratings that are only learned from.
     n_folds : int
@@ -45,7 +49,7 @@ class Folds(Sequence[Fold]):
 
     def __init__(
         self,
-        ratings: Ratings,
+        ratings: Kind_co,
         fold_of: np.ndarray,
         n_folds: int,
         *,
@@ -62,15 +66,15 @@ class Folds(Sequence[Fold]):
         for what, counts in (("test on", sizes[1:]), ("learn from", n_learned)):
             if not counts.all():
                 raise RatingsError(
-                    f"{ratings.source}: fold {np.argmin(counts) + 1} of {n_folds} has no ratings "
-                    f"to {what}; there are {len(ratings):,} in all. Ask for fewer folds, or for "
-                    "other test parts"
+                    f"{ratings.source}: fold {np.argmin(counts) + 1} of {n_folds} has no "
+                    f"{ratings.noun} to {what}; there are {len(ratings):,} in all. Ask for fewer "
+                    "folds, or for other test parts"
                 )
 
     def __len__(self) -> int:
         return self.n_folds
 
-    def __getitem__(self, fold: int) -> Fold:  # type: ignore[override]  # there are no slices
+    def __getitem__(self, fold: int) -> Fold[Kind_co]:  # type: ignore[override]  # there are no slices
         if not -self.n_folds <= fold < self.n_folds:
             raise IndexError(f"there are {self.n_folds} folds, and none with number {fold}")
         fold %= self.n_folds
@@ -78,12 +82,14 @@ class Folds(Sequence[Fold]):
         return Fold(self.ratings.subset(is_learned), self.ratings.subset(self.fold_of == fold))
 
 
-def random_folds(ratings: Any, n_folds: int = 5, *, fraction: float = 0.1, seed: int = 0) -> Folds:
+def random_folds(
+    ratings: Any, n_folds: int = 5, *, fraction: float = 0.1, seed: int = 0
+) -> Folds[Any]:
     """Folds at random: each rating is in the test part of exactly one of them.
 
     Parameters
     ----------
-    ratings : Ratings or table
+    ratings : Ratings, Interactions or table
     n_folds : int
         Their sizes differ by one rating at most.
     fraction : float
@@ -97,7 +103,7 @@ def random_folds(ratings: Any, n_folds: int = 5, *, fraction: float = 0.1, seed:
     RatingsError
         If a fold would be empty, or `fraction` is out of range.
     """
-    ratings = as_ratings(ratings)
+    ratings = as_data(ratings)
     _check_count("n_folds", n_folds)
     if n_folds == 1:
         chosen = random_part(len(ratings), fraction, seed, Stream.TEST)
@@ -109,12 +115,12 @@ def random_folds(ratings: Any, n_folds: int = 5, *, fraction: float = 0.1, seed:
 
 def per_user_folds(
     ratings: Any, n_folds: int = 5, *, fraction: float = 0.1, seed: int = 0
-) -> Folds:
+) -> Folds[Any]:
     """Folds with the same share of each user's ratings, chosen at random.
 
     Parameters
     ----------
-    ratings : Ratings or table
+    ratings : Ratings, Interactions or table
     n_folds : int
         Each rating is tested on in exactly one of several folds; a user's numbers of ratings in
         them differ by one at most, and so do the folds' sizes.
@@ -128,7 +134,7 @@ def per_user_folds(
     RatingsError
         If a fold would be empty, or `fraction` is out of range.
     """
-    ratings = as_ratings(ratings)
+    ratings = as_data(ratings)
     _check_count("n_folds", n_folds)
     random = generator(seed, Stream.TEST)
     order = random.permutation(len(ratings))
@@ -139,7 +145,7 @@ def per_user_folds(
         order = order[stable_order(ratings.user_index[order])]
         fold_of = np.empty(len(ratings), dtype=np.int8)
         fold_of[order] = np.where(_places(counts) < np.repeat(n_tested, counts), 0, -1)
-        return Folds(ratings, fold_of, 1, remarks=_untested(counts, n_tested == 0, 1))
+        return Folds(ratings, fold_of, 1, remarks=_untested(counts, n_tested == 0, 1, ratings.noun))
     # Users are dealt to in turn, in an order that has nothing to do with their ids.
     turns = random.permutation(ratings.n_users)
     order = order[stable_order(turns[ratings.user_index[order]])]
@@ -149,17 +155,18 @@ def per_user_folds(
     remarks = []
     if n_single:
         remarks.append(
-            f"{_users(n_single)} a single rating: the model does not know them where it is tested"
+            f"{_users(n_single)} a single {ratings.noun[:-1]}: the model does not know them where "
+            "it is tested"
         )
     return Folds(ratings, fold_of, n_folds, remarks=remarks)
 
 
-def leave_last_out(ratings: Any, n_last: int = 1, *, n_folds: int = 1) -> Folds:
+def leave_last_out(ratings: Any, n_last: int = 1, *, n_folds: int = 1) -> Folds[Any]:
     """The last ratings of each user to test on.
 
     Parameters
     ----------
-    ratings : Ratings or table
+    ratings : Ratings, Interactions or table
         "Last" is by timestamp, of equals by position; without timestamps, by position.
     n_last : int
         Number of ratings of each user to test on.
@@ -178,12 +185,14 @@ def leave_last_out(ratings: Any, n_last: int = 1, *, n_folds: int = 1) -> Folds:
     RatingsError
         If no user has enough ratings.
     """
-    ratings = as_ratings(ratings)
+    ratings = as_data(ratings)
     _check_count("n_last", n_last)
     _check_count("n_folds", n_folds)
     order, remarks = np.arange(len(ratings)), []
     if ratings.timestamps is None:
-        remarks.append("There are no timestamps: each user's ratings are taken as they stand")
+        remarks.append(
+            f"There are no timestamps: each user's {ratings.noun} are taken as they stand"
+        )
     else:
         since_first = ratings.timestamps - ratings.timestamps.min(initial=np.iinfo(np.int64).max)
         order = stable_order(since_first.view(np.uint64))  # which holds any difference
@@ -195,16 +204,16 @@ def leave_last_out(ratings: Any, n_last: int = 1, *, n_folds: int = 1) -> Folds:
     part = from_end // n_last
     fold_of = np.empty(len(ratings), dtype=np.int32)
     fold_of[order] = np.where(part < np.repeat(n_parts, counts), n_folds - 1 - part, -1)
-    remarks += _untested(counts, n_parts < n_folds, n_folds)
+    remarks += _untested(counts, n_parts < n_folds, n_folds, ratings.noun)
     return Folds(ratings, fold_of, n_folds, only_past=True, remarks=remarks)
 
 
-def by_time(ratings: Any, fraction: float = 0.1, *, n_folds: int = 1) -> Folds:
+def by_time(ratings: Any, fraction: float = 0.1, *, n_folds: int = 1) -> Folds[Any]:
     """All ratings after a point in time to test on.
 
     Parameters
     ----------
-    ratings : Ratings or table
+    ratings : Ratings, Interactions or table
         With timestamps.
     fraction : float
         Size of a test part. It is smaller where several ratings were made at that point in time:
@@ -218,19 +227,19 @@ def by_time(ratings: Any, fraction: float = 0.1, *, n_folds: int = 1) -> Folds:
     RatingsError
         If there are no timestamps, a fold would be empty, or `fraction` is out of range.
     """
-    ratings = as_ratings(ratings)
+    ratings = as_data(ratings)
     _check_fraction(fraction)
     _check_count("n_folds", n_folds)
     if ratings.timestamps is None:
         raise RatingsError(
-            f"{ratings.source}: the ratings have no timestamps, so they cannot be split by time; "
-            f"if a column holds them, name it with {argument('timestamp_col')}"
+            f"{ratings.source}: the {ratings.noun} have no timestamps, so they cannot be split by "
+            f"time; if a column holds them, name it with {argument('timestamp_col')}"
         )
     n_tested = max(1, round(fraction * len(ratings)))
     if n_folds * n_tested >= len(ratings):
         raise RatingsError(
-            f"{ratings.source}: {n_folds} test parts of {n_tested:,} ratings leave nothing to "
-            f"learn from, of {len(ratings):,} ratings; ask for fewer or smaller ones"
+            f"{ratings.source}: {n_folds} test parts of {n_tested:,} {ratings.noun} leave nothing "
+            f"to learn from, of {len(ratings):,} {ratings.noun}; ask for fewer or smaller ones"
         )
     times = np.sort(ratings.timestamps)
     points = times[len(ratings) - 1 - n_tested * np.arange(n_folds, 0, -1)]
@@ -248,10 +257,10 @@ def _places(counts: np.ndarray) -> np.ndarray:
     return places
 
 
-def _untested(counts: np.ndarray, is_untested: np.ndarray, n_folds: int) -> list[str]:
+def _untested(counts: np.ndarray, is_untested: np.ndarray, n_folds: int, noun: str) -> list[str]:
     n = int(np.count_nonzero(is_untested & (counts > 0)))
     where = "" if n_folds == 1 else " in some folds"
-    return [f"{_users(n)} too few ratings to be tested{where}: they are learned from"] if n else []
+    return [f"{_users(n)} too few {noun} to be tested{where}: they are learned from"] if n else []
 
 
 def _users(n: int) -> str:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 
-from funksvd.errors import RatingsError
+from funksvd.errors import RatingsError, argument
 from funksvd.parallel import available_processors
-from funksvd.ratings import CompressedRows, Interactions, Ratings, ReadOptions, as_ratings
+from funksvd.ratings import (
+    CompressedRows,
+    Interactions,
+    Ratings,
+    ReadOptions,
+    as_interactions,
+    as_ratings,
+)
+from funksvd.ratings.data import as_data
+from funksvd.splitting.kind import Kind_co
 from funksvd.splitting.pairs import are_among, pair_hashes
 from funksvd.splitting.provenance import Provenance, Source, Update
 from funksvd.splitting.random import random_split
@@ -19,52 +28,58 @@ Some = TypeVar("Some", bound=Interactions)
 
 
 @dataclass(frozen=True)
-class Holdout:
-    """Ratings to learn from and ratings to test on.
+class Holdout(Generic[Kind_co]):
+    """Ratings, or interactions, to learn from and others to test on: all of one kind.
 
     Parameters
     ----------
-    training : Ratings
+    training : Ratings or Interactions
         To be given to `FunkSVD.fit`.
-    validation : Ratings or None
+    validation : Ratings, Interactions or None
         To be given to `FunkSVD.fit` as `validation`; with None, `fit` sets a part aside itself.
-    test : Ratings or None
+    test : Ratings, Interactions or None
         Kept from training.
     provenance : Provenance
-    added : tuple of Ratings
-        Ratings that came later: of new pairs, and new ones of old pairs. None is in the test part.
+    added : tuple of Ratings or Interactions
+        What came later: new pairs, and old pairs again. None is in the test part.
     interactions : Interactions or None
-        To be given to `FunkSVD.fit`: pairs that users have dealt with, without those of the test.
+        To be given to `FunkSVD.fit` besides ratings: pairs that users have dealt with, without
+        those of the test.
     """
 
-    training: Ratings
-    validation: Ratings | None
-    test: Ratings | None
+    training: Kind_co
+    validation: Kind_co | None
+    test: Kind_co | None
     provenance: Provenance
-    added: tuple[Ratings, ...] = ()
+    added: tuple[Kind_co, ...] = ()
     interactions: Interactions | None = None
 
     @property
-    def all_but_test(self) -> Ratings:
-        """Training and validation ratings and those added later, together."""
+    def all_but_test(self) -> Kind_co:
+        """The training and validation parts and what was added later, together.
+
+        Of a pair that came again, the later rating counts; interactions are counted.
+        """
         together = self.training
         for part in (self.validation, *self.added):
             if part is not None:
-                together = together.joined_with(part)
+                together = together.joined_with(part, together.repeats)
         return together
 
-    def with_added(self, ratings: Ratings, options: ReadOptions | None = None) -> Holdout:
-        """The same with more ratings to learn from; the test part stays as it is.
+    def with_added(
+        self, ratings: Interactions, options: ReadOptions | None = None
+    ) -> Holdout[Kind_co]:
+        """The same with more to learn from; the test part stays as it is.
 
         Parameters
         ----------
-        ratings : Ratings
-            Of a pair that is there already, the new rating counts. Pairs of the test part are left
-            out: they stay unseen.
+        ratings : Ratings or Interactions
+            Of the kind of the others. Of a pair that is there already, the new rating counts;
+            interactions add up. Pairs of the test part are left out: they stay unseen.
         options : ReadOptions, optional
             How they were read.
         """
-        kept = _without(ratings, self.test)
+        kept = cast("Kind_co", _without(ratings, self.test))
         update = Update(Source.of(ratings), options or ReadOptions())
         provenance = replace(self.provenance, updates=(*self.provenance.updates, update))
         return replace(self, provenance=provenance, added=(*self.added, kept))
@@ -73,22 +88,22 @@ class Holdout:
     def of_whole(
         cls,
         provenance: Provenance,
-        ratings: Ratings,
+        ratings: Some,
         options: ReadOptions,
-        test: Ratings | None = None,
-        validation: Ratings | None = None,
+        test: Some | None = None,
+        validation: Some | None = None,
         interactions: Interactions | None = None,
-    ) -> Holdout:
+    ) -> Holdout[Some]:
         """The parts of ratings among which are all that a model knew before.
 
         Parameters
         ----------
         provenance : Provenance
             The model's. Its random test part is known again by its pairs.
-        ratings : Ratings
+        ratings : Ratings or Interactions
         options : ReadOptions
             How they were read.
-        test, validation : Ratings, optional
+        test, validation : Ratings or Interactions, optional
             Parts that were given as files of their own. Of a pair that `ratings` has too, a
             validation rating is left out, and one of the test stays.
         interactions : Interactions, optional
@@ -101,7 +116,7 @@ class Holdout:
         else:
             ratings = _without(ratings, test)
         update = Update(Source.of(whole), options, is_whole=True)
-        return cls(
+        return Holdout(
             training=ratings,
             validation=None if validation is None else _without(validation, ratings),
             test=test,
@@ -123,16 +138,17 @@ def hold_out(
     seed: int = 0,
     options: ReadOptions | None = None,
     interactions: Interactions | None = None,
-) -> Holdout:
+) -> Holdout[Any]:
     """Set a test part aside, unless one is given.
 
     Parameters
     ----------
-    ratings : Ratings or table
-    test, validation : Ratings or table, optional
-        Parts given as ratings of their own.
+    ratings : Ratings, Interactions or table
+    test, validation : Ratings, Interactions or table, optional
+        Parts of their own, of the same kind.
     test_fraction : float
-        Share of `ratings` to set aside if `test` is not given; 0 for none.
+        Share of `ratings`, or of the distinct pairs, to set aside if `test` is not given; 0 for
+        none.
     seed : int
     options : ReadOptions, optional
         How the ratings and interactions were read, so that they can be read again.
@@ -143,10 +159,18 @@ def hold_out(
     ------
     RatingsError
         If a (user, item) pair of a given part is also in another part: the test, or the choice
-        of the best epoch, would be made on ratings that were learned from.
+        of the best epoch, would be made on ratings that were learned from. If one part holds
+        ratings and another interactions.
     """
-    ratings = as_ratings(ratings)
-    test, validation = (None if part is None else as_ratings(part) for part in (test, validation))
+    ratings = as_data(ratings)
+    if interactions is not None and not isinstance(ratings, Ratings):
+        raise RatingsError(
+            f"{argument('interactions')} are pairs to learn from besides ratings, but "
+            f"{ratings.source} holds interactions: give all of them together"
+        )
+    test, validation = (
+        None if part is None else _alike(part, ratings) for part in (test, validation)
+    )
     for name, part, other in (
         ("test", test, ratings),
         ("test", test, validation),
@@ -168,12 +192,26 @@ def hold_out(
         seed=int(seed),
         test_fingerprint=test.fingerprint if len(test) else None,
         interactions=Source.of(interactions) if interactions is not None else None,
+        kind=ratings.kind,
+        positive_from=ratings.positive_from,
         test_pairs=np.sort(pair_hashes(test)) if given_test is None and len(test) else None,
     )
     test = test if len(test) else None
     if interactions is not None:
         interactions = _without(interactions, test)
     return Holdout(training, validation, test, provenance, interactions=interactions)
+
+
+def _alike(part: Any, whole: Interactions) -> Interactions:
+    """A part in the kind of the whole: ratings, or interactions."""
+    if isinstance(whole, Ratings):
+        return as_ratings(part)
+    if isinstance(part, Ratings):
+        raise RatingsError(
+            f"{part.source} holds ratings and {whole.source} interactions; "
+            "Ratings.to_interactions makes interactions of ratings"
+        )
+    return as_interactions(part)
 
 
 def is_in(given: Interactions, other: Interactions) -> np.ndarray:
@@ -205,7 +243,7 @@ def check_disjoint(name: str, part: Interactions, other: Interactions) -> None:
     n_shared = int(is_in(other, part).sum())  # the part is what is sorted: it is the smaller one
     if n_shared:
         raise RatingsError(
-            f"{part.source}: {n_shared:,} of {len(part):,} {name} ratings have a (user, item) pair "
-            f"that is also in {other.source}; a {name} on what was learned is not honest. Remove "
-            "them from one of the two"
+            f"{part.source}: {n_shared:,} of {len(part):,} {name} {part.noun} have a (user, item) "
+            f"pair that is also in {other.source}; a {name} on what was learned is not honest. "
+            "Remove them from one of the two"
         )

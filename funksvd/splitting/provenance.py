@@ -8,6 +8,12 @@ from typing import Any
 import numpy as np
 
 from funksvd.ratings import Interactions, ReadOptions
+from funksvd.ratings.duplicates import COUNT
+from funksvd.ratings.io.clicks import read_again
+from funksvd.ratings.io.report import KINDS
+
+SOURCES = ("ratings", "test", "validation", "interactions")
+"""Fields of a `Provenance` that hold a `Source`."""
 
 
 @dataclass(frozen=True)
@@ -23,21 +29,29 @@ class Source:
     n_rows : int or None
         Their number, without repeated pairs: where more have been appended to the files since, it
         is the first ones that have the fingerprint. None in records of earlier programs.
+    n_read : int or None
+        Number of rows of the files of which interactions were counted; None where none were.
     """
 
     files: list[str]
     fingerprint: str
     n_rows: int | None = None
+    n_read: int | None = None
 
     def __post_init__(self) -> None:
         if not all(isinstance(text, str) for text in (*self.files, self.fingerprint)):
             raise TypeError("files and fingerprint must be text")
-        if self.n_rows is not None and (type(self.n_rows) is not int or self.n_rows < 0):
-            raise TypeError("n_rows must be a whole number")
+        for n in (self.n_rows, self.n_read):
+            if n is not None and (type(n) is not int or n < 0):
+                raise TypeError("n_rows and n_read must be whole numbers")
 
     @classmethod
     def of(cls, found: Interactions) -> Source:
-        return cls(found.report.files if found.report else [], found.fingerprint, len(found))
+        report = found.report
+        if report is None:
+            return cls([], found.fingerprint, len(found))
+        n_read = report.n_rows - report.n_bad_rows if found.repeats == COUNT else None
+        return cls(report.files, found.fingerprint, len(found), n_read)
 
 
 @dataclass(frozen=True)
@@ -88,6 +102,11 @@ class Provenance:
         Ratings that came later, in that order; the test part stays as it is.
     interactions : Source or None
         Interactions as they were read, before those of the test part were taken out of them.
+    kind : str
+        What the rows of the files were taken for, one of `ratings.io.report.KINDS`; the
+        interactions that are recorded beside ratings are bare pairs.
+    positive_from : float or None
+        Ratings below this were left out, where interactions were made of the others.
     test_pairs : ndarray of shape (n_test,), int64, or None
         Hashes of the pairs of a random test part, ascending: it is known again in a file that has
         grown. Not part of `to_dict`.
@@ -107,11 +126,14 @@ class Provenance:
     test_fingerprint: str | None = None
     updates: tuple[Update, ...] = ()
     interactions: Source | None = None
+    kind: str = "ratings"
+    positive_from: float | None = None
     test_pairs: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         fits = isinstance(self.test_fraction, float) and isinstance(self.seed, int)
         fits = fits and 0 <= self.test_fraction < 1 and self.seed >= 0
+        fits = fits and self.kind in KINDS and isinstance(self.positive_from, float | None)
         if not fits or not isinstance(self.test_fingerprint, str | None):
             raise TypeError("the record of where the ratings came from makes no sense")
 
@@ -123,13 +145,47 @@ class Provenance:
                 return self.updates[at], self.updates[at + 1 :]
         return None, self.updates
 
+    @property
+    def noun(self) -> str:
+        """Plural noun for the rows that were learned from."""
+        return "ratings" if self.kind == "ratings" else "interactions"
+
+    def read(self, source: Any, options: ReadOptions, n_rows: int | None = None) -> Interactions:
+        """Read more of the same kind: files that came later, or the same files again.
+
+        Parameters
+        ----------
+        source : path, sequence of paths, or table
+        options : ReadOptions
+        n_rows : int, optional
+            Only the first rows that can be used, where interactions are counted.
+
+        Returns
+        -------
+        Ratings or Interactions
+            As the model's own: with the same `positive_from`.
+
+        Raises
+        ------
+        RatingsError
+            If the source cannot be read.
+        """
+        return read_again(source, options, self.kind, self.positive_from, n_rows)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON; without `test_pairs`."""
         plain = asdict(replace(self, test_pairs=None))
         del plain["test_pairs"]
+        # Earlier programs do not know some fields; they are left out where they say nothing.
         for part in (plain, *plain["updates"]):
-            if part["options"]["decimal"] is None:  # earlier programs do not know it
-                del part["options"]["decimal"]
+            for name in ("decimal", "count_col"):
+                if part["options"][name] is None:
+                    del part["options"][name]
+            for source in (part[name] for name in SOURCES if part.get(name)):
+                if source["n_read"] is None:
+                    del source["n_read"]
+        if self.kind == "ratings":
+            del plain["kind"], plain["positive_from"]
         return plain
 
     @classmethod
@@ -159,5 +215,7 @@ class Provenance:
                 for update in plain["updates"]
             ),
             interactions=source("interactions"),
+            kind=plain.get("kind", "ratings"),
+            positive_from=plain.get("positive_from"),
             test_pairs=test_pairs,
         )

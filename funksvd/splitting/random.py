@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import numpy as np
 
 from funksvd.errors import RatingsError
 from funksvd.kernels import choose
-from funksvd.ratings import Ratings, as_ratings
+from funksvd.ratings import Interactions
+from funksvd.ratings.data import as_data
 from funksvd.rng import Stream, generator
+
+Some = TypeVar("Some", bound=Interactions)
+
+
+@overload
+def random_split(
+    ratings: Some, fraction: float, seed: int, stream: Stream = Stream.TEST
+) -> tuple[Some, Some]: ...
+
+
+@overload
+def random_split(
+    ratings: object, fraction: float, seed: int, stream: Stream = Stream.TEST
+) -> tuple[Any, Any]: ...
 
 
 def random_split(
     ratings: Any, fraction: float, seed: int, stream: Stream = Stream.TEST
-) -> tuple[Ratings, Ratings]:
-    """Set a random part of the ratings aside.
+) -> tuple[Any, Any]:
+    """Set a random part of the ratings, or of the interactions, aside.
 
-    Both parts keep their ratings' order, and all ids of the whole.
+    Both parts keep their rows' order, and all ids of the whole.
 
     Parameters
     ----------
-    ratings : Ratings or table
+    ratings : Ratings, Interactions or table
     fraction : float
-        Size of the part, 0 <= fraction < 1; rounded to a whole number of ratings.
+        Size of the part, 0 <= fraction < 1; rounded to a whole number of ratings, or of distinct
+        pairs.
     seed : int
         The same ratings, fraction and seed give the same parts, in any process.
     stream : Stream
@@ -31,14 +47,14 @@ def random_split(
 
     Returns
     -------
-    rest, part : Ratings
+    rest, part : Ratings or Interactions
 
     Raises
     ------
     RatingsError
         If the fraction is out of range.
     """
-    ratings = as_ratings(ratings)
+    ratings = as_data(ratings)
     chosen = random_part(len(ratings), fraction, seed, stream)
     return ratings.subset(~chosen), ratings.subset(chosen)
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from funksvd.errors import DataChangedError, RatingsError
-from funksvd.ratings import Interactions, Ratings, ReadOptions, read_interactions, read_ratings
+from funksvd.ratings import Interactions, ReadOptions, read_interactions
 from funksvd.splitting.holdout import Holdout, hold_out
 from funksvd.splitting.provenance import Provenance, Source
 
 REMEDY = "evaluate the model on other ratings"
 """End of messages about ratings that cannot be read again: the alternative."""
-
-Some = TypeVar("Some", bound=Interactions)
 
 
 def rebuild(
@@ -27,7 +26,7 @@ def rebuild(
     *,
     remedy: str = REMEDY,
     with_interactions: bool = True,
-) -> Holdout:
+) -> Holdout[Any]:
     """Read a model's ratings again and split them as they were split for training.
 
     Parameters
@@ -39,8 +38,13 @@ def rebuild(
     remedy : str
         End of messages: what can be done without these ratings.
     with_interactions : bool
-        Whether interactions that the model was trained with are read again: they are for training
-        only, and evaluation should not depend on their file.
+        Whether interactions that the model was trained with besides ratings are read again: they
+        are for training only, and evaluation should not depend on their file.
+
+    Returns
+    -------
+    Holdout
+        Of ratings or of interactions, whichever the model was trained on.
 
     Raises
     ------
@@ -53,29 +57,30 @@ def rebuild(
     whole, later = provenance.whole_and_later
     origin = provenance.ratings if whole is None else whole.ratings
     options = provenance.options if whole is None else whole.options
-    ratings = again.read(read_ratings, origin, options)
+    ratings = again.read(provenance.read, origin, options, provenance.noun)
     holdout = _split(provenance, remedy, ratings, *again.parts(provenance, with_interactions))
     for update in later:
-        added = again.read(read_ratings, update.ratings, update.options)
+        added = again.read(provenance.read, update.ratings, update.options, provenance.noun)
         holdout = holdout.with_added(added, update.options)
     return holdout
 
 
 def with_whole(
     provenance: Provenance,
-    ratings: Ratings,
+    ratings: Interactions,
     options: ReadOptions,
     folder: str | os.PathLike[str] = ".",
     *,
     remedy: str = REMEDY,
-) -> Holdout:
+) -> Holdout[Any]:
     """The parts of ratings among which are all that a model knew before: a file that has grown.
 
     Parameters
     ----------
     provenance : Provenance
         The model's.
-    ratings : Ratings
+    ratings : Ratings or Interactions
+        As `provenance.read` reads them.
     options : ReadOptions
         How they were read.
     folder, remedy
@@ -93,14 +98,15 @@ def with_whole(
 
 
 def split_again(
-    provenance: Provenance, ratings: Ratings, *, remedy: str = REMEDY
-) -> Holdout | None:
+    provenance: Provenance, ratings: Interactions, *, remedy: str = REMEDY
+) -> Holdout[Any] | None:
     """Split a model's ratings, wherever they are now, as they were split for training.
 
     Parameters
     ----------
     provenance : Provenance
-    ratings : Ratings
+    ratings : Ratings or Interactions
+        As `provenance.read` reads them.
     remedy : str
         End of messages: what can be done without these ratings.
 
@@ -126,11 +132,11 @@ def split_again(
 def _split(
     provenance: Provenance,
     remedy: str,
-    ratings: Ratings,
-    test: Ratings | None = None,
-    validation: Ratings | None = None,
+    ratings: Interactions,
+    test: Interactions | None = None,
+    validation: Interactions | None = None,
     interactions: Interactions | None = None,
-) -> Holdout:
+) -> Holdout[Any]:
     whole, _ = provenance.whole_and_later
     if whole is not None:
         holdout = Holdout.of_whole(
@@ -174,29 +180,31 @@ class _Again(NamedTuple):
 
     def parts(
         self, provenance: Provenance, with_interactions: bool = True
-    ) -> tuple[Ratings | None, Ratings | None, Interactions | None]:
+    ) -> tuple[Interactions | None, Interactions | None, Interactions | None]:
         """Test, validation and interactions, as far as they were given as files of their own."""
         options = provenance.options
         test, validation = (
-            None if part is None else self.read(read_ratings, part, options)
+            None if part is None else self.read(provenance.read, part, options, provenance.noun)
             for part in (provenance.test, provenance.validation)
         )
         interactions = None
         if with_interactions and provenance.interactions is not None:
-            interactions = self.read(read_interactions, provenance.interactions, options)
+            interactions = self.read(
+                read_interactions, provenance.interactions, options, "interactions"
+            )
         return test, validation, interactions
 
     def read(
         self,
-        reader: Callable[[list[Path], ReadOptions], Some],
+        reader: Callable[..., Interactions],
         source: Source,
         options: ReadOptions,
-    ) -> Some:
+        noun: str,
+    ) -> Interactions:
         """The same ratings or interactions as before, from the first place that has them.
 
         Rows that have been appended since are left out.
         """
-        noun = "ratings" if reader is read_ratings else "interactions"
         if not source.files:
             raise DataChangedError(
                 f"the model was trained on {noun} that did not come from a file, so they cannot "
@@ -211,10 +219,9 @@ class _Again(NamedTuple):
                 continue
             if found.has_fingerprint(source.fingerprint):
                 return found
-            if source.n_rows is not None and source.n_rows < len(found):  # a file that has grown
-                first = found.subset(np.arange(source.n_rows)).compact()
-                if first.has_fingerprint(source.fingerprint):
-                    return first
+            first = _first_rows(found, source, partial(reader, paths, options))
+            if first is not None and first.has_fingerprint(source.fingerprint):
+                return first
             problem = problem or DataChangedError(
                 f"{found.source}: the {noun} have changed since the model was trained; train "
                 f"again, or {self.remedy}"
@@ -223,6 +230,19 @@ class _Again(NamedTuple):
             f"{', '.join(source.files)}: the {noun} that the model was trained on are no longer "
             f"there; put them back, here or beside the model, or {self.remedy}"
         )
+
+
+def _first_rows(
+    found: Interactions, source: Source, read: Callable[..., Interactions]
+) -> Interactions | None:
+    """The first rows of a file that has grown; None if it has not."""
+    if source.n_read is not None:  # those that came later may be counted in any row
+        report = found.report
+        has_grown = report is not None and report.n_rows - report.n_bad_rows > source.n_read
+        return read(n_rows=source.n_read) if has_grown else None
+    if source.n_rows is None or source.n_rows >= len(found):
+        return None
+    return found.subset(np.arange(source.n_rows)).compact()
 
 
 def _candidates(files: list[str], folder: Path) -> Iterator[list[Path]]:

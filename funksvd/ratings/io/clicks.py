@@ -17,6 +17,7 @@ from funksvd.ratings.io.reading import (
     joined,
     joined_ids,
     merged,
+    read_interactions,
     read_ratings,
     times,
     without_repeats,
@@ -150,6 +151,8 @@ def read_again(
         return _clicks(*read_columns(source, CLICKS, options), options, n_rows)
     if kind == "ratings":
         return read_ratings(source, options)
+    if kind == "pairs":
+        return read_interactions(source, options)
     if positive_from is not None:
         return _rated_from(source, options, positive_from)
     return _rated(all_ratings(*read_columns(source, RATINGS, options)), options, n_rows)

@@ -196,6 +196,7 @@ def read_pair_rows(
     parts, report = read_columns(source, PAIRS, merged(options, overrides))
     users, user_index = joined_ids(parts, "user", report)
     items, item_index = joined_ids(parts, "item", report)
+    report = replace(report, kind="pairs")
     return Interactions(users, items, user_index, item_index, report=report)
 
 

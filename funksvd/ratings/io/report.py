@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-KINDS = ("ratings", "clicks", "rated")
-"""What rows were taken for: ratings; interactions, by their users and items; or interactions made
-of ratings, whose values do not count."""
+KINDS = ("ratings", "clicks", "rated", "pairs")
+"""What rows were taken for: ratings; interactions, by their users and items; interactions made of
+ratings, whose values do not count; or bare pairs, without counts and times."""
 
 
 class BadRow(NamedTuple):
