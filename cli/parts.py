@@ -1,19 +1,19 @@
-"""Ratings to learn from, and the parts of them that are kept for the test and for validation."""
+"""Ratings or interactions to learn from, and the parts that are kept for test and validation."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from .console import Output, counted
 from .groups import option, packed
 from .options import FILE
-from .reading import READING, describe_ratings, read, report_reading
+from .reading import READING, describe_ratings, read_any, report_reading
 
 if TYPE_CHECKING:
-    from funksvd import Interactions, ReadOptions
+    from funksvd import Interactions, Ratings, ReadOptions
     from funksvd.splitting import Holdout
 
 PARTS = "Test and validation"
@@ -33,12 +33,15 @@ class Parts(NamedTuple):
         File of validation ratings; None to leave them to the training.
     interactions_file : str or None
         File of pairs of a user and an item that need no rating.
+    positive_from : float or None
+        Ratings from this value on become interactions, and the others are left out.
     """
 
     test_file: str | None
     test_fraction: float
     valid_file: str | None
     interactions_file: str | None
+    positive_from: float | None = None
 
     @property
     def files(self) -> list[str]:
@@ -48,15 +51,15 @@ class Parts(NamedTuple):
 
     def read(
         self, output: Output, paths: Sequence[str], reading: ReadOptions, seed: int
-    ) -> Holdout:
-        """Read ratings and interactions, and set the parts aside.
+    ) -> Holdout[Any]:
+        """Read ratings, or interactions where there are no ratings, and set the parts aside.
 
         Parameters
         ----------
         output : Output
             Told what was read and set aside.
         paths : sequence of str
-            Files of ratings.
+            Files of ratings or of interactions.
         reading : ReadOptions
             How all these files are read.
         seed : int
@@ -65,18 +68,30 @@ class Parts(NamedTuple):
         Returns
         -------
         Holdout
-            Its interactions are without the pairs of the test part.
-        """
-        from funksvd import hold_out
+            Of ratings or of interactions; those besides ratings are without the pairs of the test.
 
-        everything = read(output, paths, reading)
+        Raises
+        ------
+        click.UsageError
+            If interactions are given besides interactions.
+        """
+        from funksvd import Ratings, hold_out
+
+        everything = read_any(output, paths, reading, self.positive_from)
         output.note(describe_ratings(everything))
+        if self.interactions_file is not None and not isinstance(everything, Ratings):
+            raise click.UsageError(
+                "--interactions goes with ratings, and here all are interactions: name the file "
+                "beside the others"
+            )
+
+        def part(path: str | None) -> Ratings | Interactions | None:
+            return None if path is None else self._read_part(output, path, reading, everything)
+
         holdout = hold_out(
             everything,
-            test=None if self.test_file is None else read(output, [self.test_file], reading),
-            validation=None
-            if self.valid_file is None
-            else read(output, [self.valid_file], reading),
+            test=part(self.test_file),
+            validation=part(self.valid_file),
             interactions=None
             if self.interactions_file is None
             else _interactions(output, self.interactions_file, reading),
@@ -87,11 +102,23 @@ class Parts(NamedTuple):
         if holdout.test is None:
             output.note("No test: all of them are learned from")
         elif self.test_file is None:
-            output.note(f"Set aside {counted(len(holdout.test), 'rating')} for the test")
+            noun = everything.noun.removesuffix("s")
+            output.note(f"Set aside {counted(len(holdout.test), noun)} for the test")
         if holdout.interactions is not None:
             n_pairs = counted(len(holdout.interactions), "pair")
             output.note(f"{n_pairs} of a user and an item, rated or not")
         return holdout
+
+    def _read_part(
+        self, output: Output, path: str, reading: ReadOptions, whole: Ratings | Interactions
+    ) -> Ratings | Interactions:
+        """Read a part, and take its rows for what those of the whole were taken for."""
+        from funksvd.ratings.io.clicks import read_again
+
+        with output.busy("Reading"):
+            part = read_again(path, reading, whole.kind, whole.positive_from)
+        report_reading(output, part.report)
+        return part
 
 
 def _interactions(output: Output, path: str, reading: ReadOptions) -> Interactions:
@@ -107,6 +134,13 @@ def _interactions(output: Output, path: str, reading: ReadOptions) -> Interactio
 parts_options = packed(
     "parts",
     Parts,
+    option(
+        "--positive-from",
+        metavar="RATING",
+        type=float,
+        group=READING,
+        help="Take ratings from this value on as interactions, and leave the others out.",
+    ),
     option(
         "--test",
         "test_file",
@@ -141,4 +175,4 @@ parts_options = packed(
         help="Pairs of a user and an item that need no rating, for svd++ and bayes++.",
     ),
 )
-"""`--test`, `--test-fraction`, `--valid` and `--interactions`, as `parts: Parts`."""
+"""`--positive-from`, `--test`, `--test-fraction`, `--valid` and `--interactions`, as `parts`."""

@@ -12,7 +12,7 @@ from .console import Output, counted
 from .groups import option, packed
 
 if TYPE_CHECKING:
-    from funksvd import Ratings, ReadOptions
+    from funksvd import Interactions, Ratings, ReadOptions
     from funksvd.ratings import ReadReport
 
 READING = "Reading files"
@@ -81,7 +81,7 @@ def _reading(**values: Any) -> ReadOptions:
 
 
 reading_options = packed("reading", _reading, *LAYOUT_OPTIONS, ON_BAD_ROWS)
-"""How files of ratings are read, as `reading: ReadOptions`."""
+"""How files of ratings or interactions are read, as `reading: ReadOptions`."""
 layout_options = packed("reading", partial(_reading, on_bad_rows="skip"), *LAYOUT_OPTIONS)
 """The same for a command that counts the rows that cannot be read: they never stop it."""
 
@@ -96,11 +96,41 @@ def read(output: Output, paths: Sequence[str], reading: ReadOptions) -> Ratings:
     return ratings
 
 
+def read_any(
+    output: Output,
+    paths: Sequence[str],
+    reading: ReadOptions,
+    positive_from: float | None = None,
+    *,
+    keep_equal: bool = False,
+) -> Ratings | Interactions:
+    """Read ratings, or interactions where there are no ratings, and say what was found.
+
+    Parameters
+    ----------
+    output : Output
+    paths : sequence of str
+    reading : ReadOptions
+    positive_from : float, optional
+        Make interactions of the ratings from this value on.
+    keep_equal : bool
+        Whether ratings that are all equal stay ratings, rather than being taken as clicks.
+    """
+    from funksvd import read_data
+
+    with output.busy("Reading"):
+        found = read_data(list(paths), reading, positive_from=positive_from, keep_equal=keep_equal)
+    report_reading(output, found.report)
+    return found
+
+
 def report_reading(output: Output, report: ReadReport | None) -> None:
     """Say what was detected, skipped and merged while a source was read."""
     if report is None:
         return
     output.note(f"Read {report.detected}")
+    for note in report.notes:
+        output.note(note)
     for warning in report.warnings:
         output.warn(warning)
     if report.n_bad_rows:
@@ -108,19 +138,36 @@ def report_reading(output: Output, report: ReadReport | None) -> None:
         were = "was" if report.n_bad_rows == 1 else "were"
         rows = counted(report.n_rows, "row")
         output.warn(f"{report.n_bad_rows:,} of {rows} {were} skipped:\n{lines}")
-    if report.n_duplicates:
+    if report.n_duplicates and is_counted(report):
+        output.note(f"{counted(report.n_duplicates, 'row')} repeated a (user, item) pair: counted")
+    elif report.n_duplicates:
         output.note(
             f"{counted(report.n_duplicates, 'rating')} repeated a (user, item) pair: dropped, or "
             "merged as --duplicates says"
         )
 
 
-def describe_ratings(ratings: Ratings) -> str:
-    """Counts and range of ratings in one line."""
-    share = len(ratings) / max(1, ratings.n_users * ratings.n_items)
-    low, high = ratings.values.min(), ratings.values.max()
+def is_counted(report: ReadReport) -> bool:
+    """Whether repeats of a pair were counted: they are interactions, not made of good ratings."""
+    return report.kind in ("clicks", "rated") and report.positive_from is None
+
+
+def describe_ratings(found: Ratings | Interactions) -> str:
+    """Counts and range of ratings, or of interactions, in one line."""
+    from funksvd import Ratings
+
+    share = len(found) / max(1, found.n_users * found.n_items)
+    n_users, n_items = counted(found.n_users, "user"), counted(found.n_items, "item")
+    if isinstance(found, Ratings):
+        low, high = found.values.min(), found.values.max()
+        return (
+            f"{counted(len(found), 'rating')} from {low:g} to {high:g}; {n_users}, {n_items}, "
+            f"{share:.2%} of the matrix known"
+        )
+    counts = ""
+    if found.weights is not None:
+        counts = f" with counts from {found.weights.min():g} to {found.weights.max():g}"
     return (
-        f"{counted(len(ratings), 'rating')} from {low:g} to {high:g}; "
-        f"{counted(ratings.n_users, 'user')}, {counted(ratings.n_items, 'item')}, "
-        f"{share:.2%} of the matrix known"
+        f"{counted(len(found), 'interaction')}{counts}; {n_users}, {n_items}, "
+        f"{share:.2%} of all pairs"
     )

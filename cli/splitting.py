@@ -11,7 +11,7 @@ import click
 from .groups import option
 
 if TYPE_CHECKING:
-    from funksvd import Ratings
+    from funksvd import Interactions, Ratings
     from funksvd.splitting import Folds
 
 SPLIT = "Split"
@@ -63,8 +63,8 @@ class Split(NamedTuple):
             )
         return cls(kind, n_folds, test_fraction or DEFAULT_FRACTION, n_last or 1)
 
-    def folds(self, ratings: Ratings, seed: int) -> Folds:
-        """Split ratings; the seed matters to random and per-user splits."""
+    def folds(self, ratings: Ratings | Interactions, seed: int) -> Folds[Any]:
+        """Split ratings or interactions; the seed matters to random and per-user splits."""
         from funksvd import by_time, leave_last_out, per_user_folds, random_folds
 
         if self.kind == "by-time":

@@ -1,4 +1,4 @@
-"""`funksvd data convert`: the same ratings in another format."""
+"""`funksvd data convert`: the same ratings or interactions in another format."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 from ..console import Output, counted
 from ..groups import GroupedCommand, option
 from ..options import FILE, output_options
-from ..reading import read, reading_options
+from ..reading import read_any, reading_options
 from ..writing import check_output
 from .files import RatingsFile, warn_of_rounding, writing_options
 
@@ -50,6 +50,9 @@ def convert(
     RATINGS is anything that can be read. Columns are called user, item, rating and, where it is
     known, timestamp; rows keep their order. LIBMF text has neither names nor timestamps, and its
     ids are integers from 0 to 2147483647.
+
+    Interactions without ratings have no column of ratings, and one called weight where pairs
+    repeat or there are counts; LIBMF text has it, or 1, in the place of ratings.
     """
     if renumber and target.is_standard_output:
         raise click.UsageError("--renumber writes files of ids beside the output: name it with -o")
@@ -60,7 +63,7 @@ def convert(
     if renumber:
         for path in beside.values():
             check_output(path, ratings)
-    found = read(output, ratings, reading)
+    found = read_any(output, ratings, reading, keep_equal=True)
     warn_of_rounding(output, found)
     if renumber:
         users, items = (
@@ -75,7 +78,7 @@ def convert(
             raise
         raise RatingsError(f"{error.template}, with --renumber") from None
     if output.as_json and not target.is_standard_output:
-        output.json({"output": target.path, "format": target.format, "n_ratings": len(found)})
+        output.json({"output": target.path, "format": target.format, f"n_{found.noun}": len(found)})
 
 
 def _numbers(output: Output, what: str, ids: np.ndarray, beside: str) -> np.ndarray:

@@ -16,7 +16,7 @@ from ..streams import strict_output
 from ..writing import check_output
 
 if TYPE_CHECKING:
-    from funksvd import Ratings
+    from funksvd import Interactions, Ratings
 
 FORMATS = ("csv", "parquet", "libmf")
 FORMAT_OF_SUFFIX = {".csv": "csv", ".parquet": "parquet", ".libmf": "libmf", ".txt": "libmf"}
@@ -61,8 +61,8 @@ class RatingsFile:
         else:
             check_output(self.path, inputs, device=True)
 
-    def write(self, output: Output, ratings: Ratings) -> None:
-        """Write ratings."""
+    def write(self, output: Output, ratings: Ratings | Interactions) -> None:
+        """Write ratings or interactions."""
         from funksvd import write_table
 
         batches = output.progress("Writing", ratings.batches(), len(ratings))
@@ -71,10 +71,11 @@ class RatingsFile:
                 write_table(batches, sys.stdout.buffer, self.format)
         else:
             write_table(batches, self.path, self.format)
-            output.note(f"Wrote {self.path} ({counted(len(ratings), 'rating')})")
+            noun = ratings.noun.removesuffix("s")
+            output.note(f"Wrote {self.path} ({counted(len(ratings), noun)})")
 
 
-def warn_of_rounding(output: Output, ratings: Ratings) -> None:
+def warn_of_rounding(output: Output, ratings: Ratings | Interactions) -> None:
     """Warn if ratings are written with fewer digits than their source has."""
     if ratings.report is not None and ratings.report.rounded:
         output.warn(

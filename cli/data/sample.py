@@ -1,4 +1,4 @@
-"""`funksvd data sample`: some of the ratings, chosen at random."""
+"""`funksvd data sample`: some of the ratings or interactions, chosen at random."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from ..console import Output, counted
 from ..groups import GroupedCommand, option
 from ..options import FILE, output_options
-from ..reading import describe_ratings, read, reading_options
+from ..reading import describe_ratings, read_any, reading_options
 from .files import RatingsFile, warn_of_rounding, writing_options
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ Examples:
     "n_ratings",
     metavar="N",
     type=click.IntRange(min=1),
-    help="Number of ratings to keep, of those by these users of these items.",
+    help="Number of ratings, or interactions, to keep of those by these users of these items.",
 )
 @option(
     "--seed",
@@ -69,18 +69,18 @@ def sample(
     if not (n_users or n_items or n_ratings):
         raise click.UsageError("how much? Give --users, --items or --ratings")
     target.prepare(output, ratings)
-    everything = read(output, ratings, reading)
+    everything = read_any(output, ratings, reading, keep_equal=True)
     warn_of_rounding(output, everything)
     found = sample_of(everything, n_users=n_users, n_items=n_items, n_ratings=n_ratings, seed=seed)
     for what, wanted, n_all in (
         ("user", n_users, everything.n_users),
         ("item", n_items, everything.n_items),
-        ("rating", n_ratings, len(everything)),
+        (everything.noun.removesuffix("s"), n_ratings, len(everything)),
     ):
         if wanted is not None and wanted > n_all:
             output.note(f"There are only {counted(n_all, what)}: all of them are kept")
     output.note(describe_ratings(found))
     target.write(output, found)
     if output.as_json and not target.is_standard_output:
-        counts = {"n_ratings": len(found), "n_users": found.n_users, "n_items": found.n_items}
+        counts = {f"n_{found.noun}": len(found), "n_users": found.n_users, "n_items": found.n_items}
         output.json({"output": target.path, "format": target.format, **counts})

@@ -11,7 +11,7 @@ import click
 from ..console import Output
 from ..groups import GroupedCommand, option, packed
 from ..options import FILE, OUTPUT, output_options
-from ..reading import describe_ratings, read, reading_options
+from ..reading import describe_ratings, read_any, reading_options
 from ..splitting import IN_TIME, SPLIT, Split, split_options
 from .files import FORMATS, RatingsFile, warn_of_rounding
 
@@ -98,7 +98,7 @@ def split(
     _make_folder(os.path.dirname(prefix))
     for target in (target for pair in pairs for target in pair):
         target.prepare(output, ratings)
-    found = read(output, ratings, reading)
+    found = read_any(output, ratings, reading, keep_equal=True)
     warn_of_rounding(output, found)
     output.note(describe_ratings(found))
     folds = how.folds(found, seed or 0)

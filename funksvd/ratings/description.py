@@ -14,6 +14,7 @@ from funksvd.ratings.times import UNITS
 from funksvd.ratings.vocabulary import quoted
 
 if TYPE_CHECKING:
+    from funksvd.ratings.interactions import Interactions
     from funksvd.ratings.ratings import Ratings
 
 MANY_VALUES = 20
@@ -115,10 +116,15 @@ class Description:
     @property
     def period(self) -> tuple[str, str] | None:
         """First and last day, where timestamps are times of our days."""
-        if self.first_time is None or self.last_time is None or self.time_unit is None:
-            return None
-        first, last = (time // UNITS[self.time_unit] for time in (self.first_time, self.last_time))
-        return (_day(first), _day(last)) if first >= 0 and 10**8 < last < YEAR_2100 else None
+        return period_of(self.first_time, self.last_time, self.time_unit)
+
+
+def period_of(first: int | None, last: int | None, unit: str | None) -> tuple[str, str] | None:
+    """First and last day of timestamps, where they are times of our days."""
+    if first is None or last is None or unit is None:
+        return None
+    first, last = first // UNITS[unit], last // UNITS[unit]
+    return (_day(first), _day(last)) if first >= 0 and 10**8 < last < YEAR_2100 else None
 
 
 def describe(ratings: Any) -> Description:
@@ -151,8 +157,8 @@ def describe(ratings: Any) -> Description:
         mean=mean,
         std=float(np.sqrt((levels - mean) ** 2 @ counts / len(ratings))),
         histogram=_histogram(levels, counts),
-        activity=_spread(of_users),
-        popularity=_spread(of_items),
+        activity=spread_of(of_users),
+        popularity=spread_of(of_items),
         first_time=None if times is None else int(times.min()),
         last_time=None if times is None else int(times.max()),
         time_unit=ratings.time_unit,
@@ -164,8 +170,8 @@ def describe(ratings: Any) -> Description:
             *(report.warnings if report else []),
             *_doubtful_values(levels, counts),
             *_doubtful_users(ratings),
-            *_doubtful_times(times),
-            *_doubtful_ids(ratings),
+            *doubtful_times(times),
+            *doubtful_ids(ratings),
         ],
     )
 
@@ -198,7 +204,8 @@ def _histogram(levels: np.ndarray, counts: np.ndarray) -> list[Bar]:
     ]
 
 
-def _spread(counts: np.ndarray) -> Spread:
+def spread_of(counts: np.ndarray) -> Spread:
+    """The distribution of the numbers of ratings of users, or of items, int."""
     quantiles = np.quantile(counts, list(QUANTILES.values()), method="inverted_cdf")
     return Spread(
         float(counts.mean()),
@@ -243,7 +250,8 @@ def _doubtful_users(ratings: Ratings) -> list[str]:
     ]
 
 
-def _doubtful_times(times: np.ndarray | None) -> list[str]:
+def doubtful_times(times: np.ndarray | None) -> list[str]:
+    """Doubts about timestamps that are all the same, or missing."""
     if times is None:
         return []
     first, last = int(times.min()), int(times.max())
@@ -256,10 +264,10 @@ def _doubtful_times(times: np.ndarray | None) -> list[str]:
     return doubts
 
 
-def _doubtful_ids(ratings: Ratings) -> list[str]:
+def doubtful_ids(found: Interactions) -> list[str]:
     """Doubts about ids that differ in capitals or blanks only."""
     doubts = []
-    for vocabulary in (ratings.users, ratings.items):
+    for vocabulary in (found.users, found.items):
         if vocabulary.holds_integers:
             continue
         seen: dict[str, str] = {}

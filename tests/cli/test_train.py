@@ -298,12 +298,12 @@ BAD_FILES = {
     "empty": ("", "empty"),
     "header only": ("user,item,rating\n", "header"),
     "one column": ("user\n1\n2\n", "column"),
-    "two columns": ("user,item\n1,2\n2,3\n", "rating"),
+    "no items": ("user,rating\n1,2\n2,3\n", "item"),
+    "ratings or not": ("user,item,points\n1,2,3\n2,3,4\n", "--rating-col none"),
     "a word": ("user,item,rating\n1,2,3\n1,3,good\n", "line 3"),
     "NaN": ("user,item,rating\n1,2,nan\n", "line 2"),
     "infinity": ("user,item,rating\n1,2,inf\n", "line 2"),
     "no id": ("user,item,rating\n,2,3\n", "line 2"),
-    "constant": ("user,item,rating\n1,2,3\n2,2,3\n2,3,3\n", "--rating-col"),
 }
 
 
@@ -317,6 +317,15 @@ def test_bad_input_is_one_error_and_leaves_no_model(
     message = error_of("train", "bad.csv", "--test-fraction", 0)
     assert "bad.csv" in message
     assert expected in message
+    assert not os.path.exists("model.funksvd")
+
+
+def test_equal_ratings_that_are_said_to_be_ratings_teach_nothing(error_of, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.csv").write_text("user,item,rating\n1,2,3\n2,2,3\n2,3,3\n")
+    message = error_of("train", "bad.csv", "--rating-col", "rating", "--test-fraction", 0)
+    assert "bad.csv" in message
+    assert "--rating-col" in message
     assert not os.path.exists("model.funksvd")
 
 

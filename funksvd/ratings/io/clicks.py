@@ -68,6 +68,7 @@ def read_data(
     options: ReadOptions | None = None,
     *,
     positive_from: float | None = None,
+    keep_equal: bool = False,
     **overrides: Any,
 ) -> Ratings | Interactions:
     """Read ratings where a source has some, and interactions where it has none.
@@ -84,6 +85,8 @@ def read_data(
         `count_col`.
     positive_from : float, optional
         Ratings below this are left out, and the others become interactions without weights.
+    keep_equal : bool
+        Whether ratings that are all equal stay ratings, as for a copy of the source.
 
     Returns
     -------
@@ -118,7 +121,7 @@ def read_data(
     if parts[0].values is None:
         return _clicks(parts, report, options)
     ratings = all_ratings(parts, report)
-    if len(ratings) > 1 and ratings.values.min() == ratings.values.max():
+    if not keep_equal and len(ratings) > 1 and ratings.values.min() == ratings.values.max():
         return _rated(ratings, options)
     return without_repeats(ratings, options.duplicates)
 
@@ -185,7 +188,9 @@ def _clicks(
 def _rated(ratings: Ratings, options: ReadOptions, n_rows: int | None = None) -> Interactions:
     """Interactions of ratings whose values do not count."""
     assert ratings.report is not None
-    note = f"All ratings are {ratings.values[0]:g}: they are taken as clicks"
+    low, high = ratings.values.min(), ratings.values.max()
+    what = f"All ratings are {low:g}" if low == high else f"Ratings are from {low:g} to {high:g}"
+    note = f"{what}: they are taken as clicks"
     report = replace(ratings.report, kind="rated", notes=[note])
     return _each_once(without_values(ratings, report), options, n_rows)
 

@@ -22,6 +22,10 @@ RATINGS_NAMES = (
     r"u\.data",
     r"(?:.*[-_ ])?ratings\.(?:csv|tsv|dat|txt|parquet|feather)",
 )
+CLICKS_NAMES = (
+    r"(?:.*[-_ ])?(?:interactions|clicks|plays|events)\.(?:csv|tsv|dat|txt|parquet|feather)",
+)
+"""Names to look for where there is nothing of `RATINGS_NAMES`."""
 NETFLIX_NAMES = r"(?:mv_\d+|combined_data_\d+)\.txt"
 TITLES_NAMES = (
     r"movies\.csv",
@@ -56,7 +60,7 @@ def resolve(path: str, names: Sequence[str] = RATINGS_NAMES) -> list[Source]:
     folder = Path(path)
     if path != "-" and folder.is_dir():
         there = _files_in(folder)
-        chosen = _choose([name.as_posix() for name in there], names)
+        chosen = _chosen([name.as_posix() for name in there], names)
         if not chosen:
             raise RatingsError(
                 f"{path}: nothing in this folder looks like {_what(names)}"
@@ -69,7 +73,7 @@ def resolve(path: str, names: Sequence[str] = RATINGS_NAMES) -> list[Source]:
     inside = member_names(source)
     if any(name == "[Content_Types].xml" for name in inside):
         raise RatingsError(f"{path} is an office document; save the sheet as CSV first")
-    chosen = _choose(inside, names) or (inside if len(inside) == 1 else [])
+    chosen = _chosen(inside, names) or (inside if len(inside) == 1 else [])
     if not chosen:
         raise RatingsError(
             f"{path}: nothing in this archive looks like {_what(names)}{_some_of(inside)}. "
@@ -87,6 +91,10 @@ def _files_in(folder: Path) -> list[Path]:
         raise RatingsError(f"{folder}: this folder cannot be read ({error.strerror})") from None
     files = [entry for entry in (*entries, *deeper) if entry.is_file()]
     return [file.relative_to(folder) for file in files if not file.name.startswith(".")]
+
+
+def _chosen(there: list[str], names: Sequence[str]) -> list[str]:
+    return _choose(there, names) or (_choose(there, CLICKS_NAMES) if names is RATINGS_NAMES else [])
 
 
 def _choose(there: list[str], names: Sequence[str]) -> list[str]:
@@ -125,6 +133,8 @@ def _by_number(name: str) -> tuple[int, str]:
 
 
 def _what(names: Sequence[str]) -> str:
+    if names is CLICKS_NAMES:
+        return "interactions (interactions.csv, clicks.csv, plays.csv, events.csv)"
     if names is RATINGS_NAMES:
         return "ratings (ratings.csv, ratings.dat, u.data, mv_*.txt, combined_data_*.txt)"
     return "titles (movies.csv, movies.dat, u.item, movie_titles.txt, books.csv)"

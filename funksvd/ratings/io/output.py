@@ -16,7 +16,6 @@ from funksvd.atomic import naming, replacing
 from funksvd.errors import RatingsError
 
 FORMATS = ("csv", "parquet", "json", "libmf")
-LIBMF_COLUMNS = ("user", "item", "rating")
 Batch = Mapping[str, np.ndarray]
 
 _SPECIALS = (b",", b'"', b"\r", b"\n")
@@ -43,8 +42,8 @@ def write_table(
         complete or not there. Streams may be binary or text (not for Parquet).
     format : {"csv", "parquet", "json", "libmf"}
         JSON is an array with one object a row. Numbers that are not finite are empty in CSV
-        and null in JSON. LIBMF text is user, item and rating, separated by blanks; other columns
-        are left out.
+        and null in JSON. LIBMF text is user, item and rating, or weight where there are no
+        ratings, or else 1, separated by blanks; other columns are left out.
 
     Returns
     -------
@@ -155,7 +154,10 @@ class _Libmf:
                     f"{name} ids have to be integers from 0 to 2147483647 in LIBMF text; "
                     "number them anew first"
                 )
-        table = _arrow({name: batch[name] for name in LIBMF_COLUMNS})
+        values = batch.get("rating", batch.get("weight"))
+        if values is None:
+            values = np.ones(len(batch["user"]), np.float32)
+        table = _arrow({"user": batch["user"], "item": batch["item"], "rating": values})
         buffer = io.BytesIO()
         options = pacsv.WriteOptions(include_header=False, delimiter=" ", quoting_style="none")
         pacsv.write_csv(table, buffer, options)

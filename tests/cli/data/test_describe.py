@@ -2,8 +2,9 @@
 
 import json
 
-from funksvd import read_ratings
+from funksvd import read_clicks, read_ratings
 from funksvd.ratings import describe
+from funksvd.ratings.interaction_description import describe_interactions
 
 
 def test_for_a_person(cli, here):
@@ -64,3 +65,45 @@ def test_how_to_read_can_be_said(cli, error_of, tmp_path):
     assert cli("data", "describe", path, "--sep", "^").code == 0
     error_of("data", "describe", path, "--on-bad-rows", "skip")
     error_of("data", "describe", tmp_path / "missing")
+
+
+def test_interactions(cli, tmp_path):
+    path = tmp_path / "plays.csv"
+    path.write_text(
+        "user,item,plays,time\n1,1,2,1000000000\n1,2,1,1000000001\n1,1,4,1100000000\n2,1,,5\n"
+    )
+    result = cli("data", "describe", path)
+    assert result.code == 0
+    assert "line 5: count is empty" in result.err
+    assert "There are no ratings: each pair" in result.out
+    assert "`funksvd train` learns from them which items users choose" in result.out
+    lines = [line.split() for line in result.out.splitlines()]
+    for expected in (
+        "interactions 2",
+        "users 1",
+        "items 2",
+        "share of all pairs 100.000%",
+        "sum of the counts 7",
+        "pairs that count more than once 1",
+        "dealt with 2001-09-09 to 2004-11-09",
+        "rows that cannot be used 1",
+        "repeats of a (user, item) pair 1",
+        "of a pair 1 1 1 1 6 6 6 3.5",
+        "of a user 2 2 2 2 2 2 2 2.0 0",
+        "of an item 1 1 1 1 1 1 1 1.0 2",
+    ):
+        assert expected.split() in lines, expected
+    plain = json.loads(cli("data", "describe", path, "--json").out)
+    found = read_clicks(path, on_bad_rows="skip")
+    assert plain == describe_interactions(found).to_dict()
+    assert plain["counts"]["quantiles"]["most"] == 6
+
+
+def test_interactions_that_count_once_each(cli, tmp_path):
+    path = tmp_path / "clicks.csv"
+    path.write_text("1,1\n1,2\n2,2\n")
+    out = cli("data", "describe", path).out
+    assert "share of all pairs" in out
+    assert "count " not in out
+    path.write_text("user,item,rating\n1,1,5\n1,2,5\n")
+    assert "All ratings are 5: they are taken as clicks." in cli("data", "describe", path).out

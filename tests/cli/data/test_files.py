@@ -8,7 +8,14 @@ import shlex
 import numpy as np
 import pytest
 
-from funksvd import by_time, leave_last_out, per_user_folds, random_folds, random_split
+from funksvd import (
+    by_time,
+    leave_last_out,
+    per_user_folds,
+    random_folds,
+    random_split,
+    read_data,
+)
 from funksvd import read_ratings as read
 
 
@@ -261,3 +268,62 @@ def test_digits_that_are_lost_are_told_of(cli, here):
     ):
         assert says in cli("data", *command.split()).err
     assert "digits" not in cli("data", "convert", "a.csv", "-o", "c.csv").err
+
+
+# -- interactions ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def plays(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{u},{u * i % 23},{i},{u * i}\n" for u in range(1, 21) for i in range(1, 11)]
+    (tmp_path / "plays.csv").write_text("".join(["user,item,plays,time\n", *rows, rows[0]]))
+    return read_data("plays.csv")
+
+
+def test_interactions_are_converted(cli, plays):
+    for name in ("copy.csv", "copy.parquet"):
+        result = cli("data", "convert", "plays.csv", "-o", name)
+        assert result.code == 0
+        assert f"Wrote {name} (200 interactions)" in result.out
+        assert read_data(name).fingerprint == plays.fingerprint
+    assert json.loads(cli("data", "convert", "plays.csv", "-o", "x.csv", "--json").out) == {
+        "output": "x.csv",
+        "format": "csv",
+        "n_interactions": 200,
+    }
+    cli("data", "convert", "plays.csv", "-o", "libmf.txt")
+    first = (plays.user_ids[plays.user_index[0]], plays.item_ids[plays.item_index[0]])
+    with open("libmf.txt") as file:
+        assert file.readline().split() == [*map(str, first), "2"]
+    cli("data", "convert", "plays.csv", "--count-col", "none", "-o", "once.csv")
+    with open("once.csv") as file:
+        assert file.readline() == "user,item,weight,timestamp\n"
+    with open("pairs.csv", "w") as file:
+        file.write("user,item\n1,2\n3,4\n")
+    result = cli("data", "convert", "pairs.csv", "--format", "libmf", "-o", "-")
+    assert result.out == "1 2 1\n3 4 1\n"
+
+
+def test_equal_ratings_stay_ratings_in_a_copy(cli, here):
+    (here / "equal.csv").write_text("user,item,rating\n1,2,5\n3,4,5\n")
+    assert cli("data", "convert", "equal.csv", "-o", "-").out == "user,item,rating\n1,2,5\n3,4,5\n"
+
+
+def test_interactions_are_split(cli, plays):
+    result = cli("data", "split", "plays.csv", "--split", "by-time")
+    assert result.code == 0
+    (fold,) = by_time(plays)
+    assert read_data("plays.test.csv").fingerprint == fold.test.compact().fingerprint
+    assert f"Wrote plays.test.csv ({len(fold.test)} interactions)" in result.out
+
+
+def test_a_sample_of_interactions(cli, error_of, plays):
+    result = cli("data", "sample", "plays.csv", "--users", 5, "--ratings", 999, "-o", "few.csv")
+    assert "There are only 200 interactions: all of them are kept" in result.out
+    found = read_data("few.csv")
+    assert (found.n_users, len(found)) == (5, 50)
+    with open("lone.csv", "w") as file:
+        file.write("".join(f"{n},{n}\n" for n in range(100)))
+    message = error_of("data", "sample", "lone.csv", "--users", 1, "--items", 1, "-o", "x.csv")
+    assert "the users chosen have not dealt with any of the items chosen" in message

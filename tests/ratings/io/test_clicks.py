@@ -115,6 +115,14 @@ def test_a_folder_with_a_file_of_plays(write, tmp_path):
     assert read_data(str(tmp_path / "folder")).weights.tolist() == [3]
 
 
+def test_a_folder_with_clicks_only(write, tmp_path):
+    write("user,item\n1,2\n", "folder/RAW_interactions.csv")
+    write("a,b\n1,2\n", "folder/other.csv")
+    assert rows_of(read_data(str(tmp_path / "folder"))) == [(1, 2)]
+    write("user,item,rating\n1,2,5\n1,3,4\n", "folder/ratings.csv")
+    assert type(read_data(str(tmp_path / "folder"))) is Ratings
+
+
 @pytest.mark.parametrize("text", ["1,2\n1,3\n1,2\n", "1 2\n1 3\n1 2\n", "1\t2\n1\t3\n1\t2\n"])
 def test_two_columns_without_header(write, text):
     found = read_data(write(text))
