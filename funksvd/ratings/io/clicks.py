@@ -14,8 +14,8 @@ from funksvd.ratings.io.names import CLICKS, RATINGS, MissingColumnsError
 from funksvd.ratings.io.options import ReadOptions
 from funksvd.ratings.io.reading import (
     all_ratings,
+    explained_ids,
     joined,
-    joined_ids,
     merged,
     read_interactions,
     read_ratings,
@@ -28,6 +28,10 @@ from funksvd.ratings.ratings import Ratings
 if TYPE_CHECKING:
     from funksvd.ratings.io.columns import Columns
     from funksvd.ratings.io.report import ReadReport
+
+
+EARLIEST_TIME = 10**8
+"""Least number that may be a time in seconds since 1970, and is no likely rating."""
 
 
 def read_clicks(source: Any, options: ReadOptions | None = None, **overrides: Any) -> Interactions:
@@ -121,6 +125,11 @@ def read_data(
     if parts[0].values is None:
         return _clicks(parts, report, options)
     ratings = all_ratings(parts, report)
+    if ratings.timestamps is None and ratings.values.min(initial=np.inf) >= EARLIEST_TIME:
+        report.warnings.append(
+            f"{report.source}: all ratings are {EARLIEST_TIME:,} or more: are they times? Then say "
+            "that there are no ratings, and which column holds the times"
+        )
     if not keep_equal and len(ratings) > 1 and ratings.values.min() == ratings.values.max():
         return _rated(ratings, options)
     return without_repeats(ratings, options.duplicates)
@@ -169,8 +178,8 @@ def _clicks(
         notes = ["There are no ratings: each pair of a user and an item counts as often as it says"]
     report = replace(report, kind="clicks", notes=notes)
     weights = _counts(parts)
-    users, user_index = joined_ids(parts, "user", report)
-    items, item_index = joined_ids(parts, "item", report)
+    users, user_index, report = explained_ids(parts, "user", report)
+    items, item_index, report = explained_ids(parts, "item", report)
     timestamps = joined(times(parts))
     parts.clear()
     found = Interactions(

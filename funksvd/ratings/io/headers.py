@@ -78,11 +78,11 @@ def is_header(
 
 
 def unclear(header: Sequence[str], rows: list[list[str]]) -> list[str]:
-    """Names of columns of numbers that may be ratings under a name that is not known."""
+    """Names of columns of numbers or truths that may be ratings under a name that is not known."""
     found = []
     for at, name in enumerate(header):
         fields = [row[at] for row in rows if len(row) > at and row[at]]
-        if fields and names.may_be_rating(name) and all(map(_is_decimal, fields)):
+        if fields and names.may_be_rating(name) and all(map(_is_value, fields)):
             found.append(name)
     return found
 
@@ -167,8 +167,10 @@ def _is_number(text: str) -> bool:
     return re.fullmatch(NUMBER, text) is not None
 
 
-def _is_decimal(text: str) -> bool:
-    return _is_number(text) or re.fullmatch(COMMA_NUMBER, text) is not None
+def _is_value(text: str) -> bool:
+    """Whether a field is a number, or true or false."""
+    is_truth = text.lower() in ("true", "false", "yes", "no")
+    return is_truth or _is_number(text) or re.fullmatch(COMMA_NUMBER, text) is not None
 
 
 def _listed(required: Sequence[str]) -> str:

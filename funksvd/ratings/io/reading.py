@@ -124,11 +124,7 @@ def all_ratings(parts: list[Columns], report: ReadReport) -> Ratings:
         vocabularies["user"] = Vocabulary(np.zeros(1, np.int64), "user")
         index["user"] = np.zeros(n_rows, np.int32)
     for role in list(parts[0].ids):
-        typed = any(part.ids[role].typed for part in parts)
-        vocabularies[role], index[role] = joined_ids(parts, role, report)
-        if not typed:
-            remark = _why_text(vocabularies[role])
-            report = replace(report, detected=report.detected + remark)
+        vocabularies[role], index[role], report = explained_ids(parts, role, report)
     values = joined([part.values for part in parts])
     assert values is not None, "ratings were required"
     timestamps = joined(times(parts))
@@ -288,6 +284,16 @@ def joined_ids(
     vocabulary = Vocabulary(ids, role)
     report.warnings.extend(damaged_ids(vocabulary, report.source))
     return vocabulary, index
+
+
+def explained_ids(
+    parts: list[Columns], role: str, report: ReadReport
+) -> tuple[Vocabulary, np.ndarray, ReadReport]:
+    """The same, and the report with the reason why ids that look like integers are text."""
+    typed = any(part.ids[role].typed for part in parts)
+    vocabulary, index = joined_ids(parts, role, report)
+    remark = "" if typed else _why_text(vocabulary)
+    return vocabulary, index, replace(report, detected=report.detected + remark)
 
 
 def times(parts: list[Columns]) -> list[np.ndarray | None]:

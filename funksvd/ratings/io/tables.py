@@ -307,13 +307,14 @@ def _read(
 
 
 def _unclear(column_names: list[str], batches: Batches) -> list[str]:
-    """Names of columns of numbers that may be ratings under a name that is not known."""
+    """Names of columns of numbers or truths that may be ratings under a name that is not known."""
     at = [at for at, name in enumerate(column_names) if names.may_be_rating(name)]
     first = next(iter(batches(at)), None) if at else None
     if first is None:
         return []
     kinds = [_decoded(column[:1]).type for column in first.columns]
-    return [column_names[i] for i, kind in zip(at, kinds, strict=True) if _is_number(kind)]
+    may_be = [_is_number(kind) or pa.types.is_boolean(kind) for kind in kinds]
+    return [column_names[i] for i, fits in zip(at, may_be, strict=True) if fits]
 
 
 def _is_number(kind: pa.DataType) -> bool:

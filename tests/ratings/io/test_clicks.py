@@ -130,6 +130,17 @@ def test_two_columns_without_header(write, text):
     assert "no header, columns 1 2 as user item" in found.report.detected
 
 
+def test_times_in_the_place_of_ratings_are_doubted(write):
+    found = read_data(write("1,2,978300760\n1,3,978300761\n"))
+    assert "are they times?" in found.report.warnings[-1]
+    assert not read_data(write("1,2,3,978300760\n1,3,4,978300761\n")).report.warnings
+
+
+def test_the_reason_why_ids_are_text_is_told(write):
+    found = read_data(write("user,item\n1,2\n2,3\n2,x4\n"))
+    assert found.report.detected.endswith("; item ids are text because of 'x4'")
+
+
 def test_three_columns_without_header_are_ratings(write):
     found = read_data(write("1,2,3\n1,3,4\n"))
     assert type(found) is Ratings
@@ -183,7 +194,11 @@ def test_the_same_as_read_ratings_where_there_are_some(write):
 
 @pytest.mark.parametrize(
     "text",
-    ["user,item,points\n1,2,4\n1,3,5\n", "user,item,time,liking\n1,2,4,0.5\n1,3,5,\n"],
+    [
+        "user,item,points\n1,2,4\n1,3,5\n",
+        "user,item,time,liking\n1,2,4,0.5\n1,3,5,\n",
+        "user,item,bought\n1,2,True\n1,3,False\n",
+    ],
 )
 def test_numbers_of_an_unknown_name_may_be_ratings(write, text):
     with pytest.raises(RatingsError, match=r"which column is the rating.*rating_col=\"none\""):
