@@ -182,9 +182,12 @@ def row_of(recommender: Recommender, data: Data) -> dict[str, Any]:
     row |= {"settings": chosen, "note": words["liked"]}
     if chosen["all"] != chosen["liked"]:
         row["note"] += f"; for all: {words['all']}"
-    tested = [recommender.lists(split, list(chosen.values())) for split in data.tests]
+    settings = [chosen["liked"]]
+    settings += [each for each in (chosen["all"],) if each not in settings]
+    tested = [recommender.lists(split, settings) for split in data.tests]
     users: dict[str, list[np.ndarray]] = {}
-    for k, relevance in enumerate(RELEVANCES):
+    for relevance in RELEVANCES:
+        k = settings.index(chosen[relevance])
         found = [
             figures(lists[k], split.relevant(relevance))
             for lists, split in zip(tested, data.tests, strict=True)
@@ -279,9 +282,9 @@ ALS = _grid(
 )  # fmt: skip
 BPR = _grid(
     "factors rate reg epochs",
-    (16, 0.01, 0.03, 100), (32, 0.01, 0.03, 100), (64, 0.01, 0.03, 100), (32, 0.01, 0.01, 100),
-    (64, 0.01, 0.01, 100), (32, 0.01, 0.02, 40), (32, 0.01, 0.02, 70), (128, 0.01, 0.02, 70),
-    (64, 0.003, 0.03, 100), (64, 0.003, 0.03, 300),
+    (16, 0.01, 0.03, 100), (32, 0.01, 0.02, 70), (128, 0.01, 0.02, 70), (64, 0.003, 0.01, 120),
+    (64, 0.003, 0.01, 300), (128, 0.003, 0.003, 200), (128, 0.003, 0.01, 200),
+    (128, 0.003, 0.003, 300), (128, 0.003, 0.01, 300), (256, 0.003, 0.003, 200),
 )  # fmt: skip
 IMPLICIT_MF = _grid(
     "weights factors weight reg",
