@@ -1,4 +1,4 @@
-"""`find_additions`: what is new about ratings, told from those that a model has learned from."""
+"""`find_additions`: what is new about ratings or clicks, told from those that a model knows."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from funksvd.errors import DataChangedError, FunkSVDError, RatingsError
-from funksvd.learned.weighting import rating_levels
+from funksvd.learned.weighting import Weighting
 from funksvd.model import FunkSVD
-from funksvd.ratings import Ratings, ReadOptions, as_ratings
+from funksvd.ratings import Interactions, Ratings, ReadOptions, as_interactions, as_ratings
+from funksvd.ratings.duplicates import COUNT
 from funksvd.ratings.times import in_one_unit
 from funksvd.ratings.vocabulary import CANONICAL_INTEGER
 from funksvd.sorting import stable_order
-from funksvd.splitting import Holdout, is_in, rebuild, with_whole
+from funksvd.splitting import Holdout, Provenance, is_in, rebuild, with_whole
 
 
 @dataclass(frozen=True, eq=False)
 class Additions:
-    """New ratings for a model, told from those that it knows.
+    """New ratings or interactions for a model, told from those that it knows.
 
     Parameters
     ----------
@@ -33,9 +34,11 @@ class Additions:
     n_new : int
         Ratings of pairs that the model did not know.
     n_changed : int
-        Ratings that take the place of older ones, of another value.
+        Ratings that take the place of older ones, of another value; of interactions that are
+        counted, known pairs that came again, or have another count in a file that has grown.
     n_same : int
-        Ratings that the model has learned from as they are.
+        Ratings that the model has learned from as they are; or all interactions, if just these
+        were added before.
     n_older : int
         Ratings of pairs that it knows a later rating of: left out.
     n_in_test : int
@@ -47,7 +50,7 @@ class Additions:
         Users and items that the model does not know.
     """
 
-    holdout: Holdout = field(repr=False)
+    holdout: Holdout[Any] = field(repr=False)
     is_whole: bool
     n_new: int
     n_changed: int
@@ -74,14 +77,16 @@ def find_additions(
 ) -> Additions:
     """Tell what is new about ratings, which may be new ones only or a whole file that has grown.
 
-    They count as a whole file if they hold all pairs that the model has learned from; or half of
-    these, where the files that it was trained on can no longer be read.
+    They count as a whole file if they hold all pairs that the model has learned from, and of
+    interactions that are counted no lower counts; or half of these, where the files that it was
+    trained on can no longer be read. Otherwise counts of new interactions are added to the old.
 
     Parameters
     ----------
     model : FunkSVD
         One that knows where its ratings came from.
-    ratings : Ratings or table
+    ratings : Ratings, Interactions or table
+        Of the kind that the model has learned from: `model.provenance.read` reads it.
     options : ReadOptions, optional
         How they were read, so that they can be read again.
     folder : path
@@ -95,11 +100,14 @@ def find_additions(
         If the ratings are not a whole file, and the old ones cannot be read again.
     FunkSVDError
         If the model does not record where its ratings came from.
+    RatingsError
+        If there are ratings and the model has learned from none, or the other way round; or if
+        ids are of another kind.
     """
     provenance = model.provenance
     if provenance is None:
         raise FunkSVDError(f"the model does not record which ratings it was trained on; {remedy}")
-    ratings = as_ratings(ratings)
+    ratings = _alike(provenance, ratings, remedy)
     _check_kinds(model, ratings, remedy)
     options = options or ReadOptions()
     known = _Known.of(model, ratings)
@@ -114,7 +122,23 @@ def find_additions(
     return _added(model, old, ratings, options)
 
 
-def _check_kinds(model: FunkSVD, ratings: Ratings, remedy: str) -> None:
+def _alike(provenance: Provenance, given: Any, remedy: str) -> Interactions:
+    """What is given, if it is of the kind that the model has learned from."""
+    if provenance.kind == "ratings":
+        if isinstance(given, Interactions) and not isinstance(given, Ratings):
+            raise RatingsError(
+                f"{given.source}: the model has learned from ratings, and here are none; {remedy}"
+            )
+        return as_ratings(given)
+    if isinstance(given, Ratings):
+        raise RatingsError(
+            f"{given.source}: the model has learned from interactions without ratings, and these "
+            "are ratings; Ratings.to_interactions makes interactions of them"
+        )
+    return as_interactions(given)
+
+
+def _check_kinds(model: FunkSVD, ratings: Interactions, remedy: str) -> None:
     """Refuse ids of another kind than the model's, and say which of them make it so."""
     for known, given in ((model.users, ratings.users), (model.items, ratings.items)):
         if known.holds_integers == given.holds_integers:
@@ -139,14 +163,18 @@ class _Known(NamedTuple):
     places : ndarray of shape (n_ratings,), int64
         Position of each rating among the model's, -1 for a pair that it has not seen.
     is_found : ndarray of shape (n_seen,), bool
-        Which of the model's ratings are there.
+        Which of the model's ratings are there; interactions are not, if they are counted and the
+        count is lower.
+    is_same : ndarray of shape (n_ratings,), bool
+        Which of the ratings are the model's own, as they are.
     """
 
     places: np.ndarray
     is_found: np.ndarray
+    is_same: np.ndarray
 
     @classmethod
-    def of(cls, model: FunkSVD, ratings: Ratings) -> _Known | None:
+    def of(cls, model: FunkSVD, ratings: Interactions) -> _Known | None:
         """None for a model that does not hold what is needed to know ratings again."""
         provenance = model.provenance
         assert provenance is not None
@@ -157,19 +185,41 @@ class _Known(NamedTuple):
             return None
         index = ratings.index_for(model.users, model.items)
         places = model.seen.places(*index, model.thread_count())
+        is_known = places >= 0
+        before, now = model.seen.values[places], _levels(model, ratings)
+        is_there = is_known & (now >= before) if _is_counted(ratings) else is_known
         is_found = np.zeros(len(model.seen.columns), dtype=bool)
-        is_found[places[places >= 0]] = True
-        return cls(places, is_found)
+        is_found[places[is_there]] = True
+        return cls(places, is_found, is_known & (now == before))
 
     @property
     def n_gone(self) -> int:
         return int((~self.is_found).sum())
 
 
+def _is_counted(found: Interactions) -> bool:
+    """Whether pairs that come again count more."""
+    return not isinstance(found, Ratings) and found.repeats == COUNT
+
+
+def _levels(model: FunkSVD, ratings: Interactions) -> np.ndarray:
+    """Level of each rating or count, by the model's weighting."""
+    fitted = model.fitted
+    if fitted.rating is not None:
+        weighting = Weighting("rating", *fitted.rating.limits)
+    else:
+        weighting = fitted.choice_model.weighting
+    if weighting.kind == "rating":
+        return weighting.levels(ratings.values, len(ratings))
+    if weighting.kind == "none":  # each pair has come once, if they are counted
+        weighting = Weighting("count", 1.0, 1.0)
+    return weighting.levels(ratings.weights, len(ratings))
+
+
 def _whole(
     model: FunkSVD,
     known: _Known,
-    ratings: Ratings,
+    ratings: Interactions,
     options: ReadOptions,
     folder: str | os.PathLike[str],
     remedy: str,
@@ -178,11 +228,8 @@ def _whole(
     provenance, seen = model.provenance, model.seen
     assert provenance is not None
     assert seen is not None
-    assert seen.values is not None
     holdout = with_whole(provenance, ratings, options, folder, remedy=remedy)
-    is_known = known.places >= 0
-    levels = rating_levels(ratings.values[is_known], model.rating_scale)
-    n_same = int((levels == seen.values[known.places[is_known]]).sum())
+    is_known, n_same = known.places >= 0, int(known.is_same.sum())
     if holdout.validation is not None:  # learned from, but in a file of its own
         index = holdout.validation.index_for(model.users, model.items)
         places = seen.places(*index)
@@ -206,11 +253,15 @@ def _whole(
     )
 
 
-def _added(model: FunkSVD, old: Holdout, ratings: Ratings, options: ReadOptions) -> Additions:
+def _added(
+    model: FunkSVD, old: Holdout[Any], ratings: Interactions, options: ReadOptions
+) -> Additions:
     """The parts of the old ratings and of new ones beside them."""
     holdout = old.with_added(ratings, options)
     added, before = holdout.added[-1], old.all_but_test
     is_known = is_in(added, before)
+    if not isinstance(ratings, Ratings):
+        return _counted(model, old, holdout, ratings, is_known)
     mine, theirs = added.subset(is_known), before.subset(is_in(before, added))
     mine = _by_pair(mine.over(theirs.users, theirs.items))
     theirs = _by_pair(theirs)
@@ -233,11 +284,38 @@ def _added(model: FunkSVD, old: Holdout, ratings: Ratings, options: ReadOptions)
     )
 
 
+def _counted(
+    model: FunkSVD,
+    old: Holdout[Any],
+    holdout: Holdout[Any],
+    given: Interactions,
+    is_known: np.ndarray,
+) -> Additions:
+    """The same for interactions: counts are added up, unless just these were added before."""
+    added = holdout.added[-1]
+    recorded = [update.ratings for update in old.provenance.updates]
+    is_again = any(given.has_fingerprint(source.fingerprint) for source in recorded)
+    counts_more = _is_counted(given) and not is_again
+    n_known = int(is_known.sum())
+    n_new, n_changed = len(added) - n_known, n_known if counts_more else 0
+    return Additions(
+        holdout if n_new + n_changed else old,
+        is_whole=False,
+        n_new=n_new,
+        n_changed=n_changed,
+        n_same=n_known - n_changed,
+        n_older=0,
+        n_in_test=len(given) - len(added),
+        n_gone=0,
+        **_unknown_ids(model, added.subset(~is_known)),
+    )
+
+
 def _by_pair(ratings: Ratings) -> Ratings:
     return ratings.subset(stable_order(ratings.user_index, ratings.item_index))
 
 
-def _unknown_ids(model: FunkSVD, new: Ratings) -> dict[str, int]:
+def _unknown_ids(model: FunkSVD, new: Interactions) -> dict[str, int]:
     new = new.compact()
     return {
         "n_new_users": int((model.users.rows(new.user_ids) < 0).sum()),

@@ -353,19 +353,30 @@ class FunkSVD(Recommender):
         KeyboardInterrupt
             On Ctrl-C; the model is then without.
         """
-        fitted = self.fitted
-        assert fitted.seen is not None
-        chosen = beside_ratings(self.hyperparameters, fitted.n_ratings)
+        chosen = beside_ratings(self.hyperparameters, self.fitted.n_ratings)
         if chosen is None:
             return
+        plan, weighting = self.plan_choices()
+        result = learn_choices(plan, chosen, monitor, purpose="choice")
+        if result.interrupted:
+            raise KeyboardInterrupt
+        self.install_choices_beside(result, weighting)
+
+    def plan_choices(self) -> tuple[PairPlan, Weighting]:
+        """The pairs that the model has rated, to learn a choice model from, and their weights."""
+        fitted = self.fitted
+        assert fitted.seen is not None
         weighting = Weighting("rating", *fitted.rating_model.limits)
         plan = PairPlan(
             fitted.seen, len(fitted.items), weighting.table, n_threads=self.thread_count()
         )
-        result = learn_choices(plan, chosen, monitor, purpose="choice")
-        if result.interrupted:
-            raise KeyboardInterrupt
-        self._fitted = replace(fitted, choice=ChoiceModel(result.learned, weighting))
+        return plan, weighting
+
+    def install_choices_beside(
+        self, result: TrainingResult[LearnedChoices], weighting: Weighting
+    ) -> None:
+        """Make a choice model a part of the model, beside that of ratings."""
+        self._fitted = replace(self.fitted, choice=ChoiceModel(result.learned, weighting))
 
     def _fit(self, ratings: Ratings, interactions: Interactions | None, monitor: Monitor) -> None:
         check_learnable(ratings.values, ratings.source)

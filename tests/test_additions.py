@@ -14,7 +14,7 @@ from funksvd import (
     rebuild,
     update,
 )
-from funksvd.fitted import rating_levels
+from funksvd.learned.weighting import rating_levels
 
 N_OLD, N_NEW = 1500, 200
 SMALL = {"n_factors": 2, "n_epochs": 4}

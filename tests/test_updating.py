@@ -279,7 +279,8 @@ def test_the_monitor_is_told(old, grown):
             told.append(record.epoch)
 
     update(old, grown[0], monitor=Listening(), n_epochs=2)
-    assert told == [("update", len(grown[0]), 0, 2), 1, 2]
+    n = len(grown[0])
+    assert told == [("update", n, 0, 2), 1, 2, ("choice", n, 0, 2), 1, 2]
 
 
 def test_a_logistic_model_goes_on_where_nobody_is_new(planted):

@@ -72,7 +72,7 @@ class IALSLearner(Learner[PairPlan, LearnedChoices]):
         """Rows of users and items, padded to whole vectors; of the users they are not needed."""
         k = self.n_factors
         users, items = (np.zeros((n, -(-k // LANES) * LANES), np.float32) for n in self.plan.shape)
-        users[:, :k] = normals(self.random, (len(users), k)) * np.float32(INIT_STD / np.sqrt(k))
+        users[:, :k] = first_rows(self.random, len(users), k)
         if start is not None:
             users[:, :k], items[:, :k] = start.user_factors, start.item_factors
         return users, items
@@ -157,6 +157,11 @@ class IALSLearner(Learner[PairPlan, LearnedChoices]):
             unobserved_weight=float(a0),
             strength=float(self.terms.strength),
         )
+
+
+def first_rows(random: np.random.Generator, n: int, k: int) -> np.ndarray:
+    """Rows of users of whom nothing is known yet: ndarray of shape (n, k), float32."""
+    return normals(random, (n, k)) * np.float32(INIT_STD / np.sqrt(k))
 
 
 class Side:
