@@ -48,7 +48,7 @@ from fuzz import models, requests
 
 from funksvd import FunkSVD, Ratings
 from funksvd.errors import FunkSVDError
-from funksvd.serving import Service
+from funksvd.serving import NO_FILTERS, Service
 
 RELOAD_EVERY = 0.2
 """Time between the server's looks at the model file, in seconds."""
@@ -135,7 +135,7 @@ def make_questions(paths: dict[str, Path], r: random.Random, n: int = 400) -> li
                 (f"/similar?item={item}&n={count}", None, "similar", (str(item), count)),
                 (f"/similar?user={user}", None, "similar_users", (str(user), 10)),
                 (f"/items?search={item}", None, "find_items", (str(item), 20)),
-                ("/fold-in", body, "fold_in", (guest, count, True)),
+                ("/fold-in", body, "fold_in", (guest, count, None, NO_FILTERS, True)),
             ]
         )
         answers = {

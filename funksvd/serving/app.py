@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import funksvd
 from funksvd.errors import FunkSVDError, UnknownIdError
+from funksvd.listing import Filters
 from funksvd.serving.holder import STALE_SECONDS, ModelHolder
 
 PAGE = Path(__file__).with_name("page")
@@ -30,6 +31,8 @@ MOST_RATINGS = 1000
 """Largest number of ratings of one guest."""
 MOST_RESULTS = 100
 """Largest number of results in one answer."""
+MOST_FILTERED = 1000
+"""Largest number of ids that one request leaves out or chooses from."""
 LONGEST_ID = 200
 """Largest number of characters of an id, and of a text to search for."""
 MOST_PROBLEMS = 20
@@ -45,24 +48,34 @@ Id = (
     | Annotated[str, Field(min_length=1, max_length=LONGEST_ID)]
 )
 QueriedId = Annotated[str, Query(min_length=1, max_length=LONGEST_ID)]
+QueriedIds = Annotated[list[QueriedId] | None, Query(max_length=MOST_FILTERED)]
 Count = Annotated[int, Query(ge=1, le=MOST_RESULTS)]
+By = Literal["both", "choice", "rating"]
+Ids = Annotated[list[Id], Field(max_length=MOST_FILTERED)]
+FewestRatings = Annotated[int, Field(ge=0, lt=2**63)]
+Diversity = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 
 
 class Rating(BaseModel):
-    """An item, and the rating that somebody gives it."""
+    """An item, and the rating that somebody gives it; none where the model knows choices only."""
 
     model_config = ConfigDict(extra="forbid", strict=True)  # `true` is neither 1 nor an id
     item: Id
-    rating: Annotated[float, Field(allow_inf_nan=False)]
+    rating: Annotated[float, Field(allow_inf_nan=False)] | None = None
 
 
 class Guest(BaseModel):
-    """Ratings of someone who was not there when the model was trained."""
+    """Ratings of someone who was not there when the model was trained, and what is asked."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
     ratings: Annotated[list[Rating], Field(min_length=1, max_length=MOST_RATINGS)]
     n: Annotated[int, Field(ge=1, le=MOST_RESULTS)] = 10
     explain: bool = False
+    by: By | None = None
+    exclude: Ids = []
+    among: Ids | None = None
+    min_ratings: FewestRatings = 0
+    diversify: Diversity = 0.0
 
 
 class Problem(BaseModel):
@@ -127,8 +140,13 @@ class Limits:
 
 
 async def refuse_unknown(request: Request) -> None:
-    """Refuse parameters that the route does not have, and those that are given twice."""
-    known = {field.alias for field in request.scope["route"].dependant.query_params}
+    """Refuse parameters that the route does not have, and those that are given twice.
+
+    Lists of ids are given by one parameter for each.
+    """
+    fields = request.scope["route"].dependant.query_params
+    known = {field.alias for field in fields}
+    lists = {field.alias for field in fields if _is_list(field.field_info.annotation)}
     given = collections.Counter(name for name, _ in request.query_params.multi_items())
     wrong = [
         {
@@ -137,10 +155,14 @@ async def refuse_unknown(request: Request) -> None:
             "msg": "Give it once" if name in known else "There is no such parameter",
         }
         for name, n_times in given.items()
-        if n_times > 1 or name not in known
+        if (n_times > 1 and name not in lists) or name not in known
     ]
     if wrong:
         raise RequestValidationError(wrong)
+
+
+def _is_list(annotation: Any) -> bool:
+    return any(get_origin(each) is list for each in (annotation, *get_args(annotation)))
 
 
 def create_app(holder: ModelHolder, hosts: Sequence[str] = ("*",)) -> FastAPI:
@@ -243,14 +265,14 @@ def create_app(holder: ModelHolder, hosts: Sequence[str] = ("*",)) -> FastAPI:
     def items(  # in a thread: among very many titles, a search takes a while
         search: Annotated[str, Query(max_length=LONGEST_ID)] = "", n: Count = 20
     ) -> list[dict[str, Any]]:
-        """Items by title; without a search, the most popular ones."""
+        """Items by title, the likeliest first; without a search, the most popular ones."""
         return holder.service.find_items(search, n)
 
     @app.get("/similar", tags=["items", "users"])
     async def similar(
         item: QueriedId | None = None, user: QueriedId | None = None, n: Count = 10
     ) -> list[dict[str, Any]]:
-        """Items like another, or users like another, by the cosine between their factors."""
+        """Items like another, or users like another, the most similar one first."""
         if item is not None and user is None:
             return holder.service.similar(item, n)
         if user is not None and item is None:
@@ -263,20 +285,38 @@ def create_app(holder: ModelHolder, hosts: Sequence[str] = ("*",)) -> FastAPI:
         return holder.service.predict(user, item)
 
     @app.get("/recommend", tags=["users"])
-    async def recommend(user: QueriedId, n: Count = 10) -> list[dict[str, Any]]:
-        """The best items of a user of the model, without those that they have rated."""
-        return holder.service.recommend(user, n)
+    async def recommend(
+        user: QueriedId,
+        n: Count = 10,
+        by: By | None = None,
+        exclude: QueriedIds = None,
+        among: QueriedIds = None,
+        min_ratings: FewestRatings = 0,
+        diversify: Diversity = 0.0,
+    ) -> list[dict[str, Any]]:
+        """The best items of a user of the model, without those that they have rated.
+
+        Items that the model does not know are passed over in `exclude` and `among`.
+        """
+        filters = Filters(
+            exclude=exclude, among=among, min_ratings=min_ratings, diversify=diversify
+        )
+        return holder.service.recommend(user, n, by, filters)
 
     @app.post("/fold-in", tags=["users"])
     async def fold_in(guest: Guest) -> dict[str, Any]:
-        """The best items of someone new, by their ratings; of two for an item, the last counts."""
-        service = holder.service
-        low, high = service.model.rating_scale
-        for each in guest.ratings:
-            if not low <= each.rating <= high:
-                raise FunkSVDError(f"ratings go from {low:g} to {high:g}, not {each.rating:g}")
+        """The best items of someone new, by their ratings; of two for an item, the last counts.
+
+        Reasons are what a rating adds to the score of an item more than to that of others.
+        """
+        filters = Filters(
+            exclude=guest.exclude,
+            among=guest.among,
+            min_ratings=guest.min_ratings,
+            diversify=guest.diversify,
+        )
         ratings = {str(each.item): each.rating for each in guest.ratings}
-        return service.fold_in(ratings, guest.n, guest.explain)
+        return holder.service.fold_in(ratings, guest.n, guest.by, filters, guest.explain)
 
     async def page(request: Request) -> FileResponse:
         return FileResponse(PAGE / "index.html")

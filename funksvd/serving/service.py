@@ -2,38 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from funksvd.errors import UnknownIdError
-from funksvd.ratings import CompressedRows, TitleSearch, quoted
+from funksvd.errors import FunkSVDError, UnknownIdError
+from funksvd.listing import Filters, Recommendation, recommendations_in, tables_of
+from funksvd.ratings import CompressedRows, TitleSearch, Vocabulary, quoted
 from funksvd.recommender import Recommender
+from funksvd.serving.reasons import Reasons
 
 REASONS = 3
 """Number of ratings for an item, and of ratings against it, that an explanation names."""
 DIGITS = 4
-"""Decimal digits of predictions, similarities and contributions."""
+"""Decimal digits of predictions, similarities, scores and contributions."""
+MOST_STEPS = 40
+"""Largest number of steps of a rating scale; one with more is continuous."""
+LAST_LEVEL = 255
+"""The level of the highest rating, of those that a model remembers ratings by; the lowest is 0."""
 
 ONE_USER = np.zeros(1, dtype=np.int32)
 """Row of the only user of a model that was made for one."""
+GUEST = Vocabulary(np.zeros(1, dtype=np.int64), "user")
+"""The id of that user."""
+
+
+NO_FILTERS = Filters()
 
 
 class Guest(NamedTuple):
-    """Ratings of someone whom the model has not seen.
+    """What someone has rated, or come to, whom the model has not seen.
 
     Parameters
     ----------
     rows : ndarray of shape (n_rated,), int32
         Rows of the rated items, ascending.
-    values : ndarray of shape (n_rated,), float32
-        Their ratings.
+    values : ndarray of shape (n_rated,), float32, or None
+        Their ratings, or numbers of times; None where these do not matter.
     """
 
     rows: np.ndarray
-    values: np.ndarray
+    values: np.ndarray | None
 
 
 class Service:
@@ -54,9 +65,9 @@ class Service:
     ) -> None:
         self.model = model
         by_text = {str(item): title for item, title in (titles or {}).items()}
-        counts = np.zeros(len(model.item_ids), dtype=np.int64)
-        if model.seen is not None:
-            counts = np.bincount(model.seen.columns, minlength=len(counts))
+        counts = model.fitted.item_counts
+        if counts is None:
+            counts = np.zeros(len(model.item_ids), dtype=np.int64)
         self._items = [
             {"item": item, "title": by_text.get(str(item)) or str(item), "n_ratings": n_ratings}
             for item, n_ratings in zip(model.item_ids.tolist(), counts.tolist(), strict=True)
@@ -66,25 +77,58 @@ class Service:
             {key: self._items[row]["title"] for key, row in self._rows.items()},
             {key: self._items[row]["n_ratings"] for key, row in self._rows.items()},
         )
+        self._reasons = Reasons(model.fitted)
+        self._rating_step = self._find_rating_step()
+
+    @property
+    def rating_scale(self) -> tuple[float, float] | None:
+        """Lowest and highest rating; None for a model of choices only."""
+        return None if self.model.fitted.rating is None else self.model.rating_scale
 
     def warm_up(self) -> None:
         """Answer one question of each kind, so that nobody waits until kernels are compiled."""
         user, item = self.model.users.label(0), next(iter(self._rows))
-        self.predict(user, item)
-        self.recommend(user, 1)
+        self.find_items("?", 1)
+        self.find_items("xyzzy", 1)
         self.similar(item, 1)
-        self.fold_in({item: self.model.rating_scale[1]}, 1, explain=True)
+        self.similar_users(user, 1)
+        highest = None
+        if self.rating_scale is not None:
+            self.predict(user, item)
+            highest = self.rating_scale[1]
+        for by in self.model.rankings:
+            for diversify in (0.0, 0.5):
+                filters = Filters(exclude=(item,), min_ratings=1, diversify=diversify)
+                self.recommend(user, 2, by, filters)
+                self.fold_in({item: highest}, 2, by, filters, explain=True)
 
     def describe(self) -> dict[str, Any]:
-        """The model's name, size and rating scale."""
-        low, high = self.model.rating_scale
+        """The model's name and size, its rankings, and its rating scale, if it has one."""
+        scale = self.rating_scale
         return {
             "model": self.model.title,
             "n_users": len(self.model.users),
             "n_items": len(self._items),
             "n_ratings": self.model.n_ratings,
-            "rating_scale": [low, high],
+            "rankings": list(self.model.rankings),
+            "rating_scale": None if scale is None else list(scale),
+            "rating_step": self._rating_step,
         }
+
+    def _find_rating_step(self) -> float | None:
+        """Difference between a rating and the next higher one; None for a continuous scale."""
+        seen = self.model.seen
+        if self.rating_scale is None or seen is None or seen.values is None:
+            return None
+        levels = np.flatnonzero(np.bincount(seen.values, minlength=LAST_LEVEL + 1))
+        if len(levels) < 2:
+            return None
+        n_steps = round(LAST_LEVEL / float(np.diff(levels).min()))
+        steps = levels * n_steps / LAST_LEVEL
+        if n_steps > MOST_STEPS or np.abs(steps - np.rint(steps)).max() > n_steps / LAST_LEVEL:
+            return None
+        low, high = self.rating_scale
+        return round((high - low) / n_steps, 6)
 
     def item(self, item: int | str) -> dict[str, Any]:
         """An item, its title and its number of ratings.
@@ -123,22 +167,40 @@ class Service:
             "knows_item": item_row is not None,
         }
 
-    def recommend(self, user: int | str, n: int) -> list[dict[str, Any]]:
-        """The best unseen items of a user of the model.
+    def recommend(
+        self, user: int | str, n: int, by: str | None = None, filters: Filters = NO_FILTERS
+    ) -> list[dict[str, Any]]:
+        """The best items of a user of the model, without those that they have rated.
+
+        Parameters
+        ----------
+        user : int or str
+        n : int
+            Largest number of items.
+        by : str, optional
+            One of the model's rankings; by default the first.
+        filters : Filters
 
         Raises
         ------
         UnknownIdError
-            If the model does not know the user.
+            If the model does not know the user, or none of the items to choose from.
+        FunkSVDError
+            If the model does not have this ranking.
         """
-        found = self.model.recommend(self._user(user), n)
-        return [
-            {**self.item(item), "prediction": round(prediction or 0.0, DIGITS)}
-            for item, prediction, *_ in found
-        ]
+        found = self.model.recommend(
+            self._user(user),
+            n,
+            by=by,
+            exclude=self._known(filters.exclude),
+            among=self._only(filters.among),
+            min_ratings=filters.min_ratings,
+            diversify=filters.diversify,
+        )
+        return [self._told(each) for each in found]
 
     def similar_users(self, user: int | str, n: int) -> list[dict[str, Any]]:
-        """Users whose factors point in the most similar direction.
+        """Users who are most like another one.
 
         Raises
         ------
@@ -151,7 +213,7 @@ class Service:
         ]
 
     def similar(self, item: int | str, n: int) -> list[dict[str, Any]]:
-        """Items whose factors point in the most similar direction.
+        """Items that are most like another one.
 
         Raises
         ------
@@ -160,47 +222,79 @@ class Service:
         """
         found = self.model.similar(self.item(item)["item"], n)
         return [
-            {**self.item(other), "similarity": round(similarity, DIGITS)}
-            for other, similarity, _ in found
+            {**self.item(each.item), "similarity": round(each.similarity, DIGITS)} for each in found
         ]
 
-    def fold_in(self, ratings: dict[str, float], n: int, explain: bool = False) -> dict[str, Any]:
+    def fold_in(
+        self,
+        ratings: Mapping[str, float | None],
+        n: int,
+        by: str | None = None,
+        filters: Filters = NO_FILTERS,
+        explain: bool = False,
+    ) -> dict[str, Any]:
         """The best items of someone new, by their ratings.
 
         Parameters
         ----------
-        ratings : dict of str to float
-            Ratings by the text of the item's id.
+        ratings : mapping of str to (float or None)
+            Ratings by the text of the item's id. For a model of choices only, None stands for an
+            item that they have come to.
         n : int
             Largest number of items.
+        by : str, optional
+            One of the model's rankings; by default the first.
+        filters : Filters
         explain : bool
             Whether to name the ratings that speak for and against each item.
 
         Raises
         ------
         UnknownIdError
-            If the model knows none of the items.
+            If the model knows none of the items, or none of those to choose from.
+        FunkSVDError
+            If the model does not have this ranking, or a rating is missing or outside of the scale.
         """
+        self._check_ratings(ratings.values())
         known = {self._rows[key]: value for key, value in ratings.items() if key in self._rows}
         if not known:
             raise UnknownIdError(
                 "the model knows none of these items; it knows, for instance, "
                 f"{self.model.items.examples}"
             )
-        rows = sorted(known)
-        guest = Guest(
-            np.array(rows, dtype=np.int32), np.array([known[row] for row in rows], dtype=np.float32)
-        )
-        best, predictions = self._best(guest, n)
-        answer = [
-            {**self._items[row], "prediction": round(prediction, DIGITS)}
-            for row, prediction in zip(best.tolist(), predictions.tolist(), strict=True)
-        ]
+        guest = self._guest(known)
+        by = by or self.model.rankings[0]
+        answer = [self._told(each) for each in self._best(guest, n, by, filters)]
         if explain and answer:
-            for each, reasons in zip(answer, self._reasons(guest, best), strict=True):
-                each |= reasons
+            rows = np.array([self._rows[str(each["item"])] for each in answer], dtype=np.int32)
+            parts = self._reasons.parts(by, *guest, rows)
+            for each, part in zip(answer, parts, strict=True):
+                each["because"] = self._because(guest, part)
         unknown = [key for key in ratings if key not in self._rows]
-        return {"recommendations": answer, "unknown_items": unknown}
+        return {"by": by, "recommendations": answer, "unknown_items": unknown}
+
+    def _check_ratings(self, values: Iterable[float | None]) -> None:
+        if self.rating_scale is None:
+            return
+        low, high = self.rating_scale
+        for value in values:
+            if value is None:
+                raise FunkSVDError(f"a rating is missing; ratings go from {low:g} to {high:g}")
+            if not low <= value <= high:
+                raise FunkSVDError(f"ratings go from {low:g} to {high:g}, not {value:g}")
+
+    def _guest(self, known: Mapping[int, float | None]) -> Guest:
+        """Rows and ratings; where a rating is missing, the one that a thing that is liked has."""
+        rows = sorted(known)
+        choice = self.model.fitted.choice
+        missing = 0.0
+        if choice is not None:
+            if choice.weighting.kind == "none":
+                return Guest(np.array(rows, dtype=np.int32), None)
+            rule = choice.weighting
+            missing = rule.high if rule.kind == "rating" else rule.low
+        values = [missing if (value := known[row]) is None else value for row in rows]
+        return Guest(np.array(rows, dtype=np.int32), np.array(values, dtype=np.float32))
 
     def _user(self, user: int | str) -> int | str:
         """The id of a user as the model has it; an error for a stranger names no other users."""
@@ -209,40 +303,48 @@ class Service:
             raise UnknownIdError(f"the model does not know user {quoted(user)}")
         return self.model.users.label(row)
 
-    @cached_property
-    def _item_norms(self) -> np.ndarray:
-        return np.linalg.norm(self.model.item_factors, axis=1)
+    def _known(self, items: Iterable[int | str] | None) -> list[int | str] | None:
+        """The ids of those items that the model knows; None for none."""
+        rows = (self._rows.get(str(item)) for item in items or ())
+        return [self._items[row]["item"] for row in rows if row is not None] or None
 
-    def _best(self, guest: Guest, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """Rows of the best items that a guest has not rated, and predicted ratings."""
+    def _only(self, items: Iterable[int | str] | None) -> list[int | str] | None:
+        """The same for the only items that may be listed, of which there must be some."""
+        known = self._known(items)
+        if items is not None and known is None:
+            raise UnknownIdError("the model knows none of the items to choose from")
+        return known
+
+    def _best(self, guest: Guest, n: int, by: str, filters: Filters) -> list[Recommendation]:
+        """The best items that a guest has not rated."""
         rated = CompressedRows(np.array([0, len(guest.rows)]), *guest)
-        rating = self.model.fitted.rating_model.with_users(rated)
-        batches = rating.best_items(ONE_USER, n, exclude=(rated,), item_norms=self._item_norms)
-        best = next(batches)
-        found = best.items[0] >= 0
-        return best.items[0, found], rating.from_scores(best.predictions[0, found])
+        fitted = self.model.fitted.with_new_users(GUEST, rated)
+        known = replace(
+            filters,
+            exclude=self._known(filters.exclude),
+            among=self._only(filters.among),
+        )
+        return recommendations_in(next(tables_of(fitted, ONE_USER, n, by, known)))
 
-    def _reasons(self, guest: Guest, best: np.ndarray) -> list[dict[str, Any]]:
-        """The ratings that speak most for and against each of the best items."""
-        ids = self.model.item_ids
-        sums = self.model.fitted.rating_model.explain(guest.rows, guest.values, best)
-        reasons = sums.explanations(ids[best], ids[guest.rows], guest.values)
-        return [
-            {
-                "because": [
-                    self._because(guest, at, float(reason.contributions[at]))
-                    for at in (*reason.speaking_for(REASONS), *reason.speaking_against(REASONS))
-                ],
-                "without_your_ratings": round(reason.global_mean + reason.item_bias, DIGITS),
-            }
-            for reason in reasons
-        ]
-
-    def _because(self, guest: Guest, at: int, contribution: float) -> dict[str, Any]:
-        item = self._items[guest.rows[at]]
+    def _told(self, found: Recommendation) -> dict[str, Any]:
+        """An item that is listed, its score, and the predicted rating, if there is one."""
+        prediction = found.prediction
         return {
-            "item": item["item"],
-            "title": item["title"],
-            "rating": float(str(guest.values[at])),  # as short as it reads
-            "contribution": round(contribution, DIGITS),
+            **self._items[self._rows[str(found.item)]],
+            "score": round(found.score, DIGITS),
+            "prediction": None if prediction is None else round(prediction, DIGITS),
         }
+
+    def _because(self, guest: Guest, parts: np.ndarray) -> list[dict[str, Any]]:
+        """The ratings that speak most for an item, strongest first, and then those against it."""
+        order = np.argsort(-parts, kind="stable")
+        speaking_for = [at for at in order.tolist() if parts[at] > 0][:REASONS]
+        against = [at for at in order[::-1].tolist() if parts[at] < 0][:REASONS]
+        return [self._reason(guest, at, float(parts[at])) for at in (*speaking_for, *against)]
+
+    def _reason(self, guest: Guest, at: int, part: float) -> dict[str, Any]:
+        item = self._items[guest.rows[at]]
+        reason = {"item": item["item"], "title": item["title"]}
+        if self.rating_scale is not None and guest.values is not None:
+            reason["rating"] = float(str(guest.values[at]))  # as short as it reads
+        return {**reason, "contribution": round(part, DIGITS)}

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from funksvd import FunkSVD, FunkSVDError
+from funksvd.listing import Filters
 from funksvd.serving import ModelHolder, Service, create_app
 
 testclient = pytest.importorskip("fastapi.testclient")
@@ -36,11 +37,22 @@ def test_each_route_answers(client, holder, model):
     )
     assert client.get("/similar", params={"item": 3, "n": 2}).json() == service.similar(3, 2)
     assert client.get("/recommend", params={"user": user}).json() == service.recommend(user, 10)
+    filters = {"by": "rating", "exclude": [1, "2"], "min_ratings": 3, "diversify": 0.5}
+    assert client.get("/recommend", params={"user": user, **filters}).json() == service.recommend(
+        user, 10, "rating", Filters(False, ["1", "2"], None, 3, 0.5)
+    )
+    assert client.get("/recommend", params={"user": user, "among": [3, 4]}).json() == (
+        service.recommend(user, 10, None, Filters(among=["3", "4"]))
+    )
     assert client.get("/similar", params={"user": user}).json() == service.similar_users(user, 10)
     predicted = client.get("/predict", params={"user": user, "item": 3}).json()
     assert predicted == service.predict(user, 3)
     assert client.post("/fold-in", json=guest(n=3)).json() == service.fold_in(
         {"1": 4.0, "3": 2.0}, 3
+    )
+    asked = client.post("/fold-in", json=guest(among=[4, "5"], explain=True, **filters))
+    assert asked.json() == service.fold_in(
+        {"1": 4.0, "3": 2.0}, 10, "rating", Filters(False, [1, "2"], [4, "5"], 3, 0.5), explain=True
     )
     page = client.get("/")
     assert page.headers["content-type"].startswith("text/html")
@@ -64,14 +76,18 @@ def test_each_route_answers(client, holder, model):
         (guest(ratings=[{"item": 999, "rating": 2}]), 404, "knows none of these items"),
         (guest(n=0), 422, "greater than or equal to 1"),
         (guest(n=101), 422, "less than or equal to 100"),
+        (guest(by="popularity"), 422, "'both', 'choice' or 'rating'"),
+        (guest(exclude="1"), 422, "valid list"),
+        (guest(exclude=[1] * 1001), 422, "at most 1000 items"),
+        (guest(among=[[1]]), 422, "valid integer"),
+        (guest(min_ratings=-1), 422, "greater than or equal to 0"),
+        (guest(diversify=1), 422, "less than 1"),
+        (guest(ratings=[{"item": 1}]), 422, "a rating is missing"),
         (guest(n=2.0), 422, "valid integer"),
         (guest(n="2"), 422, "valid integer"),
         (guest(explain=1), 422, "valid boolean"),
         (guest(extra=1), 422, "Extra inputs are not permitted"),
-        *(
-            (guest(ratings=[{"item": 1, "rating": x}]), 422, "valid number")
-            for x in (True, "5", None)
-        ),
+        *((guest(ratings=[{"item": 1, "rating": x}]), 422, "valid number") for x in (True, "5")),
         (guest(ratings=[{"item": 1, "rating": 10**400}]), 422, "valid number"),
         (guest(ratings=[{"item": 1, "rating": 1e300}]), 422, "ratings go from"),
         *(
@@ -143,9 +159,10 @@ def test_of_two_ratings_of_an_item_the_last_counts(client):
     [
         ("user=1&N=5", "N", "There is no such parameter"),
         ("user=1&user=2", "user", "Give it once"),
+        ("user=1&exclude=1&exclude=2&by=rating&by=rating", "by", "Give it once"),
         ("user=1&" + "&".join(f"n{n}" for n in range(2000)), "n0", "There is no such parameter"),
     ],
-    ids=["unknown", "twice", "many"],
+    ids=["unknown", "twice", "repeated", "many"],
 )
 def test_parameters_that_nobody_reads_are_refused(client, query, name, message):
     answer = client.get(f"/recommend?{query}")

@@ -2,8 +2,20 @@
 
 const $ = (id) => document.getElementById(id);
 const STARS = 5;
+const REASONS = 3;
+const N_FOUND = matchMedia("(max-width: 44rem)").matches ? 5 : 8; // a phone shows what follows, too
+const MESSAGES = {
+  both: "First what you would come to and like.",
+  rating: "First what you would like, as far as that is sure.",
+  choice: "First what people with your taste come to.",
+};
+let model;
 let scale = [1, 5];
-let ratings = new Map(); // item id as text -> {item, title, rating}
+let likes = false; // the model knows no ratings: things are liked, or not
+let halves = false; // whether there are half stars
+let by = null; // the ranking that is asked for
+let ratings = new Map(); // item id as text -> {item, title, n_ratings, rating}
+let hidden = new Map(); // item id as text -> {item, title}
 let asked = 0; // number of the latest question: an answer to an older one is thrown away
 
 function make(tag, className, text) {
@@ -13,44 +25,127 @@ function make(tag, className, text) {
   return element;
 }
 
+function button(className, text, label, act) {
+  const element = make("button", className, text);
+  element.type = "button";
+  if (label) element.setAttribute("aria-label", label);
+  element.addEventListener("click", act);
+  return element;
+}
+
+const rounded = (value) => Math.round(value * 100) / 100;
+const number = (n) => n.toLocaleString("en");
+
 // A star is worth the same share of the scale everywhere; of scales from about 0, the same share
 // of the highest rating, so that three stars are a 3 of 5.
 function worth(star) {
   const [low, high] = scale;
-  const value = low >= 0 && low <= high / STARS ? (high * star) / STARS
+  return low >= 0 && low <= high / STARS ? (high * star) / STARS
     : low + ((high - low) * (star - 1)) / (STARS - 1);
-  return Math.round(value * 100) / 100;
 }
 
-function stars(entry) {
-  const box = make("span", "stars");
-  box.setAttribute("role", "group");
-  box.setAttribute("aria-label", `Rate ${entry.title}`);
-  const mine = ratings.get(String(entry.item));
-  for (let star = 1; star <= STARS; star++) {
-    const button = make("button", mine && worth(star) <= mine.rating ? "on" : "", "★");
-    button.type = "button";
-    button.title = `${worth(star)}`;
-    button.setAttribute("aria-label", `${worth(star)} of ${scale[1]}`);
-    button.addEventListener("click", () => {
-      ratings.set(String(entry.item), { item: entry.item, title: entry.title, rating: worth(star) });
-      changed();
-    });
-    box.append(button);
+// Half stars are there if half a star is a step of the scale, or several.
+function hasHalves(step) {
+  if (!step) return false;
+  const steps = (worth(2) - worth(1)) / 2 / step;
+  return steps > 0.99 && Math.abs(steps - Math.round(steps)) < 0.01;
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+const STAR = "M12 2l3 6.600 7 .8-5.200 4.900 1.400 7L12 17.800l-6.200 3.500 1.400-7L2 9.400l7-.8z";
+const PARTS = { whole: "0 0 24 24", left: "0 0 12 24", right: "12 0 12 24" };
+const SIDES = { whole: "xMidYMid", left: "xMaxYMid", right: "xMinYMid" };
+
+function star(part) {
+  const drawing = document.createElementNS(SVG, "svg");
+  drawing.setAttribute("viewBox", PARTS[part]);
+  drawing.setAttribute("preserveAspectRatio", SIDES[part]);
+  drawing.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS(SVG, "path");
+  path.setAttribute("d", STAR);
+  drawing.append(path);
+  return drawing;
+}
+
+// The ratings that can be given, and the part of a star that each of them adds.
+function choices() {
+  const all = [];
+  for (let at = 1; at <= STARS; at++) {
+    const left = worth(at - 0.5);
+    if (halves && left >= scale[0] - 1e-6) {
+      all.push([rounded(left), "left"], [rounded(worth(at)), "right"]);
+    } else {
+      all.push([rounded(worth(at)), "whole"]);
+    }
+  }
+  return all;
+}
+
+function rate(entry, rating) {
+  const key = String(entry.item);
+  const { item, title, n_ratings } = entry;
+  if (rating === null) ratings.delete(key);
+  else ratings.set(key, { item, title, n_ratings, rating });
+  hidden.delete(key);
+  changed();
+}
+
+let groups = 0;
+function rater(entry) {
+  const key = String(entry.item);
+  if (likes) {
+    const like = button("like rater", "", `Like ${entry.title}`,
+      () => rate(entry, ratings.has(key) ? null : undefined));
+    like.dataset.item = key;
+    return like;
+  }
+  const box = make("fieldset", "stars rater");
+  box.dataset.item = key;
+  box.append(make("legend", "unseen", `Rate ${entry.title}`));
+  const group = `stars-${++groups}`;
+  for (const [value, part] of choices()) {
+    const label = make("label", part);
+    label.title = `${value}`;
+    const input = make("input");
+    input.type = "radio";
+    input.name = group;
+    input.value = value;
+    input.setAttribute("aria-label", `${value} of ${scale[1]}`);
+    input.addEventListener("change", () => rate(entry, value));
+    label.append(input, star(part));
+    box.append(label);
   }
   return box;
 }
 
-function listed(entry, droppable) {
-  const row = make("li");
-  row.append(make("span", "title", entry.title), stars(entry));
-  if (droppable) {
-    const drop = make("button", "drop", "forget");
-    drop.type = "button";
-    drop.setAttribute("aria-label", `Forget the rating of ${entry.title}`);
-    drop.addEventListener("click", () => { ratings.delete(String(entry.item)); changed(); });
-    row.append(drop);
+// Show in all lists what was rated: the elements stay, and with them the focus.
+function mark() {
+  for (const box of document.querySelectorAll(".rater")) {
+    const mine = ratings.get(box.dataset.item);
+    if (likes) {
+      box.setAttribute("aria-pressed", String(mine !== undefined));
+      box.textContent = mine ? "♥ Liked" : "♡ Like";
+      continue;
+    }
+    for (const label of box.querySelectorAll("label")) {
+      const input = label.querySelector("input");
+      label.classList.toggle("on", mine !== undefined && input.value <= mine.rating);
+      input.checked = mine !== undefined && Number(input.value) === mine.rating;
+    }
   }
+}
+
+const counted = (n) => `${number(n)} ${likes ? (n === 1 ? "person" : "people") : (n === 1 ? "rating" : "ratings")}`;
+
+function named(entry) {
+  const title = make("span", "title", `${entry.title} `);
+  if (entry.n_ratings !== undefined) title.append(make("span", "count", counted(entry.n_ratings)));
+  return title;
+}
+
+function listed(entry, ...more) {
+  const row = make("li");
+  row.append(named(entry), ...more);
   return row;
 }
 
@@ -64,92 +159,165 @@ async function answer(path, body) {
   return plain;
 }
 
-let found = [];
 let searched = 0;
 async function search() {
   const mine = ++searched;
   try {
-    const items = await answer(`/items?n=8&search=${encodeURIComponent($("search").value)}`);
+    const items = await answer(`/items?n=${N_FOUND}&search=${encodeURIComponent($("search").value)}`);
     if (mine !== searched) return;
-    found = items;
-    showFound();
+    $("found").replaceChildren(...items.map((entry) => listed(entry, rater(entry))));
+    if (!items.length) $("found").append(make("li", "", "No title like that."));
+    $("n-found").textContent = $("search").value ? `${items.length} found` : "";
+    mark();
   } catch (error) { $("message").textContent = error.message; }
 }
 
-function showFound() {
-  $("found").replaceChildren(...(found.length ? found.map((entry) => listed(entry, false))
-    : [make("li", "", "No title like that.")]));
-}
+const shortened = (title) => title.replace(/\s*\(.*$/, "") || title;
 
-function reason(because) {
-  const text = because.contribution > 0 ? "for" : "against";
-  const sign = because.contribution > 0 ? "+" : "−";
-  return make("span", text, `${sign}${Math.abs(because.contribution).toFixed(2)} ${because.title}`);
+function reasons(because) {
+  const titles = because.filter((each) => each.contribution > 0).slice(0, REASONS);
+  if (!titles.length) return "";
+  return `because you ${likes ? "like" : "rated"} ${titles.map((each) => shortened(each.title)).join(", ")}`;
 }
 
 function recommended(entry) {
   const row = make("li");
-  row.append(make("span", "title", entry.title), make("span", "value", entry.prediction.toFixed(2)));
-  const why = make("div", "why", `everyone: ${entry.without_your_ratings.toFixed(2)}`);
-  for (const each of entry.because) why.append(" · ", reason(each));
-  row.append(why);
+  row.append(make("span", "title", entry.title));
+  const rating = entry.prediction;
+  const value = make("span", "value");
+  if (rating !== null) {
+    value.textContent = `★ ${rating.toFixed(scale[1] <= 10 ? 1 : 0)}`;
+    value.title = "the rating you would give";
+    value.setAttribute("aria-label", `you would rate it ${rating.toFixed(1)}`);
+    value.setAttribute("role", "img");
+  }
+  const under = make("span", "under");
+  under.append(make("span", "count", counted(entry.n_ratings)),
+    button("plain", "Not interested", `Not interested in ${entry.title}`, () => hide(entry)));
+  row.append(value, make("span", "why", reasons(entry.because)), under);
   return row;
+}
+
+function hide(entry) {
+  hidden.set(String(entry.item), { item: entry.item, title: entry.title });
+  $("left-out").textContent = `${entry.title} is left out.`;
+  $("undo").hidden = false;
+  const undo = $("undo").querySelector("button");
+  undo.onclick = () => { unhide(entry.item); $("next").focus(); };
+  undo.focus();
+  changed();
+}
+
+function unhide(item) {
+  hidden.delete(String(item));
+  $("undo").hidden = true;
+  changed();
 }
 
 async function recommend() {
   const mine = ++asked;
   if (!ratings.size) {
     $("best").replaceChildren();
-    $("message").textContent = "Rate something first.";
+    $("message").textContent = likes ? "Say what you like first." : "Rate something first.";
     return;
   }
   const given = [...ratings.values()].map(({ item, rating }) => ({ item, rating }));
+  const exclude = [...hidden.values()].map(({ item }) => item);
   try {
-    const { recommendations } = await answer("/fold-in", { ratings: given, n: 12, explain: true });
+    const found = await answer("/fold-in", { ratings: given, n: 12, explain: true, by, exclude });
     if (mine !== asked) return;
-    $("best").replaceChildren(...recommendations.map(recommended));
-    $("message").textContent = "The rating you would give, and what of yours moves it most.";
+    $("best").replaceChildren(...found.recommendations.map(recommended));
+    $("message").textContent = found.recommendations.length ? MESSAGES[found.by] : "There is nothing left.";
   } catch (error) {
     if (mine === asked) $("message").textContent = error.message;
   }
 }
 
 function remember() {
-  try { localStorage.setItem("ratings", JSON.stringify([...ratings.values()])); } catch { /* private */ }
+  try {
+    localStorage.setItem("ratings", JSON.stringify([...ratings.values()]));
+    localStorage.setItem("hidden", JSON.stringify([...hidden.values()]));
+    localStorage.setItem("by", JSON.stringify(by));
+  } catch { /* private */ }
+}
+
+function recalled(name) {
+  try { return JSON.parse(localStorage.getItem(name)) ?? []; } catch { return []; }
 }
 
 function recall() {
-  try {
-    for (const each of JSON.parse(localStorage.getItem("ratings") ?? "[]")) {
-      if (each.rating >= scale[0] && each.rating <= scale[1]) ratings.set(String(each.item), each);
-    }
-  } catch { /* nothing that can be used */ }
+  for (const each of recalled("ratings")) {
+    const fits = likes || (each.rating >= scale[0] && each.rating <= scale[1]);
+    if (fits) ratings.set(String(each.item), each);
+  }
+  for (const each of recalled("hidden")) hidden.set(String(each.item), each);
+  by = model.rankings.includes(recalled("by")) ? recalled("by") : model.rankings[0];
+}
+
+let shown = "";
+function showRated() {
+  const keys = [...ratings.keys()].reverse();
+  if (keys.join("\n") === shown) return; // the rows stay, and with them the focus
+  shown = keys.join("\n");
+  $("rated").replaceChildren(...keys.map((key) => {
+    const entry = ratings.get(key);
+    const drop = button("plain", "forget", `Forget ${entry.title}`, () => {
+      rate(entry, null);
+      $("mine").focus();
+    });
+    return likes ? listed(entry, drop) : listed(entry, rater(entry), drop);
+  }));
+}
+
+function showHidden() {
+  $("hidden").hidden = hidden.size === 0;
+  $("n-hidden").textContent = hidden.size;
+  $("hidden-items").replaceChildren(...[...hidden.values()].reverse().map((entry) => listed(entry,
+    button("plain", "undo", `Undo: show ${entry.title} again`, () => { unhide(entry.item); $("next").focus(); }))));
 }
 
 function changed() {
   remember();
-  $("rated").replaceChildren(...[...ratings.values()].reverse().map((entry) => listed(entry, true)));
+  showRated();
+  showHidden();
+  mark();
   $("empty").hidden = ratings.size > 0;
   $("clear").hidden = ratings.size === 0;
-  showFound();
   recommend();
 }
 
-async function begin() {
-  const model = await answer("/healthz");
-  scale = model.rating_scale;
-  const count = (n) => n.toLocaleString("en");
+function describe() {
+  likes = !model.rankings.includes("rating");
+  if (likes) {
+    $("about").textContent = "Say what you like. What you might like as well appears at once, and why.";
+    $("rate").textContent = "What do you like?";
+    $("mine").textContent = "You like";
+  } else {
+    scale = model.rating_scale;
+    halves = hasHalves(model.rating_step);
+  }
+  const what = likes ? "choices" : "ratings";
   $("model").append(
-    `${model.model}, learned from ${count(model.n_ratings)} ratings of ${count(model.n_items)} items by `
-    + `${count(model.n_users)} people. What you rate is kept in this browser only. `,
+    `${model.model}, learned from ${number(model.n_ratings)} ${what} of ${number(model.n_items)} items by `
+    + `${number(model.n_users)} people. What you ${likes ? "like" : "rate"} is kept in this browser only. `,
   );
   const link = make("a", "", "API");
   link.href = "/openapi.json";
   $("model").append(link);
+  $("by").hidden = model.rankings.length < 2;
+}
+
+async function begin() {
+  model = await answer("/healthz");
+  describe();
   recall();
+  for (const input of $("by").querySelectorAll("input")) {
+    input.checked = input.value === by;
+    input.addEventListener("change", () => { by = input.value; changed(); });
+  }
   let waiting;
   $("search").addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(search, 120); });
-  $("clear").addEventListener("click", () => { ratings.clear(); changed(); });
+  $("clear").addEventListener("click", () => { ratings.clear(); changed(); $("mine").focus(); });
   await search();
   changed();
 }
