@@ -34,7 +34,8 @@ class NewRatings(NamedTuple):
     ratings_file : str or None
         File of ratings of one user or of several.
     rates : tuple of str
-        Ratings of one user, such as "318=4.5" or "toy story=4.5".
+        Ratings of one user, such as "318=4.5" or "toy story=4.5"; for a model of choices only,
+        items that they have come to, such as "318".
     """
 
     ratings_file: str | None
@@ -49,6 +50,8 @@ class NewRatings(NamedTuple):
         self, output: Output, model: FunkSVD, reading: ReadOptions, titles: Titles | None
     ) -> Ratings:
         """Read the ratings of items that the model knows.
+
+        For a model of choices only, an item without a rating counts as one that was liked.
 
         Parameters
         ----------
@@ -69,17 +72,23 @@ class NewRatings(NamedTuple):
         from funksvd import read_own_ratings
 
         ratings = None
+        liked = None if "rating" in model.rankings else _value_of_liking(model)
         if self.ratings_file is not None:
-            ratings = read_own_ratings(self.ratings_file, reading)
+            if liked is None or _has_learned_from_ratings(model):
+                ratings = read_own_ratings(self.ratings_file, reading)
+            else:
+                ratings = _read_choices(self.ratings_file, reading, liked)
             report_reading(output, ratings.report)
             _warn_of_known_users(output, model, ratings)
             if titles is not None:
                 ratings = _with_ids(output, model, ratings, titles)
         if self.rates:
-            ratings = _with_rates(output, model, ratings, self.rates, titles)
+            ratings = _with_rates(output, model, ratings, self.rates, titles, liked)
         if ratings is None:
             raise ValueError("no ratings were given")
         known = _known(output, model, ratings)
+        if liked is not None:
+            return known
         low, high = model.rating_scale
         outside = known.values[(known.values < low) | (known.values > high)]
         if len(outside):
@@ -99,7 +108,7 @@ fold_in_options = packed(
         metavar="FILE",
         type=FILE,
         help="Ratings of a new user, in columns item and rating; with a user column, of several. "
-        "With --items, titles may stand for items.",
+        "With --items, titles may stand for items. For a model of choices, items are enough.",
     ),
     _option(
         "--rate",
@@ -107,10 +116,38 @@ fold_in_options = packed(
         metavar="ITEM=RATING",
         multiple=True,
         help='A rating of a new user. ITEM is an id, or with --items a title: "toy story=4.5"; '
-        "may be given several times.",
+        "may be given several times. For a model of choices, ITEM is enough.",
     ),
 )
 """`--ratings` and `--rate`, as `new_ratings: NewRatings`."""
+
+
+def _has_learned_from_ratings(model: FunkSVD) -> bool:
+    """Whether the weights of a model of choices are by rating."""
+    return model.fitted.choice_model.weighting.kind == "rating"
+
+
+def _value_of_liking(model: FunkSVD) -> float:
+    """The rating, or the count, of a thing that is liked, for a model of choices only."""
+    weighting = model.fitted.choice_model.weighting
+    return weighting.high if weighting.kind == "rating" else max(weighting.low, 1.0)
+
+
+def _read_choices(path: str, reading: ReadOptions, liked: float) -> Ratings:
+    """Items that users have come to: in columns user and item, perhaps a count; or one a line."""
+    import numpy as np
+
+    from funksvd import Ratings, RatingsError, read_clicks, read_ids
+
+    try:
+        clicks = read_clicks(path, reading)
+    except RatingsError:
+        items, report = read_ids(path, reading)
+        ratings = Ratings.from_arrays([0] * len(items), items, [liked] * len(items))
+        return replace(ratings, report=replace(report, names_users=False))
+    counts = clicks.weights if clicks.weights is not None else np.full(len(clicks), liked)
+    users, items = clicks.user_ids[clicks.user_index], clicks.item_ids[clicks.item_index]
+    return replace(Ratings.from_arrays(users, items, counts), report=clicks.report)
 
 
 def _warn_of_known_users(output: Output, model: FunkSVD, ratings: Ratings) -> None:
@@ -167,16 +204,20 @@ def _with_rates(
     ratings: Ratings | None,
     rates: Sequence[str],
     titles: Titles | None,
+    liked: float | None,
 ) -> Ratings:
-    """Add the ratings of `--rate` to those of a file, if there is one."""
+    """Add the ratings of `--rate` to those of a file, if there is one.
+
+    Where the value of a thing that is liked is given, a rating may be missing.
+    """
     from funksvd import Ratings
 
-    texts, values = zip(*(_parsed(rate) for rate in rates), strict=True)
+    texts, values = zip(*(_parsed(rate, liked) for rate in rates), strict=True)
     finder = Finder(model, titles)
     items = [finder.find(text, "--rate: ") for text in texts]
     _refuse_repeats(texts, items, titles)
     for text, item, value in zip(texts, items, values, strict=True):
-        tell_item(output, f"Rated {value:g}", text, item, titles)
+        tell_item(output, f"Rated {value:g}" if liked is None else "Liked", text, item, titles)
     if ratings is None:
         return Ratings.from_arrays([0] * len(items), items, values)
     if ratings.n_users > 1:
@@ -205,8 +246,10 @@ def _refuse_repeats(
         first[item] = text
 
 
-def _parsed(rate: str) -> tuple[str, float]:
+def _parsed(rate: str, liked: float | None) -> tuple[str, float]:
     item, equals, value = rate.rpartition("=")
+    if liked is not None and not equals and rate.strip():
+        return rate.strip(), liked
     try:
         number = float(value)
     except ValueError:

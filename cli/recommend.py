@@ -11,6 +11,7 @@ import click
 
 from .console import Output, counted
 from .explanations import ratings_of_user, show_explanations
+from .filters import Filters, filter_options
 from .fold_in import NewRatings, fold_in_options
 from .groups import GroupedCommand, option, packed
 from .models import keep_ratings_of, load, model_option
@@ -66,6 +67,7 @@ class Users(NamedTuple):
     epilog="""\b
 Examples:
   funksvd recommend --user 42 --items movies.csv
+  funksvd recommend --user 42 --items movies.csv --where genre=Comedy --min-ratings 20
   funksvd recommend --users users.txt -n 5 --format csv
   funksvd recommend --all-users -o recommendations.parquet
   funksvd recommend --ratings mine.csv --items movies.csv --explain
@@ -116,6 +118,7 @@ Examples:
     group=RECOMMENDATIONS,
     help="Show which ratings speak for and against each item; for one user.",
 )
+@filter_options
 @model_option
 @threads_option
 @reading_options
@@ -129,6 +132,7 @@ def recommend(
     n_items: int,
     include_seen: bool,
     explain: bool,
+    filters: Filters,
     model_path: str,
     threads: int | None,
     reading: ReadOptions,
@@ -160,16 +164,17 @@ def recommend(
     if new_ratings.are_given:
         ratings = new_ratings.read(output, model, reading, titles)
         asked = model.for_new_users(ratings)
+    chosen = filters.for_model(output, model, items_file)
     ids = asked.user_ids if new_ratings.are_given else users.known(output, model)
     if explain:
         if len(ids) != 1:
             raise click.UsageError(f"--explain is for one user, not for {len(ids):,}")
-        best = asked.recommend(ids[0], n_items, include_seen=include_seen)
+        best = asked.recommend(ids[0], n_items, include_seen=include_seen, **chosen)
         items = [each.item for each in best]
         user = None if new_ratings.are_given else ids[0]
         _explain(output, model, model_path, items, user, ratings, titles)
         return
-    batches = asked.recommend_all(ids, n_items, include_seen=include_seen)
+    batches = asked.recommend_all(ids, n_items, include_seen=include_seen, **chosen)
     if len(ids) == 1 and users.users_file is None and not users.all_users:
         batches = _without_user(batches)
     if titles is not None:

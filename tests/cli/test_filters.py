@@ -1,5 +1,7 @@
 """The options of filters, and the items that they stand for."""
 
+import json
+
 import click
 import pytest
 
@@ -82,3 +84,28 @@ def test_options_are_declared():
     assert result.output == "(('a=1', 'b=2'), (), ('7',), 0, 0.5)\n"
     for wrong in (["--min-ratings", "-1"], ["--diversify", "1"], ["--diversify", "-0.1"]):
         assert CliRunner().invoke(command, wrong).exit_code == 2
+
+
+def test_recommend_lists_what_the_filters_leave(cli, here):
+    (here / "movies.csv").write_text(
+        "item,title,genres\n"
+        + "".join(f"{at},T {at},{'War' if at % 2 else 'Fun'}\n" for at in range(300))
+    )
+
+    def listed(*options):
+        result = cli("recommend", "--user", 1, "-n", 5, "--format", "json", *options)
+        return [row["item"] for row in json.loads(result.out)]
+
+    model = FunkSVD.load("model.funksvd")
+    best = listed()
+    assert listed("--exclude", f"{best[0]},{best[2]}")[:3] == [best[1], best[3], best[4]]
+    assert listed("--among", ",".join(map(str, best[3:]))) == best[3:]
+    assert all(item % 2 for item in listed("--items", "movies.csv", "--where", "genre=war"))
+    popular = listed("--min-ratings", 70)
+    assert all(each.n_ratings >= 70 for each in model.recommend(1, 5, min_ratings=70))
+    assert popular == [each.item for each in model.recommend(1, 5, min_ratings=70)]
+    assert listed("--diversify", 0.9) == [
+        each.item for each in model.recommend(1, 5, diversify=0.9)
+    ]
+    new = ("recommend", "--rate", f"{best[0]}=5", "--among", ",".join(map(str, best[:2])), "--json")
+    assert [row["item"] for row in json.loads(cli(*new).out)] == [best[1]]

@@ -286,3 +286,41 @@ class TestExplain:
         assert (
             json.loads(cli("recommend", "--ratings", "mine.csv", "--explain", "--json").out) == []
         )
+
+
+class TestChoices:
+    """A model that knows no ratings is told what is liked."""
+
+    @pytest.fixture
+    def clicks(self, here, cli):
+        lines = [
+            f"u{user},{item}" for user in range(30) for item in range(20) if user % 2 == item % 2
+        ]
+        (here / "clicks.csv").write_text("\n".join(["user,item", *lines]) + "\n")
+        (here / "things.csv").write_text(
+            "item,title\n" + "".join(f"{item},Thing {item}a\n" for item in range(20))
+        )
+        result = cli("train", "clicks.csv", "-o", "clicks.funksvd", "-q", "-k", 4)
+        assert result.code == 0, result
+        return here
+
+    def items(self, cli, *options):
+        result = cli("recommend", "-m", "clicks.funksvd", "--json", "-n", 4, *options)
+        assert result.code == 0, result
+        return [row["item"] for row in json.loads(result.out)]
+
+    def test_an_item_is_enough(self, cli, clicks, error_of):
+        by_id = self.items(cli, "--rate", "3", "--rate", "5")
+        assert all(item % 2 for item in by_id)
+        by_title = ("--items", "things.csv", "--rate", "thing 3a", "--rate", "thing 5a")
+        assert self.items(cli, *by_title) == by_id
+        assert self.items(cli, "--rate", "3=1", "--rate", "5=1") == by_id
+        message = error_of("recommend", "--rate", "3")
+        assert "'3' is not an item and a rating, such as 318=4.5" in message
+
+    def test_files_of_items(self, cli, clicks):
+        by_id = self.items(cli, "--rate", "3", "--rate", "5")
+        (clicks / "mine.txt").write_text("3\n5\n")
+        assert self.items(cli, "--ratings", "mine.txt") == by_id
+        (clicks / "mine.csv").write_text("user,item\nme,3\nme,5\n")
+        assert self.items(cli, "--ratings", "mine.csv") == by_id
