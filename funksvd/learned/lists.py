@@ -38,8 +38,8 @@ from funksvd.learned.scoring import Best, best_items, predict_pairs
 from funksvd.objectives.parameters import Parameters
 from funksvd.ratings import CompressedRows
 
-CAUTION = 3.5
-DEVIATIONS = 1.5
+CAUTION = 4.0
+DEVIATIONS = 2.0
 FIRST_CANDIDATES, PER_PLACE = 40, 4
 """Candidates that are looked at first: this number, and this many for each place of a list."""
 MORE_CANDIDATES = 4

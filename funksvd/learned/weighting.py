@@ -1,7 +1,7 @@
 """How much an observed pair counts in the choice model, by its rating or its count.
 
 Ratings and counts become one of 256 levels, a byte each, and a table has the weight w of eq. (2) of
-`objectives.ials` for each level. What was tried is in the docstring of `Weighting`.
+`objectives.ials` for each level.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from typing import Any, Self
 
 import numpy as np
 
-from funksvd.parallel import in_pieces
+from funksvd.parallel import extremes, in_pieces
 
 LEVELS = 256
 LOWEST_RATING, HIGHEST_RATING = 0.25, 1.75
 """Weights of the lowest and the highest rating; those between lie on a line."""
-LEVELS_PER_DOUBLING = 12
-"""Levels between a count and twice that count."""
-PER_DOUBLING = 0.5
-"""Weight that a pair gains when its count is doubled; one of the lowest count weighs 1."""
+LOWEST_COUNT, HIGHEST_COUNT = 0.5, 1.5
+"""Weights of low and high counts; their logarithms lie on a line between."""
+LOW_SHARE, HIGH_SHARE = 0.01, 0.99
+"""Shares of the counts that are below what counts as low, and as high."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,28 @@ class Weighting:
     kind : {"rating", "count", "none"}
         What is known of a pair: a rating, a count such as a number of plays, or nothing.
     low, high : float
-        Lowest and highest rating or count learned from; 0 where nothing is known.
+        Lowest and highest rating learned from; a low and a high count; 0 where nothing is known.
 
     Notes
     -----
     Ratings: w = 0.25 + 1.5 (r - low) / (high - low). Of all ways to use ratings that were tried on
     parts of the training ratings of MovieLens, this was the only one better than w = 1 both where
     liked items count and where all do; worse were liked items only, and targets by rating.
+
+    Counts: w = 0.5 + log(c / low) / log(high / low), held between 0.5 and 1.5. What was tried:
+    NDCG@10 on a tenth of the pairs, of Last.fm (HetRec 2011: plays), Steam (hours) and of a shop
+    (The Complete Journey: purchases), with 64 factors::
+
+                                             plays   hours   purchases
+        w = 1                                .2083   .2169   .1317
+        1 + 0.25 log2(c / lowest)            .2012   .2138   .1325
+        1 + log2(c / lowest)                 .1781   .2140   .1267
+        the same, divided by its mean        .2104   .2171   .1352
+        from 0.25 to 1.75                    .2107   .2203   .1383
+        from 0.5 to 1.5                      .2106   .2216   .1397
+        by rank among the user's, 0.5 to 1.5 .2136   .2164   .1347
+
+    Weights whose mean is far above 1 are worse than none.
     """
 
     kind: str
@@ -62,18 +77,23 @@ class Weighting:
         """
         if values is None:
             return cls("none")
-        return cls(kind, float(values.min()), float(values.max()))
+        if kind == "rating":
+            low, high = extremes(values)
+        else:
+            places = (int(share * (len(values) - 1)) for share in (LOW_SHARE, HIGH_SHARE))
+            low, high = (float(np.partition(values, at)[at]) for at in places)
+        return cls(kind, low, high) if low < high else cls("none")
 
     @property
     def table(self) -> np.ndarray:
         """Weight of each level: ndarray of shape (256,), float32."""
         steps = np.arange(LEVELS)
-        if self.kind == "rating":
-            spread = HIGHEST_RATING - LOWEST_RATING
-            return (LOWEST_RATING + spread * steps / (LEVELS - 1)).astype(np.float32)
-        if self.kind == "count":
-            return (1 + PER_DOUBLING * steps / LEVELS_PER_DOUBLING).astype(np.float32)
-        return np.ones(LEVELS, np.float32)
+        low, high = {
+            "rating": (LOWEST_RATING, HIGHEST_RATING),
+            "count": (LOWEST_COUNT, HIGHEST_COUNT),
+            "none": (1.0, 1.0),
+        }[self.kind]
+        return (low + (high - low) * steps / (LEVELS - 1)).astype(np.float32)
 
     def levels(self, values: np.ndarray | None, n: int) -> np.ndarray:
         """Level of each rating or count.
@@ -92,11 +112,10 @@ class Weighting:
             return np.zeros(n, np.uint8)
         if self.kind == "rating":
             return rating_levels(values, (self.low, self.high))
-        levels = np.empty(n, np.uint8)
+        levels, bounds = np.empty(n, np.uint8), _bounds(self.low, self.high)
 
         def place(part: slice) -> None:
-            shares = values[part].astype(np.float64) / self.low
-            levels[part] = np.searchsorted(_BOUNDS, shares, side="right")
+            levels[part] = np.searchsorted(bounds, values[part].astype(np.float64), side="right")
 
         in_pieces(place, n)
         return levels
@@ -115,24 +134,32 @@ class Weighting:
         return cls(str(plain["kind"]), float(plain["low"]), float(plain["high"]))
 
 
-def _bounds() -> np.ndarray:
-    """Counts, in multiples of the lowest, at which each level from the second on begins.
+def _bounds(low: float, high: float) -> np.ndarray:
+    """Counts at which each level from the second on begins: equally far apart in logarithms.
 
-    They lie half a level below the powers of 2^(1/12), so that no rounding of a whole number
-    decides; by multiplication only, which rounds the same everywhere.
+    By multiplication only, which rounds the same everywhere.
     """
-    step, bound = 1.0594630943592953, 1.0293022366434921
+    n_steps = 2 * (LEVELS - 1)  # half a level each
+    least, most = 1.0, 2.0
+    while _power(most, n_steps) * low < high:
+        most *= 2
+    for _ in range(100):
+        step = (least + most) / 2
+        least, most = (step, most) if _power(step, n_steps) * low < high else (least, step)
     bounds = np.empty(LEVELS - 1)
+    value = low * most
     for level in range(LEVELS - 1):
-        octave, place = divmod(level, LEVELS_PER_DOUBLING)
-        value = bound * 2.0**octave
-        for _ in range(place):
-            value *= step
         bounds[level] = value
+        value *= most * most
     return bounds
 
 
-_BOUNDS = _bounds()
+def _power(base: float, exponent: int) -> float:
+    """A power of a number of at least 1; infinite where it is too large."""
+    value = 1.0
+    for _ in range(exponent):
+        value *= base
+    return value
 
 
 def rating_levels(values: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
