@@ -62,6 +62,21 @@ class Ranking:
         self.base = base
         self._norms: np.ndarray | None = None
 
+    @property
+    def item_norms(self) -> np.ndarray:
+        """Lengths of the base's item factors: ndarray of shape (n_items,), float32."""
+        if self._norms is None:
+            self._norms = np.linalg.norm(self.base.item_factors, axis=1)
+        return self._norms
+
+    def take_norms(self, other: Ranking) -> None:
+        """Take `item_norms` from a ranking of the same items for other users.
+
+        They take longer to find than the list of one user.
+        """
+        assert self.base.item_factors is other.base.item_factors, "other items have other norms"
+        self._norms = other.item_norms
+
     def best_items(
         self,
         users: np.ndarray,
@@ -91,15 +106,13 @@ class Ranking:
         Best
             Its predictions are scores.
         """
-        if self._norms is None:
-            self._norms = np.linalg.norm(self.base.item_factors, axis=1)
         yield from best_items(
             self.base,
             users,
             n,
             exclude=exclude,
             allowed=allowed,
-            item_norms=self._norms,
+            item_norms=self.item_norms,
             n_threads=n_threads,
         )
 

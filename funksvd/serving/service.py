@@ -319,6 +319,7 @@ class Service:
         """The best items that a guest has not rated."""
         rated = CompressedRows(np.array([0, len(guest.rows)]), *guest)
         fitted = self.model.fitted.with_new_users(GUEST, rated)
+        fitted.ranking(by).take_norms(self.model.ranking(by))
         known = replace(
             filters,
             exclude=self._known(filters.exclude),
