@@ -225,3 +225,84 @@ def error(kind, values, scores, delta=1.0):
     """What people are told of the costs: the root of twice their mean, for the losses with ½ e²."""
     mean = sum(cost(kind, r, s, delta) for r, s in zip(values, scores, strict=True)) / len(values)
     return math.sqrt(2 * mean) if kind in ("squared", "huber") else mean
+
+
+def solved(matrix, right):
+    """The solution of linear equations, by elimination with pivots."""
+    rows = [[*row, b] for row, b in zip(matrix, right, strict=True)]
+    n = len(rows)
+    for d in range(n):
+        pivot = max(range(d, n), key=lambda r: abs(rows[r][d]))
+        rows[d], rows[pivot] = rows[pivot], rows[d]
+        for r in range(d + 1, n):
+            by = rows[r][d] / rows[d][d]
+            rows[r] = [a - by * b for a, b in zip(rows[r], rows[d], strict=True)]
+    x = [0.0] * n
+    for d in range(n - 1, -1, -1):
+        x[d] = (rows[d][n] - sum(rows[d][c] * x[c] for c in range(d + 1, n))) / rows[d][d]
+    return x
+
+
+def choice_row(q, w, ridge):
+    """The minimum of `choice_row_value`: (diag(ridge) + sum w q q^T) p = sum w q."""
+    factors = range(len(ridge))
+    matrix = [
+        [
+            (ridge[f] if f == g else 0.0)
+            + sum(weight * row[f] * row[g] for weight, row in zip(w, q, strict=True))
+            for g in factors
+        ]
+        for f in factors
+    ]
+    right = [sum(weight * row[f] for weight, row in zip(w, q, strict=True)) for f in factors]
+    return solved(matrix, right)
+
+
+def choice_row_value(p, q, w, ridge):
+    """sum w (1 - p . q)^2 + sum ridge p^2, over a row's pairs and over the factors."""
+    total = sum(r * x * x for r, x in zip(ridge, p, strict=True))
+    for row, weight in zip(q, w, strict=True):
+        s = sum(a * b for a, b in zip(p, row, strict=True))
+        total += weight * (1 - s) ** 2
+    return total
+
+
+def choice_loss(p, q, pairs, a0, nu):
+    """Half of sum w (1 - s)^2 over (u, i, w), a0 s^2 over all, and rho |p|^2, rho |q|^2."""
+    n_users, n_items = len(p), len(q)
+    of_users, of_items = [0] * n_users, [0] * n_items
+    total = 0.0
+    for u, i, weight in pairs:
+        of_users[u] += 1
+        of_items[i] += 1
+        total += weight * (1 - sum(a * b for a, b in zip(p[u], q[i], strict=True))) ** 2
+    for row in p:
+        for other in q:
+            total += a0 * sum(a * b for a, b in zip(row, other, strict=True)) ** 2
+    for rows, counts, n_others in ((p, of_users, n_items), (q, of_items, n_users)):
+        for row, n in zip(rows, counts, strict=True):
+            total += nu * (n + a0 * n_others) * sum(x * x for x in row)
+    return total / 2
+
+
+def liking(prediction, threshold, spread):
+    """The probability that a normal number with this mean and deviation is above the threshold."""
+    return math.erfc((threshold - prediction) / spread / math.sqrt(2)) / 2
+
+
+def score_of_both(choice, probability):
+    """max(s, 0.01) P^(1/3)."""
+    return max(choice, 0.01) * probability ** (1 / 3)
+
+
+def relevance_and_difference(scores, similarities, diversity, n):
+    """Maximal marginal relevance: places of n candidates, in the order in which they are chosen."""
+    chosen = []
+    while len(chosen) < min(n, len(scores)):
+        values = {}
+        for at in range(len(scores)):
+            if at not in chosen:
+                nearest = max((similarities[at][each] for each in chosen), default=0.0)
+                values[at] = (1 - diversity) * scores[at] / abs(scores[0]) - diversity * nearest
+        chosen.append(max(values, key=lambda at: (values[at], -at)))
+    return chosen

@@ -11,6 +11,11 @@ from funksvd.kernels.cpu.fours import add_four, add_four_squares, dot_four
 
 ROWS_PER_SUM = 128
 """Rows whose products are added up in float32, before the sum is added to others in float64."""
+SOLVED = np.float32(1e-30)
+"""Squared length of a gradient, each entry over the root of its curvature, that counts as zero.
+
+Squares of much shorter ones underflow, and would be divided by.
+"""
 
 
 @compiled
@@ -125,7 +130,7 @@ def solve_rows(span, indptr, pairs, weights, other, diagonal, reg, n_steps, rows
             direction[f] = scaled[f]
         size = _dot(residual, scaled)
         for step in range(n_steps):
-            if not size > 0.0:
+            if not size > SOLVED:
                 break
             for f in range(k):
                 image[f] = ridge[f] * direction[f]
@@ -225,7 +230,9 @@ def diagonalize(gram, shift, tolerance, max_sweeps, basis):
         for f in range(k - 1):
             for g in range(f + 1, k):
                 x, y, xy = gram[f, f], gram[g, g], gram[f, g]
-                if xy * xy <= tolerance * tolerance * (x + shift) * (y + shift):
+                # Rounding may have made an eigenvalue of zero negative.
+                sizes = max(x + shift, 0.0) * max(y + shift, 0.0)
+                if xy * xy <= tolerance * tolerance * sizes:
                     continue
                 n_rotations += 1
                 theta = (y - x) / (2 * xy)
