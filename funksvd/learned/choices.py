@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -35,6 +36,22 @@ float32
     spectrum: np.ndarray = array(Axis.FACTOR)
     unobserved_weight: float = number()
     strength: float = number()
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, np.ndarray], n_users: int, n_items: int) -> Self:
+        """As `Learned.from_tensors`; new users need a matrix that can be inverted.
+
+        Raises
+        ------
+        KeyError, UnknownArrayError, ValueError
+            As there; or if a number that cannot be negative is.
+        """
+        learned = super().from_tensors(tensors, n_users, n_items)
+        if not (learned.unobserved_weight > 0 and learned.strength > 0):
+            raise ValueError("unobserved_weight and strength must be above 0")
+        if learned.spectrum.min(initial=0) < 0:
+            raise ValueError("spectrum holds negative numbers")
+        return learned
 
     @property
     def parameters(self) -> Parameters:

@@ -21,6 +21,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from funksvd.errors import argument
 from funksvd.kernels import add_gram, diagonalize, rotate_rows, solve_rows
 from funksvd.kernels.vectors import LANES
 from funksvd.learned.choices import LearnedChoices
@@ -69,10 +70,11 @@ class IALSLearner(Learner[PairPlan, LearnedChoices]):
         self._slots: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def _first_rows(self, start: LearnedChoices | None) -> tuple[np.ndarray, np.ndarray]:
-        """Rows of users and items, padded to whole vectors; of the users they are not needed."""
+        """Rows of users and items, padded to whole vectors; zero for users without pairs."""
         k = self.n_factors
         users, items = (np.zeros((n, -(-k // LANES) * LANES), np.float32) for n in self.plan.shape)
         users[:, :k] = first_rows(self.random, len(users), k)
+        users[np.diff(self.plan.by_user.indptr) == 0] = 0.0
         if start is not None:
             users[:, :k], items[:, :k] = start.user_factors, start.item_factors
         return users, items
@@ -109,7 +111,7 @@ class IALSLearner(Learner[PairPlan, LearnedChoices]):
         Returns
         -------
         ndarray of shape (k,), float64
-            Its diagonal.
+            Its diagonal, without the rounding errors that make zeros negative.
         """
         a0 = self.terms.unobserved_weight
         gram = gram_of(self.rows[which], self.executor)
@@ -120,7 +122,7 @@ class IALSLearner(Learner[PairPlan, LearnedChoices]):
                 rotated(self.rows[0], turned, self.executor),
                 rotated(self.rows[1], turned, self.executor),
             )
-        return np.diag(gram).copy()
+        return np.maximum(np.diag(gram), 0.0)
 
     def has_diverged(self, train_error: float) -> bool:
         """Tell whether a row is not finite."""
@@ -129,8 +131,8 @@ class IALSLearner(Learner[PairPlan, LearnedChoices]):
     def divergence_message(self, learning_rate: float) -> str:
         """The message of the error that ends training then."""
         return (
-            "the choice model came to numbers that are not finite; look for outliers among the "
-            "weights"
+            "the choice model came to numbers that are not finite: give smaller values of "
+            f"{argument('unobserved_weight')} and {argument('reg')}"
         )
 
     def snapshot(self, slot: int) -> None:
