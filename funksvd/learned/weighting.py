@@ -121,7 +121,12 @@ class Weighting:
         return levels
 
     def weights(self, values: np.ndarray | None, n: int) -> np.ndarray:
-        """Weight of each pair: ndarray of shape (n,), float32; arguments as for `levels`."""
+        """Weight of each pair: ndarray of shape (n,), float32; arguments as for `levels`.
+
+        A pair of which nothing is known weighs 1, as one in the middle does.
+        """
+        if values is None:
+            return np.ones(n, np.float32)
         return self.table[self.levels(values, n)]
 
     def to_dict(self) -> dict[str, Any]:
