@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from funksvd.errors import RatingsError
+from funksvd.errors import RatingsError, argument
 from funksvd.ratings.interactions import Interactions
 from funksvd.ratings.io.names import MissingColumnsError
 from funksvd.ratings.ratings import Ratings
@@ -34,6 +35,11 @@ def as_ratings(source: Any, values: Any = None) -> Ratings:
         return Ratings.from_arrays(*as_pairs(source), values)
     if isinstance(source, Ratings):
         return source
+    if isinstance(source, Interactions):
+        raise RatingsError(
+            f"{source.source}: these are interactions, not ratings. Models learn from them with "
+            f"{argument('algorithm', 'ials')}"
+        )
     from funksvd.ratings.io.reading import read_ratings
 
     try:
@@ -71,16 +77,17 @@ def as_pairs_or_ratings(source: Any, values: Any = None) -> Interactions:
     Raises
     ------
     RatingsError
-        If it is something else.
+        If it is something else, or a rating or count of a table is not allowed.
     """
     if values is not None:
         return as_ratings(source, values)
     if isinstance(source, Interactions):
         return source
-    try:
-        return as_ratings(source)
-    except RatingsError:
+    if _is_array(source) or _has_no_names(source):
         return as_interactions(source)
+    from funksvd.ratings.io.clicks import read_data
+
+    return read_data(source)
 
 
 def as_pairs(pairs: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -98,7 +105,7 @@ def as_pairs(pairs: Any) -> tuple[np.ndarray, np.ndarray]:
         If an array is not of shape (n, 2), or it is not clear which columns of a table are meant.
     """
     is_frame = hasattr(type(pairs), "columns")
-    if is_frame and hasattr(pairs, "iloc") and not any(isinstance(n, str) for n in pairs.columns):
+    if _has_no_names(pairs):
         _check_shape(pairs.shape)
         return pairs.iloc[:, 0].to_numpy(), pairs.iloc[:, 1].to_numpy()
     if is_frame or isinstance(pairs, Mapping) or hasattr(pairs, "__arrow_c_stream__"):
@@ -123,6 +130,19 @@ def _pairs_by_name(table: Any) -> tuple[np.ndarray, np.ndarray]:
             f"{error.template}. {_OTHER_NAMES}. Of an array, the first column holds users"
         ) from None
     return users, items
+
+
+def _is_array(source: Any) -> bool:
+    """Whether it is an array, or lists in the place of one; but no list of paths."""
+    if isinstance(source, list | tuple):
+        return not all(isinstance(each, str | os.PathLike) for each in source)
+    return isinstance(source, np.ndarray)
+
+
+def _has_no_names(table: Any) -> bool:
+    """Whether it is a pandas table whose columns have numbers instead of names."""
+    is_pandas = hasattr(type(table), "columns") and hasattr(table, "iloc")
+    return is_pandas and not any(isinstance(name, str) for name in table.columns)
 
 
 def _check_shape(shape: tuple[int, ...]) -> None:
