@@ -19,7 +19,7 @@ from funksvd.gradcheck import (
     sampled_problem,
     study_steps,
 )
-from funksvd.gradcheck.objectives import energy, of_loss
+from funksvd.gradcheck.objectives import choice_loss, energy, of_loss
 from funksvd.kernels import SCALAR_LOSSES
 from funksvd.objectives import incremental, svdpp
 from funksvd.objectives import plain as objective
@@ -176,7 +176,7 @@ def test_every_kernel_that_descends_and_every_loss_is_registered():
     kernels = funksvd.kernels
     descending = {getattr(kernels, name) for name in kernels.__all__ if name.endswith("_block")}
     descending -= {kernels.predict_block, kernels.cost_of_block, kernels.deviate_block}
-    descending |= {kernels.draw_rows}
+    descending |= {kernels.draw_rows, kernels.start_row}
     checked_kernels, checked_losses, gradients = (
         [getattr(checked, name) for checked in OBJECTIVES.values()]
         for name in ("kernel", "loss", "gradients")
@@ -188,7 +188,9 @@ def test_every_kernel_that_descends_and_every_loss_is_registered():
         for name, f in vars(module).items()
         if name.split("_")[-1] == "loss"
     }
-    assert losses | {energy} == {getattr(loss, "func", loss) for loss in checked_losses}
+    assert losses | {choice_loss, energy} == {
+        getattr(loss, "func", loss) for loss in checked_losses
+    }
     # and with each cost of a rating that can be chosen; the squared one is that by default
     chosen = [loss.keywords["rating_loss"] for loss in checked_losses if isinstance(loss, partial)]
     assert chosen == [g.keywords["rating_loss"] for g in gradients if isinstance(g, partial)]
