@@ -205,9 +205,7 @@ ranking_options_with_file = packed(
 
 def predicts_ratings(model: FunkSVD) -> bool:
     """Whether a model has learned from ratings; otherwise it only makes lists."""
-    from funksvd.evaluation.ranking import names_of_rankings
-
-    return "rating" in names_of_rankings(model)
+    return "rating" in model.rankings
 
 
 def show_ranking(output: Output, ranking: RankingEvaluation) -> None:

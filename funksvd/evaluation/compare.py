@@ -12,10 +12,6 @@ from funksvd.errors import FunkSVDError, RatingsError
 from funksvd.evaluation.ranking import (
     Ranker,
     Ranking,
-    as_pairs_or_ratings,
-    best_allowed,
-    names_of_rankings,
-    ranking_of,
     scale_of,
     whole_number,
 )
@@ -28,7 +24,13 @@ from funksvd.metrics import (
     paired_intervals,
     tally_lists,
 )
-from funksvd.ratings import CompressedRows, Interactions, Ratings, Vocabulary
+from funksvd.ratings import (
+    CompressedRows,
+    Interactions,
+    Ratings,
+    Vocabulary,
+    as_pairs_or_ratings,
+)
 
 Verdict: TypeAlias = Literal["better", "worse", "undecided"]
 
@@ -238,7 +240,7 @@ def _learned_by(model: Ranker, test: Interactions) -> np.ndarray:
 
 
 def _errors(a: Comparable, b: Comparable, test: Interactions, seed: int) -> dict[str, Difference]:
-    predict = all("rating" in names_of_rankings(model) for model in (a, b))
+    predict = all("rating" in model.rankings for model in (a, b))
     if not (predict and isinstance(test, Ratings)):
         return {}
     guesses_a, guesses_b = (
@@ -295,7 +297,7 @@ def _rankings(
         figures.append(tally.figures)
     of_a, of_b = figures
     return RankingComparison(
-        by=(by or names_of_rankings(a)[0], by or names_of_rankings(b)[0]),
+        by=(by or a.rankings[0], by or b.rankings[0]),
         n_best=n_best,
         relevant_from=least,
         n_users=len(relevant.users),
@@ -331,7 +333,7 @@ class _InCommon:
         users: Vocabulary,
         items: Vocabulary,
     ) -> None:
-        self.ranking: Ranking = ranking_of(model, by)
+        self.ranking: Ranking = model.ranking(by)
         self.users = users.positions_in(model.users)
         rows = items.positions_in(model.items)
         self.allowed = np.zeros(len(model.items), dtype=bool)
@@ -350,8 +352,7 @@ class _InCommon:
         self, users: np.ndarray, n: int, *, exclude: tuple[CompressedRows, ...], n_threads: int
     ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """The best items, as a ranking's `best_items` gives them."""
-        found = best_allowed(
-            self.ranking,
+        found = self.ranking.best_items(
             self.users[users],
             n,
             exclude=(*exclude, *self.exclude),

@@ -19,7 +19,6 @@ from funksvd.evaluation.ranking import (
     Ranker,
     RankingEvaluation,
     evaluate_ranking,
-    names_of_rankings,
 )
 from funksvd.evaluation.relevance import Rule
 from funksvd.hyperparameters import Hyperparameters
@@ -224,7 +223,7 @@ def _run(
     model.fit(training, monitor=_Stoppable(stopping))
     learned = time.perf_counter()
     evaluation = ranking = None
-    if "rating" in names_of_rankings(model):
+    if "rating" in model.rankings:
         evaluation = model.evaluate(test, training=training)
     else:
         n_best = n_best or DEFAULT_N_BEST

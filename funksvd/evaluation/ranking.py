@@ -27,7 +27,7 @@ from funksvd.metrics import (
     tally_lists,
 )
 from funksvd.objectives.parameters import Parameters
-from funksvd.ratings import CompressedRows, Interactions, Vocabulary, as_interactions, as_ratings
+from funksvd.ratings import CompressedRows, Interactions, Vocabulary, as_pairs_or_ratings
 
 OF_EACH_LIST = (*METRICS, "novelty", "intra_list_similarity")
 """Names of the figures that each user's list has."""
@@ -60,37 +60,10 @@ class Ranker(Protocol):
     def seen(self) -> CompressedRows | None: ...
     @property
     def rating_scale(self) -> tuple[float, float]: ...
+    @property
+    def rankings(self) -> tuple[str, ...]: ...
+    def ranking(self, by: str | None = None) -> Ranking: ...
     def thread_count(self) -> int: ...
-
-
-def names_of_rankings(model: Ranker) -> tuple[str, ...]:
-    """Names of the rankings that a model has, best first."""
-    names: tuple[str, ...] = getattr(model, "rankings", ("rating",))
-    return names
-
-
-def ranking_of(model: Any, by: str | None) -> Ranking:
-    """One of these rankings; None for the first."""
-    found: Ranking = model.ranking(by) if hasattr(model, "ranking") else model.fitted.rating
-    return found
-
-
-def best_allowed(
-    ranking: Ranking,
-    users: np.ndarray,
-    n: int,
-    *,
-    exclude: tuple[CompressedRows, ...],
-    allowed: np.ndarray,
-    n_threads: int,
-) -> Iterator[Best]:
-    """The best of the allowed items."""
-    others = np.flatnonzero(~allowed).astype(np.int32)
-    rows = np.repeat(np.sort(users), len(others))
-    barred = CompressedRows.from_pairs(
-        rows, np.tile(others, len(users)), int(users.max(initial=-1)) + 1
-    )
-    return ranking.best_items(users, n, exclude=(*exclude, barred), n_threads=n_threads)
 
 
 @dataclass(frozen=True)
@@ -275,9 +248,7 @@ def evaluate_ranking(
         n_threads=n_threads,
     )
     n_having = np.bincount(seen.columns, minlength=len(model.items))
-    recommenders: dict[str, BestItems] = {
-        by: ranking_of(model, by).best_items for by in names_of_rankings(model)
-    }
+    recommenders: dict[str, BestItems] = {by: model.ranking(by).best_items for by in model.rankings}
     recommenders["most_popular"] = _by_item(np.unique(n_having, return_inverse=True)[1], seen)
     if training is not None and training.values is not None:
         biases = regularized_biases(training, n_threads).item_biases
@@ -292,7 +263,7 @@ def evaluate_ranking(
         n_items=len(model.items),
         n_relevant=n_relevant,
         unknown_items=(n_relevant - len(relevant.items.columns)) / n_relevant,
-        rankings=names_of_rankings(model),
+        rankings=model.rankings,
         recommenders=_qualities(
             recommenders,
             relevant,
@@ -317,11 +288,6 @@ def whole_number(n_best: int) -> int:
     return number
 
 
-def as_pairs_or_ratings(given: Any) -> Interactions:
-    """Ratings, or interactions where the caller gives them."""
-    return as_interactions(given) if isinstance(given, Interactions) else as_ratings(given)
-
-
 def pairs_learned_from(model: Ranker) -> CompressedRows:
     """The model's own record of the items that each user had in training.
 
@@ -340,7 +306,7 @@ def pairs_learned_from(model: Ranker) -> CompressedRows:
 
 def scale_of(model: Ranker, training: Interactions | None = None) -> tuple[float, float] | None:
     """Lowest and highest rating that the model learned from; None if it learned from none."""
-    if "rating" in names_of_rankings(model):
+    if "rating" in model.rankings:
         return model.rating_scale
     if training is None or training.values is None:
         return None

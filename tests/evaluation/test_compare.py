@@ -53,9 +53,9 @@ def case():
         for m, n in ((10, 9), (11, 8))
     )
     a, b = (
-        FunkSVD(n_factors=k, n_epochs=8, validation_fraction=0, learning_rate=0.05).fit(
-            part.compact()
-        )
+        FunkSVD(
+            n_factors=k, n_epochs=8, validation_fraction=0, learning_rate=0.05, choice=False
+        ).fit(part.compact())
         for k, part in ((2, of_a), (6, of_b))
     )
     both = test.joined_with(training.subset(np.arange(len(training)) < 100))
@@ -169,7 +169,7 @@ def test_lists_equal_plain_loops_over_what_both_models_know(case, left, n_best, 
 
 
 def score_of(model, user):
-    mean, user_biases, item_biases, user_factors, item_factors = model.parameters
+    mean, user_biases, item_biases, user_factors, item_factors = model.ranking("rating").base
     u = model.users.ids.tolist().index(user)
     scores = mean + user_biases[u] + item_biases + item_factors @ user_factors[u]
     return dict(zip(model.items.ids.tolist(), scores.tolist(), strict=True))
@@ -229,7 +229,7 @@ def without_ratings(model):
     """The same model as if it had learned from no ratings: it only makes lists."""
     return SimpleNamespace(
         rankings=("choice",),
-        ranking=lambda by: model.fitted.rating,
+        ranking=lambda by: model.ranking("rating"),
         **{
             name: getattr(model, name)
             for name in ("users", "items", "seen", "hyperparameters", "thread_count")
