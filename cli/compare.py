@@ -20,9 +20,10 @@ from .ranking import (
     RankingTest,
     describe_relevant,
     n_best_option,
+    predicts_ratings,
     relevant_from_option,
 )
-from .reading import read, reading_options, report_reading
+from .reading import read_any, reading_options, report_reading
 
 if TYPE_CHECKING:
     from funksvd import FunkSVD, Interactions, ReadOptions
@@ -92,7 +93,8 @@ def compare(
 
     Without RATINGS, both are tested on the test part that was set aside for them, if that is the
     same. With RATINGS, they are tested on these. Pairs that one of the models has learned from are
-    left out.
+    left out. Where a model has learned from no ratings, or RATINGS has none, lists alone are
+    compared.
 
     Errors are compared on the same ratings. Lists are compared for the same users, with the same
     candidates: the items that both models know, but those that either has learned from for the
@@ -110,7 +112,8 @@ def compare(
     a, b = (_load(output, path, threads) for path in (path_a, path_b))
     test: Interactions
     if ratings:
-        test = read(output, ratings, reading)
+        keep_equal = predicts_ratings(a) or predicts_ratings(b)
+        test = read_any(output, ratings, reading, keep_equal=keep_equal)
     else:
         test = _common_test(output, (a, path_a), (b, path_b))
     with output.busy("Comparing"):

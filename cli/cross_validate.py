@@ -14,7 +14,7 @@ from .groups import GroupedCommand, option, packed
 from .models import is_model
 from .options import FILE, output_options
 from .ranking import RankingOptions, ranking_options, show_mean_ranking, show_ranking
-from .reading import describe_ratings, read, reading_options
+from .reading import describe_ratings, read_any, reading_options
 from .splitting import IN_TIME, SPLIT, Split, split_options
 from .training_options import training_options
 
@@ -163,26 +163,29 @@ def cross_validate(
 
 def _read_pairs(
     output: Output, folds: FoldFiles, reading: ReadOptions, ratings: tuple[str, ...]
-) -> Sequence[Fold]:
-    from funksvd import Fold
+) -> Sequence[Fold[Any]]:
+    from funksvd import Fold, Ratings
 
     if ratings:
         raise click.UsageError(f"--fold names its files itself: what is {ratings[0]} for?")
-    return [
-        Fold(read(output, [training], reading), read(output, [test], reading))
-        for training, test in folds.pairs
-    ]
+
+    def read_pair(training_file: str, test_file: str) -> Fold[Any]:
+        training = read_any(output, [training_file], reading)
+        keep_equal = isinstance(training, Ratings)
+        return Fold(training, read_any(output, [test_file], reading, keep_equal=keep_equal))
+
+    return [read_pair(*pair) for pair in folds.pairs]
 
 
 def _split(
     output: Output, split: Split, reading: ReadOptions, paths: tuple[str, ...], seed: int
-) -> tuple[Sequence[Fold], list[str]]:
+) -> tuple[Sequence[Fold[Any]], list[str]]:
     """Read ratings and split them; also what a person should know about the split."""
     if not paths:
         raise click.UsageError("RATINGS are missing, which are to be learned from and tested on")
     for path in filter(is_model, paths):
         raise click.UsageError(f"{path} is a model; cross-validation trains models, on RATINGS")
-    ratings = read(output, paths, reading)
+    ratings = read_any(output, paths, reading)
     output.note(describe_ratings(ratings))
     folds = split.folds(ratings, seed)
     for remark in folds.remarks:

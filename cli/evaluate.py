@@ -15,10 +15,10 @@ from .groups import GroupedCommand
 from .models import DEFAULT_MODEL, is_model, keep_ratings_of, load, ratings_of
 from .options import FILE, output_options, threads_option
 from .ranking import RankingOptions, predicts_ratings, ranking_options_with_file, show_ranking
-from .reading import read, reading_options, report_reading
+from .reading import read_any, reading_options, report_reading
 
 if TYPE_CHECKING:
-    from funksvd import FunkSVD, Ratings, ReadOptions
+    from funksvd import FunkSVD, Interactions, ReadOptions
 
 
 class WithoutCrossValidation(GroupedCommand):
@@ -86,13 +86,14 @@ def evaluate(
     stops.
 
     With RATINGS, MODEL is tested on all of them. If they are those it was trained on, it is still
-    tested on that part only.
+    tested on that part only. They need no ratings: then, and where the model has learned from none,
+    its lists are tested as by --ranking.
 
     --ranking takes the best items of each user, out of all that the user does not have in
     training, and counts those that the user likes by a test rating. All rankings of the model
     stand beside the most popular items and the biases alone. funksvd compare compares two models.
     """
-    from funksvd import ReadOptions, evaluate_ranking
+    from funksvd import Ratings, ReadOptions, evaluate_ranking
 
     model_path, ratings = (paths[0] if paths else DEFAULT_MODEL), paths[1:]
     if not ratings and reading != ReadOptions():
@@ -108,9 +109,10 @@ def evaluate(
     else:
         test, training = _set_aside(output, model, model_path)
     evaluation = quality = None
-    asked = ranking.for_model(predicts=predicts_ratings(model))
+    predicts = predicts_ratings(model) and isinstance(test, Ratings)
+    asked = ranking.for_model(predicts=predicts)
     with output.busy("Testing"):
-        if predicts_ratings(model):
+        if predicts:
             evaluation = model.evaluate(test, training=training)
         if asked is not None:
             quality = evaluate_ranking(
@@ -135,17 +137,17 @@ def evaluate(
     if evaluation is not None:
         warn_of_doubts(output, evaluation)
     elif quality is not None:
-        warn_of_few_users(output, quality.n_users)
+        warn_of_few_users(output, quality.n_users, test.noun)
 
 
 def _given(
     output: Output, model: FunkSVD, path: str, ratings: Sequence[str], reading: ReadOptions
-) -> tuple[Ratings, Ratings | None]:
+) -> tuple[Interactions, Interactions | None]:
     """Test ratings from files, and the ratings that the model was trained on, if they are there."""
     from funksvd import FunkSVDError
     from funksvd.splitting import split_again
 
-    test = read(output, ratings, reading)
+    test = read_any(output, ratings, reading, keep_equal=predicts_ratings(model))
     holdout = (
         None
         if model.provenance is None
@@ -161,7 +163,7 @@ def _given(
         return test, None
 
 
-def _set_aside(output: Output, model: FunkSVD, path: str) -> tuple[Ratings, Ratings]:
+def _set_aside(output: Output, model: FunkSVD, path: str) -> tuple[Interactions, Interactions]:
     """The test part that was set aside for the model, and the ratings it was trained on."""
     from funksvd import FunkSVDError
 

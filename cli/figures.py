@@ -75,8 +75,8 @@ def warn_of_doubts(
         )
 
 
-def warn_of_few_users(output: Output, n_users: int) -> None:
+def warn_of_few_users(output: Output, n_users: int, noun: str = "ratings") -> None:
     """Warn if there are too few users to be drawn again and again for an interval."""
     if n_users < FEW_USERS:
         users = "one user" if n_users == 1 else f"{n_users} users"
-        output.warn(f"these are ratings by {users} only: the intervals are too narrow")
+        output.warn(f"these are {noun} by {users} only: the intervals are too narrow")

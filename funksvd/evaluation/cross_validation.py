@@ -46,7 +46,7 @@ class Learning(Ranker, Protocol):
     def of(cls, hyperparameters: Hyperparameters) -> Self: ...
     @property
     def best_epoch(self) -> int: ...
-    def fit(self, ratings: Ratings, *, monitor: Monitor) -> object: ...
+    def fit(self, ratings: Any, *, monitor: Monitor) -> object: ...
     def evaluate(self, ratings: Ratings, *, training: Ratings) -> Evaluation: ...
 
 
@@ -123,7 +123,7 @@ class CrossValidation:
 
 def cross_validate(
     model: Learning,
-    folds: Sequence[Fold],
+    folds: Sequence[Fold[Any]],
     *,
     n_best: int | None = None,
     relevant_from: float | Rule = "liked",
@@ -210,7 +210,7 @@ class _Stoppable(Monitor):
 
 def _run(
     model: Learning,
-    folds: Sequence[Fold],
+    folds: Sequence[Fold[Any]],
     number: int,
     n_best: int | None,
     relevant_from: float | Rule,
@@ -242,7 +242,7 @@ def _run(
     )
 
 
-def _fitting_in_memory(model: Learning, folds: Sequence[Fold]) -> int:
+def _fitting_in_memory(model: Learning, folds: Sequence[Fold[Any]]) -> int:
     """Number of folds that can run at the same time."""
     whole = folds.ratings if isinstance(folds, Folds) else folds[0].training
     n_parameters = (whole.n_users + whole.n_items) * model.hyperparameters.resolved().n_factors

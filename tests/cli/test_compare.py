@@ -169,6 +169,15 @@ def test_without_the_ratings_of_the_models_a_file_has_to_be_named(cli, error_of,
     assert cli("compare", "model.funksvd", "better.funksvd", "elsewhere.csv").code == 0
 
 
+def test_rankings_are_chosen(cli, models, reference):
+    for by in ("both", "choice", "rating"):
+        result = cli("compare", "model.funksvd", "better.funksvd", "--by", by)
+        assert (result.code, result.err) == (0, "")
+        ndcg = reference(by=by).ranking.metrics["ndcg"]
+        assert tables(result.out)["NDCG"]["A"] == f"{ndcg.a:.4f}"
+        assert f"Lists by {by}; best of 300 items that both models know" in result.out
+
+
 def test_without_relevant_items_errors_alone_are_shown(cli, models):
     result = cli("compare", "model.funksvd", "better.funksvd", "--relevant-from", 9)
     assert (result.code, result.err) == (0, "")

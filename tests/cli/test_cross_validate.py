@@ -74,7 +74,8 @@ def test_quiet_cross_validation_prints_the_tables_only(cli, here, quick):
     lines = result.out.splitlines()
     assert [line.split()[0] for line in lines[:6]] == ["fold", "1", "2", "mean", "std", "biases"]
     table, rest = ranking_tables(result.out)
-    assert list(table) == ["by rating", "most popular", "biases only"]
+    by = ["by both", "by choice", "by rating"]
+    assert list(table) == [*by, "most popular", "biases only"]
     assert list(table["by rating"])[:2] == ["NDCG", "std"]
     assert rest == []
 
@@ -124,6 +125,24 @@ def test_a_single_split_looks_like_a_test(cli, here, quick):
         *quick,
     )
     assert "too few ratings to be tested: they are learned from" in remarked.out
+
+
+def test_folds_of_pairs_without_ratings_are_tested_by_lists(cli, here):
+    lines = (here / "ratings.csv").read_text().splitlines()
+    (here / "clicks.csv").write_text("".join(",".join(x.split(",")[:2]) + "\n" for x in lines))
+    arguments = ("cross-validate", "clicks.csv", "--algorithm", "ials", "-k", 4, "--folds", 2)
+    result = cli(*arguments)
+    assert (result.code, result.err) == (0, "")
+    header = next(line for line in result.out.splitlines() if line.startswith("fold "))
+    assert re.split(r" {2,}", header)[3:5] == ["NDCG", "hit rate"]
+    plain = json.loads(cli(*arguments, "--json").out)
+    mean = plain["mean"]["ranking"]["recommenders"]["choice"]
+    lines = {line.split()[0]: line.split() for line in result.out.splitlines() if line}
+    assert lines["mean"][3:5] == [f"{mean['ndcg']:.4f}", f"{mean['hit_rate']:.4f}"]
+    table, _ = ranking_tables(result.out)
+    assert list(table) == ["by choice", "most popular"]
+    assert table["by choice"]["NDCG"] == f"{mean['ndcg']:.4f}"
+    assert "rmse" not in plain["mean"]
 
 
 def test_given_folds(cli, error_of, here, quick):

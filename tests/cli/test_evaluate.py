@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from printed import figures, ranking_tables
 
-from funksvd import FunkSVD, evaluate_ranking, hold_out, read_ratings
+from funksvd import FunkSVD, evaluate_ranking, hold_out, read_clicks, read_ratings
 
 
 def test_without_arguments_the_figures_are_those_that_train_printed(cli, here, quick):
@@ -180,6 +180,8 @@ def test_a_bad_file_is_one_error(error_of, here):
 
 
 LABELS = {
+    "both": "by both",
+    "choice": "by choice",
     "rating": "by rating",
     "most_popular": "most popular",
     "regularized_biases": "biases only",
@@ -254,7 +256,7 @@ def test_ranking_of_a_model_whose_training_ratings_are_gone(cli, error_of, here)
     arguments = ("evaluate", "model.funksvd", "new.csv", "--relevant-from")
     assert "--relevant-from" in error_of(*arguments, "user-mean")
     table, _ = ranking_tables(cli(*arguments, 4).out)
-    assert list(table) == ["by rating", "most popular"]
+    assert list(table) == ["by both", "by choice", "by rating", "most popular"]
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet", "json"])
@@ -262,7 +264,7 @@ def test_figures_of_each_user_are_written(cli, here, reference, suffix):
     result = cli("evaluate", "--per-user", f"users.{suffix}")
     assert (result.code, result.err) == (0, "")
     ref = reference()
-    assert f"Wrote users.{suffix} ({3 * ref.n_users:,} rows)" in result.out
+    assert f"Wrote users.{suffix} ({5 * ref.n_users:,} rows)" in result.out
     read = {"csv": pd.read_csv, "parquet": pd.read_parquet, "json": pd.read_json}
     table = read[suffix](f"users.{suffix}")
     assert list(table)[:3] == ["user", "recommender", "precision"]
@@ -279,6 +281,41 @@ def test_a_file_for_each_user_is_checked_before_the_work(error_of, here):
         before = (here / name).read_bytes()
         assert message in error_of("evaluate", "--per-user", name)
         assert (here / name).read_bytes() == before
+
+
+# -- without ratings ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def clicks(here):
+    """A model of choices, and the pairs that it has learned from and is tested on."""
+    rows = [line.split(",")[:2] for line in (here / "ratings.csv").read_text().splitlines()]
+    (here / "clicks.csv").write_text("".join(f"{user},{item}\n" for user, item in rows))
+    holdout = hold_out(read_clicks("clicks.csv"))
+    model = FunkSVD(algorithm="ials", n_factors=4).fit(holdout.training)
+    model.remember_origin(holdout)
+    model.save("clicks.funksvd")
+    return evaluate_ranking(model, holdout.test, training=holdout.all_but_test)
+
+
+def test_a_model_that_predicts_no_ratings_is_tested_by_its_lists(cli, here, clicks):
+    result = cli("evaluate", "clicks.funksvd")
+    assert (result.code, result.err) == (0, "")
+    table, rest = ranking_tables(result.out)
+    assert list(table) == ["by choice", "most popular"]
+    assert "Relevant: the item of each test pair; what is not in the test is not" in rest
+    assert "RMSE" not in result.out
+    for arguments in ((), ("clicks.csv",)):
+        plain = json.loads(cli("evaluate", "clicks.funksvd", *arguments, "--json").out)
+        assert plain == {"model": "clicks.funksvd", "ranking": clicks.to_dict()}
+
+
+def test_on_pairs_without_ratings_lists_are_tested(cli, here, clicks):
+    result = cli("evaluate", "model.funksvd", "clicks.csv")
+    assert (result.code, result.err) == (0, "")
+    table, _ = ranking_tables(result.out)
+    assert list(table) == list(LABELS.values())
+    assert "RMSE" not in result.out
 
 
 # -- what does not go together -----------------------------------------------------------------
