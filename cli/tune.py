@@ -103,8 +103,7 @@ def tune(
     """
     from funksvd import FunkSVD
     from funksvd import tune as search
-    from funksvd.hyperparameters import LOSSES
-    from funksvd.tuning import require_optuna
+    from funksvd.tuning import Metric, require_optuna
 
     from .trials import TuningProgress, show_tuning
 
@@ -115,8 +114,7 @@ def tune(
     model = FunkSVD.of(hyperparameters)
     _check_judged(hyperparameters, parts.valid_file)
     holdout = parts.read(output, ratings, reading, hyperparameters.seed)
-    error_name = LOSSES[hyperparameters.loss].metric_title
-    with TuningProgress(output, n_trials, error_name) as progress:
+    with TuningProgress(output, n_trials, Metric.of(hyperparameters)) as progress:
         tuning = search(
             model,
             holdout.training,
@@ -134,7 +132,7 @@ def tune(
     if output.as_json:
         output.json({**tuning.to_dict(), "command": shlex.join(command)})
     else:
-        show_tuning(output, tuning, command, error_name)
+        show_tuning(output, tuning, command)
     if tuning.interrupted:
         output.warn(_how_to_go_on(tuning, study))
     return INTERRUPTED if tuning.interrupted else 0

@@ -211,8 +211,8 @@ def _levels(model: FunkSVD, ratings: Interactions) -> np.ndarray:
         weighting = fitted.choice_model.weighting
     if weighting.kind == "rating":
         return weighting.levels(ratings.values, len(ratings))
-    if weighting.kind == "none":  # each pair has come once, if they are counted
-        weighting = Weighting("count", 1.0, 1.0)
+    if weighting.kind == "none":  # nearly all pairs have come as often; perhaps no longer
+        weighting = Weighting.of("count", ratings.weights)
     return weighting.levels(ratings.weights, len(ratings))
 
 

@@ -2,6 +2,6 @@
 
 from funksvd.tuning.search import tune
 from funksvd.tuning.study import require_optuna
-from funksvd.tuning.trials import Trial, Tuning, TuningMonitor
+from funksvd.tuning.trials import Metric, Trial, Tuning, TuningMonitor
 
-__all__ = ["Trial", "Tuning", "TuningMonitor", "require_optuna", "tune"]
+__all__ = ["Metric", "Trial", "Tuning", "TuningMonitor", "require_optuna", "tune"]

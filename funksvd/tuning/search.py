@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from funksvd.errors import DivergenceError, FunkSVDError
+from funksvd.hyperparameters import ALGORITHMS, Hyperparameters
 from funksvd.model import FunkSVD
-from funksvd.ratings import Interactions, Ratings, as_interactions, as_ratings
+from funksvd.ratings import Interactions, as_interactions, as_pairs_or_ratings, as_ratings
 from funksvd.training import EpochRecord, Interrupts, Monitor
 from funksvd.tuning import study as studies
 from funksvd.tuning.space import rounded, search_space, tunable, within
@@ -17,6 +18,7 @@ from funksvd.tuning.trials import (
     COMPLETE,
     DIVERGED,
     STOPPED,
+    Metric,
     Outcome,
     Trial,
     Tuning,
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 ENOUGH_VALIDATION_RATINGS = 50_000
 """Number of ratings of a validation part that judges a trial alone."""
+CHOICES_SET_ASIDE = 0.1
+"""Share of the pairs that judge a choice model which training would leave out nothing for."""
 REPEATS = 3
 """Number of validation parts that judge a trial, if they are smaller."""
 
@@ -48,13 +52,17 @@ def tune(
     study: str | os.PathLike[str] | None = None,
     monitor: TuningMonitor | None = None,
 ) -> Tuning:
-    """Search for hyperparameters with a lower validation RMSE than the defaults.
+    """Search for hyperparameters that do better on validation parts than the defaults.
 
     Each trial learns from the ratings without a validation part, as `fit` would set it aside, and
     is judged by the RMSE on that part, of the best epoch; with `n_repeats`, by the mean over that
-    number of parts, those of the seeds `seed`, `seed + 1` and so on. Points to try are chosen by
-    Optuna's tree-structured Parzen estimator. A trial is stopped at an epoch on the first part at
-    which it is worse than half of the complete trials were.
+    number of parts, those of the seeds `seed`, `seed + 1` and so on. Other losses are judged by
+    the error that they are watched by, and choice models (algorithm "ials") by NDCG@10: how high
+    the items of the validation part stand in the list of their user. For a choice model that is
+    trained without a validation part, a tenth of the pairs is one here, and the last epoch counts.
+
+    Points to try are chosen by Optuna's tree-structured Parzen estimator. A trial is stopped at
+    an epoch on the first part at which it is worse than half of the complete trials were.
 
     Deterministic: the same ratings, hyperparameters and seed give the same trials, whether or not
     the search is interrupted and resumed (by the same version of Optuna).
@@ -64,15 +72,15 @@ def tune(
     model : FunkSVD
         Its hyperparameters are those of the first trial; the others differ from them in those that
         are searched. It is left as it is. `ensemble` and `refit` play no part.
-    ratings : Ratings or table
-        Ratings without the test part.
+    ratings : Ratings, Interactions or table
+        What `fit` takes, without the test part.
     n_trials : int
         Number of trials, that of the defaults and those in the study file included.
     fixed : collection of str
         Names of hyperparameters that are not searched.
     n_repeats : int, optional
         Number of validation parts; by default 3, or 1 if a part has 50,000 ratings.
-    validation : Ratings or table, optional
+    validation : Ratings, Interactions or table, optional
         Validation part to use instead of random ones; repeats then differ in their initial factors.
     interactions : Ratings, table, or array of shape (n_pairs, 2), optional
         What `fit` takes by this name; without the pairs of the test part.
@@ -105,11 +113,20 @@ def tune(
     """
     studies.require_optuna()
     model.hyperparameters.check()
-    ratings = as_ratings(ratings)
-    validation = None if validation is None else as_ratings(validation)
+    learns_choices = ALGORITHMS[model.hyperparameters.algorithm].learns == "choice"
+    of_kind = as_pairs_or_ratings if learns_choices else as_ratings
+    ratings = of_kind(ratings)
+    validation = None if validation is None else of_kind(validation)
     interactions = None if interactions is None else as_interactions(interactions)
+    judged = replace(model.hyperparameters, ensemble=1, ensemble_snapshots=False, refit=False)
+    sets_aside = learns_choices and validation is None and judged.validation_fraction is None
+    if sets_aside:
+        judged.validation_fraction = CHOICES_SET_ASIDE
+        judged.patience = judged.resolved().n_epochs  # as in training, nothing ends it before
+    if not learns_choices:
+        judged.choice = False  # it would be learned in vain
     n_validation = (
-        round(model.hyperparameters.resolved().validation_fraction * len(ratings))
+        round(judged.resolved().validation_fraction * len(ratings))
         if validation is None
         else len(validation)
     )
@@ -125,7 +142,7 @@ def tune(
     check, interrupted = None, False
     with studies.quietly_kept(study), Interrupts(armed=True) as interrupts:
         given = _Parts(ratings, validation, interactions)
-        objective = _Objective(model, given, n_repeats, interrupts)
+        objective = _Objective(judged, given, n_repeats, interrupts, by_last_epoch=sets_aside)
         search = _Search(objective, names, study)
         try:
             search.start(monitor)
@@ -133,14 +150,14 @@ def tune(
                 if timeout is not None and time.monotonic() - started >= timeout:
                     break
                 search.try_next(monitor)
-            check = _check(objective, Tuning(search.trials(), n_repeats))
+            check = _check(objective, Tuning(search.trials(), n_repeats, objective.metric))
         except KeyboardInterrupt:
             if not search.n_done:
                 raise
             interrupted = True
         interrupted |= interrupts.requested
         interrupts.requested = False
-        return Tuning(search.trials(), n_repeats, check, interrupted)
+        return Tuning(search.trials(), n_repeats, objective.metric, check, interrupted)
 
 
 def _check(objective: _Objective, tuning: Tuning) -> dict[str, float | None] | None:
@@ -150,7 +167,7 @@ def _check(objective: _Objective, tuning: Tuning) -> dict[str, float | None] | N
     check: dict[str, float | None] = {}
     for name, chosen in (("defaults", {}), ("best", tuning.best.hyperparameters)):
         try:
-            check[name] = mean(objective.run(chosen, objective.parts_of_check).rmses)
+            check[name] = mean(objective.run(chosen, objective.parts_of_check).values)
         except DivergenceError:
             check[name] = None
     return check
@@ -159,8 +176,8 @@ def _check(objective: _Objective, tuning: Tuning) -> dict[str, float | None] | N
 class _Parts(NamedTuple):
     """Arguments of `fit`."""
 
-    ratings: Ratings
-    validation: Ratings | None
+    ratings: Interactions
+    validation: Interactions | None
     interactions: Interactions | None
 
 
@@ -171,26 +188,31 @@ class _Judged(NamedTuple):
     ----------
     model : FunkSVD
         The model of the first part.
-    rmses : list of float
-        Validation RMSE of the best epoch, of each part.
+    values : list of float
+        The metric of each part, after the epoch that counts.
     epochs : list of int
-        The best epoch, of each part.
+        That epoch, of each part.
     """
 
     model: FunkSVD
-    rmses: list[float]
+    values: list[float]
     epochs: list[int]
 
 
 class _Objective:
-    """The mean validation RMSE of hyperparameters."""
+    """The mean of the metric of hyperparameters."""
 
     def __init__(
-        self, model: FunkSVD, given: _Parts, n_repeats: int, interrupts: Interrupts
+        self,
+        hyperparameters: Hyperparameters,
+        given: _Parts,
+        n_repeats: int,
+        interrupts: Interrupts,
+        *,
+        by_last_epoch: bool,
     ) -> None:
-        self.hyperparameters = replace(
-            model.hyperparameters, ensemble=1, ensemble_snapshots=False, refit=False
-        )
+        self.hyperparameters, self.metric = hyperparameters, Metric.of(hyperparameters)
+        self.by_last_epoch = by_last_epoch
         self.given = given
         self.parts, self.parts_of_check = range(n_repeats), range(n_repeats, 2 * n_repeats)
         self.interrupts = interrupts
@@ -199,6 +221,8 @@ class _Objective:
         """Everything that the trials depend on, as plain data."""
         identity = self.hyperparameters.resolved().get_params()
         del identity["n_threads"]
+        if self.metric.greater_is_better:
+            identity["metric"] = self.metric.name
         fingerprints = {
             name: None if part is None else part.fingerprint
             for name, part in self.given._asdict().items()
@@ -233,7 +257,9 @@ class _Objective:
             models.append(FunkSVD.of(replace(self.hyperparameters, **chosen, seed=seed)))
             watch = _Watch(self.interrupts, report if part == parts[0] else None)
             models[-1].fit(**self.given._asdict(), monitor=watch)
-        best = [model.training.best for model in models]
+        best = [
+            model.history[-1] if self.by_last_epoch else model.training.best for model in models
+        ]
         return _Judged(
             models[0], [record.watched for record in best], [record.epoch for record in best]
         )
@@ -266,7 +292,11 @@ class _Search:
     ) -> None:
         self.objective, self.names, self.path = objective, names, path
         self.seed = objective.hyperparameters.seed
-        self.study = studies.open_study(path, objective.identity(names))
+        self.study = studies.open_study(
+            path,
+            objective.identity(names),
+            greater_is_better=objective.metric.greater_is_better,
+        )
         self.space: dict[str, BaseDistribution] = {}
 
     @property
@@ -293,16 +323,16 @@ class _Search:
             curve[record.epoch] = record.watched
 
         started = time.perf_counter()
-        model, rmses, epochs = self.objective.run({}, self.objective.parts, report)
+        model, values, epochs = self.objective.run({}, self.objective.parts, report)
         used = model.hyperparameters.resolved().get_params() | {"reg": model.reg_used}
         defaults = {name: used[name] for name in self.names}
         self.space = search_space(defaults)
-        outcome = Outcome(COMPLETE, defaults, rmses, epochs, time.perf_counter() - started)
+        outcome = Outcome(COMPLETE, defaults, values, epochs, time.perf_counter() - started)
         self.study.add_trial(
             optuna.trial.create_trial(
                 params=within(self.space, defaults),
                 distributions=self.space,
-                value=mean(rmses),
+                value=mean(values),
                 intermediate_values=curve,
                 user_attrs={studies.OUTCOME: outcome._asdict()},
             )
@@ -318,7 +348,7 @@ class _Search:
         monitor.trial_started(number)
         trial = studies.ask(self.study, self.space, self.seed, number)
         chosen = rounded(trial.params)
-        rmses, epochs = list[float](), [0]
+        values, epochs = list[float](), [0]
 
         def report(record: EpochRecord) -> None:
             epochs[0] = record.epoch
@@ -328,7 +358,7 @@ class _Search:
 
         started = time.perf_counter()
         try:
-            _, rmses, epochs = self.objective.run(chosen, self.objective.parts, report)
+            _, values, epochs = self.objective.run(chosen, self.objective.parts, report)
             state = COMPLETE
         except TrialPruned:
             state = STOPPED
@@ -339,10 +369,10 @@ class _Search:
         except BaseException:
             self.study.tell(trial, state=TrialState.FAIL)
             raise
-        outcome = Outcome(state, chosen, rmses, epochs, time.perf_counter() - started)
+        outcome = Outcome(state, chosen, values, epochs, time.perf_counter() - started)
         trial.set_user_attr(studies.OUTCOME, outcome._asdict())
         if state == COMPLETE:
-            self.study.tell(trial, mean(rmses))
+            self.study.tell(trial, mean(values))
         else:
             self.study.tell(trial, state=TrialState.PRUNED)
         monitor.trial_done(self.trials()[-1])

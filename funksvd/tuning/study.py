@@ -36,8 +36,11 @@ OTHER = {
 
 COMPLETE_FIRST = 5
 """Number of complete trials from which on a trial may be stopped."""
-EPOCHS_FIRST = 10
-"""Epoch from which on a trial may be stopped."""
+EPOCHS_FIRST, EPOCHS_FIRST_OF_LISTS = 10, 3
+"""Epoch from which on a trial may be stopped, by its errors or by the quality of its lists.
+
+Choice models are learned in few epochs, of which each is worth several of the others.
+"""
 COMPLETE_AT_EPOCH = 3
 """Number of trials that must have come to an epoch for another one to be stopped there."""
 
@@ -113,7 +116,9 @@ class _Locked:
         pass
 
 
-def open_study(path: str | os.PathLike[str] | None, identity: dict[str, Any]) -> optuna.Study:
+def open_study(
+    path: str | os.PathLike[str] | None, identity: dict[str, Any], *, greater_is_better: bool
+) -> optuna.Study:
     """Open the study in a file, or make a new one.
 
     The file is Optuna's journal: a line of JSON for each thing that happened, appended and
@@ -125,6 +130,8 @@ def open_study(path: str | os.PathLike[str] | None, identity: dict[str, Any]) ->
         None keeps the study in memory. A line that was cut short is taken off the file's end.
     identity : dict
         Plain data that the study depends on.
+    greater_is_better : bool
+        Whether trials with greater values are better.
 
     Raises
     ------
@@ -137,11 +144,18 @@ def open_study(path: str | os.PathLike[str] | None, identity: dict[str, Any]) ->
 
     identity = json.loads(json.dumps(identity, default=np.generic.item))
     pruner = optuna.pruners.MedianPruner(
-        COMPLETE_FIRST, EPOCHS_FIRST, n_min_trials=COMPLETE_AT_EPOCH
+        COMPLETE_FIRST,
+        EPOCHS_FIRST_OF_LISTS if greater_is_better else EPOCHS_FIRST,
+        n_min_trials=COMPLETE_AT_EPOCH,
     )
     if path is None or not os.path.exists(path) or os.path.getsize(path) == 0:
         storage = None if path is None else _journal(path)
-        study = optuna.create_study(study_name=NAME, storage=storage, pruner=pruner)
+        study = optuna.create_study(
+            study_name=NAME,
+            storage=storage,
+            pruner=pruner,
+            direction="maximize" if greater_is_better else "minimize",
+        )
         study.set_user_attr(IDENTITY, identity)
         return study
     try:
@@ -184,7 +198,7 @@ def trials(study: optuna.Study) -> list[Trial]:
     """The finished trials as `Trial`."""
     outcomes = [Outcome(**trial.user_attrs[OUTCOME]) for trial in finished_trials(study)]
     return [
-        Trial(number=number, rmse=mean(outcome.rmses), **outcome._asdict())
+        Trial(number=number, value=mean(outcome.values), **outcome._asdict())
         for number, outcome in enumerate(outcomes)
     ]
 

@@ -2,11 +2,43 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
+
+from funksvd.hyperparameters import ALGORITHMS, LOSSES, Hyperparameters
+from funksvd.training.validation import N_BEST
 
 COMPLETE, STOPPED, DIVERGED = "complete", "stopped", "diverged"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """The figure of a validation part that trials are judged by.
+
+    Parameters
+    ----------
+    name : str
+        As records of epochs have it: "rmse", "ndcg@10".
+    title : str
+        The same for people: "RMSE", "NDCG@10".
+    greater_is_better : bool
+    """
+
+    name: str
+    title: str
+    greater_is_better: bool = False
+
+    @classmethod
+    def of(cls, hyperparameters: Hyperparameters) -> Self:
+        """The metric that decides in training: the loss's error, or the quality of lists."""
+        if ALGORITHMS[hyperparameters.algorithm].learns == "choice":
+            return cls(f"ndcg@{N_BEST}", f"NDCG@{N_BEST}", greater_is_better=True)
+        loss = LOSSES[hyperparameters.loss]
+        return cls(loss.metric, loss.metric_title)
+
+    def is_better(self, value: float, other: float) -> bool:
+        """Whether a value is better than another one, and not only as good."""
+        return value > other if self.greater_is_better else value < other
 
 
 class Outcome(NamedTuple):
@@ -14,14 +46,14 @@ class Outcome(NamedTuple):
 
     state: str
     hyperparameters: dict[str, Any]
-    rmses: list[float]
+    values: list[float]
     epochs: list[int]
     seconds: float
 
 
 @dataclass(frozen=True)
 class Trial:
-    """Some hyperparameters, and the errors that training with them came to.
+    """Some hyperparameters, and how good training with them was.
 
     Parameters
     ----------
@@ -31,13 +63,13 @@ class Trial:
         A trial is stopped at an epoch at which it is worse than half of those before it.
     hyperparameters : dict
         The hyperparameters that are searched, and their values.
-    rmse : float or None
-        Mean of `rmses`; None if the trial is not complete.
-    rmses : list of float
-        Validation RMSE on each validation part; for other losses, the error that they are watched
-        by.
+    value : float or None
+        Mean of `values`; None if the trial is not complete.
+    values : list of float
+        The metric of the search on each validation part, such as the RMSE.
     epochs : list of int
-        The best epoch on each part; of a trial that was stopped, the last one.
+        The epoch of these values on each part: the best one, or the last one where training
+        would not stop early. Of a trial that was stopped, the last one.
     seconds : float
         Time that the trial took.
     """
@@ -45,15 +77,10 @@ class Trial:
     number: int
     state: str
     hyperparameters: dict[str, Any]
-    rmse: float | None
-    rmses: list[float]
+    value: float | None
+    values: list[float]
     epochs: list[int]
     seconds: float
-
-    @property
-    def score(self) -> float:
-        """`rmse`, or infinity for a trial that is not complete."""
-        return math.inf if self.rmse is None else self.rmse
 
 
 @dataclass(frozen=True)
@@ -66,9 +93,11 @@ class Tuning:
         The trials in their order; the first one is that of the defaults.
     n_repeats : int
         Number of validation parts.
+    metric : Metric
+        What trials are judged by.
     check : dict or None
-        Mean validation RMSE of the "defaults" and of the "best" trial on `n_repeats` other
-        validation parts: the parts of the trials chose the best one, and flatter it. An RMSE is
+        Mean of the metric for the "defaults" and for the "best" trial on `n_repeats` other
+        validation parts: the parts of the trials chose the best one, and flatter it. A figure is
         None if training diverges. `check` is None if the defaults are best, if validation ratings
         are given, and after an interrupt.
     interrupted : bool
@@ -77,6 +106,7 @@ class Tuning:
 
     trials: list[Trial]
     n_repeats: int
+    metric: Metric
     check: dict[str, float | None] | None = None
     interrupted: bool = False
 
@@ -88,12 +118,13 @@ class Tuning:
     @property
     def ranking(self) -> list[Trial]:
         """The trials that are complete, the best one first; of equals, the earlier one."""
-        complete = [trial for trial in self.trials if trial.state == COMPLETE]
-        return sorted(complete, key=lambda trial: trial.score)
+        sign = -1 if self.metric.greater_is_better else 1
+        complete = [(sign * trial.value, trial) for trial in self.trials if trial.value is not None]
+        return [trial for _, trial in sorted(complete, key=lambda each: each[0])]
 
     @property
     def best(self) -> Trial:
-        """The trial with the lowest mean validation RMSE."""
+        """The trial with the best mean."""
         return self.ranking[0]
 
     @property
@@ -104,6 +135,7 @@ class Tuning:
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""
         return {
+            "metric": self.metric.name,
             "n_repeats": self.n_repeats,
             "interrupted": self.interrupted,
             "defaults": asdict(self.defaults),

@@ -59,7 +59,7 @@ def test_the_command_trains_the_model_that_was_found(cli, folder):
     program, *arguments = shlex.split(found["command"])
     assert program == "funksvd"
     trained = json.loads(cli(*arguments, "--json").out)
-    assert min(record["valid_rmse"] for record in trained["history"]) == best["rmses"][0]
+    assert min(record["valid_rmse"] for record in trained["history"]) == best["values"][0]
     assert trained["hyperparameters"].items() >= best["hyperparameters"].items()
     assert trained["best_epoch"] == best["epochs"][0]
     assert trained["test"]["n_ratings"] == 600
@@ -86,7 +86,7 @@ def test_json_is_one_object_with_all_figures(cli, folder):
     for trial, ref_trial in zip(found["trials"], ref.trials, strict=True):
         assert trial.items() <= vars(ref_trial).items()
     assert found["defaults"] == found["trials"][0]
-    assert found["best"] == min(found["trials"], key=lambda trial: trial["rmse"])
+    assert found["best"] == min(found["trials"], key=lambda trial: trial["value"])
     assert found["check"] == ref.check
     assert found["interrupted"] is False
     assert found["n_repeats"] == 3
@@ -156,7 +156,7 @@ def test_what_is_given_is_fixed_and_part_of_the_command(cli, folder):
         assert words.count(word) == 1
     assert not {"--trials", "--repeats", "--json"} & set(words)
     trained = json.loads(cli(*words[1:], "--json").out)
-    assert min(record["valid_rmse"] for record in trained["history"]) == found["best"]["rmse"]
+    assert min(record["valid_rmse"] for record in trained["history"]) == found["best"]["value"]
 
 
 def test_given_parts(cli, error_of, folder):
@@ -169,7 +169,7 @@ def test_given_parts(cli, error_of, folder):
     words = shlex.split(found["command"])
     assert words[3:5] == ["--n-factors", "4"]
     trained = json.loads(cli(*words[1:], "--json").out)
-    assert min(record["valid_rmse"] for record in trained["history"]) == found["best"]["rmses"][0]
+    assert min(record["valid_rmse"] for record in trained["history"]) == found["best"]["values"][0]
     assert trained["test"]["n_ratings"] == 500
     message = error_of("tune", "ratings.csv", "--test", "b.csv", *QUICK)
     assert "a test on what was learned is not honest" in message

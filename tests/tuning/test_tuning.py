@@ -81,9 +81,9 @@ def test_each_figure_is_what_learning_with_these_hyperparameters_comes_to(search
         chosen = trial.hyperparameters if trial.number else {}  # the first is that of the defaults
         ref = [with_params(model, **chosen, seed=seed, refit=False).fit(ratings) for seed in (0, 1)]
         ref_rmses = [min(record.valid_rmse for record in each.history) for each in ref]
-        assert trial.rmses == ref_rmses
+        assert trial.values == ref_rmses
         assert trial.epochs == [each.best_epoch for each in ref]
-        assert trial.rmse == pytest.approx(np.mean(ref_rmses), rel=1e-15)
+        assert trial.value == pytest.approx(np.mean(ref_rmses), rel=1e-15)
     assert tuning.defaults.hyperparameters == {
         "learning_rate": 0.1,
         "learning_rate_decay": model.hyperparameters.resolved().learning_rate_decay,
@@ -94,9 +94,9 @@ def test_each_figure_is_what_learning_with_these_hyperparameters_comes_to(search
 
 def test_the_best_is_the_best(search):
     tuning = search()
-    rmses = [trial.rmse for trial in tuning.trials if trial.rmse is not None]
-    assert tuning.best.rmse == min(rmses) <= tuning.defaults.rmse
-    assert [trial.rmse for trial in tuning.ranking] == sorted(rmses)
+    rmses = [trial.value for trial in tuning.trials if trial.value is not None]
+    assert tuning.best.value == min(rmses) <= tuning.defaults.value
+    assert [trial.value for trial in tuning.ranking] == sorted(rmses)
     assert tuning.hyperparameters == tuning.best.hyperparameters
     alone = search(n_trials=1)
     assert alone.best is alone.defaults
@@ -146,7 +146,9 @@ def test_ratings_of_another_scale_are_tuned_in_the_same_way(search, model, ratin
     for ref_trial, comp_trial in zip(ref.trials, comp.trials, strict=True):
         assert comp_trial.hyperparameters == ref_trial.hyperparameters
         assert comp_trial.state == ref_trial.state
-        assert comp_trial.rmses == pytest.approx([16 * rmse for rmse in ref_trial.rmses], rel=1e-5)
+        assert comp_trial.values == pytest.approx(
+            [16 * rmse for rmse in ref_trial.values], rel=1e-5
+        )
 
 
 @pytest.mark.parametrize("name", ["n_factors", "learning_rate", "reg"])
@@ -170,8 +172,8 @@ def test_given_validation_ratings(model, ratings):
     training, validation = random_split(ratings, 0.2, seed=0, stream=Stream.CHECK)
     tuning = tune(model, training, validation=validation, n_trials=2, fixed=["n_factors"])
     fitted = with_params(model, seed=1).fit(training, validation=validation)
-    assert len(tuning.defaults.rmses) == 3
-    assert tuning.defaults.rmses[1] == min(record.valid_rmse for record in fitted.history)
+    assert len(tuning.defaults.values) == 3
+    assert tuning.defaults.values[1] == min(record.valid_rmse for record in fitted.history)
     assert tuning.check is None
 
 
@@ -181,8 +183,8 @@ def test_svd_with_interactions(model, ratings):
     options = {"n_trials": 2, "fixed": ["n_factors"], "n_repeats": 1}
     tuning = tune(model, ratings, interactions=pairs, **options)
     fitted = with_params(model).fit(ratings, interactions=pairs)
-    assert tuning.defaults.rmse == min(record.valid_rmse for record in fitted.history)
-    assert tuning.defaults.rmse != tune(model, ratings, **options).defaults.rmse
+    assert tuning.defaults.value == min(record.valid_rmse for record in fitted.history)
+    assert tuning.defaults.value != tune(model, ratings, **options).defaults.value
 
 
 def test_one_repeat_is_enough_where_there_are_many_validation_ratings(model, monkeypatch, ratings):
@@ -221,7 +223,7 @@ def test_a_trial_is_stopped_where_it_is_worse_than_half_of_the_complete_ones(
             assert trial.state == "complete", trial
             complete.append(curve)
         else:
-            assert (trial.state, trial.epochs, trial.rmse) == ("stopped", [stop], None)
+            assert (trial.state, trial.epochs, trial.value) == ("stopped", [stop], None)
 
 
 def test_nothing_is_left_behind(search, model):
@@ -440,7 +442,7 @@ def test_a_study_that_is_not_ours_is_refused(search, tmp_path):
         (b'"outcome"', b'"outcast"'),
         (b'"made with"', b'"made"'),
         (b'"state":"complete"', b'"state":"stopped"'),
-        (b'"rmses"', b'"errors"'),
+        (b'"values"', b'"errors"'),
     ],
 )
 def test_an_altered_study_is_refused(search, tmp_path, old, new):
