@@ -302,8 +302,9 @@ PEERS: list[tuple[str, str, str, list[dict]]] = [
 ]
 """Name, function of `ranking_workers.py`, package, and settings.
 
-The settings are those of wider grids that were good on the validation parts of MovieLens 100K's u1
-and of its last ratings, and of MovieLens latest-small.
+The settings are those of wider grids that were good on other held-out parts: of u1's training part
+and of all but the last ratings of MovieLens 100K, and of all of MovieLens latest-small, which can
+only be to the peers' advantage.
 """
 
 
