@@ -1,4 +1,4 @@
-"""Which items may be recommended: the options of filters."""
+"""Which items may be recommended, and in which order: the options of lists."""
 
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ _option = partial(option, group=FILTERS)
 
 
 class Filters(NamedTuple):
-    """Filters of items, as they were given.
+    """Filters and order of items, as they were given.
 
     Parameters
     ----------
+    by : str or None
+        Name of the ranking; None for the best that a model has.
     where : tuple of str
         Conditions on the columns of the file of items, all of which have to be true.
     exclude, among : tuple of str
@@ -35,6 +37,7 @@ class Filters(NamedTuple):
         How much unlike each other the items of a list shall be, from 0 to less than 1.
     """
 
+    by: str | None
     where: tuple[str, ...]
     exclude: tuple[str, ...]
     among: tuple[str, ...]
@@ -55,7 +58,8 @@ class Filters(NamedTuple):
         Returns
         -------
         dict
-            `exclude` and `among`, lists of ids of the model, or None; `min_ratings`; `diversify`.
+            `by`; `exclude` and `among`, lists of ids of the model, or None; `min_ratings`;
+            `diversify`.
 
         Raises
         ------
@@ -77,6 +81,7 @@ class Filters(NamedTuple):
             raise click.UsageError(f"of the items that the model knows, none is left by {options}")
         exclude = _rows(output, model, self.exclude, "--exclude") if self.exclude else None
         return {
+            "by": self.by,
             "exclude": _labels(model, exclude),
             "among": _labels(model, among),
             "min_ratings": self.min_ratings,
@@ -87,6 +92,14 @@ class Filters(NamedTuple):
 filter_options = packed(
     "filters",
     Filters,
+    option(
+        "--by",
+        type=click.Choice(["both", "choice", "rating"]),
+        group="Recommendations",
+        help="Order by how likely the user is to come to an item and to like it (both), to come to "
+        "it (choice), or by the least rating that the user is likely to give it (rating).  "
+        "[default: both, if the model knows both]",
+    ),
     _option(
         "--where",
         metavar="CONDITION",
@@ -122,7 +135,7 @@ filter_options = packed(
         help="How much unlike each other the items of a list shall be, 0 to less than 1.",
     ),
 )
-"""The filters of items, as `filters: Filters`."""
+"""The order and the filters of items, as `filters: Filters`."""
 
 
 def _rows(output: Output, model: FunkSVD, given: Sequence[str], name: str) -> set[int]:

@@ -40,14 +40,19 @@ max_rmse_option = option(
 """The largest test RMSE with which a model is saved, as `max_rmse: float | None`."""
 
 
-def check_judgeable(max_rmse: float | None, holdout: Holdout) -> None:
+def check_judgeable(max_rmse: float | None, holdout: Holdout, learns: str = "rating") -> None:
     """Refuse a limit of the test RMSE where there is no test part.
 
     Raises
     ------
     click.BadParameter
-        If nothing was set aside.
+        If nothing was set aside, or the model predicts no ratings.
     """
+    if max_rmse is not None and learns != "rating":
+        raise click.BadParameter(
+            "looks at errors of predicted ratings, and a choice model predicts none",
+            param_hint="--max-rmse",
+        )
     if max_rmse is not None and holdout.test is None:
         raise click.BadParameter(
             "looks at the ratings that were set aside for the test, and there are none",

@@ -33,12 +33,15 @@ class Parts(NamedTuple):
         File of validation ratings; None to leave them to the training.
     interactions_file : str or None
         File of pairs of a user and an item that need no rating.
+    positive_from : float or None
+        Ratings from this value on become interactions, and the others are left out.
     """
 
     test_file: str | None
     test_fraction: float
     valid_file: str | None
     interactions_file: str | None
+    positive_from: float | None = None
 
     @property
     def files(self) -> list[str]:
@@ -74,7 +77,7 @@ class Parts(NamedTuple):
         """
         from funksvd import Ratings, hold_out
 
-        everything = read_any(output, paths, reading)
+        everything = read_any(output, paths, reading, self.positive_from)
         output.note(describe_ratings(everything))
         if self.interactions_file is not None and not isinstance(everything, Ratings):
             raise click.UsageError(
@@ -132,6 +135,13 @@ parts_options = packed(
     "parts",
     Parts,
     option(
+        "--positive-from",
+        metavar="RATING",
+        type=float,
+        group=READING,
+        help="Take ratings from this value on as interactions, and leave the others out.",
+    ),
+    option(
         "--test",
         "test_file",
         metavar="FILE",
@@ -165,4 +175,4 @@ parts_options = packed(
         help="Pairs of a user and an item that need no rating, for svd++ and bayes++.",
     ),
 )
-"""`--test`, `--test-fraction`, `--valid` and `--interactions`, as `parts: Parts`."""
+"""`--positive-from`, `--test`, `--test-fraction`, `--valid` and `--interactions`, as `parts`."""

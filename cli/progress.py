@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 MANY_EPOCHS = 200
 """Number of epochs above which only every tenth has a line."""
-TITLES = {"search": "learning", "refit": "refit", "fit": "learning", "update": "learning"}
+TITLES = {
+    "search": "learning",
+    "refit": "refit",
+    "fit": "learning",
+    "update": "learning",
+    "choice": "learning choices",
+}
 """Texts before the bar, by the purpose of the training."""
 
 
@@ -27,15 +33,24 @@ class TrainingProgress(Monitor):
     ----------
     output : Output
         Nothing is shown if it leaves out notes.
-    error_name : str
-        Name of the errors of the epochs.
+    error_name, valid_name : str
+        Names of the training error, and of the figure of the validation part.
     epoch : str
         Name of an epoch.
+    noun : str
+        Name, in the plural, of what is learned from.
     """
 
-    def __init__(self, output: Output, error_name: str = "RMSE", epoch: str = "epoch") -> None:
-        self.output, self.epoch = output, epoch
-        self.columns = [f"{part} {error_name}".rjust(10) for part in ("train", "valid")]
+    def __init__(
+        self,
+        output: Output,
+        error_name: str = "RMSE",
+        valid_name: str = "RMSE",
+        epoch: str = "epoch",
+        noun: str = "ratings",
+    ) -> None:
+        self.output, self.epoch, self.noun = output, epoch, noun
+        self.columns = [f"train {error_name}".rjust(10), f"valid {valid_name}".rjust(10)]
         self.bar: Progress | None = None
         self.task: TaskID | None = None
 
@@ -84,12 +99,14 @@ class TrainingProgress(Monitor):
         self.lines_apart = 1 if n_epochs <= MANY_EPOCHS else 10
         self.started = time.perf_counter()
         self.n_done = 0
-        if purpose == "refit":
+        if purpose == "choice":
+            self._print(f"Learning which items people come to, from the same {n_ratings:,} pairs")
+        elif purpose == "refit":
             epochs = f"1 {self.epoch}" if n_epochs == 1 else f"{n_epochs} {self.epoch}s"
-            self._print(f"Training again on all {n_ratings:,} ratings for {epochs}")
+            self._print(f"Training again on all {n_ratings:,} {self.noun} for {epochs}")
         else:
             stopping = f", {n_validation:,} to decide when to stop" if n_validation else ""
-            self._print(f"Learning from {n_ratings:,} ratings{stopping}\n")
+            self._print(f"Learning from {n_ratings:,} {self.noun}{stopping}\n")
             best = "   * best so far" if n_validation else ""
             errors = "   ".join(self.columns)
             self._print(f"{self.epoch}   {errors}   learning rate   seconds{best}")
@@ -103,11 +120,11 @@ class TrainingProgress(Monitor):
         if self.bar is not None and self.task is not None:
             self.n_done += n_ratings
             speed = self.n_done / (time.perf_counter() - self.started) / 1e6
-            self.bar.update(self.task, advance=n_ratings, speed=f"{speed:.1f} M ratings/s")
+            self.bar.update(self.task, advance=n_ratings, speed=f"{speed:.1f} M {self.noun}/s")
 
     def epoch_done(self, record: EpochRecord, is_best: bool) -> None:
         """Add a line to the table; a star marks the best epoch so far."""
-        if self.purpose == "refit":
+        if self.purpose in ("refit", "choice"):
             return
         if record.epoch % self.lines_apart:
             return

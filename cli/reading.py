@@ -100,6 +100,7 @@ def read_any(
     output: Output,
     paths: Sequence[str],
     reading: ReadOptions,
+    positive_from: float | None = None,
     *,
     keep_equal: bool = False,
 ) -> Ratings | Interactions:
@@ -110,13 +111,15 @@ def read_any(
     output : Output
     paths : sequence of str
     reading : ReadOptions
+    positive_from : float, optional
+        Make interactions of the ratings from this value on.
     keep_equal : bool
         Whether ratings that are all equal stay ratings, rather than being taken as clicks.
     """
     from funksvd import read_data
 
     with output.busy("Reading"):
-        found = read_data(list(paths), reading, keep_equal=keep_equal)
+        found = read_data(list(paths), reading, positive_from=positive_from, keep_equal=keep_equal)
     report_reading(output, found.report)
     return found
 

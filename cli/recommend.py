@@ -142,7 +142,9 @@ def recommend(
 ) -> None:
     """Recommend items to users, known to the model or new.
 
-    Items that a user has rated are left out, those that were set aside for the test too.
+    Items that a user has rated are left out, those that were set aside for the test too. The
+    predicted rating stands beside the score that a list is ordered by (--by), and so does the
+    number of ratings of each item.
 
     New users are known by ratings in a file (--ratings) or given one by one (--rate). The model
     computes from them what it would have learned; it is not changed. The options for reading files

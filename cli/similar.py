@@ -17,6 +17,8 @@ from .titles import Finder, items_option, read_titles, tell_item, with_titles
 if TYPE_CHECKING:
     import numpy as np
 
+    from funksvd import SimilarItem, SimilarUser
+
 
 @click.command(
     cls=GroupedCommand,
@@ -56,7 +58,8 @@ def similar(
     ITEM is an id, or with --items a title or a part of one.
 
     The similarity is the cosine between their factors: 1 for the same direction, 0 for unrelated,
-    -1 for the opposite.
+    -1 for the opposite. Where a model knows choices and ratings, it is the mean of both cosines,
+    the one of choices counting twice; that of ratings counts less the fewer ratings there are.
     """
     if (item is None) == (user is None):
         raise click.UsageError("give either ITEM or --user")
@@ -70,20 +73,24 @@ def similar(
         found = Finder(model, titles).find(item)
         if item != str(found):
             tell_item(output, "Similar to", item, found, titles)
-        batch = _table("item", [each[:2] for each in model.similar(found, n_similar)])
+        batch = _table("item", model.similar(found, n_similar))
     elif user is not None:
         batch = _table("user", model.similar_users(user, n_similar))
     batches = [batch if titles is None else with_titles(batch, titles)]
     destination.write(output, batches)
 
 
-def _table(what: str, found: Sequence[tuple[int | str, float]]) -> dict[str, np.ndarray]:
+def _table(what: str, found: Sequence[SimilarItem | SimilarUser]) -> dict[str, np.ndarray]:
     import numpy as np
 
     from funksvd.ratings import as_labels
 
-    return {
+    table = {
         "rank": np.arange(1, len(found) + 1),
-        what: as_labels([label for label, _ in found]),
-        "similarity": np.array([similarity for _, similarity in found], dtype=np.float32),
+        what: as_labels([each[0] for each in found]),
+        "similarity": np.array([each.similarity for each in found], dtype=np.float32),
     }
+    counts = [getattr(each, "n_ratings", None) for each in found]
+    if counts and None not in counts:
+        table["n_ratings"] = np.array(counts)
+    return table

@@ -15,12 +15,13 @@ from .groups import GroupedCommand, option
 from .models import DEFAULT_MODEL, save
 from .options import FILE, OUTPUT, output_options
 from .parts import Parts, parts_options
+from .ranking import show_ranking
 from .reading import reading_options
-from .training_options import training_options
+from .training_options import for_data, names_of_errors, training_options
 from .writing import check_writable
 
 if TYPE_CHECKING:
-    from funksvd import Evaluation, FunkSVD, ReadOptions
+    from funksvd import Evaluation, FunkSVD, Holdout, RankingEvaluation, ReadOptions
     from funksvd.hyperparameters import Hyperparameters
 
 
@@ -31,6 +32,7 @@ Examples:
   funksvd train ratings.csv
   funksvd train ml-25m.zip -k 128 -o ml-25m.funksvd
   funksvd train u1.base --test u1.test
+  funksvd train clicks.csv
   zcat ratings.gz | funksvd train - --sep ";" --on-bad-rows skip""",
 )
 @click.argument("ratings", type=FILE, nargs=-1, required=True)
@@ -67,10 +69,14 @@ def train(
     max_rmse: float | None,
     output: Output,
 ) -> int:
-    """Learn a recommender from RATINGS and save it.
+    """Learn a recommender from RATINGS, or from clicks, and save it.
 
     RATINGS is a file, several of the same kind, a MovieLens folder or archive, or - for standard
     input. A tenth of the ratings is set aside first and used for nothing but the test at the end.
+
+    From ratings, two models are learned into one file: what people think of items (--algorithm),
+    and which items they come to (a choice model, where that costs little: up to 50 million ratings;
+    --no-choice leaves it out). A file without ratings, such as clicks, makes a choice model alone.
 
     Ctrl-C stops training, and keeps and saves the best epoch so far.
 
@@ -81,25 +87,26 @@ def train(
     from funksvd import FunkSVD
     from funksvd.learned.storage import is_model_file
     from funksvd.model import check_uses_interactions
-    from funksvd.training import ALGORITHMS, LOSSES
+    from funksvd.training import ALGORITHMS
 
     from .progress import TrainingProgress
 
     check_writable(model_path, (*ratings, *parts.files), is_model_file, "a model")
     if parts.interactions_file is not None:
         check_uses_interactions(hyperparameters)
-    model = FunkSVD.of(hyperparameters)
     if max_rmse is not None and parts.test_file is None and parts.test_fraction == 0:
         raise click.UsageError(
             "--max-rmse looks at the test part, and --test-fraction 0 sets none aside"
         )
     holdout = parts.read(output, ratings, reading, hyperparameters.seed)
-    check_judgeable(max_rmse, holdout)
-    interrupted = False
+    hyperparameters = for_data(output, hyperparameters, holdout.training)
     algorithm = ALGORITHMS[hyperparameters.algorithm]
+    check_judgeable(max_rmse, holdout, algorithm.learns)
+    model = FunkSVD.of(hyperparameters)
+    interrupted = False
     try:
-        metric = LOSSES[hyperparameters.loss].metric_title
-        with TrainingProgress(output, metric, algorithm.epoch) as progress:
+        names = (*names_of_errors(hyperparameters), holdout.training.noun)
+        with TrainingProgress(output, *names) as progress:
             model.fit(
                 holdout.training,
                 validation=holdout.validation,
@@ -110,13 +117,10 @@ def train(
         if not model.is_fitted:
             raise
         interrupted = True
-        kept = f"{algorithm.epoch} {model.best_epoch}, the best so far"
-        if algorithm.is_sampler:
-            kept = f"the mean of what {model.best_epoch} sweeps have drawn"
-        output.warn(f"interrupted; keeping {kept}")
+        output.warn(f"interrupted; keeping {_kept(model)}")
 
     def test() -> Evaluation | None:
-        if holdout.test is None:
+        if holdout.test is None or model.fitted.rating is None:
             return None
         with output.busy("Testing"):
             return model.evaluate(holdout.test, training=holdout.all_but_test)
@@ -126,12 +130,21 @@ def train(
     if is_saved:
         interrupted |= save(output, model, model_path, holdout, with_seen=not no_seen)
     evaluation = evaluation or test()
+    ranking = None
+    if model.fitted.choice is not None and holdout.test is not None:
+        with output.busy("Testing"):
+            ranking = _ranking(model, holdout)
     if output.as_json:
         gate = {"max_rmse": max_rmse, "saved": is_saved}
-        output.json(_summary(model, model_path, interrupted, evaluation) | gate)
+        output.json(_summary(model, model_path, interrupted, evaluation, ranking) | gate)
     elif evaluation:
         output.note()
         show_evaluation(output, evaluation, model.title)
+        if ranking:
+            output.note(_in_a_line(ranking))
+    elif ranking:
+        output.note()
+        show_ranking(output, ranking)
     if evaluation:
         warn_of_doubts(output, evaluation, "look at the")
     if is_saved:
@@ -141,8 +154,44 @@ def train(
     return 0 if is_saved else FAILED
 
 
+def _kept(model: FunkSVD) -> str:
+    """What is kept of an interrupted training."""
+    from funksvd.training import ALGORITHMS, Stopped
+
+    algorithm = ALGORITHMS[model.hyperparameters.algorithm]
+    if model.training.stopped is not Stopped.INTERRUPT:
+        return "the model of ratings, whose lists are by rating alone"
+    if algorithm.is_sampler:
+        return f"the mean of what {model.best_epoch} sweeps have drawn"
+    return f"{algorithm.epoch} {model.best_epoch}, the best so far"
+
+
+def _ranking(model: FunkSVD, holdout: Holdout) -> RankingEvaluation | None:
+    """Quality of the lists of the users of the test part; None if it has no liked item."""
+    from funksvd import RatingsError, evaluate_ranking
+
+    try:
+        return evaluate_ranking(model, holdout.test)
+    except RatingsError:
+        return None
+
+
+def _in_a_line(ranking: RankingEvaluation) -> str:
+    """The NDCG of the best ranking beside that of the most popular items."""
+    best = ranking.rankings[0]
+    ndcg, popular = (ranking.recommenders[name].means.ndcg for name in (best, "most_popular"))
+    return (
+        f"Lists of {ranking.n_best}: NDCG {ndcg:.4f}, of the most popular items {popular:.4f} "
+        "(funksvd evaluate --ranking tells more)"
+    )
+
+
 def _summary(
-    model: FunkSVD, path: str, interrupted: bool, evaluation: Evaluation | None
+    model: FunkSVD,
+    path: str,
+    interrupted: bool,
+    evaluation: Evaluation | None,
+    ranking: RankingEvaluation | None,
 ) -> dict[str, object]:
     return {
         "model": path,
@@ -155,7 +204,9 @@ def _summary(
         "reg_used": model.reg_used,
         "interrupted": interrupted,
         "history": [record.to_dict() for record in model.history],
+        "rankings": list(model.rankings),
         "test": evaluation.to_dict() if evaluation else None,
+        "test_ranking": ranking.to_dict() if ranking else None,
     }
 
 

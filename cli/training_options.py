@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from funksvd.hyperparameters import DECLARATIONS, Declaration, Hyperparameters, stated_default
+from funksvd.errors import FunkSVDError
+from funksvd.hyperparameters import (
+    ALGORITHMS,
+    DECLARATIONS,
+    LOSSES,
+    Declaration,
+    Hyperparameters,
+    stated_default,
+)
 from funksvd.hyperparameters.ranges import Choice, Flag, Fraction, Range, Whole, WholeOr
 from funksvd.hyperparameters.rules import without_effect
 
@@ -17,6 +26,8 @@ from .groups import option, packed, parameters_of
 
 if TYPE_CHECKING:
     from click.decorators import FC
+
+    from funksvd import Interactions, Ratings
 
 
 class InRange(click.ParamType[object]):
@@ -114,6 +125,38 @@ def _hyperparameters(**given: Any) -> Hyperparameters:
     for sentence in without_effect(hyperparameters, others, option_of):
         Output().warn(sentence)
     return hyperparameters
+
+
+def for_data(
+    output: Output, chosen: Hyperparameters, data: Ratings | Interactions
+) -> Hyperparameters:
+    """The hyperparameters, with the algorithm for clicks if there are no ratings.
+
+    Raises
+    ------
+    FunkSVDError
+        If the algorithm that was given needs ratings, or another option means nothing without.
+    """
+    if data.values is not None or ALGORITHMS[chosen.algorithm].learns == "choice":
+        return chosen
+    if "algorithm" in given_hyperparameters():
+        raise FunkSVDError(
+            f"--algorithm {chosen.algorithm} learns from ratings, and {data.source} has none; "
+            "--algorithm ials learns from interactions"
+        )
+    output.note("No ratings: a choice model is learned (--algorithm ials)")
+    of_choices = replace(chosen, algorithm="ials")
+    of_choices.check(spell=option_of)
+    return of_choices
+
+
+def names_of_errors(chosen: Hyperparameters) -> tuple[str, str, str]:
+    """Names, for people, of the training error, of the validation's figure, and of an epoch."""
+    algorithm = ALGORITHMS[chosen.algorithm]
+    if algorithm.learns == "choice":
+        return "loss", "NDCG@10", algorithm.epoch
+    metric = LOSSES[chosen.loss].metric_title
+    return metric, metric, algorithm.epoch
 
 
 TRAINING = tuple(_option(name, declaration) for name, declaration in DECLARATIONS.items())

@@ -10,6 +10,7 @@ from typing import Self
 import numpy as np
 
 from funksvd.errors import FunkSVDError, argument
+from funksvd.evaluation.relevance import liked_from as lowest_liked
 from funksvd.hyperparameters import Hyperparameters
 from funksvd.learned.choice_model import ChoiceModel
 from funksvd.learned.lists import ByBoth, Liking, Ranking, by_choice, by_rating
@@ -19,8 +20,6 @@ from funksvd.ratings import CompressedRows, Vocabulary
 from funksvd.splitting import Provenance
 from funksvd.training import TrainingRecord
 
-LIKED_SHARE = 0.75
-"""Share of the way from the lowest to the highest rating from which on a rating is a liked one."""
 MANY_LEVELS = 40
 """Number of distinct ratings, of 256 levels, from which on the scale has no steps."""
 RANKINGS = ("both", "choice", "rating")
@@ -151,45 +150,6 @@ class Fitted:
                 made["both"] = ByBoth(self.choice, self.rating, self.liking)
         return made
 
-    def allowed(
-        self, exclude: np.ndarray | None, among: np.ndarray | None, min_ratings: int
-    ) -> np.ndarray | None:
-        """Which items may be listed.
-
-        Parameters
-        ----------
-        exclude, among : ndarray of int32, or None
-            Rows of items that may not be, and of the only ones that may be; -1 is passed over.
-        min_ratings : int
-            Least number of ratings that an item must have.
-
-        Returns
-        -------
-        ndarray of shape (n_items,), bool, or None
-            None if all may be.
-
-        Raises
-        ------
-        FunkSVDError
-            If it is not known how many ratings the items have.
-        """
-        if exclude is None and among is None and min_ratings <= 0:
-            return None
-        allowed = np.ones(len(self.items), bool)
-        if among is not None:
-            allowed[:] = False
-            allowed[among[among >= 0]] = True
-        if exclude is not None:
-            allowed[exclude[exclude >= 0]] = False
-        if min_ratings > 0:
-            if self.item_counts is None:
-                raise FunkSVDError(
-                    "the model does not know how many ratings its items have; train it again to "
-                    f"use {argument('min_ratings')}"
-                )
-            allowed &= self.item_counts >= min_ratings
-        return allowed
-
     def with_new_users(
         self, users: Vocabulary, pairs: CompressedRows, *, n_threads: int = 1
     ) -> Self:
@@ -233,7 +193,7 @@ def liking_of(
     predicts_likings : bool
         Whether predictions are themselves probabilities that a rating is a liked one.
     """
-    cut = weighting.low + LIKED_SHARE * (weighting.high - weighting.low)
+    cut = lowest_liked((weighting.low, weighting.high))
     is_liked = values >= np.float32(cut)
     liked_from = float(values[is_liked].min(initial=weighting.high))
     below = float(values[~is_liked].max(initial=weighting.low))
@@ -246,6 +206,6 @@ def liking_of(
 
 def liking_of_scale(low: float, high: float, record: TrainingRecord) -> Liking:
     """The liking for a model of an earlier program, which does not know the ratings' steps."""
-    liked_from = low + LIKED_SHARE * (high - low)
+    liked_from = lowest_liked((low, high))
     error = record.best.train
     return Liking(liked_from, liked_from, error if math.isfinite(error) and error > 0 else 1e-3)

@@ -34,8 +34,8 @@ from funksvd.ratings import (
     Interactions,
     Ratings,
     Vocabulary,
+    as_data,
     as_interactions,
-    as_pairs_or_ratings,
     as_ratings,
 )
 from funksvd.recommender import Recommender
@@ -56,7 +56,6 @@ from funksvd.training import (
     learn_choices,
     pairs_of,
     plan_blocks,
-    positive_part,
     search_best,
     train_ensemble,
     weighting_of,
@@ -296,14 +295,10 @@ class FunkSVD(Recommender):
         chosen = self.hyperparameters
         if interactions is not None:
             check_uses_interactions(chosen)
-        pairs = as_pairs_or_ratings(given, values)
-        if chosen.positive_from is not None:
-            pairs = positive_part(pairs, chosen.positive_from)
+        pairs = as_data(given, values)
         held_out = None
         if validation is not None:
-            held_out = as_pairs_or_ratings(validation)
-            if chosen.positive_from is not None:
-                held_out = positive_part(held_out, chosen.positive_from)
+            held_out = as_data(validation)
             check_disjoint("validation", held_out, pairs)
             pairs = pairs.joined_with(held_out)
         pairs = pairs.compact()

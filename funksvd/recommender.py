@@ -43,9 +43,9 @@ from funksvd.parallel import occurring
 from funksvd.ratings import (
     CompressedRows,
     Vocabulary,
+    as_data,
     as_labels,
     as_pairs,
-    as_pairs_or_ratings,
     as_ratings,
 )
 from funksvd.splitting import Holdout, Provenance
@@ -589,7 +589,7 @@ class Recommender(ABC):
             If the model knows none of the items.
         """
         if self.fitted.rating is None:
-            ratings = as_pairs_or_ratings(ratings)
+            ratings = as_data(ratings)
             values = ratings.weights if ratings.values is None else ratings.values
         else:
             ratings = as_ratings(ratings)

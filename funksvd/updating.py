@@ -42,8 +42,8 @@ from funksvd.ratings import (
     CompressedRows,
     Interactions,
     Ratings,
+    as_data,
     as_interactions,
-    as_pairs_or_ratings,
     as_ratings,
 )
 from funksvd.rng import Stream, generator
@@ -55,7 +55,6 @@ from funksvd.training import (
     check_learnable,
     check_ratings,
     pairs_of,
-    positive_part,
     train,
     weighting_of,
 )
@@ -190,9 +189,7 @@ def _with_choices_of(
     chosen, before = model.fitted.hyperparameters, model.fitted.choice_model.weighting
     if interactions is not None:
         check_uses_interactions(chosen)
-    pairs = as_pairs_or_ratings(given)
-    if chosen.positive_from is not None and pairs.values is not None:
-        pairs = positive_part(pairs, chosen.positive_from)
+    pairs = as_data(given)
     pairs = _with_ids_of(model, pairs.compact())
     weighting, n_threads = weighting_of(pairs), model.thread_count()
     if before.kind != weighting.kind and "rating" in (before.kind, weighting.kind):

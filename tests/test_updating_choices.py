@@ -157,14 +157,6 @@ def test_choices_of_ratings_go_on_with_ratings(clicks, is_new, old):
         update(old, ratings)
 
 
-def test_only_good_ratings_count_again(clicks, is_new):
-    ratings = rated(clicks)
-    of_good = FunkSVD(**IALS, positive_from=4).fit(ratings.subset(~is_new))
-    new = update(of_good, ratings)
-    assert new.n_ratings == int((ratings.values >= 4).sum())
-    assert new.fitted.choice.weighting.kind == "none"
-
-
 def test_ids_that_are_all_new(old):
     with pytest.raises(RatingsError, match="of 2 users and 1 item, the model knows none"):
         update(old, Interactions.from_arrays([1001, 1002], [1003, 1003]))

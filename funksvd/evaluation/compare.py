@@ -29,7 +29,7 @@ from funksvd.ratings import (
     Interactions,
     Ratings,
     Vocabulary,
-    as_pairs_or_ratings,
+    as_data,
 )
 
 Verdict: TypeAlias = Literal["better", "worse", "undecided"]
@@ -197,7 +197,7 @@ def compare_models(
         If no pair is left to compare on, or nothing can be compared.
     """
     n_best = whole_number(n_best)
-    test = as_pairs_or_ratings(test)
+    test = as_data(test)
     if relevant_from == "user-mean":
         raise FunkSVDError("a comparison knows no training ratings, and so no users' means")
     is_learned = _learned_by(a, test) | _learned_by(b, test)

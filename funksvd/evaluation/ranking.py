@@ -27,7 +27,7 @@ from funksvd.metrics import (
     tally_lists,
 )
 from funksvd.objectives.parameters import Parameters
-from funksvd.ratings import CompressedRows, Interactions, Vocabulary, as_pairs_or_ratings
+from funksvd.ratings import CompressedRows, Interactions, Vocabulary, as_data
 
 OF_EACH_LIST = (*METRICS, "novelty", "intra_list_similarity")
 """Names of the figures that each user's list has."""
@@ -230,9 +230,9 @@ def evaluate_ranking(
     """
     n_best = whole_number(n_best)
     n_threads = model.thread_count()
-    test = as_pairs_or_ratings(test)
+    test = as_data(test)
     if training is not None:
-        training = as_pairs_or_ratings(training).over(model.users, model.items)
+        training = as_data(training).over(model.users, model.items)
         seen = CompressedRows.from_pairs(
             training.user_index, training.item_index, len(model.users), n_threads=n_threads
         )

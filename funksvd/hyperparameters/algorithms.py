@@ -187,7 +187,6 @@ ALGORITHMS = {
             "unobserved_weight",
             "n_epochs",
             "reg",
-            "positive_from",
             "validation_fraction",
             "patience",
             "refit",

@@ -89,14 +89,6 @@ class Hyperparameters:
         short="Weight of a pair that was not observed, beside 1 for one that was.",
         search=LogAround(4),
     )
-    positive_from: float | None = declared(
-        Real(),
-        None,
-        group=MODEL,
-        help="Lowest rating that counts as a choice; lower ones are left out, and the others "
-        "count alike.",
-        otherwise="all count, good ones more",
-    )
     loss: str = declared(
         Choice(LOSSES),
         "squared",

@@ -35,8 +35,6 @@ def meaningful(chosen: Hyperparameters, validated: bool) -> set[str]:
         names -= _OF_BIASES
     if chosen.bias_learning_rate is None:
         names -= {"bias_learning_rate"}
-    if chosen.positive_from is None:
-        names -= {"positive_from"}
     if not validated:
         names -= {"patience", "refit"}
     if chosen.ensemble_snapshots:

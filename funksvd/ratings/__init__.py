@@ -3,11 +3,11 @@
 from funksvd.ratings.adapt import (
     as_interactions,
     as_pairs,
-    as_pairs_or_ratings,
     as_ratings,
 )
 from funksvd.ratings.attributes import ItemAttributes, read_attributes
 from funksvd.ratings.compressed import CompressedRows
+from funksvd.ratings.data import as_data
 from funksvd.ratings.description import Bar, Description, describe
 from funksvd.ratings.interactions import Interactions
 from funksvd.ratings.io.options import ReadOptions
@@ -39,10 +39,10 @@ __all__ = [
     "ReadReport",
     "TitleSearch",
     "Vocabulary",
+    "as_data",
     "as_interactions",
     "as_labels",
     "as_pairs",
-    "as_pairs_or_ratings",
     "as_ratings",
     "describe",
     "first_few",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -65,31 +64,6 @@ def as_interactions(source: Any) -> Interactions:
     return Interactions.from_arrays(*as_pairs(source))
 
 
-def as_pairs_or_ratings(source: Any, values: Any = None) -> Interactions:
-    """Ratings, if there are any in what a caller gives, and interactions otherwise.
-
-    Parameters
-    ----------
-    source : Interactions (ratings are), a table, or an array of shape (n_pairs, 2)
-    values : array-like of shape (n_pairs,), optional
-        Ratings.
-
-    Raises
-    ------
-    RatingsError
-        If it is something else, or a rating or count of a table is not allowed.
-    """
-    if values is not None:
-        return as_ratings(source, values)
-    if isinstance(source, Interactions):
-        return source
-    if _is_array(source) or _has_no_names(source):
-        return as_interactions(source)
-    from funksvd.ratings.io.clicks import read_data
-
-    return read_data(source)
-
-
 def as_pairs(pairs: Any) -> tuple[np.ndarray, np.ndarray]:
     """User ids and item ids from a table or an array of two columns.
 
@@ -130,13 +104,6 @@ def _pairs_by_name(table: Any) -> tuple[np.ndarray, np.ndarray]:
             f"{error.template}. {_OTHER_NAMES}. Of an array, the first column holds users"
         ) from None
     return users, items
-
-
-def _is_array(source: Any) -> bool:
-    """Whether it is an array, or lists in the place of one; but no list of paths."""
-    if isinstance(source, list | tuple):
-        return not all(isinstance(each, str | os.PathLike) for each in source)
-    return isinstance(source, np.ndarray)
 
 
 def _has_no_names(table: Any) -> bool:

@@ -6,7 +6,6 @@ from funksvd.training.choices import (
     beside_ratings,
     learn_choices,
     pairs_of,
-    positive_part,
     weighting_of,
 )
 from funksvd.training.context import Context, Findings
@@ -52,7 +51,6 @@ __all__ = [
     "learn_choices",
     "pairs_of",
     "plan_blocks",
-    "positive_part",
     "search_best",
     "train",
     "train_ensemble",

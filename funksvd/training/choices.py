@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
-from funksvd.errors import RatingsError
 from funksvd.hyperparameters import Hyperparameters
 from funksvd.learned import LearnedChoices
 from funksvd.learned.weighting import Weighting
@@ -35,35 +32,6 @@ def weighting_of(interactions: Interactions) -> Weighting:
         low, high = extremes(interactions.values)
         return Weighting("rating", low, high) if low < high else Weighting("none")
     return Weighting.of("count", interactions.weights)
-
-
-def positive_part(interactions: Interactions, positive_from: float) -> Interactions:
-    """The pairs with at least that rating, without ratings.
-
-    Raises
-    ------
-    RatingsError
-        If there are no ratings, or none is as high.
-    """
-    if interactions.values is None:
-        raise RatingsError(
-            f"{interactions.source}: there are no ratings of which only the good ones could count"
-        )
-    is_good = interactions.values >= np.float32(positive_from)
-    if not is_good.any():
-        raise RatingsError(
-            f"{interactions.source}: no rating is at least {positive_from:g}; the highest is "
-            f"{interactions.values.max():g}"
-        )
-    kept = interactions.subset(is_good)
-    return Interactions(
-        kept.users,
-        kept.items,
-        kept.user_index,
-        kept.item_index,
-        timestamps=kept.timestamps,
-        report=kept.report,
-    )
 
 
 def pairs_of(interactions: Interactions, weighting: Weighting, n_threads: int) -> CompressedRows:

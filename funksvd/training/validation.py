@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
-
-import numpy as np
 
 from funksvd.learned import LearnedChoices
 from funksvd.learned.scoring import best_items
-from funksvd.metrics.ranking import ranking_metrics
+from funksvd.metrics import mean_ndcg
 from funksvd.training.learners.base import AnyLearner, RatingLearner
 from funksvd.training.pairs import PairPlan
 
@@ -67,21 +66,14 @@ def list_quality() -> Validation:
 
     def value(learner: AnyLearner) -> float | None:
         plan: PairPlan = learner.plan
-        if not plan.n_held_back:
-            return None
         learned: LearnedChoices = learner.learned()
-        n_threads = learner.executor.n_threads
-        relevant = plan.held_back_items
-        counts = np.diff(relevant.indptr)
-        users = np.flatnonzero(counts)
-        users = users[:: -(-len(users) // MOST_USERS)].astype(np.int32)
-        total = 0.0
-        for batch, items, _ in best_items(
-            learned.parameters, users, N_BEST, exclude=(plan.by_user,), n_threads=n_threads
-        ):
-            owners = np.repeat(batch, items.shape[1])
-            hits = relevant.contains(owners, items.ravel(), n_threads).reshape(items.shape)
-            total += float(np.sum(ranking_metrics(hits, counts[batch], N_BEST).ndcg))
-        return total / len(users)
+        return mean_ndcg(
+            partial(best_items, learned.parameters),
+            plan.by_user,
+            plan.held_back_items,
+            n_best=N_BEST,
+            most_users=MOST_USERS,
+            n_threads=learner.executor.n_threads,
+        )
 
     return Validation(f"ndcg@{N_BEST}", value, greater_is_better=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from funksvd.errors import DivergenceError, FunkSVDError
 from funksvd.hyperparameters import ALGORITHMS, Hyperparameters
 from funksvd.model import FunkSVD
-from funksvd.ratings import Interactions, as_interactions, as_pairs_or_ratings, as_ratings
+from funksvd.ratings import Interactions, as_data, as_interactions, as_ratings
 from funksvd.training import EpochRecord, Interrupts, Monitor
 from funksvd.tuning import study as studies
 from funksvd.tuning.space import rounded, search_space, tunable, within
@@ -114,7 +114,7 @@ def tune(
     studies.require_optuna()
     model.hyperparameters.check()
     learns_choices = ALGORITHMS[model.hyperparameters.algorithm].learns == "choice"
-    of_kind = as_pairs_or_ratings if learns_choices else as_ratings
+    of_kind = as_data if learns_choices else as_ratings
     ratings = of_kind(ratings)
     validation = None if validation is None else of_kind(validation)
     interactions = None if interactions is None else as_interactions(interactions)

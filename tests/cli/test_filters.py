@@ -9,7 +9,7 @@ from funksvd import FunkSVD, RatingsError, UnknownIdError
 from funksvd_cli.console import Output
 from funksvd_cli.filters import Filters, filter_options
 
-NONE = {"where": (), "exclude": (), "among": (), "min_ratings": 0, "diversify": 0.0}
+NONE = {"by": None, "where": (), "exclude": (), "among": (), "min_ratings": 0, "diversify": 0.0}
 
 
 @pytest.fixture
@@ -28,13 +28,13 @@ def chosen(here):
 
 def test_without_filters_all_items_are_left(chosen):
     assert chosen(items_file=None) == {
-        "exclude": None, "among": None, "min_ratings": 0, "diversify": 0.0
+        "by": None, "exclude": None, "among": None, "min_ratings": 0, "diversify": 0.0
     }  # fmt: skip
 
 
 def test_numbers_are_passed_on(chosen):
     assert chosen(min_ratings=7, diversify=0.25) | {"among": 0} == {
-        "exclude": None, "among": 0, "min_ratings": 7, "diversify": 0.25
+        "by": None, "exclude": None, "among": 0, "min_ratings": 7, "diversify": 0.25
     }  # fmt: skip
 
 

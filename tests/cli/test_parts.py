@@ -23,8 +23,8 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def parts(test=None, fraction=0.1, valid=None, interactions=None):
-    return Parts(test, fraction, valid, interactions)
+def parts(test=None, fraction=0.1, valid=None, interactions=None, positive_from=None):
+    return Parts(test, fraction, valid, interactions, positive_from)
 
 
 def read(given, path):
@@ -51,6 +51,16 @@ def test_repeats_of_clicks_are_counted_and_told(here, capsys):
     assert "No test: all of them are learned from" in told
 
 
+def test_good_ratings_only(here, capsys):
+    holdout = read(parts(positive_from=4), "ratings.csv")
+    assert type(holdout.training) is Interactions
+    assert len(holdout.training) + len(holdout.test) == 80
+    assert holdout.provenance.positive_from == 4
+    told = capsys.readouterr().out
+    assert "120 ratings below 4 left out: each of the other 80 counts as an interaction" in told
+    assert "Set aside 8 interactions" in told
+
+
 def test_ratings_as_before(here, capsys):
     holdout = read(parts(), "ratings.csv")
     assert type(holdout.training) is Ratings
@@ -67,6 +77,8 @@ def test_given_parts_are_taken_for_what_the_whole_is(here):
     holdout = read(parts(test="other.csv"), "equal.csv")
     assert type(holdout.test) is Interactions
     assert len(holdout.test) == 2
+    holdout = read(parts(test="other.csv", positive_from=2), "train.csv")
+    assert holdout.test.item_ids.tolist() == [3]
 
 
 def test_a_test_without_ratings_does_not_go_with_ratings(here):
