@@ -164,10 +164,11 @@ def allowed_items(fitted: Fitted, filters: Filters) -> np.ndarray | None:
     allowed = np.ones(len(fitted.items), bool)
     if filters.among is not None:
         ids = np.atleast_1d(filters.among)
-        rows = fitted.items.rows(ids)
-        fitted.items.require_some(rows, ids)
         allowed[:] = False
-        allowed[rows[rows >= 0]] = True
+        if len(ids):
+            rows = fitted.items.rows(ids)
+            fitted.items.require_some(rows, ids)
+            allowed[rows[rows >= 0]] = True
     if filters.exclude is not None and len(ids := np.atleast_1d(filters.exclude)):
         rows = fitted.items.rows(ids)
         allowed[rows[rows >= 0]] = False
