@@ -24,6 +24,7 @@ m-th. If not, m is made larger.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -209,11 +210,21 @@ class Liking:
     error : float
         Standard deviation of ratings about their predictions; 0 where a prediction is itself the
         probability of liking.
+
+    Raises
+    ------
+    ValueError
+        If numbers make no sense: they may come from a file.
     """
 
     liked_from: float
     threshold: float
     error: float
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not math.isfinite(value) or (name == "error" and value < 0):
+                raise ValueError(f"{name} of liking is {value}")
 
 
 class ByBoth(Bounded):
