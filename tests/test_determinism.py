@@ -16,13 +16,19 @@ from funksvd.rng import DRAWN_AT_ONCE, gammas, normals
 
 TRAIN = """
 import sys
-from funksvd import FunkSVD, Ratings, read_ratings
+from funksvd import FunkSVD, Interactions, Ratings, read_ratings
 source, path, n_threads, seed = sys.argv[1:]
 ratings = read_ratings(source)
 pairs = (ratings.user_ids[ratings.user_index], ratings.item_ids[ratings.item_index])
 liked = Ratings.from_arrays(*pairs, (ratings.values >= 4).astype("float32"))
+clicks = Interactions.from_arrays(*pairs)
+plays = Interactions.from_arrays(*pairs, weights=1 + ratings.user_index * ratings.item_index % 97)
+choices = {"algorithm": "ials", "n_factors": 20}
 settings = {
-    "sgd": {"n_factors": 20},
+    "sgd": {"n_factors": 20, "choice": True},
+    "choices-of-ratings": choices,
+    "choices-of-clicks": {**choices, "validation_fraction": 0.1, "n_factors": 48},
+    "choices-of-plays": {**choices, "n_factors": 1, "reg": 0.01},
     "svd++": {"algorithm": "svd++"},
     "bayes++": {"algorithm": "bayes++", "n_factors": 20},
     "incremental": {"algorithm": "incremental", "n_factors": 3},
@@ -32,9 +38,11 @@ settings = {
     "logistic": {"loss": "logistic", "learning_rate_decay": 0.9},
 }
 for name, chosen in settings.items():
-    model = FunkSVD(**{"n_factors": 8, "n_epochs": 8, **chosen})
+    others = {} if chosen.get("algorithm") == "ials" else {"choice": False}
+    model = FunkSVD(**{"n_factors": 8, "n_epochs": 8, **others, **chosen})
     model.set_params(n_threads=int(n_threads), seed=int(seed))
-    model.fit(liked if name == "logistic" else ratings).save(f"{path}/{name}")
+    data = {"logistic": liked, "choices-of-clicks": clicks, "choices-of-plays": plays}
+    model.fit(data.get(name, ratings)).save(f"{path}/{name}")
     if name == "sgd":
         model.for_new_users(ratings).save(f"{path}/folded-in")
 """
@@ -42,11 +50,14 @@ for name, chosen in settings.items():
 LEARNED = {
     "adam": "acbb269ceb525aad",
     "bayes++": "df810a2d26955de4",
+    "choices-of-clicks": "4d6ac361c6f0c8ad",
+    "choices-of-plays": "573a583ac2f081e2",
+    "choices-of-ratings": "f405bd80f0394e47",
     "ensemble": "41717382ee521fcc",
-    "folded-in": "63da367d1f43d441",
+    "folded-in": "8297cd41a3e36698",
     "incremental": "7599973ec1749d3e",
     "logistic": "5d24e7dd5db5a814",
-    "sgd": "847e2d12b0908844",
+    "sgd": "66e8220093d243fb",
     "svd++": "890f787e60c4f0a1",
     "without-biases": "a28abbfcf619dd24",
 }
@@ -122,12 +133,14 @@ def test_same_numbers_on_every_platform(reference):
 
 
 def digest_of_learned(raw):
-    """Of the arrays of the rating part and its history, but not of the rest of a model file."""
+    """Of the arrays of the parts, and the history, but not of the rest of a model file."""
     header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])
     (info,) = header["__metadata__"].values()
-    digest = hashlib.sha256(json.dumps(json.loads(info)["parts"]["rating"]["history"]).encode())
+    parts = json.loads(info)["parts"]
+    history = parts["rating" if "rating" in parts else "choice"]["history"]
+    digest = hashlib.sha256(json.dumps(history).encode())
     for name, tensor in sorted(safetensors.numpy.load(raw).items()):
-        if name.startswith("rating."):
+        if name.split(".")[0] in parts:
             digest.update(f"{name} {tensor.dtype} {tensor.shape}".encode() + tensor.tobytes())
     return digest.hexdigest()[:16]
 
