@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from funksvd.hyperparameters.schedules import ScheduleKind
     from funksvd.objectives.losses import Loss
 
+LEAST_OF_NOISE = 1e-6
+"""Least `reg` of a choice model: with less, the equations for a new user cannot be solved."""
+MOST_UNOBSERVED = 1e6
+"""Largest `unobserved_weight`: with more, 32-bit floats overflow."""
 _OF_BIASES = {"bias_learning_rate", "bias_reg"}
 
 
@@ -71,6 +75,16 @@ def violations(
                 )
 
     resolved = chosen.resolved()
+    if chosen.unobserved_weight > MOST_UNOBSERVED:
+        yield (
+            f"{spell('unobserved_weight')} must be at most {MOST_UNOBSERVED:g}, not "
+            f"{chosen.unobserved_weight:g}"
+        )
+    if algorithm.learns == "choice" and resolved.reg is not None and resolved.reg < LEAST_OF_NOISE:
+        yield (
+            f"with {spell('algorithm')} {chosen.algorithm!r}, {spell('reg')} must be at least "
+            f"{LEAST_OF_NOISE:g}, not {resolved.reg:g}"
+        )
     patience, decay = resolved.patience, resolved.learning_rate_decay
     if chosen.schedule == "inverse-time" and decay is not None and decay > 1:
         yield (
