@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
+from funksvd.errors import RatingsError, counted
 from funksvd.hyperparameters import Hyperparameters
 from funksvd.learned import LearnedChoices
 from funksvd.learned.weighting import Weighting
@@ -27,11 +30,23 @@ def weighting_of(interactions: Interactions) -> Weighting:
     """The rule by which pairs are weighted: by ratings or counts, if they have any.
 
     Ratings that are all the same say no more than that there is a pair.
+
+    Raises
+    ------
+    RatingsError
+        If a count is zero.
     """
     if interactions.values is not None:
         low, high = extremes(interactions.values)
         return Weighting("rating", low, high) if low < high else Weighting("none")
-    return Weighting.of("count", interactions.weights)
+    weights = interactions.weights
+    if weights is not None and not weights.all():
+        n_zero = len(weights) - np.count_nonzero(weights)
+        raise RatingsError(
+            f"{interactions.source}: {n_zero:,} of {counted(len(weights), 'pair')} have a weight "
+            "of 0; leave out what has never happened"
+        )
+    return Weighting.of("count", weights)
 
 
 def pairs_of(interactions: Interactions, weighting: Weighting, n_threads: int) -> CompressedRows:
@@ -97,7 +112,8 @@ def learn_choices(
     Raises
     ------
     KeyboardInterrupt
-        If Ctrl-C comes before the first epoch is complete, or during the refit.
+        If Ctrl-C comes before the first epoch is complete. Later, the result is that of the best
+        epoch; during the refit, that of the search.
     """
     interrupts = interrupts or Interrupts()
     if not plan.n_held_back:
@@ -108,10 +124,18 @@ def learn_choices(
     if search.interrupted or not hyperparameters.refit:
         return search
     plan = plan.with_all_learned(hyperparameters.thread_count())
-    refit = train_ensemble(
-        plan, hyperparameters, "refit", findings=search.findings, monitor=monitor
-    )
-    if refit.interrupted:
+    try:
+        refit = train_ensemble(
+            plan,
+            hyperparameters,
+            "refit",
+            findings=search.findings,
+            monitor=monitor,
+            interrupts=interrupts,
+        )
+    except KeyboardInterrupt:
+        return search.as_interrupted()
+    if refit.interrupted:  # half a refit is worse than the whole search
         return search.as_interrupted()
     before = search.record
     record = replace(refit.record, history=before.history, stopped=before.stopped, refitted=True)
