@@ -17,6 +17,7 @@ from funksvd.errors import (
     RatingsError,
     UnknownHyperparameterError,
     argument,
+    counted,
 )
 from funksvd.evaluation import Evaluation, evaluate
 from funksvd.fitted import Fitted, liking_of
@@ -315,10 +316,37 @@ class FunkSVD(Recommender):
             held_back = random_part(len(pairs), fraction, chosen.seed, Stream.VALIDATION)
         monitor.planning_started(len(pairs))
         plan = PairPlan(seen, pairs.n_items, weighting.table, held_back, n_threads)
+        if not plan.n_learned:
+            raise RatingsError(
+                f"{pairs.source}: all {counted(len(pairs), 'pair')} are held back for validation, "
+                f"and none is left to learn from; give a smaller {argument('validation_fraction')}"
+            )
         with Interrupts() as interrupts:
             result = learn_choices(plan, chosen, monitor, interrupts=interrupts)
             interrupts.requested |= result.interrupted
-            self.install_choices(result, pairs, seen, weighting)
+            if result.record.refitted or not plan.n_held_back:
+                self.install_choices(result, pairs, seen, weighting)
+            else:
+                self._install_choice_search(result, pairs, plan, weighting)
+
+    def _install_choice_search(
+        self,
+        result: TrainingResult[LearnedChoices],
+        pairs: Interactions,
+        plan: PairPlan,
+        weighting: Weighting,
+    ) -> None:
+        """Make the search's model the model: without the ids that only pairs held back have.
+
+        Those pairs were observed too, though not learned from.
+        """
+        seen, user_rows, item_rows = plan.by_user.without_empty(pairs.n_items)
+        users, items = pairs.users.select(user_rows), pairs.items.select(item_rows)
+        found = replace(result, learned=result.learned.rows(user_rows, item_rows))
+        self.install_choices(found, Interactions(users, items, *seen.pairs), seen, weighting)
+        held_back = Interactions(pairs.users, pairs.items, *plan.held_back_items.pairs)
+        held_out = CompressedRows.from_pairs(*held_back.index_for(users, items), len(users))
+        self._fitted = replace(self.fitted, held_out=held_out)
 
     def install_choices(
         self,
