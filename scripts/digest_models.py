@@ -4,9 +4,9 @@
     ... change the program ...
     python scripts/digest_models.py | diff before.txt -
 
-A line is one model: every algorithm, optimizer, schedule and loss, ensembles, interactions, a
-validation part of one's own, models that are folded in or updated. Its digests are of what was
-learned (arrays and history), and of what is answered (predictions, lists, explanations,
+A line is one model: every algorithm, optimizer, schedule and loss, ensembles, interactions, models
+of choices, a validation part of one's own, models that are folded in or updated. Its digests are of
+what was learned (arrays and history), and of what is answered (predictions, lists, explanations,
 deviations). Both are the same on every processor, for any number of threads.
 """
 
@@ -20,11 +20,12 @@ from typing import Any
 
 import numpy as np
 
-from funksvd import FunkSVD, Ratings, random_split, read_ratings, update
+from funksvd import FunkSVD, Interactions, Ratings, random_split, read_ratings, update
 
 SAMPLE = Path(__file__).parents[1] / "data" / "ratings.csv"
 SETTINGS: dict[str, dict[str, Any]] = {
     "sgd": {},
+    "sgd and choices": {"choice": True},
     "sgd, one thread": {"n_threads": 1},
     "sgd, seed 7": {"seed": 7},
     "sgd, no refit": {"refit": False},
@@ -77,6 +78,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
     "bayes++": {"algorithm": "bayes++", "n_epochs": 30},
     "bayes++, ensemble": {"algorithm": "bayes++", "n_epochs": 20, "ensemble": 2},
+    "ials": {"algorithm": "ials"},
+    "ials, 40 factors": {"algorithm": "ials", "n_factors": 40, "n_threads": 3},
+    "ials, validated": {"algorithm": "ials", "validation_fraction": 0.1},
+    "ials, no refit": {"algorithm": "ials", "validation_fraction": 0.1, "refit": False},
 }
 
 UPDATED: dict[str, dict[str, Any]] = {
@@ -84,6 +89,8 @@ UPDATED: dict[str, dict[str, Any]] = {
     "adam": {"optimizer": "adam", "n_epochs": 12},
     "svd++": {"algorithm": "svd++"},
     "svd++, ensemble": {"algorithm": "svd++", "ensemble": 2},
+    "ials": {"algorithm": "ials"},
+    "sgd and choices": {"choice": True},
 }
 
 
@@ -105,6 +112,11 @@ def models() -> Iterator[tuple[str, FunkSVD, Ratings]]:
     for algorithm in ("sgd", "svd++", "bayes++"):
         own = _new({"algorithm": algorithm, "n_epochs": 20}).fit(training, validation=later)
         yield f"{algorithm}, validation given", own, test
+    pairs = training.user_ids[training.user_index], training.item_ids[training.item_index]
+    plays = 1 + training.user_index * training.item_index % 97
+    for name, columns in {"clicks": {}, "plays": {"weights": plays}}.items():
+        interactions = Interactions.from_arrays(*pairs, **columns)
+        yield f"ials, {name}", _new({"algorithm": "ials"}).fit(interactions), test
     for algorithm in ("svd++", "bayes++"):
         more = _new({"algorithm": algorithm, "n_epochs": 15})
         yield f"{algorithm}, interactions", more.fit(training, interactions=later), test
@@ -115,15 +127,20 @@ def models() -> Iterator[tuple[str, FunkSVD, Ratings]]:
 
 
 def _new(settings: dict[str, Any]) -> FunkSVD:
-    return FunkSVD(**{"n_factors": 8, "n_threads": 2, **settings})
+    alone = {} if settings.get("algorithm") == "ials" else {"choice": False}
+    return FunkSVD(**{"n_factors": 8, "n_threads": 2, **alone, **settings})
 
 
 def learned(model: FunkSVD) -> Iterator[Any]:
     """All that training came to."""
-    yield from (model.global_mean, model.user_biases, model.item_biases)
-    yield from (model.user_factors, model.item_factors, model.implicit_factors)
-    yield from model.draws or ()
-    yield from (model.user_ids, model.item_ids, model.rating_scale)
+    if model.fitted.rating is not None:
+        yield from (model.global_mean, model.user_biases, model.item_biases)
+        yield from (model.user_factors, model.item_factors, model.implicit_factors)
+        yield from model.draws or ()
+        yield model.rating_scale
+    if model.fitted.choice is not None:
+        yield from model.fitted.choice.learned.arrays().values()
+    yield from (model.user_ids, model.item_ids)
     yield from (model.best_epoch, model.reg_used, model.rating_spread)
     yield from (tuple(record)[:4] for record in model.history)
 
@@ -131,9 +148,16 @@ def learned(model: FunkSVD) -> Iterator[Any]:
 def answers(model: FunkSVD, test: Ratings) -> Iterator[Any]:
     """What people are told."""
     users, items = test.user_ids[test.user_index], test.item_ids[test.item_index]
-    yield model.predict(users, items)
-    yield from (model.recommend(user, 5) for user in model.user_ids[:20].tolist())
+    for by in model.rankings:
+        yield from (model.recommend(user, 5, by=by) for user in model.user_ids[:20].tolist())
     yield model.similar(model.item_ids[3], 5)
+    if model.fitted.choice is not None:
+        yield from model.explain_choices(model.item_ids[::40], None, model.item_ids[:3])
+        yield model.recommend(model.user_ids[0], 5, diversify=0.4)
+    if model.fitted.rating is None:
+        yield from model.fold_in(model.item_ids[::40])
+        return
+    yield model.predict(users, items)
     if model.loss != "logistic":
         rated, values = model.item_ids[::40], np.resize([1.0, 5.0, 4.0], len(model.item_ids[::40]))
         yield from model.fold_in(rated, values)

@@ -50,7 +50,7 @@ for name, chosen in settings.items():
 LEARNED = {
     "adam": "acbb269ceb525aad",
     "bayes++": "df810a2d26955de4",
-    "choices-of-clicks": "4d6ac361c6f0c8ad",
+    "choices-of-clicks": "06c6bdd1e74189d4",
     "choices-of-plays": "573a583ac2f081e2",
     "choices-of-ratings": "f405bd80f0394e47",
     "ensemble": "41717382ee521fcc",
