@@ -9,7 +9,7 @@ import naive
 from funksvd import FunkSVD, Ratings
 from funksvd.learned import LearnedChoices, lists
 from funksvd.learned.choice_model import ChoiceModel
-from funksvd.learned.lists import ByBoth, Liking, by_choice, by_rating, diversified
+from funksvd.learned.lists import Bounded, ByBoth, Liking, by_choice, by_rating, diversified
 from funksvd.learned.scoring import predict_pairs
 from funksvd.learned.weighting import Weighting
 from funksvd.ratings import CompressedRows
@@ -121,6 +121,26 @@ def test_lists_are_those_of_all_items_scored_and_sorted(
                 rest = items.shape[1] - len(ref)
                 assert items[row].tolist() == ref + [-1] * rest
                 assert scores[row].tolist() == [*ref_scores[u, ref].tolist(), *[-np.inf] * rest]
+
+
+class Floored(Bounded):
+    """Scores that are as large as their bound, and often equal."""
+
+    def score(self, users, items, base, n_threads):
+        return self.bound(base)
+
+    def bound(self, base):
+        return np.maximum(base, np.float32(0.4))
+
+
+@pytest.mark.parametrize("n", [1, 5, 30])
+def test_an_item_beyond_the_candidates_that_is_as_good_as_the_last_one_is_found(monkeypatch, n):
+    monkeypatch.setattr(lists, "FIRST_CANDIDATES", 1)
+    monkeypatch.setattr(lists, "PER_PLACE", 1)
+    ranking = Floored(choice_of(0.3).learned.parameters)
+    ref = np.argsort(-all_scores(ranking), axis=1, kind="stable")[:, :n]
+    _, items, _ = together(ranking.best_items(np.arange(N_USERS, dtype=np.int32), n))
+    np.testing.assert_array_equal(items, ref)
 
 
 @pytest.mark.parametrize("kind", KINDS)
