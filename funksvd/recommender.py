@@ -540,7 +540,8 @@ class Recommender(ABC):
                 raise RatingsError("there are no ratings to fold in")
             return self.items_side().fold_one(*rated_rows(self.items, item_ids, ratings))
         rows, values = rated_rows(self.items, item_ids, ones_if_none(item_ids, ratings))
-        one = CompressedRows(np.array([0, len(rows)]), rows, values)
+        known = None if ratings is None else values
+        one = CompressedRows(np.array([0, len(rows)]), rows, known)
         return FoldedIn(0.0, self.fitted.choice_model.with_users(one).learned.user_factors[0])
 
     def fold_in_item(self, user_ids: Any, ratings: Any) -> FoldedIn:
@@ -673,7 +674,8 @@ class Recommender(ABC):
         choice = self.fitted.choice_model
         rated, values = rated_rows(self.items, item_ids, ones_if_none(item_ids, ratings))
         index = self.items.known_rows(items)
-        return self.items.labels(rated), choice.contributions(rated, values, index)
+        known = None if ratings is None else values
+        return self.items.labels(rated), choice.contributions(rated, known, index)
 
     def items_side(self) -> OtherSide:
         """The items, in rows, as the side that new users are folded into.

@@ -124,6 +124,21 @@ def test_trained_users_who_are_folded_in_again_have_nearly_their_rows(column):
     assert one.bias == 0
 
 
+def test_someone_whose_ratings_are_not_known_counts_as_by_the_middle_of_the_scale():
+    users, items, ratings = data_of()
+    data = Ratings.from_arrays(users, items, ratings)
+    model = FunkSVD(algorithm="ials", n_factors=20).fit(data)
+    mine = [3, 9, 30]
+    comp = model.fold_in(mine).factors
+    pairs = Interactions.from_arrays([0] * 3, mine)
+    ref = model.for_new_users(pairs).fitted.choice.learned.user_factors[0]
+    np.testing.assert_array_equal(comp, ref)
+    np.testing.assert_allclose(comp, model.fold_in(mine, [3.0] * 3).factors, atol=1e-3)
+    assert np.linalg.norm(comp) > 1.3 * np.linalg.norm(model.fold_in(mine, [1.0] * 3).factors)
+    parts = [model.explain_choices(mine, given, [5])[1] for given in (None, [3.0] * 3)]
+    np.testing.assert_allclose(*parts, atol=1e-3)
+
+
 def test_explained_choices_add_up_for_raw_ids_in_any_order():
     users, items, ratings = data_of()
     data = Ratings.from_arrays([f"u{u}" for u in users], [f"i{i:02}" for i in items], ratings)
