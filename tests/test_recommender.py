@@ -1,5 +1,7 @@
 """Predict, recommend, similar, evaluate: in raw ids, against the naive reference."""
 
+import copy
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 
 import naive
 from funksvd import FunkSVD, FunkSVDError, Ratings, RatingsError, UnknownIdError, hold_out
+from funksvd.learned.lists import CAUTION
 
 
 @pytest.fixture(scope="module")
@@ -79,15 +82,26 @@ class TestPredict:
             model.predict(users, items)
 
 
+def of_ratings_only(model):
+    """The same model without choices, and not knowing how many ratings users and items have."""
+    other = copy.copy(model)
+    other._fitted = replace(model.fitted, choice=None, item_counts=None, seen=None)
+    return other
+
+
 class TestRecommend:
     def test_the_best_unseen_items_come_first(self, model, sample):
         rated = set(sample.item_index[sample.user_ids[sample.user_index] == 3].tolist())
-        scores = naive_scores(model, 3)
-        comp = model.recommend(3, n=400)
+        margins = CAUTION * model.rating_spread / np.sqrt(model.fitted.item_counts + 1.0)
+        scores = (naive_scores(model, 3) - margins).tolist()
+        comp = model.recommend(3, n=400, by="rating")
         assert len(comp) == len(scores) - len(rated)
         best = naive.best_items(scores, 10, rated)
         assert [r.item for r in comp[:10]] == model.item_ids[best].tolist()
-        ref = [clip(scores[i], model) for i in best]
+        np.testing.assert_allclose(
+            [r.score for r in comp[:10]], [scores[i] for i in best], rtol=1e-5
+        )
+        ref = [clip(scores[i] + margins[i], model) for i in best]
         np.testing.assert_allclose([r.prediction for r in comp[:10]], ref, rtol=1e-5)
 
     def test_seen_items_on_request(self, model):
@@ -104,18 +118,23 @@ class TestRecommend:
         assert recommended | rated >= set(fitted.item_ids.tolist())
 
     @pytest.mark.parametrize("n_threads", [1, 3])
-    def test_all_users_at_once_equal_one_at_a_time(self, model, monkeypatch, n_threads):
+    @pytest.mark.parametrize(("by", "n_batches"), [("rating", 6), ("choice", 6), ("both", 1)])
+    def test_all_users_at_once_equal_one_at_a_time(
+        self, model, monkeypatch, n_threads, by, n_batches
+    ):
         monkeypatch.setattr("funksvd.learned.scoring.ROWS_PER_BATCH", 400)
         monkeypatch.setattr(model.hyperparameters, "n_threads", n_threads)
-        batches = list(model.recommend_all(n=4))
-        assert len(batches) == 6  # of 96 users
+        batches = list(model.recommend_all(n=4, by=by))
+        assert len(batches) == n_batches  # of 96 users, or all
         users = np.concatenate([batch["user"] for batch in batches])
         items = np.concatenate([batch["item"] for batch in batches])
         ranks = np.concatenate([batch["rank"] for batch in batches])
         assert users.tolist() == np.repeat(model.user_ids, 4).tolist()
         assert ranks.tolist() == [1, 2, 3, 4] * len(model.user_ids)
         for user in (1, 200, 500):
-            assert items[users == user].tolist() == [r.item for r in model.recommend(user, 4)]
+            assert items[users == user].tolist() == [
+                r.item for r in model.recommend(user, 4, by=by)
+            ]
 
     def test_predictions_are_those_of_predict_to_the_last_bit(self, model):
         for batch in model.recommend_all(n=20):
@@ -125,7 +144,9 @@ class TestRecommend:
     def test_equal_items_come_in_the_order_of_their_ids(self, model, with_learned):
         twins = np.repeat(np.arange(0, len(model.item_ids), 3), 3)[: len(model.item_ids)]
         model = with_learned(
-            model, item_biases=model.item_biases[twins], item_factors=model.item_factors[twins]
+            of_ratings_only(model),
+            item_biases=model.item_biases[twins],
+            item_factors=model.item_factors[twins],
         )
         for batch in model.recommend_all([1, 2, 3], n=60, include_seen=True):
             for user in (1, 2, 3):
@@ -157,7 +178,7 @@ class TestRecommend:
 
 class TestSimilar:
     def test_cosines_equal_the_naive_ones(self, model):
-        comp = model.similar(5, n=400)
+        comp = of_ratings_only(model).similar(5, n=400)
         row = model.item_ids.tolist().index(5)
         factors = model.item_factors.tolist()
         ref = {
@@ -172,7 +193,7 @@ class TestSimilar:
         assert all(a.similarity >= b.similarity for a, b in pairwise(comp))
 
     def test_users_likewise(self, model):
-        comp = model.similar_users(3, n=5)
+        comp = of_ratings_only(model).similar_users(3, n=5)
         row = model.user_ids.tolist().index(3)
         factors = model.user_factors.tolist()
         ref = [naive.cosine(factors[row], other) for other in factors]
