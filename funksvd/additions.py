@@ -35,7 +35,8 @@ class Additions:
         Ratings of pairs that the model did not know.
     n_changed : int
         Ratings that take the place of older ones, of another value; of interactions that are
-        counted, known pairs that came again, or have another count in a file that has grown.
+        counted, known pairs that came again; in a file that has grown, those that weigh more by
+        it, or less.
     n_same : int
         Ratings that the model has learned from as they are; or all interactions, if just these
         were added before.

@@ -5,6 +5,7 @@ import pytest
 
 from funksvd import FunkSVD, FunkSVDError, Interactions, Monitor, Ratings, RatingsError, update
 from funksvd.evaluation import evaluate_ranking
+from funksvd.learned.weighting import Weighting
 
 IALS = {"algorithm": "ials", "n_factors": 8}
 N_USERS, N_ITEMS = 120, 80
@@ -73,7 +74,7 @@ def test_what_the_new_model_is(clicks, old):
     assert new.seen.contains(clicks.user_index, clicks.item_index).all()
     assert (new.history, new.best_epoch) == (old.history, old.best_epoch)
     assert new.fitted.item_counts.tolist() == np.bincount(clicks.item_index).tolist()
-    assert new.fitted.choice.weighting.high == clicks.weights.max()
+    assert new.fitted.choice.weighting == Weighting.of("count", clicks.weights)
     assert new.fitted.choice.learned.unobserved_weight == 0.3
     assert new.fitted.hyperparameters.get_params() == old.fitted.hyperparameters.get_params()
     assert len(new.recommend(N_USERS - 1, 3)) == 3  # who is new, as well
@@ -92,7 +93,7 @@ def test_new_users_of_new_items_only_are_learned_too(clicks, old):
     more = clicks.joined_with(Interactions.from_arrays(users.ravel(), items.ravel()), "count")
     new = update(old, more)
     index = new.users.rows(new_users), new.items.rows(new_items)
-    assert scores(new)[np.ix_(*index)].min() > 0.3
+    assert scores(new)[np.ix_(*index)].min() > 0.2
     assert {each.item for each in new.recommend(501, 20, include_seen=True)} == set(range(601, 621))
 
 
@@ -108,7 +109,7 @@ def test_a_pair_that_comes_again_counts_more(clicks, is_new, old):
         update(old, each).fitted.choice.scores(*index)[0]
         for each in (known, known.joined_with(again, "count"))
     )
-    assert more > less + 0.02
+    assert more > less + 0.005
 
 
 def test_the_order_of_the_pairs_and_the_threads_do_not_matter(clicks, old, tmp_path, monkeypatch):

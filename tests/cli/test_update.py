@@ -207,7 +207,7 @@ class TestGrown:
         assert tested["rmse"] == pytest.approx(self.ref["rmse"], abs=1e-9)
         assert tested["n_ratings"] == self.ref["n_ratings"]
         again = cli("update", "model.funksvd", "old.csv")
-        assert "There is nothing to learn: predictions stay as they are\n" in again.out
+        assert "There is nothing to learn: the model stays as it is\n" in again.out
         np.testing.assert_array_equal(FunkSVD.load("model.funksvd").user_factors, ref.user_factors)
 
     def test_what_has_changed_or_is_gone_is_said(self, cli, grown):
