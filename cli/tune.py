@@ -16,7 +16,12 @@ from .groups import GroupedCommand, option
 from .options import FILE, output_options
 from .parts import Parts, parts_options
 from .reading import reading_options
-from .training_options import given_hyperparameters, option_words, training_options
+from .training_options import (
+    for_data,
+    given_hyperparameters,
+    option_words,
+    training_options,
+)
 from .writing import check_output
 
 if TYPE_CHECKING:
@@ -37,7 +42,9 @@ Examples:
   funksvd tune ratings.csv
   funksvd tune ratings.csv --trials 100 --study ratings.journal
   funksvd tune ratings.csv -k 32 --reg 0.05
-  funksvd tune u1.base --test u1.test --timeout 600""",
+  funksvd tune u1.base --test u1.test --timeout 600
+  funksvd tune clicks.csv
+  funksvd tune ratings.csv --algorithm ials""",
 )
 @click.argument("ratings", type=FILE, nargs=-1, required=True)
 @option(
@@ -96,6 +103,9 @@ def tune(
     on that part; small parts are several, in turn. The first trial is that of the defaults.
     Hyperparameters that are given stay as they are, the others are searched.
 
+    A choice model, from clicks or by --algorithm ials, is judged by NDCG@10 instead: how high the
+    items of the validation part stand in the lists of their users. More is better.
+
     The last line is the command that trains with the best hyperparameters.
 
     Ctrl-C ends the search and shows the best so far. With --study, the same command goes on from
@@ -111,15 +121,18 @@ def tune(
     command = _train_command(ratings)
     _check_study(study, (*ratings, *parts.files))
 
-    model = FunkSVD.of(hyperparameters)
     _check_judged(hyperparameters, parts.valid_file)
     holdout = parts.read(output, ratings, reading, hyperparameters.seed)
+    given = given_hyperparameters()
+    hyperparameters = for_data(output, hyperparameters, holdout.training)
+    if "algorithm" not in given and hyperparameters.algorithm != DECLARATIONS["algorithm"].default:
+        command += option_words("algorithm", hyperparameters.algorithm)
     with TuningProgress(output, n_trials, Metric.of(hyperparameters)) as progress:
         tuning = search(
-            model,
+            FunkSVD.of(hyperparameters),
             holdout.training,
             n_trials=n_trials,
-            fixed=given_hyperparameters(),
+            fixed=given,
             n_repeats=n_repeats,
             validation=holdout.validation,
             interactions=holdout.interactions,
@@ -143,6 +156,9 @@ def _check_judged(hyperparameters: Hyperparameters, validation_file: str | None)
     from funksvd.hyperparameters import ALGORITHMS
 
     if validation_file is not None or hyperparameters.resolved().validation_fraction:
+        return
+    learns_choices = ALGORITHMS[hyperparameters.algorithm].learns == "choice"
+    if learns_choices and hyperparameters.validation_fraction is None:  # the search has its own
         return
     what = "there are no validation ratings, by which trials are judged"
     if ALGORITHMS[name := hyperparameters.algorithm].is_sampler:

@@ -16,6 +16,7 @@ from .models import check_recorded, load, save
 from .options import FILE, OUTPUT, output_options, threads_option
 from .ranking import predicts_ratings, show_ranking
 from .reading import describe_ratings, reading_options, report_reading
+from .training_options import names_of_errors
 from .writing import check_writable
 
 if TYPE_CHECKING:
@@ -132,7 +133,8 @@ def update(
     _tell(output, model, new, additions)
     updated = copy.copy(model)
     if additions.n_to_learn:
-        with TrainingProgress(output, *_columns(model)) as progress:
+        names = (*names_of_errors(model.fitted.hyperparameters), new.noun)
+        with TrainingProgress(output, *names) as progress:
             updated = update_model(model, holdout, n_epochs=n_epochs, monitor=progress)
 
     def test() -> tuple[Evaluation, Evaluation] | None:
@@ -175,26 +177,23 @@ def update(
             }
         )
     else:
+        was = []
         if before and after:
             output.note()
             show_evaluation(output, after, updated.title)
-            output.note(f"Before the update, its RMSE was {before.rmse:.4f}")
+            was.append(f"its RMSE was {before.rmse:.4f}")
         if lists and after:
             output.note(f"Lists of {lists.n_best}: NDCG {lists.model.means.ndcg:.4f}")
         elif lists:
             output.note()
             show_ranking(output, lists)
         if lists_before:
-            ndcg = lists_before.model.means.ndcg
-            output.note(f"Before the update, the NDCG of its lists was {ndcg:.4f}")
+            was.append(f"the NDCG of its lists was {lists_before.model.means.ndcg:.4f}")
+        if was:
+            output.note(f"Before the update, {', and '.join(was)}")
     if after:
         warn_of_doubts(output, after)
     return 0 if is_saved else FAILED
-
-
-def _columns(model: FunkSVD) -> tuple[str, ...]:
-    """Names of the errors of the epochs, where they are not the usual ones."""
-    return () if predicts_ratings(model) else ("loss",)
 
 
 def _lists(model: FunkSVD, holdout: Holdout) -> RankingEvaluation | None:
