@@ -25,7 +25,11 @@ from funksvd.ratings import Ratings
 from funksvd.ratings.io.layout import Layout
 from funksvd.ratings.io.plain import PlainRows
 
-DESCENDING = [name for name, algorithm in ALGORITHMS.items() if not algorithm.is_sampler]
+DESCENDING = [
+    name
+    for name, algorithm in ALGORITHMS.items()
+    if algorithm.learns == "rating" and not algorithm.is_sampler
+]
 """Names of the algorithms whose kernels depend on the length of the factors."""
 MANY_USERS = 300_000
 """Number of users at which the place of a user in a group takes more than 16 bits."""
@@ -75,19 +79,24 @@ def warm_up(n_factors: Sequence[int] = (64,), *, portable: bool = False) -> list
         for ratings in (_random_ratings(40, 30, 400), _random_ratings(MANY_USERS, 10, MANY_USERS)):
             for length, algorithm in itertools.product(n_factors, DESCENDING):
                 model = FunkSVD(
-                    algorithm=algorithm, n_factors=length, n_epochs=1, validation_fraction=0.1
+                    algorithm=algorithm,
+                    n_factors=length,
+                    n_epochs=1,
+                    validation_fraction=0.1,
+                    choice=False,  # of many users it takes minutes, and needs no other kernels
                 )
                 model.fit(ratings)
         for length in n_factors:
             for batch_size in (64, "full"):
-                batches = FunkSVD(n_factors=length, n_epochs=1, batch_size=batch_size)
+                batches = FunkSVD(n_factors=length, n_epochs=1, batch_size=batch_size, choice=False)
                 batches.fit(_random_ratings(40, 30, 400))
+        _warm_up_choices(_random_ratings(40, 30, 400))
         training = ratings.subset(np.arange(1000))
         model.evaluate(ratings.subset(np.arange(1000, 1100)), training=training)
         rated = model.item_ids[:3]
         model.fold_in(rated, [1, 2, 3])
         model.explain(rated, [1, 2, 3], rated)
-        sampled = FunkSVD(algorithm="bayes++", n_factors=1, n_epochs=2).fit(training)
+        sampled = FunkSVD(algorithm="bayes++", n_factors=1, n_epochs=2, choice=False).fit(training)
         sampled.predict_std(training.user_ids[0], training.item_ids[0])
         for users in (ratings.user_ids[:1], ratings.user_ids[:100]):
             list(model.recommend_all(users, 3))
@@ -99,6 +108,18 @@ def warm_up(n_factors: Sequence[int] = (64,), *, portable: bool = False) -> list
         for objective in OBJECTIVES.values():
             by_kernel(objective, random_problem(objective))
     return compiled
+
+
+def _warm_up_choices(ratings: Ratings) -> None:
+    """Compile what choice models need: for their training, their lists and new users."""
+    FunkSVD(algorithm="ials", n_factors=8, n_epochs=2, validation_fraction=0.1).fit(ratings)
+    both = FunkSVD(n_factors=8, n_epochs=1).fit(ratings)
+    rated = both.item_ids[:3]
+    both.explain_choices(rated, [1, 2, 3], rated)
+    both.similar(rated[0])
+    for by in both.rankings:
+        both.recommend(both.user_ids[0], 3, by=by, diversify=0.5)
+    list(both.for_new_users(ratings).recommend_all(n=3))
 
 
 def _warm_up_portably(n_factors: Sequence[int]) -> list[str]:
