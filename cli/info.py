@@ -41,13 +41,13 @@ def info(model_path: str, *, output: Output) -> None:
 
 
 def _facts(model: FunkSVD, path: str) -> dict[str, object]:
-    from funksvd.training import ALGORITHMS, LOSSES
+    from funksvd.training import ALGORITHMS
 
-    provenance = model.provenance
+    provenance, best = model.provenance, model.training.best
+    predicts = model.fitted.rating is not None
     history = [record.to_dict() for record in model.history]
     for record in history:
         del record["seconds"]  # not kept in the file
-    valid_error = f"valid_{LOSSES[model.hyperparameters.loss].metric}"
     hyperparameters = asdict(model.hyperparameters.resolved())
     del hyperparameters["n_threads"]
     return {
@@ -57,13 +57,15 @@ def _facts(model: FunkSVD, path: str) -> dict[str, object]:
         "n_ratings": model.n_ratings,
         "first_user_ids": model.user_ids[:3].tolist(),
         "first_item_ids": model.item_ids[:3].tolist(),
-        "rating_scale": list(model.rating_scale),
-        "global_mean": model.global_mean,
+        "rankings": list(model.rankings),
+        "rating_scale": list(model.rating_scale) if predicts else None,
+        "global_mean": model.global_mean if predicts else None,
+        "choice_model": _choice_model(model),
         "best_epoch": model.best_epoch,
         "n_draws": model.n_members
         if ALGORITHMS[model.hyperparameters.algorithm].is_sampler
         else None,
-        valid_error: history[model.best_epoch - 1][valid_error],
+        f"valid_{best.valid_metric}": best.valid,
         "refitted": model.refitted,
         "knows_seen_pairs": model.seen is not None,
         "trained_on": provenance.ratings.files if provenance else [],
@@ -79,22 +81,47 @@ def _facts(model: FunkSVD, path: str) -> dict[str, object]:
     }
 
 
+def _choice_model(model: FunkSVD) -> dict[str, object] | None:
+    """Facts about the choice model; None if there is none."""
+    choice = model.fitted.choice
+    if choice is None:
+        return None
+    return {
+        "n_factors": choice.learned.item_factors.shape[1],
+        "n_epochs": model.fitted.choice_epochs,
+        "weights": choice.weighting.to_dict(),
+        "unobserved_weight": choice.learned.unobserved_weight,
+        "strength": choice.learned.strength,
+    }
+
+
 def _for_people(facts: dict[str, object], model: FunkSVD) -> dict[str, object]:
     """The facts but those too long to look at and those that mean nothing for this model."""
-    from funksvd.training import ALGORITHMS, LOSSES
+    from funksvd.training import ALGORITHMS
 
     unused = {
         "history",
         *(model.get_params().keys() - model.hyperparameters.in_use(model.was_validated).keys()),
     }
     if not model.was_validated:
-        unused.add(f"valid_{LOSSES[model.hyperparameters.loss].metric}")
+        unused.add(f"valid_{model.training.best.valid_metric}")
     is_sampler = ALGORITHMS[model.hyperparameters.algorithm].is_sampler
     unused |= {"best_epoch", "reg_used"} if is_sampler else {"n_draws"}
+    if model.fitted.rating is None:
+        unused |= {"rating_scale", "global_mean"}
     shown = {name: value for name, value in facts.items() if name not in unused}
     if "reg" in shown and shown["reg"] is None:
         shown["reg"] = "by the data"
-    return shown
+    shown["rankings"] = ", ".join(f"by {name}" for name in model.rankings)
+    shown["choice_model"] = "none"
+    if (choice := model.fitted.choice) is not None:
+        shown["choice_model"] = (
+            f"{choice.learned.item_factors.shape[1]} factors, {model.fitted.choice_epochs} epochs, "
+            f"weights {choice.weighting}"
+        )
+    if model.fitted.rating is not None:
+        return shown
+    return {"n_pairs" if name == "n_ratings" else name: each for name, each in shown.items()}
 
 
 def _test_part(provenance: Provenance | None) -> str | None:

@@ -18,7 +18,7 @@ from funksvd.learned.rating_model import RatingModel
 from funksvd.learned.weighting import Weighting
 from funksvd.ratings import CompressedRows, Vocabulary
 from funksvd.splitting import Provenance
-from funksvd.training import TrainingRecord
+from funksvd.training import TrainingRecord, beside_ratings
 
 MANY_LEVELS = 40
 """Number of distinct ratings, of 256 levels, from which on the scale has no steps."""
@@ -105,6 +105,19 @@ class Fitted:
         has = {"rating": self.rating is not None, "choice": self.choice is not None}
         has["both"] = all(has.values())
         return tuple(name for name in RANKINGS if has[name])
+
+    @property
+    def choice_epochs(self) -> int | None:
+        """Epochs that the choice model was trained for; None if there is none.
+
+        Beside a model of ratings, whose epochs the record has, these are by rule.
+        """
+        if self.choice is None:
+            return None
+        if self.rating is None:
+            return self.record.best_epoch
+        beside = beside_ratings(self.hyperparameters, self.n_ratings)
+        return None if beside is None else beside.resolved().n_epochs
 
     def ranking(self, by: str | None = None) -> Ranking:
         """A ranking of the items.

@@ -84,6 +84,15 @@ class Weighting:
             low, high = (float(np.partition(values, at)[at]) for at in places)
         return cls(kind, low, high) if low < high else cls("none")
 
+    def __str__(self) -> str:
+        """The rule in words, to follow "weights": "by rating, 0.25 for 1 to 1.75 for 5"."""
+        low, high = f"{self.low:g}", f"{self.high:g}"
+        if self.kind == "rating":
+            return f"by rating, {LOWEST_RATING:g} for {low} to {HIGHEST_RATING:g} for {high}"
+        if self.kind == "count":
+            return f"by count, {LOWEST_COUNT:g} for {low} to {HIGHEST_COUNT:g} for {high} and more"
+        return "all alike"
+
     @property
     def table(self) -> np.ndarray:
         """Weight of each level: ndarray of shape (256,), float32."""

@@ -3,7 +3,9 @@
 import json
 import os
 
-from funksvd import FunkSVD
+import pytest
+
+from funksvd import FunkSVD, Interactions
 
 
 def test_for_a_person(cli, here):
@@ -22,6 +24,58 @@ def test_for_a_person(cli, here):
     assert facts["learning rate"] == "0.1"
     assert facts["reg"] == "by the data"
     assert not {"huber delta", "plateau epochs", "cycle epochs", "n draws"} & facts.keys()
+
+
+def test_both_parts(cli, here):
+    out = cli("info").out
+    facts = dict(line.split("   ", 1) for line in out.splitlines())
+    assert facts["rankings"].strip() == "by both, by choice, by rating"
+    told = facts["choice model"].strip()
+    assert told == "256 factors, 10 epochs, weights by rating, 0.25 for 0.5 to 1.75 for 5"
+    plain = json.loads(cli("info", "--json").out)
+    assert plain["rankings"] == ["both", "choice", "rating"]
+    choice = plain["choice_model"]
+    learned = FunkSVD.load("model.funksvd").fitted.choice.learned
+    assert choice["n_factors"] == learned.item_factors.shape[1]
+    assert choice["n_epochs"] == 10
+    assert choice["weights"] == {"kind": "rating", "low": 0.5, "high": 5.0}
+    assert choice["unobserved_weight"] == learned.unobserved_weight
+    assert choice["strength"] == learned.strength
+
+
+def test_ratings_only(cli, here, sample):
+    FunkSVD(n_factors=2, n_epochs=1, choice=False).fit(sample).save("m")
+    out = cli("info", "m").out
+    facts = dict(line.split("   ", 1) for line in out.splitlines())
+    assert (facts["rankings"].strip(), facts["choice model"].strip()) == ("by rating", "none")
+    assert json.loads(cli("info", "m", "--json").out)["choice_model"] is None
+
+
+@pytest.mark.parametrize(
+    ("counts", "weights"),
+    [
+        (None, "all alike"),
+        ([1, 8, 2, 1], "by count, 0.5 for 1 to 1.5 for 2 and more"),
+    ],
+)
+def test_choices_only(cli, here, counts, weights):
+    pairs = Interactions.from_arrays([1, 1, 2, 3], [1, 2, 2, 1], weights=counts)
+    chosen = {"n_factors": 2, "n_epochs": 3, "validation_fraction": 0.25}
+    model = FunkSVD(algorithm="ials", **chosen).fit(pairs)
+    model.save("m")
+    result = cli("info", "m")
+    assert (result.code, result.err) == (0, "")
+    facts = dict(line.split("   ", 1) for line in result.out.splitlines())
+    facts = {name: text.strip() for name, text in facts.items()}
+    assert facts["n pairs"] == "4"
+    assert facts["rankings"] == "by choice"
+    assert facts["choice model"] == f"2 factors, {model.best_epoch} epochs, weights {weights}"
+    assert not {"rating scale", "global mean", "valid rmse", "n ratings"} & facts.keys()
+    plain = json.loads(cli("info", "m", "--json").out)
+    assert plain["rating_scale"] is plain["global_mean"] is None
+    assert plain["valid_ndcg@10"] == model.history[model.best_epoch - 1].valid
+    assert "valid_rmse" not in plain
+    assert plain["n_ratings"] == 4
 
 
 def test_a_sampler(cli, here):
