@@ -9,15 +9,23 @@ from typing import NamedTuple
 import numpy as np
 
 from funksvd.atomic import replacing
-from funksvd.errors import FunkSVDError
+from funksvd.errors import FunkSVDError, argument
 from funksvd.ratings import write_table
 from funksvd.recommender import Recommender
 
 SIDES = ("items", "users")
 """Sides of a model that can be written."""
+PARTS = ("rating", "choice")
+"""Parts of a model that can be written."""
 
 
-def export_factors(model: Recommender, path: str | os.PathLike[str], of: str = "items") -> int:
+def export_factors(
+    model: Recommender,
+    path: str | os.PathLike[str],
+    of: str = "items",
+    *,
+    part: str | None = None,
+) -> int:
     """Write the ids, biases and factors of a model's items or users to a file.
 
     The suffix of the file tells the format.
@@ -26,7 +34,8 @@ def export_factors(model: Recommender, path: str | os.PathLike[str], of: str = "
     `factors`, a list of float32. NumPy (.npz) has arrays of the same names and `global_mean`; text
     ids are fixed-width, so that no pickle is needed to load them. The text format of word2vec
     (.txt, .vec), which tools for embeddings read, has the numbers of rows and of factors in the
-    first line, and an id with its factors in each line after it; it has no biases.
+    first line, and an id with its factors in each line after it; it has no biases. A choice model
+    has neither biases nor a mean: the score of a pair is the product of its two rows of factors.
 
     Parameters
     ----------
@@ -36,6 +45,8 @@ def export_factors(model: Recommender, path: str | os.PathLike[str], of: str = "
         Ends with .parquet, .npz, .txt or .vec.
     of : {"items", "users"}
         Side of the model to write.
+    part : {"rating", "choice"}, optional
+        Part of the model to write; by default that of ratings, where the model has one.
 
     Returns
     -------
@@ -45,7 +56,8 @@ def export_factors(model: Recommender, path: str | os.PathLike[str], of: str = "
     Raises
     ------
     FunkSVDError
-        If the suffix or `of` is unknown, or an id has a blank, which the text format cannot hold.
+        If the suffix, `of` or `part` is unknown, the model does not have that part, or an id has a
+        blank, which the text format cannot hold.
     WriteError
         If the file cannot be written; one that was there before is then untouched.
     """
@@ -56,12 +68,28 @@ def export_factors(model: Recommender, path: str | os.PathLike[str], of: str = "
         raise FunkSVDError(
             f"{path}: the suffix does not tell the format; use one of {', '.join(WRITERS)}"
         )
-    if of == "items":
-        side = Side(model.item_ids, model.item_biases, model.item_factors)
+    if part is None:
+        part = default_part(model)
+    if part not in PARTS:
+        raise FunkSVDError(f"{argument('part')} must be one of {', '.join(PARTS)}, not {part!r}")
+    fitted = model.fitted
+    is_items = of == "items"
+    ids = model.item_ids if is_items else model.user_ids
+    if part == "rating":
+        learned = fitted.rating_model.learned
+        biases = learned.item_biases if is_items else learned.user_biases
+        factors = learned.item_factors if is_items else learned.user_factors
+        side = Side(ids, factors, biases, learned.global_mean)
     else:
-        side = Side(model.user_ids, model.user_biases, model.user_factors)
-    WRITERS[suffix](path, side, model.global_mean)
+        choices = fitted.choice_model.learned
+        side = Side(ids, choices.item_factors if is_items else choices.user_factors)
+    WRITERS[suffix](path, side)
     return len(side.id)
+
+
+def default_part(model: Recommender) -> str:
+    """The part that is written where none is named: that of ratings, where there is one."""
+    return "choice" if model.fitted.rating is None else "rating"
 
 
 class Side(NamedTuple):
@@ -70,32 +98,33 @@ class Side(NamedTuple):
     Parameters
     ----------
     id : ndarray of shape (n,), int64 or object (str)
-    bias : ndarray of shape (n,), float32
     factors : ndarray of shape (n, n_factors), float32
+    bias : ndarray of shape (n,), float32, or None
+        None for a choice model, which has no biases.
+    global_mean : float or None
+        mu, in rating units; None likewise.
     """
 
     id: np.ndarray
-    bias: np.ndarray
     factors: np.ndarray
+    bias: np.ndarray | None = None
+    global_mean: float | None = None
 
 
-def _write_parquet(path: str | os.PathLike[str], side: Side, global_mean: float) -> None:
-    write_table([side._asdict()], path, "parquet")
+def _write_parquet(path: str | os.PathLike[str], side: Side) -> None:
+    biases = {} if side.bias is None else {"bias": side.bias}
+    write_table([{"id": side.id, **biases, "factors": side.factors}], path, "parquet")
 
 
-def _write_numpy(path: str | os.PathLike[str], side: Side, global_mean: float) -> None:
-    ids = side.id if side.id.dtype.kind == "i" else side.id.astype(str)
+def _write_numpy(path: str | os.PathLike[str], side: Side) -> None:
+    arrays = {"id": side.id if side.id.dtype.kind == "i" else side.id.astype(str)}
+    if side.bias is not None and side.global_mean is not None:
+        arrays = {"global_mean": np.array(side.global_mean), **arrays, "bias": side.bias}
     with replacing(path) as temporary, open(temporary, "wb") as file:
-        np.savez(
-            file,
-            global_mean=np.float64(global_mean),
-            id=ids,
-            bias=side.bias,
-            factors=side.factors,
-        )
+        np.savez(file, factors=side.factors, **arrays)  # type: ignore[arg-type]
 
 
-def _write_word2vec(path: str | os.PathLike[str], side: Side, global_mean: float) -> None:
+def _write_word2vec(path: str | os.PathLike[str], side: Side) -> None:
     ids = list(map(str, side.id.tolist()))
     for label in ids:
         if label.split() != [label]:
@@ -109,7 +138,7 @@ def _write_word2vec(path: str | os.PathLike[str], side: Side, global_mean: float
             file.write(f"{label} {' '.join(row.astype(str))}\n")
 
 
-WRITERS: dict[str, Callable[[str | os.PathLike[str], Side, float], None]] = {
+WRITERS: dict[str, Callable[[str | os.PathLike[str], Side], None]] = {
     ".parquet": _write_parquet,
     ".npz": _write_numpy,
     ".txt": _write_word2vec,

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from funksvd import FunkSVD, FunkSVDError, Ratings, export_factors
+from funksvd import FunkSVD, FunkSVDError, Interactions, Ratings, export_factors
 
 
 @pytest.fixture
@@ -39,6 +39,46 @@ def test_numpy_without_pickle(named, tmp_path):
         np.testing.assert_array_equal(arrays["factors"], named.item_factors)
         np.testing.assert_array_equal(arrays["bias"], named.item_biases)
         assert arrays["global_mean"] == named.global_mean
+
+
+@pytest.fixture
+def of_clicks():
+    """A choice model without ratings."""
+    pairs = Interactions.from_arrays(["ann", "bob", "ann"], [7, 7, 9])
+    return FunkSVD(algorithm="ials", n_factors=3, n_epochs=2).fit(pairs)
+
+
+def test_products_of_exported_choice_factors_are_the_scores(model, tmp_path):
+    for of in ("items", "users"):
+        export_factors(model, tmp_path / f"{of}.npz", of, part="choice")
+    items, users = (np.load(tmp_path / f"{of}.npz") for of in ("items", "users"))
+    assert set(items) == set(users) == {"id", "factors"}
+    assert users["id"].tolist() == model.user_ids.tolist()
+    [first, *_] = model.recommend(users["id"][4], by="choice", include_seen=True)
+    scores = items["factors"].astype(float) @ users["factors"][4].astype(float)
+    assert items["id"][np.argmax(scores)] == first.item
+    assert scores.max() == pytest.approx(first.score, rel=1e-5)
+
+
+def test_without_ratings_the_choice_factors_are_written(of_clicks, tmp_path):
+    assert export_factors(of_clicks, tmp_path / "f.parquet") == 2
+    table = pd.read_parquet(tmp_path / "f.parquet")
+    assert table.columns.tolist() == ["id", "factors"]
+    ref_factors = of_clicks.fitted.choice.learned.item_factors
+    np.testing.assert_array_equal(np.stack(table["factors"].to_numpy()), ref_factors)
+    assert export_factors(of_clicks, tmp_path / "f.vec", "users") == 2
+    assert (tmp_path / "f.vec").read_text().startswith("2 3\nann ")
+
+
+def test_a_part_that_is_not_there(of_clicks, planted, tmp_path):
+    with pytest.raises(FunkSVDError, match="knows choices only: it was trained without ratings"):
+        export_factors(of_clicks, tmp_path / "f.npz", part="rating")
+    with pytest.raises(FunkSVDError, match="part= must be one of rating, choice, not 'both'"):
+        export_factors(of_clicks, tmp_path / "f.npz", part="both")
+    alone = FunkSVD(n_factors=1, n_epochs=1, choice=False).fit(planted(12, 9, 2, 60, 0.3))
+    with pytest.raises(FunkSVDError, match="has no choice model"):
+        export_factors(alone, tmp_path / "f.npz", part="choice")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_same_model_gives_the_same_bytes(model, tmp_path):
