@@ -4,66 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
-from funksvd.hyperparameters import ALGORITHMS, LOSSES, Algorithm
+from funksvd.evaluation import RankingEvaluation
+from funksvd.hyperparameters import ALGORITHMS, Algorithm
 from funksvd.model import FunkSVD
 from funksvd.objectives.losses import Loss
 from funksvd.ratings import Ratings
-from funksvd.ratings.times import in_seconds
+from funksvd.report.data import Data, counts_of, look_at_data, noun_of
 from funksvd.report.factors import Factors, look_at_factors
 from funksvd.report.labels import Labels
+from funksvd.report.lists import Neighbours, facts_of_choice, look_at_lists, look_at_similar
 from funksvd.report.people import Person, choose_people
 from funksvd.report.testing import TestResults, look_at_test
 from funksvd.splitting import Holdout
 from funksvd.training import Stopped, TrainingRecord
-
-MAX_BARS = 20
-"""Largest number of different ratings that each have a bar of their own; more share `N_BARS`."""
-N_BARS = 30
-"""Number of bars, each for a range of ratings."""
-QUANTILES = {"least": 0.0, "a quarter have at most": 0.25, "half at most": 0.5, "most": 1.0}
-"""Shares of users, or of items, by the words for the number of ratings that they have at most."""
-
-
-class RatingBars(NamedTuple):
-    """Number of ratings of each value, or in each range of values.
-
-    Parameters
-    ----------
-    edges : ndarray of shape (n + 1,), float64
-        Ends of the ranges, in rating units.
-    counts : ndarray of shape (n,), int
-        Number of ratings in each range.
-    values : ndarray of shape (n,) or None
-        The ratings themselves, where each has a bar of its own.
-    """
-
-    edges: np.ndarray
-    counts: np.ndarray
-    values: np.ndarray | None
-
-
-@dataclass(frozen=True)
-class Data:
-    """Facts about the ratings.
-
-    Parameters
-    ----------
-    facts : dict of str to str
-        Rows of a table: name and value.
-    bars : RatingBars or None
-        All ratings, those of the test part too; None where they cannot be read again.
-    user_counts, item_counts : dict of str to int, or None
-        Quantiles of the number of ratings learned from; None where the model does not know.
-    """
-
-    facts: dict[str, str]
-    bars: RatingBars | None
-    user_counts: dict[str, int] | None
-    item_counts: dict[str, int] | None
 
 
 @dataclass(frozen=True)
@@ -76,12 +32,15 @@ class Content:
         Name of the model's file, or another name.
     title : str
         Name of the kind of model.
-    rating_scale : (float, float)
-        Lowest and highest rating.
+    rankings : tuple of str
+        Names of the orders in which the model lists items, the best first.
+    rating_scale : (float, float) or None
+        Lowest and highest rating; None for a model of choices only.
     algorithm : Algorithm
-    loss : Loss
+    loss : Loss or None
+        None for a model of choices only.
     n_users, n_items, n_ratings : int
-        Numbers of users, of items and of ratings that the model has learned from.
+        Numbers of users, of items, and of ratings or pairs that the model has learned from.
     data : Data
     epoch : str
         Word for an epoch of the algorithm.
@@ -92,15 +51,23 @@ class Content:
     hyperparameters : dict of str to str
         Hyperparameters that make a difference to the model, and their values.
     test : TestResults or None
-    without_test : str
-        Reason for which there are no test results.
-    factors : Factors
+        Errors of predicted ratings.
+    lists : RankingEvaluation or None
+        Quality of the model's lists, beside simpler ones.
+    without_test, without_lists : str
+        Reasons for which there are no test results, and no figures about lists.
+    choice : dict of str to str
+        Rows of a table about the choice model: name and value; empty where there is none.
+    factors : Factors or None
+        Those of the model of ratings.
+    similar : list of Neighbours
+        Well-known items and those that are most like them.
     people : list of Person
         Users as examples.
     without_ratings : str
-        Reason for which the examples' own ratings are not known.
+        Reason for which the examples' own ratings, or pairs, are not known.
     knows_seen : bool
-        Whether rated items are left out of recommendations.
+        Whether items that were learned from are left out of recommendations.
     n_titled : int
         Number of items with a title.
     command : str or None
@@ -113,9 +80,10 @@ class Content:
 
     name: str
     title: str
-    rating_scale: tuple[float, float]
+    rankings: tuple[str, ...]
+    rating_scale: tuple[float, float] | None
     algorithm: Algorithm
-    loss: Loss
+    loss: Loss | None
     n_users: int
     n_items: int
     n_ratings: int
@@ -125,8 +93,12 @@ class Content:
     training: dict[str, str]
     hyperparameters: dict[str, str]
     test: TestResults | None
+    lists: RankingEvaluation | None
     without_test: str
-    factors: Factors
+    without_lists: str
+    choice: dict[str, str]
+    factors: Factors | None
+    similar: list[Neighbours]
     people: list[Person]
     without_ratings: str
     knows_seen: bool
@@ -179,33 +151,39 @@ def gather(
     """
     labels = Labels(model.item_ids, titles)
     training, test = (holdout.all_but_test, holdout.test) if holdout else (None, None)
-    user_counts, item_counts = _counts(model, training)
-    without_ratings = "" if holdout else missing or "The training ratings were not given."
+    counts = user_counts, item_counts = counts_of(model, training)
+    without_ratings = "" if holdout else missing or f"The training {noun_of(model)} were not given."
     without_test = without_ratings
     if training is not None and not test:
-        without_test = "The model was trained on all ratings: no test part was set aside."
+        without_test = f"The model was trained on all {noun_of(model)}: no test part was set aside."
+    predicts = model.fitted.rating is not None
+    errors, lists, without_lists = None, None, without_test
+    if training is not None and test:
+        lists, without_lists = look_at_lists(model, training, test)
+        if predicts and isinstance(training, Ratings) and isinstance(test, Ratings):
+            errors = look_at_test(model, training, test)
     return Content(
         name=name,
         title=model.title,
-        rating_scale=model.rating_scale,
+        rankings=model.rankings,
+        rating_scale=model.rating_scale if predicts else None,
         algorithm=_algorithm(model),
-        loss=_loss(model),
+        loss=model.fitted.rating_model.loss if predicts else None,
         n_users=len(model.users),
         n_items=len(model.items),
         n_ratings=model.n_ratings,
-        data=Data(
-            facts=_data_facts(model, training, test),
-            bars=_bars(training, test) if training is not None else None,
-            user_counts=_quantiles(user_counts),
-            item_counts=_quantiles(item_counts),
-        ),
+        data=look_at_data(model, training, test, counts),
         epoch=_epoch(model),
         record=model.training,
         training=_training_facts(model),
         hyperparameters=_hyperparameters(model),
-        test=look_at_test(model, training, test) if training and test else None,
+        test=errors,
+        lists=lists,
         without_test=without_test,
-        factors=look_at_factors(model, labels, item_counts),
+        without_lists=without_lists,
+        choice=facts_of_choice(model),
+        factors=look_at_factors(model, labels, item_counts) if predicts else None,
+        similar=look_at_similar(model, labels, item_counts),
         people=choose_people(model, labels, user_counts, training, test),
         without_ratings=without_ratings,
         knows_seen=model.seen is not None,
@@ -220,102 +198,15 @@ def _algorithm(model: FunkSVD) -> Algorithm:
     return ALGORITHMS[model.hyperparameters.algorithm]
 
 
-def _loss(model: FunkSVD) -> Loss:
-    return LOSSES[model.hyperparameters.loss]
+def _metric_title(model: FunkSVD) -> str:
+    """Name of the figure of the validation part, for people."""
+    rating = model.fitted.rating
+    return model.training.best.valid_metric.upper() if rating is None else rating.loss.metric_title
 
 
 def _epoch(model: FunkSVD) -> str:
     """Word for an epoch."""
     return "sweep" if _algorithm(model).is_sampler else _algorithm(model).epoch
-
-
-def _counts(
-    model: FunkSVD, training: Ratings | None
-) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
-    """Numbers of ratings learned from, of each user and each item; None where they are unknown."""
-    if model.seen is not None:
-        return np.diff(model.seen.indptr), np.bincount(
-            model.seen.columns, minlength=len(model.items)
-        )
-    if training is None:
-        return None, None
-    users, items = training.index_for(model.users, model.items)
-    both = (users >= 0) & (items >= 0)
-    return (
-        np.bincount(users[both], minlength=len(model.users)),
-        np.bincount(items[both], minlength=len(model.items)),
-    )
-
-
-def _bars(training: Ratings, test: Ratings | None) -> RatingBars:
-    values = np.concatenate([part.values for part in (training, test) if part is not None])
-    different, counts = np.unique(values, return_counts=True)
-    if len(different) > MAX_BARS:
-        counts, edges = np.histogram(values, N_BARS)
-        return RatingBars(edges.astype(np.float64), counts, None)
-    different = different.astype(np.float64)
-    half = np.diff(different).min() / 2 if len(different) > 1 else 0.5
-    return RatingBars(np.append(different - half, different[-1] + half), counts, different)
-
-
-def _quantiles(counts: np.ndarray | None) -> dict[str, int] | None:
-    if counts is None:
-        return None
-    found = np.quantile(counts, list(QUANTILES.values()), method="higher")
-    return dict(zip(QUANTILES, map(int, found), strict=True))
-
-
-def _data_facts(model: FunkSVD, training: Ratings | None, test: Ratings | None) -> dict[str, str]:
-    n_users, n_items = len(model.users), len(model.items)
-    low, high = model.rating_scale
-    facts = {
-        "ratings learned from": f"{model.n_ratings:,}",
-        "users": f"{n_users:,}",
-        "items": f"{n_items:,}",
-        "of the matrix known": f"{model.n_ratings / (n_users * n_items):.2%}",
-        "rating scale": f"{low:g} to {high:g}",
-        _constant(model): f"{model.global_mean:.3f}"
-        if model.hyperparameters.biases
-        else "not part of the model",
-    }
-    origin = model.provenance
-    if origin is not None:
-        facts["read from"] = ", ".join(origin.ratings.files) or "no file (standard input or memory)"
-        if origin.validation is not None:
-            facts["validation part"] = ", ".join(origin.validation.files) or "given"
-        facts["test part"] = f"{origin.test_fraction:.0%} of them, at random, set aside first"
-        if origin.updates:
-            files = [name for update in origin.updates for name in update.ratings.files or ["-"]]
-            facts["added later"] = ", ".join(files)
-        if origin.test is not None:
-            facts["test part"] = ", ".join(origin.test.files) or "given"
-        elif not origin.test_fraction:
-            facts["test part"] = "none"
-    if test is not None:
-        facts["test ratings"] = f"{len(test):,}"
-    return facts | (_times(training) if training is not None else {})
-
-
-def _constant(model: FunkSVD) -> str:
-    """Name of the model's mu."""
-    if _algorithm(model).is_sampler:
-        return "level of all predictions (μ), mean of the draws"
-    return "mean rating" if _loss(model).is_linear else "log-odds of a 1"
-
-
-def _times(ratings: Ratings) -> dict[str, str]:
-    """First and last day of the ratings, if timestamps are times of our days."""
-    if ratings.timestamps is None or not len(ratings):
-        return {}
-    times = in_seconds(ratings.timestamps)
-    low, high = int(times.min()), int(times.max())
-    try:
-        first, last = (np.datetime64(t, "s").item().date() for t in (low, high))
-    except (AttributeError, ValueError, OverflowError):
-        return {}
-    if not 1990 <= first.year <= last.year <= 2100:
-        return {}
-    return {"rated": f"{first} to {last}"}
 
 
 def _training_facts(model: FunkSVD) -> dict[str, str]:
@@ -327,7 +218,7 @@ def _training_facts(model: FunkSVD) -> dict[str, str]:
     if ended := _why_stopped(model):
         facts["training ended"] = ended
     if record.best.valid is not None:
-        error = f"validation {_loss(model).metric_title}"
+        error = f"validation {_metric_title(model)}"
         if is_sampler:
             facts[f"{error} in the end"] = f"{record.best.valid:.4f}"
         else:
@@ -335,12 +226,12 @@ def _training_facts(model: FunkSVD) -> dict[str, str]:
     n_updates = len(model.provenance.updates) if model.provenance else 0
     if n_updates:
         facts["updated"] = (
-            f"{n_updates:,} times since, with new ratings; the curves end before that"
+            f"{n_updates:,} times since, with new {noun_of(model)}; the curves end before that"
         )
     elif record.refitted:
         facts["trained again"] = (
-            f"with the validation ratings too, for {_counted(record.best_epoch, epoch)}; that is "
-            "the model"
+            f"with the validation {noun_of(model)} too, for "
+            f"{_counted(record.best_epoch, epoch)}; that is the model"
         )
     if is_sampler:
         facts["draws kept"] = f"{model.n_members:,}; the model predicts the mean of theirs"
@@ -353,8 +244,11 @@ def _training_facts(model: FunkSVD) -> dict[str, str]:
         facts["numbers in each draw"] = (
             f"{n_rows * (1 + model.hyperparameters.resolved().n_factors):,}"
         )
+    elif (rating := model.fitted.rating) is None:
+        learned = model.fitted.choice_model.learned
+        facts["numbers learned"] = f"{learned.user_factors.size + learned.item_factors.size:,}"
     else:
-        floats = sum(array.size for array in model.parameters[1:])
+        floats = sum(array.size for array in rating.learned.parameters[1:])
         facts["numbers learned"] = f"{floats:,}"
     seconds = sum(each.seconds for each in record.history)
     facts["seconds"] = "not kept in model files, so that the same training gives the same file"
@@ -368,11 +262,12 @@ def _why_stopped(model: FunkSVD) -> str:
     epoch, stopped = _epoch(model), model.training.stopped
     if stopped is None:
         return ""
+    better = "lower" if model.fitted.rating is not None else "higher"
     waited = _counted(model.hyperparameters.resolved().patience, epoch)
     return {
         Stopped.LIMIT: f"with the last {epoch} that was allowed",
-        Stopped.PATIENCE: f"after {waited} without a notably lower validation "
-        f"{_loss(model).metric_title}",
+        Stopped.PATIENCE: f"after {waited} without a notably {better} validation "
+        f"{_metric_title(model)}",
         Stopped.INTERRUPT: "by Ctrl-C",
     }[stopped]
 

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 from xml.etree import ElementTree
 
-from funksvd.report.figures import LABEL, ON_PAPER, WIDTH, Colors, Picture
+from funksvd.report.map import LABEL
+from funksvd.report.palette import ON_PAPER, WIDTH, Colors, Picture
 
 STYLE = {
     "font.size": 9,

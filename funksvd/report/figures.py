@@ -2,110 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from funksvd.report.content import Content, RatingBars
-from funksvd.report.factors import Point, Spectrum
-from funksvd.report.labels import shortened
+from funksvd.report.content import Content
+from funksvd.report.data import RatingBars
+from funksvd.report.factors import Factors, Spectrum
+from funksvd.report.list_figures import pictures_of_activity, pictures_of_lists
+from funksvd.report.map import draw_map
+from funksvd.report.palette import Colors, Picture, put_legend
 from funksvd.report.testing import Calibration, Group, Spread, TestResults
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-WIDTH = 4.8
-"""Width of a picture in inches of 72 units: a telephone's screen, so that text is not scaled."""
 MAX_BARS = 100
 """Largest number of factors in the spectrum."""
-N_LABELS = 16
-"""Largest number of labels on the map."""
-LABEL_LENGTH = 30
-"""Largest number of characters of a label on the map."""
-LABEL_SIZE = 7.0
-"""Height of the text of a label, in units."""
-LABEL_RISE = 5.0
-"""Distance of the lower edge of a label from its point, in units."""
-LABEL_TOP = LABEL_RISE + LABEL_SIZE
-"""Distance of the upper edge of a label from its point, in units."""
-MAX_COVERED = 2
-"""Largest number of other points that a label may cover."""
-LABEL = "label"
-"""Beginning of the ids of the map's labels; "more" follows if the label can be left out."""
-N_FIRST_LABELS = 10
-"""Number of labels that cannot be left out: those of the points farthest out."""
 MANY_IN_GROUP = 30
 """Least number of ratings in a group whose interval the axis must hold; smaller ones have huge
 intervals."""
-POINT_SIZES = (6, 14, 28, 52)
-"""Areas of the points on the map, in square units: a size for each quarter of the items."""
-
-
-class Colors(NamedTuple):
-    """Colours by the part they play; any that matplotlib takes.
-
-    Parameters
-    ----------
-    ink, muted, grid, paper : str
-        Colours of text, of text that matters less, of lines and of the background.
-    first, second : str
-        Colours of two things that are compared: everyone can tell them apart, in grey too.
-    soft : str
-        A lighter `first`, for areas.
-    """
-
-    ink: str
-    muted: str
-    grid: str
-    paper: str
-    first: str
-    second: str
-    soft: str
-
-
-ON_PAPER = Colors("#1c2127", "#5a6570", "#dfe3e8", "#ffffff", "#0067a8", "#c4560a", "#a9cfe8")
-
-
-class Picture(NamedTuple):
-    """A picture that can be drawn.
-
-    Parameters
-    ----------
-    height : float
-        Height in inches.
-    alt : str
-        Description for those who cannot see it.
-    draw : callable of (Axes, Colors)
-        Draws it.
-    """
-
-    height: float
-    alt: str
-    draw: Callable[[Axes, Colors], None]
 
 
 def pictures_of(content: Content) -> dict[str, Picture]:
     """The pictures for which a report has data, by name."""
+    title = "training objective" if content.loss is None else content.loss.metric_title
     found = {
         "learning-curves": Picture(
             2.9,
-            f"{content.loss.metric_title} by {content.epoch} of training",
+            f"{title} by {content.epoch} of training",
             lambda axes, colors: draw_history(axes, colors, content),
         ),
-        "spectrum": Picture(
-            2.9,
-            "Share of energy in each principal factor",
-            lambda axes, colors: draw_spectrum(axes, colors, content.factors.spectrum),
-        ),
-        "item-map": Picture(
-            4.8,
-            f"{len(content.factors.points)} items by {' and '.join(content.factors.axes)}",
-            lambda axes, colors: draw_map(
-                axes, colors, content.factors.points, content.factors.axes
-            ),
-        ),
+        **pictures_of_activity(content.data),
     }
+    if content.loss is None and content.record.was_validated:
+        found["validation-curve"] = Picture(
+            2.9,
+            f"Quality of the lists of validation users by {content.epoch} of training",
+            lambda axes, colors: draw_validation(axes, colors, content),
+        )
+    if content.factors is not None:
+        found |= _pictures_of_factors(content.factors)
     if content.data.bars is not None:
         bars = content.data.bars
         found["ratings"] = Picture(
@@ -113,9 +50,26 @@ def pictures_of(content: Content) -> dict[str, Picture]:
             "How often each rating occurs",
             lambda axes, colors: draw_ratings(axes, colors, bars),
         )
+    if content.lists is not None:
+        found |= pictures_of_lists(content.lists)
     if content.test is not None:
         found |= _pictures_of_test(content.test)
     return found
+
+
+def _pictures_of_factors(factors: Factors) -> dict[str, Picture]:
+    return {
+        "spectrum": Picture(
+            2.9,
+            "Share of energy in each principal factor",
+            lambda axes, colors: draw_spectrum(axes, colors, factors.spectrum),
+        ),
+        "item-map": Picture(
+            4.8,
+            f"{len(factors.points)} items by {' and '.join(factors.axes)}",
+            lambda axes, colors: draw_map(axes, colors, factors.points, factors.axes),
+        ),
+    }
 
 
 def _pictures_of_test(test: TestResults) -> dict[str, Picture]:
@@ -158,23 +112,39 @@ def _pictures_of_test(test: TestResults) -> dict[str, Picture]:
 
 
 def draw_history(axes: Axes, colors: Colors, content: Content) -> None:
-    """The errors of training and validation ratings, epoch by epoch."""
+    """The errors of training and validation ratings, epoch by epoch; or the objective."""
     history, best = content.record.history, content.record.best
     epochs = [record.epoch for record in history]
     marker = "o" if len(epochs) < 3 else ""
     curves = [("training", [record.train for record in history], colors.second)]
     validation = [record.valid for record in history if record.valid is not None]
-    if validation:
+    has_both = content.loss is not None and bool(validation)
+    if has_both:
         curves.append(("validation", validation, colors.first))
-    if best.valid is not None and not content.algorithm.is_sampler:
+    if has_both and best.valid is not None and not content.algorithm.is_sampler:
         axes.axvline(best.epoch, color=colors.muted, lw=0.8, ls=(0, (3, 3)))
         axes.plot(best.epoch, best.valid, "o", ms=6, color=colors.first, mec=colors.paper)
     for name, values, color in curves:
         axes.plot(epochs, values, color=color, lw=2, marker=marker, ms=4, label=name)
     axes.locator_params(axis="x", integer=True)
     axes.set_xlabel(content.epoch)
-    axes.set_ylabel(content.loss.metric_title)
-    _put_legend(axes)
+    axes.set_ylabel("objective per pair" if content.loss is None else content.loss.metric_title)
+    put_legend(axes)
+
+
+def draw_validation(axes: Axes, colors: Colors, content: Content) -> None:
+    """The quality of the validation users' lists, epoch by epoch; greater is better."""
+    history, best = content.record.history, content.record.best
+    epochs = [record.epoch for record in history]
+    quality = [record.valid if record.valid is not None else np.nan for record in history]
+    marker = "o" if len(epochs) < 3 else ""
+    axes.axvline(best.epoch, color=colors.muted, lw=0.8, ls=(0, (3, 3)))
+    axes.plot(epochs, quality, color=colors.first, lw=2, marker=marker, ms=4)
+    if best.valid is not None:
+        axes.plot(best.epoch, best.valid, "o", ms=6, color=colors.first, mec=colors.paper)
+    axes.locator_params(axis="x", integer=True)
+    axes.set_xlabel(content.epoch)
+    axes.set_ylabel(best.valid_metric.upper())
 
 
 def draw_comparison(axes: Axes, colors: Colors, test: TestResults) -> None:
@@ -257,7 +227,7 @@ def draw_groups(axes: Axes, colors: Colors, groups: list[Group], what: str) -> N
     axes.grid(axis="x", visible=False)
     axes.set_xlabel(what)
     axes.set_ylabel("RMSE")
-    _put_legend(axes)
+    put_legend(axes)
 
 
 def _limits(groups: list[Group]) -> tuple[float, float]:
@@ -298,96 +268,8 @@ def draw_spectrum(axes: Axes, colors: Colors, spectrum: Spectrum) -> None:
     axes.grid(axis="x", visible=False)
     axes.set_xlabel("principal factor")
     axes.set_ylabel("share of the energy")
-    _put_legend(axes)
-
-
-def draw_map(axes: Axes, colors: Colors, points: list[Point], names: tuple[str, str]) -> None:
-    """Items in two dimensions; the mark of the n-th has the address `#n`, by which it is found."""
-    x, y = np.array([point.x for point in points]), np.array([point.y for point in points])
-    size = _size_classes(points)
-    liking = np.array([point.liking for point in points])
-    axes.axhline(0, color=colors.grid, lw=1)
-    axes.axvline(0, color=colors.grid, lw=1)
-    styles = {-1: ("v", colors.second), 0: ("o", colors.muted), 1: ("^", colors.first)}
-    for kind in range(len(POINT_SIZES)):
-        for side, (marker, color) in styles.items():
-            chosen = np.flatnonzero((size == kind) & (liking == side))
-            if not len(chosen):
-                continue
-            found = axes.scatter(
-                x[chosen],
-                y[chosen],
-                s=POINT_SIZES[kind],
-                marker=marker,
-                color=color,
-                alpha=0.75,
-                ec=colors.paper,
-                lw=0.5,
-            )
-            found.set_urls([f"#{n}" for n in chosen.tolist()])
-    axes.grid(visible=False)
-    axes.margins(0.07)
-    axes.set_xlabel(f"← {names[0]} →")
-    axes.set_ylabel(f"← {names[1]} →")
-    for rank, (n, alignment) in enumerate(_labelled(x, y, axes, points).items()):
-        axes.annotate(
-            shortened(points[n].label, LABEL_LENGTH),
-            (x[n], y[n]),
-            (0, LABEL_RISE),
-            textcoords="offset points",
-            ha=alignment,
-            fontsize=LABEL_SIZE,
-            color=colors.ink,
-            parse_math=False,
-            gid=LABEL if rank < N_FIRST_LABELS else f"{LABEL} more",
-        )
-
-
-def _size_classes(points: list[Point]) -> np.ndarray:
-    """Size class of each point, 0 to 3 by the quarter in which its number of ratings is."""
-    if points[0].n_ratings is None:
-        return np.ones(len(points), dtype=int)
-    counts = np.array([point.n_ratings for point in points])
-    return np.searchsorted(np.quantile(counts, [0.25, 0.5, 0.75]), counts, side="right")
-
-
-def _labelled(x: np.ndarray, y: np.ndarray, axes: Axes, points: list[Point]) -> dict[int, str]:
-    """Points to be labelled, the ones farthest out first, and how their labels are aligned.
-
-    A label is left out if it would overlap another one or cover several other points.
-    """
-    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
-    u, v = (x - left) / max(right - left, 1e-30), (y - bottom) / max(top - bottom, 1e-30)
-    spread = [max(float(each.std()), 1e-30) for each in (x, y)]
-    outermost = np.argsort(-np.hypot(x / spread[0], y / spread[1]), kind="stable")
-    length = WIDTH * 72 * 0.86  # of the axes, in units
-    height = 1.8 * LABEL_SIZE / length
-    placed: list[tuple[float, float, float]] = []
-    chosen: dict[int, str] = {}
-    for n in outermost.tolist():
-        half = 0.29 * LABEL_SIZE * len(shortened(points[n].label, LABEL_LENGTH)) / length
-        middle, base, side = float(u[n]), float(v[n]), "center"
-        if middle < half:
-            middle, side = middle + half, "left"
-        elif middle > 1 - half:
-            middle, side = middle - half, "right"
-        above = (v - base) * length
-        covers = (np.abs(u - middle) < half) & (above > LABEL_RISE - 2) & (above < LABEL_TOP + 2)
-        if np.count_nonzero(covers) <= MAX_COVERED and all(
-            abs(middle - other) > half + width or abs(base - level) > height
-            for other, level, width in placed
-        ):
-            placed.append((middle, base, half))
-            chosen[n] = side
-        if len(chosen) == N_LABELS:
-            break
-    return chosen
+    put_legend(axes)
 
 
 def _draw_diagonal(axes: Axes, colors: Colors, ends: list[float]) -> None:
     axes.plot(ends, ends, color=colors.muted, lw=0.8, ls=(0, (3, 3)), zorder=0.5)
-
-
-def _put_legend(axes: Axes) -> None:
-    """Above the axes, where it hides nothing."""
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderpad=0, columnspacing=1.5)

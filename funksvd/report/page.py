@@ -10,9 +10,11 @@ from pathlib import Path
 
 from funksvd.atomic import naming, replacing
 from funksvd.errors import FunkSVDError, how_to_install
+from funksvd.evaluation.relevance import Least
 from funksvd.report.content import Content
 from funksvd.report.drawing import to_png, to_svg
 from funksvd.report.figures import pictures_of
+from funksvd.report.lists import EXPLANATIONS, TITLES
 
 MARK = "<!-- Made by funksvd report -->"
 """End of the first line of a report, by which it is known."""
@@ -90,11 +92,14 @@ def render(content: Content) -> str:
         lstrip_blocks=True,
     )
     environment.filters["compared"] = compared
+    environment.filters["as_relevant"] = as_relevant
     source = {name: loader.get_source(environment, name)[0] for name in ("style.css", "script.js")}
     script = source["script.js"]
     tips = _tips(content)
     return environment.get_template("page.html").render(
         content=content,
+        explanations=EXPLANATIONS,
+        titles=TITLES,
         mark=Markup(MARK),
         pictures={
             name: Markup(to_svg(picture, name, tips))
@@ -115,14 +120,32 @@ def compared(rmse: float, other: float) -> str:
     return f"{abs(change):.1%} {'less' if change < 0 else 'more'} than"
 
 
+def as_relevant(least: Least) -> str:
+    """Which test items a list should find, in words."""
+    if least == "all":
+        return "all that users have in the test part"
+    if least == "user-mean":
+        return "those with a test rating of at least the mean of the user's training ratings"
+    return f"those that users have liked, with a test rating of at least {least:g}"
+
+
 def _doubts(content: Content) -> list[str]:
     """Reasons for which the test's figures are worth little; sentences."""
     evaluation = content.test.evaluation if content.test else None
-    if evaluation is None:
-        return []
-    found = []
-    if evaluation.rmse >= evaluation.baselines["regularized_biases"].rmse:
+    lists, found = content.lists, []
+    if (
+        evaluation is not None
+        and evaluation.rmse >= evaluation.baselines["regularized_biases"].rmse
+    ):
         found.append("The model is no better than the biases alone.")
+    if lists is not None:
+        simple = lists.recommenders["most_popular"].means.ndcg
+        if lists.model.means.ndcg <= simple:
+            found.append("The model's lists are no better than the most popular items.")
+    if evaluation is None:
+        if lists is not None and lists.n_users < FEW_USERS:
+            found.append(f"The test {content.data.noun} are by {lists.n_users} users only.")
+        return found
     for what, share in (("user", evaluation.unknown_users), ("item", evaluation.unknown_items)):
         if share >= 0.5:
             found.append(f"The model does not know the {what} of {share:.0%} of the test ratings.")
@@ -141,9 +164,10 @@ def _integrity(script: str) -> str:
 
 def _tips(content: Content) -> list[str]:
     """Texts that the map shows of each item: its label, and its number of ratings."""
+    points = content.factors.points if content.factors else []
     return [
         point.label if point.n_ratings is None else f"{point.label}\n{point.n_ratings:,} ratings"
-        for point in content.factors.points
+        for point in points
     ]
 
 

@@ -1,5 +1,7 @@
 """Models to make reports of."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -27,6 +29,27 @@ def model(holdout):
 @pytest.fixture(scope="session")
 def content(model, holdout, titles):
     return gather(model, holdout=holdout, titles=titles, name="sample", command=("train it", ()))
+
+
+@pytest.fixture(scope="session")
+def click_holdout(holdout):
+    """The same pairs without ratings."""
+    training, test = (part.to_interactions() for part in (holdout.training, holdout.test))
+    return replace(holdout, training=training, test=test)
+
+
+@pytest.fixture(scope="session")
+def click_model(click_holdout):
+    """A model of choices only, with a validation part."""
+    chosen = {"n_factors": 8, "n_epochs": 5, "validation_fraction": 0.1}
+    model = FunkSVD(algorithm="ials", **chosen).fit(click_holdout.training)
+    model.remember_origin(click_holdout)
+    return model
+
+
+@pytest.fixture(scope="session")
+def click_content(click_model, click_holdout, titles):
+    return gather(click_model, holdout=click_holdout, titles=titles, name="clicks")
 
 
 @pytest.fixture

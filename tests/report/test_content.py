@@ -172,9 +172,9 @@ def test_example_users(content, model, holdout, titles):
         for each in person.tested:
             assert tested[items[each.label]] == each.rating
             assert each.prediction == model.predict(person.user, items[each.label])
-        found = [(items[best.label], best.prediction) for best in person.recommended]
-        assert found == model.recommend(person.user, N_RECOMMENDED)
-        assert not {item for item, _ in found} & (rated.keys() | tested.keys())
+        found = [(items[best.label], *best[1:]) for best in person.recommended]
+        assert found == model.recommend(person.user, N_RECOMMENDED, by="both")
+        assert not {item for item, *_ in found} & (rated.keys() | tested.keys())
 
 
 def test_what_is_known_of_the_data(content, model, sample):

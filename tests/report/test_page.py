@@ -17,8 +17,12 @@ from funksvd.metrics import Interval
 from funksvd.report import gather, is_report, page, write_pictures, write_report
 from funksvd.report.drawing import to_png
 from funksvd.report.factors import Point
-from funksvd.report.figures import ON_PAPER, draw_groups, draw_map, pictures_of
+from funksvd.report.figures import draw_groups, pictures_of
 from funksvd.report.labels import Labels, shortened
+from funksvd.report.list_figures import steps_for
+from funksvd.report.lists import EXPLANATIONS, TITLES
+from funksvd.report.map import draw_map
+from funksvd.report.palette import ON_PAPER
 from funksvd.report.testing import Group
 from funksvd.training import ALGORITHMS
 
@@ -27,13 +31,23 @@ ALL_PICTURES = {
     "calibration",
     "comparison",
     "item-map",
+    "items-by-ratings",
     "learning-curves",
+    "list-quality",
     "predicted-against-actual",
     "ratings",
     "residuals",
     "rmse-by-activity",
     "rmse-by-popularity",
     "spectrum",
+    "users-by-ratings",
+}
+PICTURES_OF_CHOICES = {
+    "items-by-pairs",
+    "learning-curves",
+    "list-quality",
+    "users-by-pairs",
+    "validation-curve",
 }
 NASTY = (
     '</title></svg><script>alert("1")</script><img src=x onerror=y> & $\\frac{1}$ \x07 %s {{ 1 }}'
@@ -165,10 +179,16 @@ def test_letters_that_matplotlib_lacks_are_no_problem(model, titles):
 
 
 @pytest.mark.parametrize("validation_fraction", [0, 0.1])
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize(
+    "algorithm", [name for name, each in ALGORITHMS.items() if each.learns == "rating"]
+)
 def test_every_algorithm(algorithm, validation_fraction, holdout):
     model = FunkSVD(
-        algorithm=algorithm, n_factors=2, n_epochs=4, validation_fraction=validation_fraction
+        algorithm=algorithm,
+        n_factors=2,
+        n_epochs=4,
+        validation_fraction=validation_fraction,
+        choice=False,
     ).fit(holdout.training)
     content = gather(model, holdout=holdout)
     text = " ".join("".join(Page(page.render(content)).text).split())
@@ -196,13 +216,95 @@ def test_every_algorithm(algorithm, validation_fraction, holdout):
         assert "The learning rate was" in text or len(model.history) == 1
 
 
+def test_a_page_about_both(html, content):
+    found = Page(html)
+    text = " ".join("".join(found.text).split())
+    assert {"accuracy", "lists", "choice", "similar", "people"} <= set(found.values("id"))
+    for name, quality in content.lists.recommenders.items():
+        assert TITLES[name] in text
+        assert EXPLANATIONS[name] in text
+        for figure in (quality.means.ndcg, *quality.intervals["ndcg"], quality.means.recall):
+            assert f"{figure:.3f}" in text
+        assert f"{quality.coverage:.1%}" in text
+        for figure in (quality.gini, quality.intra_list_similarity):
+            assert f"{figure:.3f}" in text
+        assert f"{quality.novelty:.2f}" in text
+    assert f"reach an NDCG of {content.lists.model.means.ndcg:.3f}" in text
+    assert "Their lists are by both." in text
+    assert "A second model, learned from the same ratings" in text
+    for item in content.similar:
+        assert f"{item.label} {item.n_ratings:,} ratings" in text
+
+
+def test_a_page_about_choices_leaves_out_what_needs_ratings(click_content):
+    html = page.render(click_content)
+    found = Page(html)
+    text = " ".join("".join(found.text).split())
+    assert set(pictures_of(click_content)) == PICTURES_OF_CHOICES
+    assert found.count("svg") == found.count("figure") == len(PICTURES_OF_CHOICES)
+    sections = {"lists", "learning", "choice", "similar", "people", "data", "making"}
+    shown = {attrs["id"] for tag, attrs in found.elements if tag == "section"}
+    assert shown == sections
+    links = {attrs["href"] for tag, attrs in found.elements if tag == "a"}
+    assert links == {f"#{name}" for name in sections}
+    assert not re.search(r"\b(None|nan|True|False)\b", text)
+    said = text.replace("ratings.csv", "")
+    assert re.findall(r"[\w ]*\brat(?:ing|ings|ed)\b", said) == [" It predicts no ratings"]
+    assert "script" not in {tag for tag, _ in found.elements}
+    assert "RMSE" not in text
+    assert "A model of 18,000 pairs." in text
+    for person in click_content.people:
+        assert all(own.label in text for own in (*person.chosen, *person.tested))
+        for best in person.recommended:
+            assert f"{best.label}{best.score:.2f}{best.n_ratings}" in text.replace(" ", "").replace(
+                best.label.replace(" ", ""), best.label
+            )
+
+
+def test_choices_without_a_validation_part(click_holdout):
+    model = FunkSVD(algorithm="ials", n_factors=2, n_epochs=3).fit(click_holdout.training)
+    content = gather(model, holdout=click_holdout)
+    assert "validation-curve" not in pictures_of(content)
+    words = " ".join("".join(Page(page.render(content)).text).split())
+    assert "No validation part was set aside: the number of epochs was given." in words
+    assert "patience" not in words
+
+
+@pytest.mark.parametrize("with_seen", [True, False])
+def test_choices_whose_pairs_are_gone(click_model, tmp_path, with_seen):
+    click_model.save(tmp_path / "m", with_seen=with_seen)
+    content = gather(FunkSVD.load(tmp_path / "m"), missing="The file is gone.")
+    text = " ".join("".join(Page(page.render(content)).text).split())
+    assert "There is no figure on how good the lists are. The file is gone." in text
+    assert "How good it is on pairs that it has not learned from is not known here." in text
+    assert not re.search(r"\b(None|nan|True|False)\b", text)
+    assert all(bool(person.chosen) == with_seen for person in content.people)
+
+
+def test_lists_that_are_no_better_than_the_most_popular_items_are_doubted(
+    click_content, without_pictures
+):
+    lists = click_content.lists
+    popular = lists.recommenders["most_popular"]
+    worse = replace(lists, recommenders={**lists.recommenders, "choice": popular}, n_users=3)
+    html = page.render(replace(click_content, lists=worse))
+    assert "lists are no better than the most popular items" in html
+    assert "The test pairs are by 3 users only" in html
+
+
 def test_what_is_missing_is_said(model):
     content = gather(model, missing="The file is <gone>.")
     html = page.render(content)
     found = Page(html)
     assert "There is no test part to judge the model by" in html
-    assert html.count("The file is &lt;gone&gt;.") == 3
-    assert set(found.values("id")) & ALL_PICTURES == {"item-map", "learning-curves", "spectrum"}
+    assert html.count("The file is &lt;gone&gt;.") == 4
+    assert set(found.values("id")) & ALL_PICTURES == {
+        "item-map",
+        "items-by-ratings",
+        "learning-curves",
+        "spectrum",
+        "users-by-ratings",
+    }
     for target in (value for value in found.values("href") if value.startswith("#")):
         assert target[1:] in found.values("id")
     assert "No command is known" in html
@@ -330,3 +432,13 @@ def test_labels_on_the_map_hide_neither_labels_nor_many_items():
     under = [Point("", -1 + shift, -1 + 0.06, None, 0) for shift in (0.0, 0.01, 0.02)]
     assert corners[0].label in labels_of([*corners, *under[:2]])
     assert corners[0].label not in labels_of([*corners, *under])
+
+
+def test_bars_of_activity_hold_every_number_once():
+    for most in (1, 2, 7, 100, 54_321):
+        edges = steps_for(most)
+        assert (np.diff(edges) > 0).all()
+        assert (edges % 1 == 0.5).all()
+        counts, _ = np.histogram(np.arange(1, most + 1), edges)
+        assert counts.sum() == most
+        assert (edges[0], edges[-1]) == (0.5, most + 0.5)
