@@ -77,9 +77,10 @@ class TestFit:
 
         sizes = Sizes()
         FunkSVD(**QUICK, reg=0.05, validation_fraction=0.2).fit(ratings, monitor=sizes)
-        (purpose, n_ratings, n_validation, n_epochs), refit = sizes.told
+        (purpose, n_ratings, n_validation, n_epochs), refit, choices = sizes.told
         assert (purpose, n_ratings, n_validation, n_epochs) == ("search", 1200, 300, 6)
         assert refit[:3] == ("refit", 1500, 0)
+        assert choices[:3] == ("choice", 1500, 0)
 
     def test_a_given_validation_part_with_unknown_ids(self, ratings):
         validation = Ratings.from_arrays([1, 9999], [8888, 2], [3.0, 2.0])

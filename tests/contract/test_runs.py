@@ -143,7 +143,7 @@ def test_hopeless_divergence_is_an_error_that_says_what_to_do(case, ratings):
 @each_case(lambda case: not has_steps(case))
 def test_without_steps_there_is_nothing_to_halve(case, ratings, monkeypatch):
     monkeypatch.setattr(case.learner, "run_epoch", lambda learner, progress: np.nan)
-    with pytest.raises(DivergenceError, match="numbers that are not finite: give smaller values"):
+    with pytest.raises(DivergenceError, match=r"numbers that are not finite[;:] (look|give)"):
         case.train(case.plan(ratings))
 
 
