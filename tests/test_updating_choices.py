@@ -75,7 +75,7 @@ def test_what_the_new_model_is(clicks, old):
     assert (new.history, new.best_epoch) == (old.history, old.best_epoch)
     assert new.fitted.item_counts.tolist() == np.bincount(clicks.item_index).tolist()
     assert new.fitted.choice.weighting == Weighting.of("count", clicks.weights)
-    assert new.fitted.choice.learned.unobserved_weight == 0.3
+    assert new.fitted.choice.learned.unobserved_weight == 0.4
     assert new.fitted.hyperparameters.get_params() == old.fitted.hyperparameters.get_params()
     assert len(new.recommend(N_USERS - 1, 3)) == 3  # who is new, as well
 

@@ -196,7 +196,7 @@ ALGORITHMS = {
         defaults={
             "n_factors": 256,
             "n_epochs": 10,
-            "reg": 0.5,
+            "reg": 0.6,
             "validation_fraction": 0.0,
             "patience": 3,
         },

@@ -82,7 +82,7 @@ class Hyperparameters:
     )
     unobserved_weight: float = declared(
         Real(above=0),
-        0.3,
+        0.4,
         group=MODEL,
         help="Weight of each pair of a user and an item as an argument that the user does not come "
         "to it, beside 1 for a pair that was observed.",

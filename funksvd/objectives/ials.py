@@ -32,6 +32,21 @@ How large nu is follows from the data: the geometric mean of the mean rho_u and 
 has a largest singular value of about this size beside that of its mean: directions that are
 weaker than noise are shrunk to nothing.
 
+What was tried, on quarters of the training ratings of MovieLens 100K's five folds, and on tenths of
+those of latest-small: NDCG@10 with liked items relevant, of lists by choice, and by both models
+(`learned.lists`), with 128 factors::
+
+                      100K, choice   both     latest-small, choice   both
+    a0 0.2, reg 0.55         .2867   .2926                   .1942   .1990
+       0.3, 0.5              .2816   .2937                   .1946   .2024
+       0.3, 0.65             .2877   .2928                   .1967   .2009
+       0.4, 0.6              .2847   .2941                   .1958   .2026
+       0.5, 0.65             .2852   .2933                   .1966   .2025
+       0.5, 0.75             .2882   .2939                   .1972   .2015
+
+15 or 20 epochs change the third digit of none of these, nor do 256 factors of the first two; on
+latest-small, 256 factors give .2041 instead of .2024 by both.
+
 The functions here are the reference: any floating type, no parallelism. The kernels of
 `funksvd.kernels.cpu.alternating` do the same in float32.
 

@@ -44,7 +44,7 @@ def test_options_are_unique():
         ("algorithm", "sgd"),
         ("seed", "0"),
         ("refit", "True"),
-        ("reg", "chosen by the data; ials: 0.5"),
+        ("reg", "chosen by the data; ials: 0.6"),
         ("n_threads", "all processors"),
         ("n_factors", "64; bayes, bayes++: 12; ials: 256"),
         ("init_std", "0.02; incremental: 0.1"),
