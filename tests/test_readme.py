@@ -36,7 +36,9 @@ def test_the_commands(workplace, capsys):
         assert capsys.readouterr().out
 
 
-@pytest.mark.parametrize("block", blocks("python"), ids=["library", "scikit-learn", "autodiff"])
+@pytest.mark.parametrize(
+    "block", blocks("python"), ids=["library", "clicks", "scikit-learn", "autodiff"]
+)
 def test_the_python_examples(workplace, block):
     if "sklearn" in block:
         pytest.importorskip("sklearn")
