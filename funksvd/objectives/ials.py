@@ -25,7 +25,7 @@ All rows of one side are solved, then all of the other, in turn. The basis of th
 rotation of all rows changes no score. In the one in which a0 Q^T Q = diag(S), the matrix of eq. (6)
 is diag(S + rho_u) and one term for each observed pair, so that its product with a vector takes
 2 k n_u multiplications, and its diagonal is known: conjugate gradients with that diagonal as
-preconditioner, from the row's last value, need three steps.
+preconditioner, from the row's last value, need two steps.
 
 How large nu is follows from the data: the geometric mean of the mean rho_u and the mean rho_i is
 `reg` times sqrt(mean n_u) + sqrt(mean n_i). A random matrix of zeros and ones, with as many ones,

@@ -7,7 +7,8 @@ library's linear algebra, so that the bits depend neither on threads nor on the 
 import numpy as np
 
 from funksvd.kernels.compiling import compiled
-from funksvd.kernels.cpu.fours import add_four, add_four_squares, dot_four
+from funksvd.kernels.cpu.fours import add_four, add_four_squares, dot_four, fetch_four
+from funksvd.kernels.vectors import LANES
 
 ROWS_PER_SUM = 128
 """Rows whose products are added up in float32, before the sum is added to others in float64."""
@@ -72,13 +73,15 @@ def start_row(first, stop, pairs, weights, other, ridge, x, residual, curvature)
     value = -np.float64(_dot(residual, x))
     for at in range(first, stop, 4):
         (a, b, c, d), (w0, w1, w2, w3) = _four(columns, levels, weights, at, stop)
+        if at + 7 < stop:
+            fetch_four(other, columns[at + 4], columns[at + 5], columns[at + 6], columns[at + 7])
         s0, s1, s2, s3 = dot_four(other, a, b, c, d, x)
         e0, e1, e2, e3 = one - s0, one - s1, one - s2, one - s3
         by = (w0 * e0, w1 * e1, w2 * e2, w3 * e3)
         value += np.float64(by[0] * e0) + np.float64(by[1] * e1)
         value += np.float64(by[2] * e2) + np.float64(by[3] * e3)
-        add_four(other, a, b, c, d, by, residual)
-        add_four_squares(other, a, b, c, d, (w0, w1, w2, w3), curvature)
+        add_four(other, a, b, c, d, by, 0, residual)
+        add_four_squares(other, a, b, c, d, (w0, w1, w2, w3), 0, curvature)
     return value
 
 
@@ -137,7 +140,7 @@ def solve_rows(span, indptr, pairs, weights, other, diagonal, reg, n_steps, rows
             for at in range(first, stop, 4):
                 (a, b, c, d), (w0, w1, w2, w3) = _four(columns, levels, weights, at, stop)
                 s0, s1, s2, s3 = dot_four(other, a, b, c, d, direction)
-                add_four(other, a, b, c, d, (w0 * s0, w1 * s1, w2 * s2, w3 * s3), image)
+                add_four(other, a, b, c, d, (w0 * s0, w1 * s1, w2 * s2, w3 * s3), 0, image)
             length = size / _dot(direction, image)
             for f in range(k):
                 x[f] += length * direction[f]
@@ -161,40 +164,29 @@ def add_gram(rows, gram):
     Parameters
     ----------
     rows : ndarray of shape (n, k), float32
+        k is a multiple of 16.
     gram : ndarray of shape (k, k), float64
         Changed. The products of `ROWS_PER_SUM` rows are added up in float32 first.
     """
     n, k = rows.shape
     part = np.empty((k, k), np.float32)
-    eight = np.zeros((8, k), np.float32)
+    zero = np.float32(0.0)
     for begin in range(0, n, ROWS_PER_SUM):
         part[:] = 0.0
         stop = min(begin + ROWS_PER_SUM, n)
-        for start in range(begin, stop, 8):
-            for at in range(8):
-                if start + at < stop:
-                    eight[at] = rows[start + at]
-                else:
-                    eight[at] = 0.0
-            y0, y1, y2, y3, y4, y5, y6, y7 = (
-                eight[0], eight[1], eight[2], eight[3], eight[4], eight[5], eight[6], eight[7]
-            )  # fmt: skip
-            for a in range(k):
-                c0, c1, c2, c3 = y0[a], y1[a], y2[a], y3[a]
-                c4, c5, c6, c7 = y4[a], y5[a], y6[a], y7[a]
-                out = part[a]
-                for b in range(a, k):
-                    total = out[b] + c0 * y0[b]
-                    total += c1 * y1[b]
-                    total += c2 * y2[b]
-                    total += c3 * y3[b]
-                    total += c4 * y4[b]
-                    total += c5 * y5[b]
-                    total += c6 * y6[b]
-                    out[b] = total + c7 * y7[b]
-        for a in range(k):
-            for b in range(a, k):
-                gram[a, b] += np.float64(part[a, b])
+        for r in range(begin, stop, 4):
+            b, c, d = min(r + 1, n - 1), min(r + 2, n - 1), min(r + 3, n - 1)
+            for f in range(k):
+                by = (
+                    rows[r, f],
+                    rows[b, f] if r + 1 < n else zero,
+                    rows[c, f] if r + 2 < n else zero,
+                    rows[d, f] if r + 3 < n else zero,
+                )
+                add_four(rows, r, b, c, d, by, f // LANES, part[f])
+        for f in range(k):
+            for g in range(f, k):
+                gram[f, g] += np.float64(part[f, g])
 
 
 @compiled

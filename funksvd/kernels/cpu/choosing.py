@@ -20,6 +20,8 @@ LEAST_CHOICE = 0.01
 """Smallest score of the choice model that counts: below, items are ordered by rating alone."""
 LEAST_LIKING = 1e-12
 """Smallest probability of liking that counts."""
+TINY = 1e-150
+"""Least pivot that is divided by."""
 _ROOT_HALF = 0.7071067811865476
 _OF_ERFC = (
     0.17087277, -0.82215223, 1.48851587, -1.13520398, 0.27886807, -0.18628806, 0.09678418,
@@ -33,6 +35,8 @@ def _cholesky(matrix):
     size = matrix.shape[0]
     for d in range(size):
         pivot = np.sqrt(matrix[d, d])
+        if not pivot > TINY:  # only in files that something else has written
+            pivot = TINY
         for b in range(d, size):
             matrix[d, b] /= pivot
         for a in range(d + 1, size):

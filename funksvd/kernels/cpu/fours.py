@@ -1,12 +1,13 @@
 """Products and sums of four rows of factors at a time, written as explicit vectors.
 
 Four rows that lie anywhere are multiplied with one vector, or added to one: it is then loaded, and
-stored, a quarter as often. Rows are padded with zeros to whole vectors of 16 numbers. Products and
-sums are rounded one by one, and in a fixed order, so that the bits are the same on every processor.
+stored, a quarter as often. Rows are padded with zeros to whole vectors of 16 numbers. Products are
+fused with sums and added in a fixed order, so that the bits are the same on every processor.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from llvmlite import ir
@@ -14,27 +15,46 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-LANES = 16
+from funksvd.kernels.vectors import LANES, fused, spread
 
 _VECTOR = ir.VectorType(ir.FloatType(), LANES)
-_UNDEFINED = ir.Constant(_VECTOR, ir.Undefined)
 _INT32, _INT64 = ir.IntType(32), ir.IntType(64)
 
 
-def _spread(builder: ir.IRBuilder, scalar: ir.Value) -> ir.Value:
-    """The same number in all lanes."""
-    first = builder.insert_element(_UNDEFINED, scalar, ir.Constant(_INT32, 0))
-    lanes = ir.Constant(ir.VectorType(_INT32, LANES), [0] * LANES)
-    return builder.shuffle_vector(first, _UNDEFINED, lanes)
+def _sums_of_lanes(builder: ir.IRBuilder, vectors: list[ir.Value]) -> list[ir.Value]:
+    """The sums of four vectors, in a fixed order: halves are added, then quarters, …
+
+    Of the four quarters of four numbers, first the numbers at the same places are added; a
+    transposition makes vectors of the first to fourth numbers of all, which are added in pairs.
+    """
+    quarters = []
+    for vector in vectors:
+        for width in (8, 4):
+            low, high = (
+                builder.shuffle_vector(vector, vector, _places(range(start, start + width)))
+                for start in (0, width)
+            )
+            vector = builder.fadd(low, high)
+        quarters.append(vector)
+    a, b, c, d = quarters
+    ab, cd = (
+        (
+            builder.shuffle_vector(x, y, _places((0, 4, 1, 5))),
+            builder.shuffle_vector(x, y, _places((2, 6, 3, 7))),
+        )
+        for x, y in ((a, b), (c, d))
+    )
+    firsts = builder.shuffle_vector(ab[0], cd[0], _places((0, 1, 4, 5)))
+    seconds = builder.shuffle_vector(ab[0], cd[0], _places((2, 3, 6, 7)))
+    thirds = builder.shuffle_vector(ab[1], cd[1], _places((0, 1, 4, 5)))
+    fourths = builder.shuffle_vector(ab[1], cd[1], _places((2, 3, 6, 7)))
+    sums = builder.fadd(builder.fadd(firsts, thirds), builder.fadd(seconds, fourths))
+    return [builder.extract_element(sums, ir.Constant(_INT32, at)) for at in range(4)]
 
 
-def _sum_of_lanes(builder: ir.IRBuilder, vector: ir.Value) -> ir.Value:
-    """The sum of a vector, in a fixed order: halves are added, then quarters, …"""
-    for distance in (8, 4, 2, 1):
-        lanes = [(lane + distance) % LANES for lane in range(LANES)]
-        order = ir.Constant(ir.VectorType(_INT32, LANES), lanes)
-        vector = builder.fadd(vector, builder.shuffle_vector(vector, _UNDEFINED, order))
-    return builder.extract_element(vector, ir.Constant(_INT32, 0))
+def _places(lanes: Iterable[int]) -> ir.Value:
+    lanes = list(lanes)
+    return ir.Constant(ir.VectorType(_INT32, len(lanes)), lanes)
 
 
 class _Rows:
@@ -101,8 +121,8 @@ def dot_four(context: Any, factors: Any, a: Any, b: Any, c: Any, d: Any, vector:
         with cgutils.for_range(builder, rows.n_vectors) as loop:
             factor = _load(builder, x, loop.index)
             for total, row in zip(totals, rows.at(loop.index), strict=True):
-                builder.store(builder.fadd(builder.load(total), builder.fmul(row, factor)), total)
-        sums = [_sum_of_lanes(builder, builder.load(total)) for total in totals]
+                builder.store(fused(builder, row, factor, builder.load(total)), total)
+        sums = _sums_of_lanes(builder, [builder.load(total) for total in totals])
         return target.make_tuple(builder, signature.return_type, sums)
 
     return signature, generate
@@ -110,7 +130,7 @@ def dot_four(context: Any, factors: Any, a: Any, b: Any, c: Any, d: Any, vector:
 
 @intrinsic
 def add_four(
-    context: Any, factors: Any, a: Any, b: Any, c: Any, d: Any, by: Any, out: Any
+    context: Any, factors: Any, a: Any, b: Any, c: Any, d: Any, by: Any, start: Any, out: Any
 ) -> tuple:
     """Add four rows, each times a number of its own, to a vector, one after the other.
 
@@ -119,20 +139,19 @@ def add_four(
     factors, a, b, c, d
         As for `dot_four`.
     by : tuple of four float32
+    start : int64
+        Vector of 16 numbers from which on they are added.
     out : ndarray of shape (a multiple of 16,), float32
         Changed.
     """
-    signature = types.void(factors, *[types.int64] * 4, types.UniTuple(types.float32, 4), out)
+    numbers = types.UniTuple(types.float32, 4)
+    signature = types.void(factors, *[types.int64] * 4, numbers, types.int64, out)
 
     def generate(target: Any, builder: ir.IRBuilder, signature: Any, arguments: list) -> ir.Value:
-        rows = _Rows(target, builder, signature.args[0], arguments[0], arguments[1:5])
-        numbers = [_spread(builder, each) for each in cgutils.unpack_tuple(builder, arguments[5])]
-        sums = _vector_pointer(target, builder, signature.args[6], arguments[6])
-        with cgutils.for_range(builder, rows.n_vectors) as loop:
-            total = _load(builder, sums, loop.index)
-            for number, row in zip(numbers, rows.at(loop.index), strict=True):
-                total = builder.fadd(total, builder.fmul(number, row))
-            _store(builder, total, sums, loop.index)
+        def add(number: ir.Value, row: ir.Value, total: ir.Value) -> ir.Value:
+            return fused(builder, number, row, total)
+
+        _add_rows(target, builder, signature, arguments, add)
         return target.get_dummy_value()
 
     return signature, generate
@@ -140,20 +159,57 @@ def add_four(
 
 @intrinsic
 def add_four_squares(
-    context: Any, factors: Any, a: Any, b: Any, c: Any, d: Any, by: Any, out: Any
+    context: Any, factors: Any, a: Any, b: Any, c: Any, d: Any, by: Any, start: Any, out: Any
 ) -> tuple:
     """Add the squares of four rows, each times a number of its own; otherwise as `add_four`."""
-    signature = types.void(factors, *[types.int64] * 4, types.UniTuple(types.float32, 4), out)
+    numbers = types.UniTuple(types.float32, 4)
+    signature = types.void(factors, *[types.int64] * 4, numbers, types.int64, out)
+
+    def generate(target: Any, builder: ir.IRBuilder, signature: Any, arguments: list) -> ir.Value:
+        def add(number: ir.Value, row: ir.Value, total: ir.Value) -> ir.Value:
+            return fused(builder, builder.fmul(number, row), row, total)
+
+        _add_rows(target, builder, signature, arguments, add)
+        return target.get_dummy_value()
+
+    return signature, generate
+
+
+def _add_rows(
+    target: Any, builder: ir.IRBuilder, signature: Any, arguments: list, add: Callable
+) -> None:
+    """The loop of `add_four`: `total = add(number, row, total)` for each of the rows."""
+    rows = _Rows(target, builder, signature.args[0], arguments[0], arguments[1:5])
+    numbers = [spread(builder, each) for each in cgutils.unpack_tuple(builder, arguments[5])]
+    sums = _vector_pointer(target, builder, signature.args[7], arguments[7])
+    with cgutils.for_range(builder, rows.n_vectors, start=arguments[6]) as loop:
+        total = _load(builder, sums, loop.index)
+        for number, row in zip(numbers, rows.at(loop.index), strict=True):
+            total = add(number, row, total)
+        _store(builder, total, sums, loop.index)
+
+
+@intrinsic
+def fetch_four(context: Any, factors: Any, a: Any, b: Any, c: Any, d: Any) -> tuple:
+    """Ask for four rows that are going to be read: by then they are in the cache.
+
+    Parameters
+    ----------
+    factors, a, b, c, d
+        As for `dot_four`.
+    """
+    signature = types.void(factors, *[types.int64] * 4)
 
     def generate(target: Any, builder: ir.IRBuilder, signature: Any, arguments: list) -> ir.Value:
         rows = _Rows(target, builder, signature.args[0], arguments[0], arguments[1:5])
-        numbers = [_spread(builder, each) for each in cgutils.unpack_tuple(builder, arguments[5])]
-        sums = _vector_pointer(target, builder, signature.args[6], arguments[6])
+        byte = ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [byte] + [_INT32] * 3)
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        for_reading, keep, data = (ir.Constant(_INT32, number) for number in (0, 2, 1))
         with cgutils.for_range(builder, rows.n_vectors) as loop:
-            total = _load(builder, sums, loop.index)
-            for number, row in zip(numbers, rows.at(loop.index), strict=True):
-                total = builder.fadd(total, builder.fmul(builder.fmul(number, row), row))
-            _store(builder, total, sums, loop.index)
+            for pointer in rows.pointers:
+                place = builder.bitcast(builder.gep(pointer, [loop.index]), byte)
+                builder.call(function, [place, for_reading, keep, data])
         return target.get_dummy_value()
 
     return signature, generate

@@ -12,6 +12,16 @@ one time to the next, so that few pairs need it. A pair is left as it is if its 
     tolerance            1e-5      1e-3      1e-2      0.1
     difference              0     0.005      0.07      0.5
     seconds              0.98      0.60      0.54      0.56
+
+Steps of conjugate gradients, on a part of the pairs of five data sets, for 10 epochs, 128 factors:
+NDCG@10 (MovieLens: of lists by both models, liked items), and processor seconds for an epoch of a
+million pairs of 6,040 users and 3,700 items, for 256 factors::
+
+    steps    100K   latest-small   Last.fm   Steam   shop    seconds
+    1       .2941          .2026     .2121   .2247   .1427
+    2       .2939          .2026     .2126   .2248   .1423      0.41
+    3       .2940          .2026     .2127   .2245   .1424      0.49
+    5       .2941          .2023
 """
 
 from __future__ import annotations
@@ -22,8 +32,7 @@ from typing import ClassVar
 import numpy as np
 
 from funksvd.errors import argument
-from funksvd.kernels import add_gram, diagonalize, rotate_rows, solve_rows
-from funksvd.kernels.vectors import LANES
+from funksvd.kernels import add_gram, diagonalize, padded_rows, rotate_rows, solve_rows
 from funksvd.learned.choices import LearnedChoices
 from funksvd.objectives.ials import ChoiceTerms, strength_of
 from funksvd.ratings import CompressedRows
@@ -33,8 +42,8 @@ from funksvd.training.executors import Executor
 from funksvd.training.learners.base import Learner, Progress
 from funksvd.training.pairs import PairPlan
 
-N_STEPS = 3
-"""Steps of conjugate gradients for each row and epoch."""
+N_STEPS = 2
+"""Steps of conjugate gradients for each row and epoch; see above."""
 TOLERANCE, FINAL_TOLERANCE = 1e-4, 1e-7
 """Entries of Gram matrices that count as zero: during training, and in the model."""
 MAX_SWEEPS = 30
@@ -72,7 +81,7 @@ class IALSLearner(Learner[PairPlan, LearnedChoices]):
     def _first_rows(self, start: LearnedChoices | None) -> tuple[np.ndarray, np.ndarray]:
         """Rows of users and items, padded to whole vectors; zero for users without pairs."""
         k = self.n_factors
-        users, items = (np.zeros((n, -(-k // LANES) * LANES), np.float32) for n in self.plan.shape)
+        users, items = (padded_rows(n, k) for n in self.plan.shape)
         users[:, :k] = first_rows(self.random, len(users), k)
         users[np.diff(self.plan.by_user.indptr) == 0] = 0.0
         if start is not None:
@@ -237,7 +246,7 @@ def rotated(rows: np.ndarray, basis: np.ndarray, executor: Executor) -> np.ndarr
     -------
     ndarray of shape (n, k), float32
     """
-    out, size = np.empty_like(rows), block_size(len(rows))
+    out, size = padded_rows(*rows.shape), block_size(len(rows))
 
     def rotate(start: int) -> None:
         rotate_rows((start, min(start + size, len(rows))), basis, rows, out)
