@@ -36,15 +36,15 @@ def as_ratings(source: Any, values: Any = None) -> Ratings:
         return source
     if isinstance(source, Interactions):
         raise RatingsError(
-            f"{source.source}: these are interactions, not ratings. Models learn from them with "
-            f"{argument('algorithm', 'ials')}"
+            f"{source.source}: these are interactions, not ratings. {_OF_CHOICES}"
         )
     from funksvd.ratings.io.reading import read_ratings
 
     try:
         return read_ratings(source)
     except MissingColumnsError as error:
-        raise MissingColumnsError(f"{error.template}. {_OTHER_NAMES}") from None
+        of_choices = f". {_OF_CHOICES}" if error.missing == {"rating"} else ""
+        raise MissingColumnsError(f"{error.template}. {_OTHER_NAMES}{of_choices}") from None
 
 
 def as_interactions(source: Any) -> Interactions:
@@ -89,6 +89,7 @@ def as_pairs(pairs: Any) -> tuple[np.ndarray, np.ndarray]:
     return pairs[:, 0], pairs[:, 1]
 
 
+_OF_CHOICES = f"Models learn from interactions with {argument('algorithm', 'ials')}"
 _OTHER_NAMES = "Or rename the columns: those are arguments of read_ratings and of read_pairs"
 
 

@@ -114,6 +114,7 @@ DATES = [datetime.datetime(2020, 1, day) for day in (1, 2, 3, 4)]
         (FunkSVD().fit, [1, 2, 3], "a list holds paths"),
         (FunkSVD().fit, np.zeros((3, 3)), "For arrays there is Ratings.from_arrays"),
         (FunkSVD().fit, TABLE.rename(columns={"item": "x"}), "Or rename the columns"),
+        (FunkSVD().fit, TABLE[["user", "item"]], 'from interactions with algorithm="ials"'),
         (random_split, 3, "an object of type int"),
         (Ratings.from_scipy, np.zeros((2, 2)), "scipy.sparse.coo_array(matrix)"),
         (Ratings.from_scipy, TABLE, "an object of type DataFrame"),
