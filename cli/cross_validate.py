@@ -16,10 +16,18 @@ from .options import FILE, output_options
 from .ranking import RankingOptions, ranking_options, show_mean_ranking, show_ranking
 from .reading import describe_ratings, read_any, reading_options
 from .splitting import IN_TIME, SPLIT, Split, split_options
-from .training_options import training_options
+from .training_options import for_data, training_options
 
 if TYPE_CHECKING:
-    from funksvd import CrossValidation, Evaluation, Fold, FunkSVD, ReadOptions
+    from funksvd import (
+        CrossValidation,
+        Evaluation,
+        Fold,
+        FunkSVD,
+        Interactions,
+        Ratings,
+        ReadOptions,
+    )
     from funksvd.evaluation import FoldResult
     from funksvd.hyperparameters import Hyperparameters
 
@@ -125,17 +133,20 @@ def cross_validate(
     of the next.
 
     --ranking takes the best items of each user, out of all that the user does not have in
-    training, and counts those that the user likes by a test rating.
+    training, and counts those that the user likes by a test rating. Models of RATINGS without
+    ratings, such as clicks, are always tested so.
     """
     from funksvd import FunkSVD
     from funksvd import cross_validate as run
 
-    model = FunkSVD.of(hyperparameters)
     remarks: list[str] = []
     if isinstance(folds, FoldFiles):
         cut = _read_pairs(output, folds, reading, ratings)
+        data = cut[0].training
     else:
-        cut, remarks = _split(output, folds, reading, ratings, model.hyperparameters.seed)
+        data = _read(output, reading, ratings)
+        cut, remarks = _split(output, folds, data, hyperparameters.seed)
+    model = FunkSVD.of(for_data(output, hyperparameters, data))
     in_table = len(cut) > 1 and not output.as_json
     if in_table:
         output.note()
@@ -177,17 +188,22 @@ def _read_pairs(
     return [read_pair(*pair) for pair in folds.pairs]
 
 
-def _split(
-    output: Output, split: Split, reading: ReadOptions, paths: tuple[str, ...], seed: int
-) -> tuple[Sequence[Fold[Any]], list[str]]:
-    """Read ratings and split them; also what a person should know about the split."""
+def _read(output: Output, reading: ReadOptions, paths: tuple[str, ...]) -> Ratings | Interactions:
+    """Read what is to be split."""
     if not paths:
         raise click.UsageError("RATINGS are missing, which are to be learned from and tested on")
     for path in filter(is_model, paths):
         raise click.UsageError(f"{path} is a model; cross-validation trains models, on RATINGS")
-    ratings = read_any(output, paths, reading)
-    output.note(describe_ratings(ratings))
-    folds = split.folds(ratings, seed)
+    data = read_any(output, paths, reading)
+    output.note(describe_ratings(data))
+    return data
+
+
+def _split(
+    output: Output, split: Split, data: Ratings | Interactions, seed: int
+) -> tuple[Sequence[Fold[Any]], list[str]]:
+    """The folds; also what a person should know about the split."""
+    folds = split.folds(data, seed)
     for remark in folds.remarks:
         output.note(remark)
     return folds, list(folds.remarks)

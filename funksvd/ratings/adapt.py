@@ -35,9 +35,7 @@ def as_ratings(source: Any, values: Any = None) -> Ratings:
     if isinstance(source, Ratings):
         return source
     if isinstance(source, Interactions):
-        raise RatingsError(
-            f"{source.source}: these are interactions, not ratings. {_OF_CHOICES}"
-        )
+        raise RatingsError(f"{source.source}: these are interactions, not ratings. {_OF_CHOICES}")
     from funksvd.ratings.io.reading import read_ratings
 
     try:

@@ -130,7 +130,7 @@ def test_a_single_split_looks_like_a_test(cli, here, quick):
 def test_folds_of_pairs_without_ratings_are_tested_by_lists(cli, here):
     lines = (here / "ratings.csv").read_text().splitlines()
     (here / "clicks.csv").write_text("".join(",".join(x.split(",")[:2]) + "\n" for x in lines))
-    arguments = ("cross-validate", "clicks.csv", "--algorithm", "ials", "-k", 4, "--folds", 2)
+    arguments = ("cross-validate", "clicks.csv", "-k", 4, "--folds", 2)
     result = cli(*arguments)
     assert (result.code, result.err) == (0, "")
     header = next(line for line in result.out.splitlines() if line.startswith("fold "))
@@ -143,6 +143,7 @@ def test_folds_of_pairs_without_ratings_are_tested_by_lists(cli, here):
     assert list(table) == ["by choice", "most popular"]
     assert table["by choice"]["NDCG"] == f"{mean['ndcg']:.4f}"
     assert "rmse" not in plain["mean"]
+    assert plain["hyperparameters"]["algorithm"] == "ials"
 
 
 def test_given_folds(cli, error_of, here, quick):
