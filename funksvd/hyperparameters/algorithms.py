@@ -195,6 +195,7 @@ ALGORITHMS = {
         ),
         defaults={
             "n_factors": 256,
+            "unobserved_weight": 0.4,
             "n_epochs": 10,
             "reg": 0.6,
             "validation_fraction": 0.0,

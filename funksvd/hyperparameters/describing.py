@@ -40,6 +40,8 @@ def stated_default(name: str) -> str:
     if name not in ("optimizer", "batch_size"):
         ends = of_full if len(of_full) == 1 else (min(of_full), max(of_full))
         note("full batches", " to ".join(_stated(name, value) for value in ends))
+    if not usual and len(others) == 1:  # nothing but these have it
+        return next(iter(others))
     return "; ".join([usual, *(f"{', '.join(who)}: {value}" for value, who in others.items())])
 
 

@@ -80,9 +80,9 @@ class Hyperparameters:
         "beside the rest: it makes better lists (`recommend`), and changes no prediction.",
         short="Learn a choice model too, for better lists, where that costs little.",
     )
-    unobserved_weight: float = declared(
+    unobserved_weight: float | None = declared(
         Real(above=0),
-        0.4,
+        None,
         group=MODEL,
         help="Weight of each pair of a user and an item as an argument that the user does not come "
         "to it, beside 1 for a pair that was observed.",

@@ -75,7 +75,7 @@ def violations(
                 )
 
     resolved = chosen.resolved()
-    if chosen.unobserved_weight > MOST_UNOBSERVED:
+    if (chosen.unobserved_weight or 0.0) > MOST_UNOBSERVED:
         yield (
             f"{spell('unobserved_weight')} must be at most {MOST_UNOBSERVED:g}, not "
             f"{chosen.unobserved_weight:g}"

@@ -27,7 +27,6 @@ million pairs of 6,040 users and 3,700 items, for 256 factors::
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import ClassVar
 
 import numpy as np
 
@@ -39,7 +38,7 @@ from funksvd.ratings import CompressedRows
 from funksvd.rng import normals
 from funksvd.training.context import Context
 from funksvd.training.executors import Executor
-from funksvd.training.learners.base import Learner, Progress
+from funksvd.training.learners.base import Learner, Progress, decided
 from funksvd.training.pairs import PairPlan
 
 N_STEPS = 2
@@ -60,20 +59,17 @@ WORK_PER_ROW = 20
 class IALSLearner(Learner[PairPlan, LearnedChoices]):
     """Solves all rows of one side nearly exactly, then all of the other, in turn."""
 
-    metric: ClassVar[str] = "loss"
-
     def __init__(self, context: Context[PairPlan, LearnedChoices]) -> None:
         super().__init__(context)
         chosen, plan = self.hyperparameters, self.plan
         n_users, n_items = plan.shape
-        a0 = chosen.unobserved_weight
+        a0 = decided(chosen.unobserved_weight)
         n_used_users, n_used_items = (
             int(np.count_nonzero(np.diff(side.indptr))) for side in (plan.by_user, plan.by_item)
         )
-        assert chosen.reg is not None
-        strength = strength_of(chosen.reg, a0, n_used_users, n_used_items, plan.n_learned)
+        self.reg = decided(chosen.reg)
+        strength = strength_of(self.reg, a0, n_used_users, n_used_items, plan.n_learned)
         self.terms = ChoiceTerms(a0, strength)
-        self.reg = chosen.reg
         self.sides = (Side(plan.by_user, n_items), Side(plan.by_item, n_users))
         self.rows = self._first_rows(context.start)
         self._slots: dict[int, tuple[np.ndarray, np.ndarray]] = {}
