@@ -1,7 +1,12 @@
-"""Explanations of recommendations: by the ratings that speak for and against them."""
+"""Explanations of recommendations: by the items that speak for and against them.
+
+A list by rating is explained by predictions, each as a sum. Other lists are explained by what each
+of the user's items adds to the scores that they are ordered by.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -15,9 +20,11 @@ if TYPE_CHECKING:
 
     from funksvd import FunkSVD
     from funksvd.learned.explain import Explanation
+    from funksvd.listing import Recommendation
+    from funksvd.reasons import Because
 
 N_SHOWN = 3
-"""Number of ratings that are shown for and against a recommendation, each."""
+"""Number of items that are shown for and against a recommendation, each."""
 REMEDY = (
     "train again with `funksvd train`, or give the user's ratings with --ratings FILE, as those of "
     "a new user"
@@ -43,6 +50,79 @@ def ratings_of_user(model: FunkSVD, path: str, user: str) -> tuple[np.ndarray, n
     if model.seen is not None:
         mine = mine.subset(model.seen.contains(*mine.index_for(model.users, model.items)))
     return mine.item_ids[mine.item_index], mine.values
+
+
+def show_reasons(
+    output: Output, listed: Sequence[Recommendation], because: Because, titles: Titles | None
+) -> None:
+    """Print a block for each recommendation, with the items that speak for it first; or JSON."""
+    if output.as_json:
+        output.json(
+            [
+                _plain_reasons(rank, each, because, parts, titles)
+                for rank, (each, parts) in enumerate(
+                    zip(listed, because.contributions, strict=True), start=1
+                )
+            ]
+        )
+        return
+    unit = "the logarithm of the score" if because.by == "both" else "the score"
+    output.note(f"What each of the user's items adds to {unit}, more than to that of all items\n")
+    for rank, (each, parts) in enumerate(zip(listed, because.contributions, strict=True), start=1):
+        if rank > 1:
+            click.echo()
+        head = f"{rank}. {_printed(each.item, titles)}: score {each.score:.3f}"
+        if each.prediction is not None:
+            head += f", predicted rating {each.prediction:.3f}"
+        click.echo(click.style(head, bold=True))
+        for amount, text in _reason_lines(because, parts, titles):
+            click.echo(f"  {amount}  {text}")
+
+
+def _reason_lines(
+    because: Because, parts: np.ndarray, titles: Titles | None
+) -> list[tuple[str, str]]:
+    """The strongest reasons, those for an item first and largest first."""
+    from funksvd.learned.explain import strongest_for
+
+    strongest = [*strongest_for(parts, N_SHOWN), *strongest_for(-parts, N_SHOWN)[::-1]]
+    if not strongest:
+        return [(" " * 7, "nothing that speaks for it more than for other items")]
+    rated = because.rated[strongest].tolist()
+    texts = [f"{_dealings(because.ratings, at)}: " for at in strongest]
+    return [
+        (f"{parts[at]:+7.3f}", text + _printed(item, titles))
+        for at, text, item in zip(strongest, texts, rated, strict=True)
+    ]
+
+
+def _dealings(ratings: np.ndarray | None, at: int) -> str:
+    """What the user has done with an item."""
+    return "dealt with" if ratings is None else f"rated {ratings[at]:g}"
+
+
+def _plain_reasons(
+    rank: int,
+    listed: Recommendation,
+    because: Because,
+    parts: np.ndarray,
+    titles: Titles | None,
+) -> dict[str, object]:
+    rated, amounts = because.rated.tolist(), parts.tolist()
+    reasons = [
+        _item(rated[at], titles)
+        | ({} if because.ratings is None else {"rating": float(because.ratings[at])})
+        | {"contribution": amounts[at]}
+        for at in sorted(range(len(rated)), key=lambda at: -amounts[at])
+    ]
+    return {
+        "rank": rank,
+        **_item(listed.item, titles),
+        "by": because.by,
+        "score": listed.score,
+        "prediction": listed.prediction,
+        "because": reasons,
+    }
 
 
 def show_explanations(
@@ -85,19 +165,20 @@ def _printed(item: int | str, titles: Titles | None) -> str:
     return printable(named(item, titles), keep="")
 
 
-def _plain(rank: int, e: Explanation, titles: Titles | None) -> dict[str, object]:
-    def item(label: int | str) -> dict[str, object]:
-        return {"item": label, **({"title": titles.get(str(label), "")} if titles else {})}
+def _item(label: int | str, titles: Titles | None) -> dict[str, object]:
+    return {"item": label, **({"title": titles.get(str(label), "")} if titles else {})}
 
+
+def _plain(rank: int, e: Explanation, titles: Titles | None) -> dict[str, object]:
     parts = zip(e.rated.tolist(), e.ratings.tolist(), e.contributions.tolist(), strict=True)
     return {
         "rank": rank,
-        **item(e.item),
+        **_item(e.item, titles),
         "prediction": e.prediction,
         "global_mean": e.global_mean,
         "item_bias": e.item_bias,
         "contributions": [
-            {**item(label), "rating": rating, "contribution": contribution}
+            {**_item(label, titles), "rating": rating, "contribution": contribution}
             for label, rating, contribution in sorted(parts, key=lambda part: -part[2])
         ],
         "rest": e.rest,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from .console import Output, counted
-from .explanations import ratings_of_user, show_explanations
+from .explanations import ratings_of_user, show_explanations, show_reasons
 from .filters import Filters, filter_options
 from .fold_in import NewRatings, fold_in_options
 from .groups import GroupedCommand, option, packed
@@ -23,7 +23,7 @@ from .titles import Titles, items_option, read_titles, with_titles
 if TYPE_CHECKING:
     import numpy as np
 
-    from funksvd import FunkSVD, Ratings, ReadOptions
+    from funksvd import FunkSVD, Ratings, ReadOptions, Recommendation
 
 USERS = "Users"
 """Heading of the options that name users."""
@@ -116,7 +116,7 @@ Examples:
     "--explain",
     is_flag=True,
     group=RECOMMENDATIONS,
-    help="Show which ratings speak for and against each item; for one user.",
+    help="Show which of the user's items speak for and against each item; for one user.",
 )
 @filter_options
 @model_option
@@ -150,9 +150,10 @@ def recommend(
     computes from them what it would have learned; it is not changed. The options for reading files
     are about --ratings.
 
-    --explain shows the prediction as a sum: what everyone thinks of the item, and what each of the
-    user's ratings adds or takes. For a user of the model, they are read again from the file that it
-    was trained on.
+    --explain shows what each of the user's items adds to the score by which an item is listed, more
+    than to the scores of all items. A list by rating is explained by its predictions, each as a
+    sum: what everyone thinks of the item, and what each of the user's ratings adds or takes. For a
+    user of the model, these are read again from the file that it was trained on.
     """
     _check_together(users, new_ratings, reading)
     if explain and (destination.path or destination.file_format):
@@ -172,9 +173,12 @@ def recommend(
         if len(ids) != 1:
             raise click.UsageError(f"--explain is for one user, not for {len(ids):,}")
         best = asked.recommend(ids[0], n_items, include_seen=include_seen, **chosen)
-        items = [each.item for each in best]
         user = None if new_ratings.are_given else ids[0]
-        _explain(output, model, model_path, items, user, ratings, titles)
+        if (by := filters.by or model.rankings[0]) == "rating":
+            items = [each.item for each in best]
+            _explain(output, model, model_path, items, user, ratings, titles)
+        else:
+            _explain_ranking(output, model, by, best, user, ratings, titles)
         return
     batches = asked.recommend_all(ids, n_items, include_seen=include_seen, **chosen)
     if len(ids) == 1 and users.users_file is None and not users.all_users:
@@ -217,6 +221,27 @@ def _explain(
             rated = ratings_of_user(model, path, str(user))
     explanations = model.explain(*rated, items, user=user) if items else []
     show_explanations(output, explanations, titles)
+
+
+def _explain_ranking(
+    output: Output,
+    model: FunkSVD,
+    by: str,
+    best: list[Recommendation],
+    user: int | str | None,
+    ratings: Ratings | None,
+    titles: Titles | None,
+) -> None:
+    """Explain a list that is not by rating."""
+    import numpy as np
+
+    given: dict[str, Any] = {"user": user}
+    if user is None and ratings is not None:
+        items = ratings.item_ids[ratings.item_index]
+        given = {"item_ids": items, "ratings": ratings.values}
+    listed = np.array([each.item for each in best], dtype=model.item_ids.dtype)
+    because = model.because(listed, by=by, **given)
+    show_reasons(output, best, because, titles)
 
 
 def _without_user(batches: Iterator[dict[str, np.ndarray]]) -> Iterator[dict[str, np.ndarray]]:

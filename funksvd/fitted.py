@@ -15,7 +15,7 @@ from funksvd.hyperparameters import Hyperparameters
 from funksvd.learned.choice_model import ChoiceModel
 from funksvd.learned.lists import ByBoth, Liking, Ranking, by_choice, by_rating
 from funksvd.learned.rating_model import RatingModel
-from funksvd.learned.weighting import Weighting
+from funksvd.learned.weighting import LEVELS, Weighting
 from funksvd.ratings import CompressedRows, Vocabulary
 from funksvd.splitting import Provenance
 from funksvd.training import TrainingRecord, beside_ratings
@@ -145,6 +145,22 @@ class Fitted:
                 f"the model {why}, and lists items by {' or '.join(self.rankings)}, not by {by}"
             )
         return self._by[by]
+
+    @cached_property
+    def rating_step(self) -> float | None:
+        """Difference between a rating and the next higher one; None for a continuous scale."""
+        if self.rating is None or self.seen is None or self.seen.values is None:
+            return None
+        levels = np.flatnonzero(np.bincount(self.seen.values, minlength=LEVELS))
+        if len(levels) < 2:
+            return None
+        last = LEVELS - 1
+        n_steps = round(last / float(np.diff(levels).min()))
+        steps = levels * n_steps / last
+        if n_steps > MANY_LEVELS or np.abs(steps - np.rint(steps)).max() > n_steps / last:
+            return None
+        low, high = self.rating.limits
+        return round((high - low) / n_steps, 6)
 
     @property
     def item_vectors(self) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Ratings that a caller gives of someone new, in rows of a model."""
+"""What a caller gives, in rows of a model: pairs, and ratings of someone new."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from funksvd.errors import RatingsError, UnknownIdWarning, counted
-from funksvd.ratings import Ratings, Vocabulary, as_labels, first_few
+from funksvd.ratings import Ratings, Vocabulary, as_labels, as_pairs, first_few
 
 
 def ones_if_none(item_ids: Any, ratings: Any) -> Any:
@@ -36,6 +36,27 @@ def rated_rows(vocabulary: Vocabulary, ids: Any, ratings: Any) -> tuple[np.ndarr
     order = np.argsort(rows, kind="stable")
     order = order[rows[order] >= 0]
     return rows[order], given.values[order]
+
+
+def rows_of_pairs(
+    user_ids: Vocabulary, item_ids: Vocabulary, users: Any, items: Any
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Rows of the pairs that are meant, -1 for unknown; and whether it is a single one."""
+    if items is None:
+        users, items = as_pairs(users)
+    single = np.ndim(users) == 0 and np.ndim(items) == 0
+    user_index = user_ids.rows(users if np.ndim(users) else [users])
+    item_index = item_ids.rows(items if np.ndim(items) else [items])
+    if np.ndim(users) == 0 or len(user_index) == 1:
+        user_index = np.repeat(user_index, len(item_index))
+    elif np.ndim(items) == 0 or len(item_index) == 1:
+        item_index = np.repeat(item_index, len(user_index))
+    if len(user_index) != len(item_index):
+        raise RatingsError(
+            f"{len(user_index):,} users and {len(item_index):,} items do not make pairs; "
+            "give as many of one as of the other"
+        )
+    return user_index, item_index, single
 
 
 def warn_of_unknown(

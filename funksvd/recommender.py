@@ -22,7 +22,7 @@ from funksvd.errors import (
     argument,
 )
 from funksvd.fitted import Fitted
-from funksvd.given import ones_if_none, rated_rows, warn_of_unknown
+from funksvd.given import ones_if_none, rated_rows, rows_of_pairs, warn_of_unknown
 from funksvd.learned import Draws, LearnedRatings
 from funksvd.learned.explain import Explanation
 from funksvd.learned.fold_in import FoldedIn, OtherSide
@@ -45,9 +45,9 @@ from funksvd.ratings import (
     Vocabulary,
     as_data,
     as_labels,
-    as_pairs,
     as_ratings,
 )
+from funksvd.reasons import Because, because
 from funksvd.splitting import Holdout, Provenance
 from funksvd.training import EpochRecord, TrainingRecord
 
@@ -263,7 +263,7 @@ class Recommender(ABC):
         ndarray of shape (n,), float32; or float
             A float for one user and one item.
         """
-        user_index, item_index, single = self._find_pairs(users, items)
+        user_index, item_index, single = rows_of_pairs(self.users, self.items, users, items)
         predictions = self.predict_index(user_index, item_index)
         return float(predictions[0]) if single else predictions
 
@@ -304,7 +304,7 @@ class Recommender(ABC):
             If the model is not the mean of draws, which those of bayes and bayes++ are, or if
             its users were folded in.
         """
-        user_index, item_index, single = self._find_pairs(users, items)
+        user_index, item_index, single = rows_of_pairs(self.users, self.items, users, items)
         deviations = self.predict_std_index(user_index, item_index)
         return float(deviations[0]) if single else deviations
 
@@ -319,24 +319,6 @@ class Recommender(ABC):
         return self.fitted.rating_model.deviations(
             user_index, item_index, n_threads=self.thread_count()
         )
-
-    def _find_pairs(self, users: Any, items: Any) -> tuple[np.ndarray, np.ndarray, bool]:
-        """Rows of the pairs that are meant, -1 for unknown; and whether it is a single one."""
-        if items is None:
-            users, items = as_pairs(users)
-        single = np.ndim(users) == 0 and np.ndim(items) == 0
-        user_index = self.users.rows(users if np.ndim(users) else [users])
-        item_index = self.items.rows(items if np.ndim(items) else [items])
-        if np.ndim(users) == 0 or len(user_index) == 1:
-            user_index = np.repeat(user_index, len(item_index))
-        elif np.ndim(items) == 0 or len(item_index) == 1:
-            item_index = np.repeat(item_index, len(user_index))
-        if len(user_index) != len(item_index):
-            raise RatingsError(
-                f"{len(user_index):,} users and {len(item_index):,} items do not make pairs; "
-                "give as many of one as of the other"
-            )
-        return user_index, item_index, single
 
     # -- lists ---------------------------------------------------------------------------------
 
@@ -676,6 +658,29 @@ class Recommender(ABC):
         index = self.items.known_rows(items)
         known = None if ratings is None else values
         return self.items.labels(rated), choice.contributions(rated, known, index)
+
+    def because(
+        self,
+        items: Any,
+        *,
+        by: str | None = None,
+        user: int | str | None = None,
+        item_ids: Any = None,
+        ratings: Any = None,
+    ) -> Because:
+        """Which of a user's items speak for others in a list, more than for all items.
+
+        Parameters
+        ----------
+        items, by, user, item_ids, ratings
+            As for `funksvd.reasons.because`: the listed items; the ranking; a user of the model,
+            or the items of somebody new, and their ratings.
+
+        Returns
+        -------
+        Because
+        """
+        return because(self.fitted, items, by, user, item_ids, ratings)
 
     def items_side(self) -> OtherSide:
         """The items, in rows, as the side that new users are folded into.

@@ -12,6 +12,23 @@ from typing import NamedTuple
 import numpy as np
 
 
+def strongest_for(contributions: np.ndarray, n: int) -> np.ndarray:
+    """Positions of the n largest contributions above zero, largest first.
+
+    Parameters
+    ----------
+    contributions : ndarray of shape (n_rated,), float64
+        Their negatives give the positions of what speaks most against an item.
+    n : int
+
+    Returns
+    -------
+    ndarray of shape (n or fewer,), int64
+    """
+    order = np.argsort(-contributions, kind="stable")
+    return order[contributions[order] > 0][:n]
+
+
 class Explanation(NamedTuple):
     """A prediction as a sum: what each of the user's ratings adds to it.
 
@@ -47,13 +64,11 @@ class Explanation(NamedTuple):
 
     def speaking_for(self, n: int) -> np.ndarray:
         """Positions of the n ratings that speak most for the item, strongest first."""
-        order = np.argsort(-self.contributions, kind="stable")
-        return order[self.contributions[order] > 0][:n]
+        return strongest_for(self.contributions, n)
 
     def speaking_against(self, n: int) -> np.ndarray:
         """Positions of the n ratings that speak most against the item, strongest first."""
-        order = np.argsort(self.contributions, kind="stable")
-        return order[self.contributions[order] < 0][:n]
+        return strongest_for(-self.contributions, n)
 
 
 @dataclass(frozen=True, eq=False)

@@ -129,6 +129,28 @@ class Weighting:
         in_pieces(place, n)
         return levels
 
+    def values(self, levels: np.ndarray) -> np.ndarray | None:
+        """The rating or count in the middle of each level; None where nothing is known of pairs.
+
+        Parameters
+        ----------
+        levels : ndarray of shape (n,), uint8
+
+        Returns
+        -------
+        ndarray of shape (n,), float32, or None
+            `levels` of these are the same levels again.
+        """
+        if self.kind == "none":
+            return None
+        if self.kind == "rating":
+            middles = self.low + (self.high - self.low) * np.arange(LEVELS) / (LEVELS - 1)
+        else:
+            bounds = _bounds(self.low, self.high)
+            inner = np.sqrt(bounds[:-1] * bounds[1:])
+            middles = np.concatenate([[self.low], inner, [self.high]])
+        return middles.astype(np.float32)[levels]
+
     def weights(self, values: np.ndarray | None, n: int) -> np.ndarray:
         """Weight of each pair: ndarray of shape (n,), float32; arguments as for `levels`.
 

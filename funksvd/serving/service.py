@@ -9,19 +9,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from funksvd.errors import FunkSVDError, UnknownIdError
+from funksvd.learned.explain import strongest_for
 from funksvd.listing import Filters, Recommendation, recommendations_in, tables_of
 from funksvd.ratings import CompressedRows, TitleSearch, Vocabulary, quoted
+from funksvd.reasons import Reasons
 from funksvd.recommender import Recommender
-from funksvd.serving.reasons import Reasons
 
 REASONS = 3
 """Number of ratings for an item, and of ratings against it, that an explanation names."""
 DIGITS = 4
 """Decimal digits of predictions, similarities, scores and contributions."""
-MOST_STEPS = 40
-"""Largest number of steps of a rating scale; one with more is continuous."""
-LAST_LEVEL = 255
-"""The level of the highest rating, of those that a model remembers ratings by; the lowest is 0."""
 
 ONE_USER = np.zeros(1, dtype=np.int32)
 """Row of the only user of a model that was made for one."""
@@ -78,7 +75,6 @@ class Service:
             {key: self._items[row]["n_ratings"] for key, row in self._rows.items()},
         )
         self._reasons = Reasons(model.fitted)
-        self._rating_step = self._find_rating_step()
 
     @property
     def rating_scale(self) -> tuple[float, float] | None:
@@ -112,23 +108,8 @@ class Service:
             "n_ratings": self.model.n_ratings,
             "rankings": list(self.model.rankings),
             "rating_scale": None if scale is None else list(scale),
-            "rating_step": self._rating_step,
+            "rating_step": self.model.fitted.rating_step,
         }
-
-    def _find_rating_step(self) -> float | None:
-        """Difference between a rating and the next higher one; None for a continuous scale."""
-        seen = self.model.seen
-        if self.rating_scale is None or seen is None or seen.values is None:
-            return None
-        levels = np.flatnonzero(np.bincount(seen.values, minlength=LAST_LEVEL + 1))
-        if len(levels) < 2:
-            return None
-        n_steps = round(LAST_LEVEL / float(np.diff(levels).min()))
-        steps = levels * n_steps / LAST_LEVEL
-        if n_steps > MOST_STEPS or np.abs(steps - np.rint(steps)).max() > n_steps / LAST_LEVEL:
-            return None
-        low, high = self.rating_scale
-        return round((high - low) / n_steps, 6)
 
     def item(self, item: int | str) -> dict[str, Any]:
         """An item, its title and its number of ratings.
@@ -338,10 +319,8 @@ class Service:
 
     def _because(self, guest: Guest, parts: np.ndarray) -> list[dict[str, Any]]:
         """The ratings that speak most for an item, strongest first, and then those against it."""
-        order = np.argsort(-parts, kind="stable")
-        speaking_for = [at for at in order.tolist() if parts[at] > 0][:REASONS]
-        against = [at for at in order[::-1].tolist() if parts[at] < 0][:REASONS]
-        return [self._reason(guest, at, float(parts[at])) for at in (*speaking_for, *against)]
+        strongest = [*strongest_for(parts, REASONS), *strongest_for(-parts, REASONS)]
+        return [self._reason(guest, at, float(parts[at])) for at in strongest]
 
     def _reason(self, guest: Guest, at: int, part: float) -> dict[str, Any]:
         item = self._items[guest.rows[at]]

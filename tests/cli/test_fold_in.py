@@ -10,6 +10,7 @@ import pytest
 
 from funksvd import FunkSVD, Ratings, hold_out, read_ratings, read_titles
 
+SUMS = ("--by", "rating", "--explain")
 MINE = "item,rating\n1,5\n2,1\n3,4\n"
 
 
@@ -29,10 +30,12 @@ class TestRatings:
         result = cli("recommend", "--ratings", "mine.csv", "-n", 4, "--format", "csv")
         ref = FunkSVD.load("model.funksvd").for_new_users(mine).recommend(0, 4)
         rows = rows_of(result.out)
-        assert [int(row["item"]) for row in rows] == [item for item, _ in ref]
-        np.testing.assert_allclose([float(row["prediction"]) for row in rows], [p for _, p in ref])
+        assert [int(row["item"]) for row in rows] == [each.item for each in ref]
+        for name in ("score", "prediction"):
+            comp = [float(row[name]) for row in rows]
+            np.testing.assert_allclose(comp, [getattr(each, name) for each in ref])
         assert result.err == ""
-        assert list(rows[0]) == ["rank", "item", "prediction"]
+        assert list(rows[0]) == ["rank", "item", "score", "prediction", "n_ratings"]
 
     def test_what_they_have_rated_is_left_out(self, cli, mine):
         every = ("recommend", "--ratings", "mine.csv", "-n", 1000, "--json")
@@ -190,6 +193,8 @@ class TestRate:
 
 
 class TestExplain:
+    """Lists by rating: predictions as sums."""
+
     def blocks(self, out):
         """Each recommendation's prediction and the amounts under it."""
         found = []
@@ -200,31 +205,31 @@ class TestExplain:
         return found
 
     def test_amounts_add_up(self, cli, mine):
-        out = cli("recommend", "--ratings", "mine.csv", "-n", 5, "--explain", "-q").out
+        out = cli("recommend", "--ratings", "mine.csv", "-n", 5, *SUMS, "-q").out
         blocks = self.blocks(out)
         assert len(blocks) == 5
         for prediction, amounts, _ in blocks:
             assert prediction == pytest.approx(sum(amounts), abs=0.001 * len(amounts))
-        ref = FunkSVD.load("model.funksvd").for_new_users(mine).recommend(0, 5)
-        assert [p for p, *_ in blocks] == [round(p, 3) for _, p in ref]
+        ref = FunkSVD.load("model.funksvd").for_new_users(mine).recommend(0, 5, by="rating")
+        assert [p for p, *_ in blocks] == [round(each.prediction, 3) for each in ref]
 
     def test_a_user_of_the_model(self, cli, here):
-        out = cli("recommend", "--user", 1, "-n", 3, "--explain", "--items", "items.csv").out
+        out = cli("recommend", "--user", 1, "-n", 3, *SUMS, "--items", "items.csv").out
         blocks = self.blocks(out)
-        ref = FunkSVD.load("model.funksvd").recommend(1, 3)
-        assert [p for p, *_ in blocks] == pytest.approx([p for _, p in ref], abs=6e-4)
+        ref = FunkSVD.load("model.funksvd").recommend(1, 3, by="rating")
+        assert [p for p, *_ in blocks] == pytest.approx([e.prediction for e in ref], abs=6e-4)
         titles = read_titles("items.csv")
-        for (item, _), (prediction, amounts, lines), head in zip(
+        for each, (prediction, amounts, lines), head in zip(
             ref, blocks, out.split("\n\n"), strict=True
         ):
-            assert titles[item] in head.splitlines()[0]
+            assert titles[each.item] in head.splitlines()[0]
             assert prediction == pytest.approx(sum(amounts), abs=0.001 * len(amounts))
             assert "what everyone thinks of it" in lines[0]
             assert "what training knows of the user besides" in "".join(lines)
             assert len([line for line in lines if "  rated " in line]) <= 6
 
     def test_json_has_all_of_it(self, cli, here):
-        plain = json.loads(cli("recommend", "--user", 1, "-n", 2, "--explain", "--json").out)
+        plain = json.loads(cli("recommend", "--user", 1, "-n", 2, *SUMS, "--json").out)
         training = hold_out(read_ratings("ratings.csv")).training
         model = FunkSVD.load("model.funksvd")
         mine = training.user_ids[training.user_index] == 1
@@ -243,30 +248,30 @@ class TestExplain:
     def test_ratings_of_the_test_part_explain_nothing(self, cli, here):
         test = hold_out(read_ratings("ratings.csv")).test
         user = test.user_ids[test.user_index[0]]
-        [row] = json.loads(cli("recommend", "--user", user, "-n", 1, "--explain", "--json").out)
+        [row] = json.loads(cli("recommend", "--user", user, "-n", 1, *SUMS, "--json").out)
         mine = test.item_ids[test.item_index[test.user_ids[test.user_index] == user]]
         assert not {part["item"] for part in row["contributions"]} & set(mine.tolist())
 
     def test_without_a_refit_neither_do_those_of_the_validation_part(self, cli, here, quick):
         cli("train", "ratings.csv", "-q", "--no-refit", "--valid-fraction", 0.5, *quick)
         model = FunkSVD.load("model.funksvd")
-        [row] = json.loads(cli("recommend", "--user", 1, "-n", 1, "--explain", "--json").out)
+        [row] = json.loads(cli("recommend", "--user", 1, "-n", 1, *SUMS, "--json").out)
         u = model.user_ids.tolist().index(1)
         seen = model.item_ids[model.seen.columns[slice(*model.seen.indptr[u : u + 2])]]
         assert {part["item"] for part in row["contributions"]} == set(seen.tolist())
 
     def test_the_ratings_are_gone(self, error_of, cli, here):
         (here / "ratings.csv").unlink()
-        message = error_of("recommend", "--user", 1, "--explain")
+        message = error_of("recommend", "--user", 1, *SUMS)
         assert (
             "ratings.csv: the ratings that the model was trained on are no longer there" in message
         )
         assert "or give the user's ratings with --ratings FILE" in message
-        assert cli("recommend", "--rate", "1=5", "--explain").code == 0
+        assert cli("recommend", "--rate", "1=5", *SUMS).code == 0
 
     def test_a_model_that_records_nothing(self, error_of, here, sample):
         FunkSVD(n_factors=2, n_epochs=1).fit(sample).save("model.funksvd")
-        message = error_of("recommend", "--user", 1, "--explain")
+        message = error_of("recommend", "--user", 1, *SUMS)
         assert "does not record which ratings it was trained on" in message
 
     @pytest.mark.parametrize(
@@ -278,14 +283,79 @@ class TestExplain:
         ],
     )
     def test_what_makes_no_sense(self, error_of, here, arguments, message):
-        assert message in error_of("recommend", "--explain", *arguments)
+        assert message in error_of("recommend", *SUMS, *arguments)
 
     def test_someone_who_has_rated_everything(self, cli, here):
         items = FunkSVD.load("model.funksvd").item_ids
         (here / "mine.csv").write_text("".join(f"{item},3\n" for item in items))
-        assert (
-            json.loads(cli("recommend", "--ratings", "mine.csv", "--explain", "--json").out) == []
+        assert json.loads(cli("recommend", "--ratings", "mine.csv", *SUMS, "--json").out) == []
+
+
+class TestReasons:
+    """Other lists: what each item adds to the score more than to other scores."""
+
+    @pytest.mark.parametrize("by", [None, "both", "choice"])
+    def test_someone_new(self, cli, mine, by):
+        options = ("--by", by) if by else ()
+        asked = ("recommend", "--ratings", "mine.csv", "-n", 5, "--explain", *options)
+        plain = json.loads(cli(*asked, "--json").out)
+        model = FunkSVD.load("model.funksvd")
+        listed = model.for_new_users(mine).recommend(0, 5, by=by)
+        ref = model.because(
+            [each.item for each in listed], by=by, item_ids=[1, 2, 3], ratings=[5, 1, 4]
         )
+        assert [(row["item"], row["score"]) for row in plain] == [
+            (each.item, each.score) for each in listed
+        ]
+        for row, parts in zip(plain, ref.contributions, strict=True):
+            assert row["by"] == (by or "both")
+            said = {each["item"]: each["contribution"] for each in row["because"]}
+            assert said == dict(zip([1, 2, 3], parts.tolist(), strict=True))
+            assert {each["item"]: each["rating"] for each in row["because"]} == {1: 5, 2: 1, 3: 4}
+            amounts = list(said.values())
+            assert amounts == sorted(amounts, reverse=True)
+
+    def test_the_strongest_are_shown(self, cli, here):
+        asked = ("recommend", "--user", 1, "-n", 3, "--items", "items.csv", "--explain")
+        plain = json.loads(cli(*asked, "--json").out)
+        blocks = cli(*asked, "-q").out.strip().split("\n\n")
+        assert len(blocks) == 3
+        for row, block in zip(plain, blocks, strict=True):
+            head, *lines = block.splitlines()
+            assert head == (
+                f"{row['rank']}. {row['title']} ({row['item']}): score {row['score']:.3f}, "
+                f"predicted rating {row['prediction']:.3f}"
+            )
+            amounts = [each["contribution"] for each in row["because"]]
+            shown = [at for at, part in enumerate(amounts) if part > 0][:3]
+            shown += [at for at, part in enumerate(amounts) if part < 0][-3:]
+            assert lines == [
+                f"  {amounts[at]:+7.3f}  rated {each['rating']:g}: {each['title']} ({each['item']})"
+                for at in shown
+                for each in [row["because"][at]]
+            ]
+
+    def test_the_file_of_ratings_may_be_gone(self, cli, here):
+        training = hold_out(read_ratings("ratings.csv")).training
+        (here / "ratings.csv").unlink()
+        result = cli("recommend", "--user", 1, "-n", 1, "--explain", "--json")
+        [row] = json.loads(result.out)
+        mine = training.user_ids[training.user_index] == 1
+        items = training.item_ids[training.item_index[mine]].tolist()
+        known = dict(zip(items, training.values[mine].tolist(), strict=True))
+        assert {each["item"]: each["rating"] for each in row["because"]} == known
+
+    def test_a_model_that_has_forgotten(self, cli, error_of, here, quick):
+        cli("train", "ratings.csv", "-q", "--no-seen", *quick)
+        message = error_of("recommend", "--user", 1, "--include-seen", "--explain")
+        assert "saved without the pairs it has seen" in message
+        assert "give the user's ratings with --ratings" in message
+
+    def test_someone_who_has_rated_everything(self, cli, here):
+        items = FunkSVD.load("model.funksvd").item_ids
+        (here / "mine.csv").write_text("".join(f"{item},3\n" for item in items))
+        result = cli("recommend", "--ratings", "mine.csv", "--explain", "--json")
+        assert json.loads(result.out) == []
 
 
 class TestChoices:
@@ -324,3 +394,15 @@ class TestChoices:
         assert self.items(cli, "--ratings", "mine.txt") == by_id
         (clicks / "mine.csv").write_text("user,item\nme,3\nme,5\n")
         assert self.items(cli, "--ratings", "mine.csv") == by_id
+
+    @pytest.mark.parametrize("who", [("--rate", "3", "--rate", "5"), ("--user", "u1")])
+    def test_reasons(self, cli, clicks, who):
+        asked = ("recommend", "-m", "clicks.funksvd", *who, "-n", 2, "--include-seen", "--explain")
+        titled = (*asked, "--items", "things.csv")
+        for row in json.loads(cli(*titled, "--json").out):
+            assert (row["by"], row["prediction"]) == ("choice", None)
+            assert row["because"][0]["title"] == f"Thing {row['because'][0]['item']}a"
+            assert "rating" not in row["because"][0]
+        out = cli(*titled).out
+        assert "adds to the score, more than to that of all items" in out
+        assert re.search(r"^   \+\d\.\d{3}  dealt with: Thing \d+a \(\d+\)$", out, re.MULTILINE)

@@ -94,3 +94,20 @@ def test_a_rule_comes_back_from_plain_data(weighting):
 def test_rules_that_make_no_sense_are_refused(plain, message):
     with pytest.raises(ValueError, match=message):
         Weighting.from_dict(plain)
+
+
+@pytest.mark.parametrize(
+    "weighting",
+    [Weighting("rating", 0.5, 5.0), Weighting("rating", -10.0, 10.0), Weighting("count", 1.0, 3e4)],
+    ids=str,
+)
+def test_values_of_levels_have_these_levels(weighting):
+    levels = np.arange(256, dtype=np.uint8)
+    values = weighting.values(levels)
+    assert values.dtype == np.float32
+    np.testing.assert_array_equal(weighting.levels(values, 256), levels)
+    assert (values[0], values[-1]) == pytest.approx((weighting.low, weighting.high))
+
+
+def test_levels_have_no_values_where_nothing_is_known():
+    assert Weighting("none").values(np.zeros(3, np.uint8)) is None
