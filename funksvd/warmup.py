@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from funksvd.evaluation import evaluate_ranking
 from funksvd.gradcheck import OBJECTIVES, random_problem
 from funksvd.gradcheck.witnesses import by_kernel
 from funksvd.hyperparameters import ALGORITHMS, Hyperparameters
@@ -21,9 +22,10 @@ from funksvd.kernels import (
     turn_into_probabilities,
 )
 from funksvd.model import FunkSVD
-from funksvd.ratings import Ratings
+from funksvd.ratings import Interactions, Ratings
 from funksvd.ratings.io.layout import Layout
 from funksvd.ratings.io.plain import PlainRows
+from funksvd.splitting import random_split
 
 DESCENDING = [
     name
@@ -76,7 +78,8 @@ def warm_up(n_factors: Sequence[int] = (64,), *, portable: bool = False) -> list
         return _warm_up_portably(n_factors)
     compiled: list[str] = []
     with telling_of_compilation(compiled.append):
-        for ratings in (_random_ratings(40, 30, 400), _random_ratings(MANY_USERS, 10, MANY_USERS)):
+        few = _random_ratings(40, 30, 400)
+        for ratings in (few, _random_ratings(MANY_USERS, 10, MANY_USERS)):
             for length, algorithm in itertools.product(n_factors, DESCENDING):
                 model = FunkSVD(
                     algorithm=algorithm,
@@ -89,8 +92,8 @@ def warm_up(n_factors: Sequence[int] = (64,), *, portable: bool = False) -> list
         for length in n_factors:
             for batch_size in (64, "full"):
                 batches = FunkSVD(n_factors=length, n_epochs=1, batch_size=batch_size, choice=False)
-                batches.fit(_random_ratings(40, 30, 400))
-        _warm_up_choices(_random_ratings(40, 30, 400))
+                batches.fit(few)
+        _warm_up_choices(few)
         training = ratings.subset(np.arange(1000))
         model.evaluate(ratings.subset(np.arange(1000, 1100)), training=training)
         rated = model.item_ids[:3]
@@ -111,15 +114,32 @@ def warm_up(n_factors: Sequence[int] = (64,), *, portable: bool = False) -> list
 
 
 def _warm_up_choices(ratings: Ratings) -> None:
-    """Compile what choice models need: for their training, their lists and new users."""
-    FunkSVD(algorithm="ials", n_factors=8, n_epochs=2, validation_fraction=0.1).fit(ratings)
-    both = FunkSVD(n_factors=8, n_epochs=1).fit(ratings)
-    rated = both.item_ids[:3]
-    both.explain_choices(rated, [1, 2, 3], rated)
-    both.similar(rated[0])
-    for by in both.rankings:
-        both.recommend(both.user_ids[0], 3, by=by, diversify=0.5)
-    list(both.for_new_users(ratings).recommend_all(n=3))
+    """Do all that choice models are for, alone and beside a model of ratings.
+
+    Its kernels are the same for all lengths of factors.
+    """
+    clicks = Interactions.from_arrays(ratings.user_index, ratings.item_index)
+    counted = Interactions.from_arrays(
+        ratings.user_index, ratings.item_index, weights=ratings.values
+    )
+    training, test = random_split(ratings, 0.2, seed=0)
+    alone = [
+        FunkSVD(algorithm="ials", n_factors=16, n_epochs=1).fit(data) for data in (clicks, counted)
+    ]
+    sampled = FunkSVD(algorithm="bayes", n_factors=1, n_epochs=2)
+    both = FunkSVD(n_factors=16, n_epochs=1)
+    for model in (*alone, both.fit(training), sampled.fit(training)):
+        user, item = model.user_ids[0], model.item_ids[0]
+        for by in model.rankings:
+            for users in ([user], model.user_ids):
+                list(model.recommend_all(users, 3, by=by))
+                list(model.recommend_all(users, 3, by=by, exclude=[item], diversify=0.5))
+            model.because([item], by=by, user=user)
+        model.similar(item, 3)
+        model.similar_users(user, 3)
+        list(model.for_new_users(ratings).recommend_all(n=3))
+        if model.fitted.rating is not None:
+            evaluate_ranking(model, test, relevant_from=1)
 
 
 def _warm_up_portably(n_factors: Sequence[int]) -> list[str]:

@@ -41,10 +41,40 @@ COMMANDS = (
     "recommend --all-users --include-seen -q -o all.csv",
     "recommend --rate 7=5 -q -o new.csv",
     "recommend --user 1 --explain -q --json",
+    "recommend --user 1 --by rating --explain -q --json",
+    "recommend --rate 7=5 --explain -q --json",
+    *(f"recommend --user 1 --by {by} -q -o one.csv" for by in ("both", "choice", "rating")),
+    "recommend --all-users --diversify 0.3 --min-ratings 2 --exclude 7 -q -o all.csv",
+    "evaluate --ranking -q",
     "update model.funksvd ratings.csv -q --json",
     "similar 7 -q -o similar.csv",
+    "train clicks.csv -o clicks.funksvd -q -k 20 --n-epochs 2 --json",
+    "evaluate clicks.funksvd -q",
+    "recommend -m clicks.funksvd --user 1 --explain -q --json",
+    "recommend -m clicks.funksvd --rate 7 -q --json",
+    "recommend -m clicks.funksvd --all-users --diversify 0.3 -q -o all.csv",
+    "similar -m clicks.funksvd 7 -q -o similar.csv",
+    "update clicks.funksvd clicks.csv -q --json",
+    "train counts.csv -o counts.funksvd -q -k 20 --n-epochs 2 --json",
+    "train ratings.csv -o chosen.funksvd --algorithm ials -q -k 20 --n-epochs 2 --json",
+    "train ratings.csv -o sampled.funksvd --algorithm bayes -q -k 4 --n-epochs 2 --json",
+    "recommend -m sampled.funksvd --user 1 --by rating -q --json",
     "gradcheck -q --json",
 )
+SERVE = """
+import sys
+from funksvd.kernels import telling_of_compilation
+from funksvd_cli.serve import _service
+told = []
+with telling_of_compilation(told.append):
+    for path in sys.argv[1:]:
+        service = _service(path, None)
+        for by in service.model.rankings:
+            rating = None if by == "choice" and service.rating_scale is None else 3.0
+            service.fold_in({"7": rating, "8": rating}, 5, by, explain=True)
+            service.recommend(1, 5, by)
+print(told)
+"""
 
 
 def run_python(code, *arguments, **options):
@@ -66,8 +96,14 @@ def test_later_processes_compile_nothing(sample, root, tmp_path):
     frame.to_parquet(tmp_path / "ratings.parquet")
     frame[["user", "item"]].to_csv(tmp_path / "pairs.csv", index=False)
     frame[["user", "item"]].to_parquet(tmp_path / "pairs.parquet")
+    frame[["user", "item"]].to_csv(tmp_path / "clicks.csv", index=False)
+    frame.assign(count=frame["rating"] * 7)[["user", "item", "count"]].to_csv(
+        tmp_path / "counts.csv", index=False
+    )
     warm_up([20])
     assert run_python(USE, *COMMANDS, cwd=tmp_path).splitlines()[-1] == "[]"
+    models = ("model.funksvd", "clicks.funksvd", "counts.funksvd", "sampled.funksvd")
+    assert run_python(SERVE, *models, cwd=tmp_path).splitlines()[-1] == "[]"
 
 
 def test_portable_code_is_compiled_in_a_process_of_its_own(monkeypatch):
