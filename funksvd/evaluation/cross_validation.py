@@ -21,7 +21,7 @@ from funksvd.evaluation.ranking import (
     evaluate_ranking,
 )
 from funksvd.evaluation.relevance import Rule
-from funksvd.hyperparameters import Hyperparameters
+from funksvd.hyperparameters import ALGORITHMS, Hyperparameters
 from funksvd.ratings import Ratings
 from funksvd.splitting.folds import Fold, Folds
 from funksvd.splitting.holdout import check_disjoint
@@ -172,6 +172,8 @@ def cross_validate(
     n_threads = model.thread_count()
     n_jobs = min(n_jobs or min(n_threads, _fitting_in_memory(model, folds)), len(folds))
     chosen = replace(model.hyperparameters, n_threads=math.ceil(n_threads / n_jobs))
+    if n_best is None and ALGORITHMS[chosen.algorithm].learns != "choice":
+        chosen.choice = False  # it would be learned in vain
     stopping = threading.Event()
 
     def run(number: int) -> FoldResult:

@@ -47,6 +47,17 @@ def test_each_fold_equals_learning_and_testing_by_hand(sample):
         assert (fold.n_training, fold.best_epoch) == (len(training), ref.best_epoch)
 
 
+def test_choice_models_are_learned_only_for_lists(sample, monkeypatch):
+    def learn_choices(*arguments, **options):
+        raise FunkSVDError("a choice model is learned")
+
+    monkeypatch.setattr("funksvd.model.learn_choices", learn_choices)
+    folds = random_folds(sample, 2)
+    assert cross_validate(FunkSVD(**QUICK), folds).folds[0].ranking is None
+    with pytest.raises(FunkSVDError, match="a choice model is learned"):
+        cross_validate(FunkSVD(**QUICK), folds, n_best=3)
+
+
 def test_the_result_does_not_depend_on_how_many_run_at_once(sample):
     folds = per_user_folds(sample, 4)
     refs, *others = (
