@@ -192,7 +192,7 @@ class Ours(Trainer):
     def train_command(self, data: Data, part: str, plan: Plan) -> list[Any]:
         files = [data.part(part, ".csv"), "-o", self.model(data), "--test-fraction", 0]
         shape = ["-k", data.n_factors, "--threads", data.n_threads, "--json"]
-        shape += ["--algorithm", self.algorithm]
+        shape += ["--algorithm", self.algorithm, "--no-choice"]
         rest = [*files, *shape, *self.epoch_options(data, part, plan)]
         return [sys.executable, "-m", OURS, "train", *rest]
 

@@ -43,6 +43,7 @@ class Setting(NamedTuple):
 def measure(setting: Setting, n_epochs: int, model: Path) -> dict:
     """One run."""
     fixed = ["--json", "--test-fraction", 0, "--valid-fraction", 0, "--n-epochs", n_epochs]
+    fixed.append("--no-choice")  # its number of factors is by the number of ratings
     shape = ["-k", setting.n_factors, "--threads", setting.n_threads, "-o", model]
     process = run([sys.executable, "-m", "funksvd", "train", setting.file, *fixed, *shape])
     found = json.loads(process.output)

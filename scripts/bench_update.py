@@ -41,7 +41,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     training, test = random_split(read_ratings(arguments.ratings), 0.1, arguments.seed)
-    options = {"algorithm": arguments.algorithm, "ensemble": arguments.ensemble}
+    options = {"algorithm": arguments.algorithm, "ensemble": arguments.ensemble, "choice": False}
     warm = training.subset(np.arange(len(training)) < 1000)
     update(FunkSVD(**options).fit(warm), warm)  # compile
     print(f"{len(training):,} ratings, a tenth of them new; {len(test):,} test ratings")
