@@ -28,9 +28,9 @@ CALLBACK_SECONDS = 0.01
 ENDINGS = {"SIGTERM": "Terminated.", "SIGHUP": "Hung up."}
 """Signals that end the program in order, and what is said then."""
 COMMANDS = {
-    "train": "Learn a recommender from RATINGS and save it.",
+    "train": "Learn a recommender from RATINGS, or from clicks, and save it.",
     "tune": "Search for better hyperparameters than the defaults.",
-    "update": "Add new RATINGS to MODEL.",
+    "update": "Add new RATINGS to MODEL, or new clicks, whichever it was trained on.",
     "evaluate": "Test a model on ratings it has not learned from.",
     "compare": "Tell which of two models is better, or that it could be chance.",
     "cross-validate": "Train on parts of RATINGS, and test on the rest of them.",

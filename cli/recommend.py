@@ -67,7 +67,8 @@ class Users(NamedTuple):
     epilog="""\b
 Examples:
   funksvd recommend --user 42 --items movies.csv
-  funksvd recommend --user 42 --items movies.csv --where genre=Comedy --min-ratings 20
+  funksvd recommend --user 42 --items movies.csv --where genre=Comedy
+  funksvd recommend --user 42 --exclude 318,296 --min-ratings 20
   funksvd recommend --users users.txt -n 5 --format csv
   funksvd recommend --all-users -o recommendations.parquet
   funksvd recommend --ratings mine.csv --items movies.csv --explain

@@ -230,8 +230,12 @@ def test_exit_codes_reach_the_shell(here):
 @pytest.mark.parametrize(
     ("arguments", "reader", "expected"),
     [
-        ("--all-users -n 100 --format csv", "head -n 1", "user,rank,item,prediction\n"),
-        ("--user 1", "head -n 1", "rank   item   prediction\n"),
+        (
+            "--all-users -n 100 --format csv",
+            "head -n 1",
+            "user,rank,item,score,prediction,n_ratings\n",
+        ),
+        ("--user 1", "head -n 1", "rank   item   score   prediction   n_ratings\n"),
         ("--user 1 --format csv", "true", ""),  # gone before there is anything to write
     ],
 )
