@@ -75,6 +75,7 @@ class Service:
             {key: self._items[row]["n_ratings"] for key, row in self._rows.items()},
         )
         self._reasons = Reasons(model.fitted)
+        self._rating_step = model.fitted.rating_step  # now: it takes a look at all ratings
 
     @property
     def rating_scale(self) -> tuple[float, float] | None:
@@ -108,7 +109,7 @@ class Service:
             "n_ratings": self.model.n_ratings,
             "rankings": list(self.model.rankings),
             "rating_scale": None if scale is None else list(scale),
-            "rating_step": self.model.fitted.rating_step,
+            "rating_step": self._rating_step,
         }
 
     def item(self, item: int | str) -> dict[str, Any]:
