@@ -179,9 +179,8 @@ def _rows_where(model: FunkSVD, conditions: Sequence[str], path: str) -> set[int
     """Rows of the items that meet all conditions."""
     from funksvd.ratings import read_attributes
 
-    attributes = read_attributes(path)
-    rows = [set(model.items.rows(attributes.where(each)).tolist()) for each in conditions]
-    return set.intersection(*rows) - {-1}
+    items = read_attributes(path).where_all(conditions)
+    return set(model.items.rows(items).tolist()) - {-1} if items else set()
 
 
 def _labels(model: FunkSVD, rows: set[int] | None) -> list[int | str] | None:

@@ -35,7 +35,8 @@ Examples:
     "items_file",
     metavar="FILE",
     type=FILE,
-    help="File of items with the titles that the page shows and searches.",
+    help="File of items with the titles that the page shows and searches; requests may ask for "
+    "values of its columns.",
 )
 @option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @option(
@@ -93,11 +94,12 @@ def serve(
 
 def _service(model_path: str, items_file: str | None) -> Service:
     """Load the model and the titles, as they are now."""
-    from funksvd import FunkSVD, FunkSVDError, read_titles
+    from funksvd import FunkSVD, FunkSVDError, read_attributes, read_titles
     from funksvd.hyperparameters import LOSSES
     from funksvd.serving import Service
 
     titles = read_titles(items_file) if items_file else None
+    attributes = read_attributes(items_file) if items_file else None
     # Read as a whole: copying a new model over a file that is mapped would end the process.
     model = FunkSVD.load(model_path, in_memory=True)
     if model.seen is None:
@@ -110,7 +112,7 @@ def _service(model_path: str, items_file: str | None) -> Service:
             f"{model_path}: with the {loss.title} loss nobody new can be recommended to, which is "
             "what the page is for"
         )
-    service = Service(model, titles)
+    service = Service(model, titles, attributes)
     service.warm_up()
     return service
 

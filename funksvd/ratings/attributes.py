@@ -118,6 +118,12 @@ class ItemAttributes:
         pairs = zip(self.items, chosen, strict=True)
         return [item for item, is_chosen in pairs if is_chosen]  # type: ignore[return-value]
 
+    def where_all(self, conditions: Sequence[str]) -> list[int] | list[str]:
+        """The items that meet all of at least one condition; otherwise as `where`."""
+        first, *others = [self.where(each) for each in conditions]
+        sets = [set(each) for each in others]
+        return [item for item in first if all(item in each for each in sets)]  # type: ignore[return-value]
+
     def _column(self, name: str) -> str:
         for plain in (str, str.casefold, column_names.normalized, _singular):
             found = [each for each in self._columns if plain(each) == plain(name)]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from fastapi import Depends, FastAPI, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
@@ -33,6 +34,10 @@ MOST_RESULTS = 100
 """Largest number of results in one answer."""
 MOST_FILTERED = 1000
 """Largest number of ids that one request leaves out or chooses from."""
+MOST_CONDITIONS = 20
+"""Largest number of conditions of one request."""
+MOST_USERS = 100
+"""Largest number of users of one request."""
 LONGEST_ID = 200
 """Largest number of characters of an id, and of a text to search for."""
 MOST_PROBLEMS = 20
@@ -49,6 +54,13 @@ Id = (
 )
 QueriedId = Annotated[str, Query(min_length=1, max_length=LONGEST_ID)]
 QueriedIds = Annotated[list[QueriedId] | None, Query(max_length=MOST_FILTERED)]
+Condition = Annotated[
+    str, Field(min_length=1, max_length=LONGEST_ID, examples=["genre=Comedy", "year>=1990"])
+]
+CONDITIONS = (
+    "Conditions on columns of the file of items that the server was started with: genre=Comedy, "
+    "genre!=Horror, year>=1990; of several conditions, items meet all"
+)
 Count = Annotated[int, Query(ge=1, le=MOST_RESULTS)]
 By = Literal["both", "choice", "rating"]
 Ids = Annotated[list[Id], Field(max_length=MOST_FILTERED)]
@@ -76,6 +88,9 @@ class Guest(BaseModel):
     among: Ids | None = None
     min_ratings: FewestRatings = 0
     diversify: Diversity = 0.0
+    where: Annotated[
+        list[Condition], Field(max_length=MOST_CONDITIONS, description=CONDITIONS)
+    ] = []
 
 
 class Problem(BaseModel):
@@ -286,22 +301,37 @@ def create_app(holder: ModelHolder, hosts: Sequence[str] = ("*",)) -> FastAPI:
 
     @app.get("/recommend", tags=["users"])
     async def recommend(
-        user: QueriedId,
+        user: Annotated[
+            list[QueriedId],
+            Query(
+                min_length=1,
+                max_length=MOST_USERS,
+                description="Id of a user; may be given several times",
+            ),
+        ],
         n: Count = 10,
         by: By | None = None,
         exclude: QueriedIds = None,
         among: QueriedIds = None,
         min_ratings: FewestRatings = 0,
         diversify: Diversity = 0.0,
+        where: Annotated[
+            list[Condition] | None, Query(max_length=MOST_CONDITIONS, description=CONDITIONS)
+        ] = None,
     ) -> list[dict[str, Any]]:
         """The best items of a user of the model, without those that they have rated.
 
-        Items that the model does not know are passed over in `exclude` and `among`.
+        Items that the model does not know are passed over in `exclude` and `among`. Of several
+        users, the answer has each `user` with its `recommendations`, in the order of the request.
         """
         filters = Filters(
             exclude=exclude, among=among, min_ratings=min_ratings, diversify=diversify
         )
-        return holder.service.recommend(user, n, by, filters)
+        service = holder.service
+        if len(user) == 1 and not where:
+            return service.recommend(user[0], n, by, filters)
+        found = await run_in_threadpool(service.recommend_all, user, n, by, filters, where or ())
+        return found if len(user) > 1 else found[0]["recommendations"]
 
     @app.post("/fold-in", tags=["users"])
     async def fold_in(guest: Guest) -> dict[str, Any]:
@@ -316,7 +346,10 @@ def create_app(holder: ModelHolder, hosts: Sequence[str] = ("*",)) -> FastAPI:
             diversify=guest.diversify,
         )
         ratings = {str(each.item): each.rating for each in guest.ratings}
-        return holder.service.fold_in(ratings, guest.n, guest.by, filters, guest.explain)
+        given = (ratings, guest.n, guest.by, filters, guest.explain)
+        if guest.where:  # in a thread: among very many items, it takes a while
+            return await run_in_threadpool(holder.service.fold_in, *given, guest.where)
+        return holder.service.fold_in(*given)
 
     async def page(request: Request) -> FileResponse:
         return FileResponse(PAGE / "index.html")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from funksvd.errors import FunkSVDError, UnknownIdError
+from funksvd.errors import FunkSVDError, UnknownIdError, argument
 from funksvd.learned.explain import strongest_for
 from funksvd.listing import Filters, Recommendation, recommendations_in, tables_of
-from funksvd.ratings import CompressedRows, TitleSearch, Vocabulary, quoted
+from funksvd.ratings import CompressedRows, ItemAttributes, TitleSearch, Vocabulary, quoted
 from funksvd.reasons import Reasons
 from funksvd.recommender import Recommender
 
@@ -53,14 +53,18 @@ class Service:
         Fitted.
     titles : mapping of id to str, optional
         Titles of any items, found by the ids' text; an item without one is called by its id.
+    attributes : ItemAttributes, optional
+        Columns of a file of items, which conditions are about.
     """
 
     def __init__(
         self,
         model: Recommender,
         titles: Mapping[int, str] | Mapping[str, str] | None = None,
+        attributes: ItemAttributes | None = None,
     ) -> None:
         self.model = model
+        self._attributes = attributes
         by_text = {str(item): title for item, title in (titles or {}).items()}
         counts = model.fitted.item_counts
         if counts is None:
@@ -150,7 +154,12 @@ class Service:
         }
 
     def recommend(
-        self, user: int | str, n: int, by: str | None = None, filters: Filters = NO_FILTERS
+        self,
+        user: int | str,
+        n: int,
+        by: str | None = None,
+        filters: Filters = NO_FILTERS,
+        where: Sequence[str] = (),
     ) -> list[dict[str, Any]]:
         """The best items of a user of the model, without those that they have rated.
 
@@ -162,24 +171,40 @@ class Service:
         by : str, optional
             One of the model's rankings; by default the first.
         filters : Filters
+        where : sequence of str
+            Conditions that listed items meet, such as "genre=Comedy".
 
         Raises
         ------
         UnknownIdError
             If the model does not know the user, or none of the items to choose from.
+        RatingsError
+            If a condition cannot be read, or no item meets it.
         FunkSVDError
-            If the model does not have this ranking.
+            If the model does not have this ranking; if there are conditions, and no file of items.
         """
-        found = self.model.recommend(
-            self._user(user),
-            n,
-            by=by,
-            exclude=self._known(filters.exclude),
-            among=self._only(filters.among),
-            min_ratings=filters.min_ratings,
-            diversify=filters.diversify,
+        return self.recommend_all([user], n, by, filters, where)[0]["recommendations"]
+
+    def recommend_all(
+        self,
+        users: Sequence[int | str],
+        n: int,
+        by: str | None = None,
+        filters: Filters = NO_FILTERS,
+        where: Sequence[str] = (),
+    ) -> list[dict[str, Any]]:
+        """The same for several users: of each in turn, `user` and `recommendations`."""
+        labels = [self._user(user) for user in users]
+        rows = self.model.users.rows(labels)
+        known = self._known_items(filters, where)
+        tables = tables_of(
+            self.model.fitted, np.unique(rows), n, by, known, self.model.thread_count()
         )
-        return [self._told(each) for each in found]
+        found: dict[int | str, list[dict[str, Any]]] = {label: [] for label in labels}
+        for table in tables:
+            for user, each in zip(table["user"].tolist(), recommendations_in(table), strict=True):
+                found[user].append(self._told(each))
+        return [{"user": label, "recommendations": found[label]} for label in labels]
 
     def similar_users(self, user: int | str, n: int) -> list[dict[str, Any]]:
         """Users who are most like another one.
@@ -214,6 +239,7 @@ class Service:
         by: str | None = None,
         filters: Filters = NO_FILTERS,
         explain: bool = False,
+        where: Sequence[str] = (),
     ) -> dict[str, Any]:
         """The best items of someone new, by their ratings.
 
@@ -229,11 +255,15 @@ class Service:
         filters : Filters
         explain : bool
             Whether to name the ratings that speak for and against each item.
+        where : sequence of str
+            As for `recommend`.
 
         Raises
         ------
         UnknownIdError
             If the model knows none of the items, or none of those to choose from.
+        RatingsError
+            If a condition cannot be read, or no item meets it.
         FunkSVDError
             If the model does not have this ranking, or a rating is missing or outside of the scale.
         """
@@ -246,7 +276,9 @@ class Service:
             )
         guest = self._guest(known)
         by = by or self.model.rankings[0]
-        answer = [self._told(each) for each in self._best(guest, n, by, filters)]
+        answer = [
+            self._told(each) for each in self._best(guest, n, by, self._known_items(filters, where))
+        ]
         if explain and answer:
             rows = np.array([self._rows[str(each["item"])] for each in answer], dtype=np.int32)
             parts = self._reasons.parts(by, *guest, rows)
@@ -290,24 +322,28 @@ class Service:
         rows = (self._rows.get(str(item)) for item in items or ())
         return [self._items[row]["item"] for row in rows if row is not None] or None
 
-    def _only(self, items: Iterable[int | str] | None) -> list[int | str] | None:
-        """The same for the only items that may be listed, of which there must be some."""
-        known = self._known(items)
-        if items is not None and known is None:
+    def _known_items(self, filters: Filters, where: Sequence[str]) -> Filters:
+        """Filters with ids of the model only, and with conditions as items to choose from."""
+        among = self._known(filters.among)
+        if filters.among is not None and among is None:
             raise UnknownIdError("the model knows none of the items to choose from")
-        return known
+        if where:
+            if self._attributes is None:
+                raise FunkSVDError(
+                    f"{argument('where')} asks for columns of a file of items; the server has "
+                    "to be started with one"
+                )
+            fitting = self._known(self._attributes.where_all(where)) or []
+            chosen = None if among is None else set(among)
+            among = [item for item in fitting if chosen is None or item in chosen]
+        return replace(filters, exclude=self._known(filters.exclude), among=among)
 
     def _best(self, guest: Guest, n: int, by: str, filters: Filters) -> list[Recommendation]:
         """The best items that a guest has not rated."""
         rated = CompressedRows(np.array([0, len(guest.rows)]), *guest)
         fitted = self.model.fitted.with_new_users(GUEST, rated)
         fitted.ranking(by).take_norms(self.model.ranking(by))
-        known = replace(
-            filters,
-            exclude=self._known(filters.exclude),
-            among=self._only(filters.among),
-        )
-        return recommendations_in(next(tables_of(fitted, ONE_USER, n, by, known)))
+        return recommendations_in(next(tables_of(fitted, ONE_USER, n, by, filters)))
 
     def _told(self, found: Recommendation) -> dict[str, Any]:
         """An item that is listed, its score, and the predicted rating, if there is one."""

@@ -81,7 +81,7 @@ def test_options_are_declared():
 
     arguments = ["--where", "a=1", "--where", "b=2", "--among", "7", "--diversify", "0.5"]
     result = CliRunner().invoke(command, arguments)
-    assert result.output == "(('a=1', 'b=2'), (), ('7',), 0, 0.5)\n"
+    assert result.output == "(None, ('a=1', 'b=2'), (), ('7',), 0, 0.5)\n"
     for wrong in (["--min-ratings", "-1"], ["--diversify", "1"], ["--diversify", "-0.1"]):
         assert CliRunner().invoke(command, wrong).exit_code == 2
 

@@ -37,6 +37,14 @@ def test_conditions(write, condition, items):
     assert read_attributes(write(MOVIES, "movies.csv")).where(condition) == items
 
 
+def test_items_that_meet_all_conditions(write):
+    attributes = read_attributes(write(MOVIES, "movies.csv"))
+    assert attributes.where_all(["year>1995", "genre!=Drama"]) == [2]
+    assert attributes.where_all(["genre!=Comedy", "genre!=Action"]) == [3, 4]
+    assert attributes.where_all(["genre=Comedy", "genre=Drama"]) == []
+    assert attributes.where_all(["genre=Drama"]) == [3]
+
+
 @pytest.mark.parametrize(
     ("condition", "message"),
     [

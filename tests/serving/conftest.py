@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from funksvd import FunkSVD, Ratings
+from funksvd import FunkSVD, Ratings, read_attributes
 
 TITLES = {1: "Alien", 2: "Aliens", 3: "Das Boot", 4: "<b>Bold</b> & 'quoted'", 5: "Amélie"}
 
@@ -26,6 +26,16 @@ def model(planted):
 @pytest.fixture
 def titles():
     return dict(TITLES)
+
+
+@pytest.fixture
+def attributes(tmp_path):
+    """Genre and year of the items that have titles."""
+    rows = ["item,title,genre,year", "1,Alien,Horror|Space,1979", "2,Aliens,Action|Space,1986"]
+    rows += ["3,Das Boot,War,1981", "4,Bold,Comedy,1990", "5,Amélie,Comedy,2001"]
+    path = tmp_path / "movies.csv"
+    path.write_text("\n".join([*rows, "99,Unknown,Opera,2020"]) + "\n")
+    return read_attributes(path)
 
 
 @pytest.fixture(scope="module")

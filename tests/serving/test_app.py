@@ -14,8 +14,8 @@ testclient = pytest.importorskip("fastapi.testclient")
 
 
 @pytest.fixture
-def holder(model, titles):
-    return ModelHolder(lambda: Service(model, titles), [], every=0)
+def holder(model, titles, attributes):
+    return ModelHolder(lambda: Service(model, titles, attributes), [], every=0)
 
 
 @pytest.fixture
@@ -44,6 +44,16 @@ def test_each_route_answers(client, holder, model):
     assert client.get("/recommend", params={"user": user, "among": [3, 4]}).json() == (
         service.recommend(user, 10, None, Filters(among=["3", "4"]))
     )
+    others = model.user_ids[:3].tolist()
+    assert client.get("/recommend", params={"user": others, "n": 2}).json() == (
+        service.recommend_all(others, 2)
+    )
+    where = {"where": ["genre=comedy", "year>1995"]}
+    assert client.get("/recommend", params={"user": user, **where}).json() == (
+        service.recommend(user, 10, None, Filters(among=[5]))
+    )
+    answer = client.post("/fold-in", json=guest(**where)).json()
+    assert answer == service.fold_in({"1": 4.0, "3": 2.0}, 10, None, Filters(among=[5]))
     assert client.get("/similar", params={"user": user}).json() == service.similar_users(user, 10)
     predicted = client.get("/predict", params={"user": user, "item": 3}).json()
     assert predicted == service.predict(user, 3)
@@ -86,6 +96,10 @@ def test_each_route_answers(client, holder, model):
         (guest(n=2.0), 422, "valid integer"),
         (guest(n="2"), 422, "valid integer"),
         (guest(explain=1), 422, "valid boolean"),
+        (guest(where="genre=Comedy"), 422, "valid list"),
+        (guest(where=["genre=Comedy"] * 21), 422, "at most 20 items"),
+        (guest(where=["genre=Polka"]), 422, "no item has 'Polka' in the column genre"),
+        (guest(where=["comedy"]), 422, "is no condition such as genre=Comedy"),
         (guest(extra=1), 422, "Extra inputs are not permitted"),
         *((guest(ratings=[{"item": 1, "rating": x}]), 422, "valid number") for x in (True, "5")),
         (guest(ratings=[{"item": 1, "rating": 10**400}]), 422, "valid number"),
@@ -158,7 +172,7 @@ def test_of_two_ratings_of_an_item_the_last_counts(client):
     ("query", "name", "message"),
     [
         ("user=1&N=5", "N", "There is no such parameter"),
-        ("user=1&user=2", "user", "Give it once"),
+        ("user=1&n=1&n=2", "n", "Give it once"),
         ("user=1&exclude=1&exclude=2&by=rating&by=rating", "by", "Give it once"),
         ("user=1&" + "&".join(f"n{n}" for n in range(2000)), "n0", "There is no such parameter"),
     ],

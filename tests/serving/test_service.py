@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from funksvd import FunkSVD, FunkSVDError, Interactions, Ratings, UnknownIdError
+from funksvd import FunkSVD, FunkSVDError, Interactions, Ratings, RatingsError, UnknownIdError
 from funksvd.listing import Filters
 from funksvd.serving import Service
 
@@ -284,3 +284,53 @@ class TestChoices:
 
     def test_a_number_in_place_of_a_rating_changes_nothing(self, service):
         assert service.fold_in({"1": 3.0}, 6) == service.fold_in({"1": None}, 6)
+
+
+class TestConditions:
+    """Items by the columns of the file of items."""
+
+    @pytest.fixture
+    def service(self, model, titles, attributes):
+        return Service(model, titles, attributes)
+
+    @pytest.mark.parametrize(
+        ("where", "among", "expected"),
+        [
+            (["genre=comedy"], None, {4, 5}),
+            (["genre=space", "year<1980"], None, {1}),
+            (["genre=comedy"], ["5", 7], {5}),
+            (["genre=comedy", "genre!=comedy"], None, set()),
+            (["genre=comedy"], [7], set()),
+            (["genre=opera"], None, set()),  # the model does not know it
+        ],
+    )
+    def test_only_items_that_meet_all_are_listed(self, service, model, where, among, expected):
+        filters = Filters(among=among)
+        seen = set(model.item_ids[model.seen.columns[: model.seen.indptr[1]]].tolist())
+        listed = service.recommend(model.user_ids[0], 50, None, filters, where)
+        assert {each["item"] for each in listed} == expected - seen
+        answer = service.fold_in({"3": 3.0}, 50, None, filters, where=where)
+        assert {each["item"] for each in answer["recommendations"]} == expected
+
+    def test_what_cannot_be_asked(self, service, model, titles):
+        with pytest.raises(RatingsError, match="no item has 'Polka' in the column genre"):
+            service.fold_in({"3": 3.0}, 5, where=["genre=Polka"])
+        with pytest.raises(RatingsError, match="is no condition such as genre=Comedy"):
+            service.recommend("0", 5, where=["comedy"])
+        without = Service(model, titles)
+        for ask in (partial(without.recommend, "0"), partial(without.fold_in, {"3": 3.0})):
+            with pytest.raises(FunkSVDError, match="the server has to be started with one"):
+                ask(5, where=["genre=Comedy"])
+
+
+def test_several_users_are_each_told_what_they_would_be_alone(service, model):
+    users = [str(user) for user in model.user_ids[[5, 2, 9]].tolist()]
+    filters = Filters(exclude=[4], min_ratings=2)
+    comp = service.recommend_all(users, 6, "both", filters)
+    assert [each["user"] for each in comp] == model.user_ids[[5, 2, 9]].tolist()
+    for user, each in zip(users, comp, strict=True):
+        assert each["recommendations"] == service.recommend(user, 6, "both", filters)
+    twice = service.recommend_all([users[0], users[0]], 6)
+    assert twice[0] == twice[1]
+    with pytest.raises(UnknownIdError, match="does not know user 'nobody'"):
+        service.recommend_all([users[0], "nobody"], 6)
