@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from funksvd.rankings import RANKINGS, TITLES
+
 from .console import Output, counted
 from .groups import GroupedCommand, option, packed
 from .models import check_recorded, load, ratings_of
@@ -15,7 +17,6 @@ from .ranking import (
     ACCURACY,
     DEFAULT_N_BEST,
     RANKING,
-    RECOMMENDERS,
     RELEVANT_BY_DEFAULT,
     RankingTest,
     describe_relevant,
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from funksvd.evaluation.relevance import Rule
     from funksvd.splitting import Provenance
 
-BY = ("both", "choice", "rating")
-"""Rankings that a model may have."""
 ERRORS = {"rmse": "RMSE", "mae": "MAE"}
 VERDICTS = {
     "better": "B is better",
@@ -62,7 +61,7 @@ Examples:
 @click.argument("ratings", metavar="[RATINGS]...", type=FILE, nargs=-1)
 @option(
     "--by",
-    type=click.Choice(BY),
+    type=click.Choice(RANKINGS),
     group=RANKING,
     help="Rankings to compare.  [default: the one that each model recommends by]",
 )
@@ -212,7 +211,7 @@ def _show(output: Output, found: Comparison) -> None:
     first = f"{ranking.n_best} best items"
     rows = [[label, *_cells(ranking.metrics[name])] for name, label in ACCURACY.items()]
     output.table((first, *COLUMNS), rows, [first, "verdict"])
-    by = " and ".join(dict.fromkeys(RECOMMENDERS[name] for name in ranking.by))
+    by = " and ".join(dict.fromkeys(TITLES[name] for name in ranking.by))
     output.note(
         f"Lists {by}; best of {ranking.n_items:,} items that both models know, but those that "
         f"either\nhas learned from for the user; {counted(ranking.n_users, 'user')} "

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from funksvd.rankings import RANKINGS
+
 from .console import Output, counted
 from .groups import option, packed
 
@@ -94,7 +96,7 @@ filter_options = packed(
     Filters,
     option(
         "--by",
-        type=click.Choice(["both", "choice", "rating"]),
+        type=click.Choice(RANKINGS),
         group="Recommendations",
         help="Order by how likely the user is to come to an item and to like it (both), to come to "
         "it (choice), or by the least rating that the user is likely to give it (rating).  "

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from funksvd.rankings import TITLES
+
 from .console import Output
 from .groups import option, packed
 from .options import FILE
@@ -46,14 +48,6 @@ BEYOND_ACCURACY = {
     "intra_list_similarity": "similarity",
 }
 """Labels of the columns of the second table."""
-RECOMMENDERS = {
-    "both": "by both",
-    "choice": "by choice",
-    "rating": "by rating",
-    "most_popular": "most popular",
-    "regularized_biases": "biases only",
-}
-"""Labels of the rows, by the names of the recommenders in the library."""
 LEGEND = (
     "Coverage: share of all items that is in a list. Gini: 0 if all are listed equally often, 1 if "
     "one\nhas all places. Novelty: bits, 10 for items that 1 user in 1,024 has. Similarity: cosine "
@@ -247,7 +241,7 @@ def _show(
     first = f"{ranking.n_best} best items"
     accuracy, (label, of_ndcg) = list(ACCURACY.values()), spread
     rows = [
-        [RECOMMENDERS[name], *(f"{each[metric]:.4f}" for metric in ACCURACY)]
+        [TITLES[name], *(f"{each[metric]:.4f}" for metric in ACCURACY)]
         for name, each in figures.items()
     ]
     for row, name in zip(rows, figures, strict=True):
@@ -255,7 +249,7 @@ def _show(
     output.table((first, accuracy[0], label, *accuracy[1:]), rows, [first])
     click.echo()
     rows = [
-        [RECOMMENDERS[name], *(f"{each[metric]:.4f}" for metric in BEYOND_ACCURACY)]
+        [TITLES[name], *(f"{each[metric]:.4f}" for metric in BEYOND_ACCURACY)]
         for name, each in figures.items()
     ]
     output.table(("beyond accuracy", *BEYOND_ACCURACY.values()), rows, ["beyond accuracy"])

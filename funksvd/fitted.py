@@ -16,14 +16,13 @@ from funksvd.learned.choice_model import ChoiceModel
 from funksvd.learned.lists import ByBoth, Liking, Ranking, by_choice, by_rating
 from funksvd.learned.rating_model import RatingModel
 from funksvd.learned.weighting import LEVELS, Weighting
+from funksvd.rankings import RANKINGS
 from funksvd.ratings import CompressedRows, Vocabulary
 from funksvd.splitting import Provenance
 from funksvd.training import TrainingRecord, beside_ratings
 
 MANY_LEVELS = 40
 """Number of distinct ratings, of 256 levels, from which on the scale has no steps."""
-RANKINGS = ("both", "choice", "rating")
-"""Names of the rankings, the better ones first."""
 
 
 @dataclass(frozen=True, eq=False)

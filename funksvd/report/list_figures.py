@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from funksvd.evaluation import RankingEvaluation
+from funksvd.rankings import TITLES
 from funksvd.report.data import Data
-from funksvd.report.lists import TITLES
 from funksvd.report.palette import Colors, Picture
 
 if TYPE_CHECKING:

@@ -27,14 +27,6 @@ EXPLANATIONS = {
     "same for everyone.",
 }
 """A sentence on each ranking and each simpler recommender: what its order is by."""
-TITLES = {
-    "both": "by both",
-    "choice": "by choice",
-    "rating": "by rating",
-    "most_popular": "most popular",
-    "regularized_biases": "biases only",
-}
-"""Names of the rankings and the simpler recommenders, for people."""
 
 
 class Similar(NamedTuple):

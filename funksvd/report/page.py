@@ -11,10 +11,11 @@ from pathlib import Path
 from funksvd.atomic import naming, replacing
 from funksvd.errors import FunkSVDError, how_to_install
 from funksvd.evaluation.relevance import Least
+from funksvd.rankings import TITLES
 from funksvd.report.content import Content
 from funksvd.report.drawing import to_png, to_svg
 from funksvd.report.figures import pictures_of
-from funksvd.report.lists import EXPLANATIONS, TITLES
+from funksvd.report.lists import EXPLANATIONS
 
 MARK = "<!-- Made by funksvd report -->"
 """End of the first line of a report, by which it is known."""

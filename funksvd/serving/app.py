@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 import funksvd
 from funksvd.errors import FunkSVDError, UnknownIdError
 from funksvd.listing import Filters
+from funksvd.rankings import RankingName
 from funksvd.serving.holder import STALE_SECONDS, ModelHolder
 
 PAGE = Path(__file__).with_name("page")
@@ -62,7 +63,6 @@ CONDITIONS = (
     "genre!=Horror, year>=1990; of several conditions, items meet all"
 )
 Count = Annotated[int, Query(ge=1, le=MOST_RESULTS)]
-By = Literal["both", "choice", "rating"]
 Ids = Annotated[list[Id], Field(max_length=MOST_FILTERED)]
 FewestRatings = Annotated[int, Field(ge=0, lt=2**63)]
 Diversity = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
@@ -83,7 +83,7 @@ class Guest(BaseModel):
     ratings: Annotated[list[Rating], Field(min_length=1, max_length=MOST_RATINGS)]
     n: Annotated[int, Field(ge=1, le=MOST_RESULTS)] = 10
     explain: bool = False
-    by: By | None = None
+    by: RankingName | None = None
     exclude: Ids = []
     among: Ids | None = None
     min_ratings: FewestRatings = 0
@@ -310,7 +310,7 @@ def create_app(holder: ModelHolder, hosts: Sequence[str] = ("*",)) -> FastAPI:
             ),
         ],
         n: Count = 10,
-        by: By | None = None,
+        by: RankingName | None = None,
         exclude: QueriedIds = None,
         among: QueriedIds = None,
         min_ratings: FewestRatings = 0,

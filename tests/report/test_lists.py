@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from funksvd import FunkSVD, Interactions, Ratings, evaluate_ranking, hold_out
+from funksvd.rankings import TITLES
 from funksvd.report import gather
-from funksvd.report.lists import EXPLANATIONS, N_SIMILAR, N_WELL_KNOWN, TITLES
+from funksvd.report.lists import EXPLANATIONS, N_SIMILAR, N_WELL_KNOWN
 from funksvd.report.people import N_CHOSEN, N_RECOMMENDED, N_TESTED
 
 

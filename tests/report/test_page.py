@@ -14,13 +14,14 @@ from matplotlib.figure import Figure
 
 from funksvd import FunkSVD, FunkSVDError, Ratings, hold_out
 from funksvd.metrics import Interval
+from funksvd.rankings import TITLES
 from funksvd.report import gather, is_report, page, write_pictures, write_report
 from funksvd.report.drawing import to_png
 from funksvd.report.factors import Point
 from funksvd.report.figures import draw_groups, pictures_of
 from funksvd.report.labels import Labels, shortened
 from funksvd.report.list_figures import steps_for
-from funksvd.report.lists import EXPLANATIONS, TITLES
+from funksvd.report.lists import EXPLANATIONS
 from funksvd.report.map import draw_map
 from funksvd.report.palette import ON_PAPER
 from funksvd.report.testing import Group
