@@ -1,19 +1,21 @@
 """How many fold-in-and-recommend requests a second `funksvd serve` answers on one core.
 
     python scripts/bench_serving.py
-    python scripts/bench_serving.py --model model.funksvd --explain
+    python scripts/bench_serving.py --model model.funksvd --explain --by both rating
 
-Without --model, one of 64 factors is trained on 1,000,000 made-up ratings of 10,000 items: of some
-popularity, with biases and eight factors planted. The server is a process of its own, on one
-processor; the questions come from another one, over connections that stay open, each asking as
-soon as it is answered. Each guest has rated items of one of the model's users, about as these
-would.
+Lists are asked for in each order that the model has: by both, by choice, by rating. Without
+--model, a model of 64 factors, and a choice model of 256 beside it, learn from 1,000,000 made-up
+ratings of 10,000 items: of some popularity, with biases and eight factors planted. The server is a
+process of its own, on one processor; the questions come from another one, over connections that
+stay open, each asking as soon as it is answered. Each guest has rated items of one of the model's
+users, about as these would.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import os
 import re
@@ -45,8 +47,10 @@ def make_model(path: Path) -> None:
     FunkSVD().fit(ratings).save(path)
 
 
-def make_requests(model: FunkSVD, n_rated: int, explain: bool, n: int = 200) -> list[bytes]:
-    """Whole HTTP requests."""
+def make_requests(
+    model: FunkSVD, n_rated: int, by: str, explain: bool, n: int = 200
+) -> list[bytes]:
+    """Whole HTTP requests for lists in one order."""
     random = np.random.default_rng(1)
     per_user = np.diff(model.seen.indptr)
     requests = []
@@ -61,7 +65,7 @@ def make_requests(model: FunkSVD, n_rated: int, explain: bool, n: int = 200) -> 
                 model.item_ids[rows].tolist(), np.round(values, 1).tolist(), strict=True
             )
         ]
-        body = json.dumps({"ratings": ratings, "explain": explain}).encode()
+        body = json.dumps({"ratings": ratings, "by": by, "explain": explain}).encode()
         head = (
             "POST /fold-in HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
@@ -105,6 +109,7 @@ def main() -> None:
     )
     parser.add_argument("--model", type=Path, help="model file")
     parser.add_argument("--n-rated", type=int, default=20, help="ratings of each guest")
+    parser.add_argument("--by", nargs="+", help="orders of the lists; by default all of the model")
     parser.add_argument("--explain", action="store_true", help="ask for reasons as well")
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--seconds", type=float, default=10.0)
@@ -115,7 +120,10 @@ def main() -> None:
             path = Path(folder, "model.funksvd")
             make_model(path)
         model = FunkSVD.load(path)
-        requests = make_requests(model, options.n_rated, options.explain)
+        requests = {
+            by: make_requests(model, options.n_rated, by, options.explain)
+            for by in options.by or model.rankings
+        }
         processors = sorted(os.sched_getaffinity(0))
         command = [sys.executable, "-m", "funksvd", "serve", path, "--port", 0]
         server = subprocess.Popen(
@@ -127,17 +135,20 @@ def main() -> None:
         os.sched_setaffinity(0, processors[-1:])
         try:
             port = int(re.search(r":(\d+)$", server.stdout.readline().strip()).group(1))
-            asyncio.run(ask_from_all(port, requests, 4, 2.0))  # compiles
+            for of_ranking in requests.values():
+                asyncio.run(ask_from_all(port, of_ranking, 4, 1.0))  # warms caches
             print(
                 f"{len(model.item_ids):,} items, {options.n_rated} ratings a guest, ten best"
                 f"{', reasons' if options.explain else ''}; one core\n\n"
-                "connections   requests/s   median ms   p99 ms"
+                "by       connections   requests/s   median ms   p99 ms"
             )
-            for n_connections in options.connections:
-                seconds = asyncio.run(ask_from_all(port, requests, n_connections, options.seconds))
+            for by, n_connections in itertools.product(requests, options.connections):
+                seconds = asyncio.run(
+                    ask_from_all(port, requests[by], n_connections, options.seconds)
+                )
                 ordered = sorted(seconds)
                 print(
-                    f"{n_connections:11d}{len(seconds) / options.seconds:13,.0f}"
+                    f"{by:9}{n_connections:11d}{len(seconds) / options.seconds:13,.0f}"
                     f"{statistics.median(ordered) * 1e3:12.2f}"
                     f"{ordered[int(len(ordered) * 0.99)] * 1e3:9.2f}"
                 )
