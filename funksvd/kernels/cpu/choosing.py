@@ -14,6 +14,7 @@ Everything is in float64 and in a fixed order, without a library.
 import numpy as np
 
 from funksvd.kernels.compiling import compiled
+from funksvd.kernels.cpu.folding import _solve
 from funksvd.kernels.cpu.losses import _exp_of_negative
 
 LEAST_CHOICE = 0.01
@@ -43,22 +44,6 @@ def _cholesky(matrix):
             u = matrix[d, a]
             for b in range(a, size):
                 matrix[a, b] -= u * matrix[d, b]
-
-
-@compiled
-def _solve(matrix, vector):
-    """Solve U^T U x = vector, in place of the vector."""
-    size = vector.size
-    for d in range(size):
-        solved = vector[d] / matrix[d, d]
-        vector[d] = solved
-        for b in range(d + 1, size):
-            vector[b] -= solved * matrix[d, b]
-    for d in range(size - 1, -1, -1):
-        total = vector[d]
-        for b in range(d + 1, size):
-            total -= matrix[d, b] * vector[b]
-        vector[d] = total / matrix[d, d]
 
 
 @compiled
