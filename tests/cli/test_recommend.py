@@ -25,10 +25,22 @@ def test_one_user(cli, here):
     assert (result.code, result.err) == (0, "")
     ref = FunkSVD.load("model.funksvd").recommend(1, 3)
     lines = result.out.splitlines()
-    assert lines[0] == "rank   item   prediction"
+    assert lines[0] == "rank   item   score   prediction   n_ratings"
     assert [line.split() for line in lines[1:]] == [
-        [str(rank), str(item), f"{prediction:.3f}"]
-        for rank, (item, prediction) in enumerate(ref, start=1)
+        [str(rank), str(item), f"{score:.3f}", f"{prediction:.3f}", str(n_ratings)]
+        for rank, (item, prediction, score, n_ratings) in enumerate(ref, start=1)
+    ]
+
+
+@pytest.mark.parametrize("by", ["choice", "rating"])
+def test_the_order_is_the_one_that_is_asked_for(cli, here, by):
+    rows = rows_of(cli("recommend", "--user", 1, "--by", by, "--format", "csv").out)
+    ref = FunkSVD.load("model.funksvd").recommend(1, by=by)
+    assert [int(row["item"]) for row in rows] == [each.item for each in ref]
+    scores = [float(row["score"]) for row in rows]
+    assert scores == sorted(scores, reverse=True)
+    assert [int(row["item"]) for row in rows] != [
+        int(row["item"]) for row in rows_of(cli("recommend", "--user", 1, "--format", "csv").out)
     ]
 
 
@@ -108,7 +120,7 @@ def test_a_file_of_users(cli, here):
         (user, rank) for user in "312" for rank in "12"
     ]
     ref = FunkSVD.load("model.funksvd").recommend(3, 2)
-    assert [int(row["item"]) for row in rows[:2]] == [item for item, _ in ref]
+    assert [int(row["item"]) for row in rows[:2]] == [each.item for each in ref]
 
 
 def test_each_user_is_served_once(cli, here):
@@ -158,7 +170,7 @@ def test_titles(cli, here):
     titles = read_titles("items.csv")
     result = cli("recommend", "--user", 1, "-n", 5, "--items", "items.csv", "--format", "csv")
     rows = rows_of(result.out)
-    assert list(rows[0]) == ["rank", "item", "title", "prediction"]
+    assert list(rows[0]) == ["rank", "item", "title", "score", "prediction", "n_ratings"]
     assert [row["title"] for row in rows] == [titles[int(row["item"])] for row in rows]
     table = cli("recommend", "--user", 1, "-n", 5, "--items", "items.csv").out
     assert all(row["title"] in table for row in rows)
@@ -199,7 +211,7 @@ def test_a_file_is_written(cli, here, name):
         import pyarrow.parquet
 
         table = pyarrow.parquet.read_table(name)
-        assert table.column_names == ["user", "rank", "item", "prediction"]
+        assert table.column_names == ["user", "rank", "item", "score", "prediction", "n_ratings"]
         assert table.num_rows == 2 * n_users
     elif name.endswith("json"):
         assert len(json.loads((here / name).read_text())) == 2 * n_users
@@ -209,7 +221,7 @@ def test_a_file_is_written(cli, here, name):
 
 def test_the_format_may_differ_from_the_suffix(cli, here):
     assert cli("recommend", "--user", 1, "-o", "out.txt", "--format", "csv").code == 0
-    assert (here / "out.txt").read_text().startswith("rank,item,prediction\n")
+    assert (here / "out.txt").read_text().startswith("rank,item,score,prediction,n_ratings\n")
 
 
 def test_quiet_prints_nothing_where_a_file_is_written(cli, here):

@@ -12,10 +12,10 @@ def test_a_table(cli, here):
     result = cli("similar", 7, "-n", 3)
     ref = FunkSVD.load("model.funksvd").similar(7, 3)
     lines = [line.split() for line in result.out.splitlines()]
-    assert lines[0] == ["rank", "item", "similarity"]
+    assert lines[0] == ["rank", "item", "similarity", "n_ratings"]
     assert lines[1:] == [
-        [str(rank), str(item), f"{similarity:.3f}"]
-        for rank, (item, similarity) in enumerate(ref, start=1)
+        [str(rank), str(item), f"{similarity:.3f}", str(n_ratings)]
+        for rank, (item, similarity, n_ratings) in enumerate(ref, start=1)
     ]
 
 

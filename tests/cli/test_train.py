@@ -44,7 +44,8 @@ def test_what_a_person_sees(cli, folder, quick):
     assert all(EPOCH_LINE.fullmatch(line) for line in lines[6:10]), lines[6:10]
     assert re.fullmatch(r"Best epoch: \d \(\d+\.\d s\)", lines[11])
     assert re.fullmatch(r"Training again on all 18,000 ratings for \d epochs?", lines[12])
-    assert re.fullmatch(r"Saved model\.funksvd \(0\.\d MB\)", lines[13])
+    assert lines[13] == "Learning which items people come to, from the same 18,000 pairs"
+    assert re.fullmatch(r"Saved model\.funksvd \(1\.\d MB\)", lines[14])
     assert lines[15].split()[:4] == ["2,000", "test", "ratings", "RMSE"]
     assert lines[16].startswith("Funk SVD, 4 factors   ")
     assert lines[17].startswith("biases only   ")
@@ -243,10 +244,12 @@ def test_options_reach_the_model(cli, folder):
     flags = [
         part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", value)
     ]
-    extra = ("--no-biases", "--no-refit", "--valid-fraction", 0.2, "--ensemble-snapshots")
+    extra = ("--no-biases", "--no-refit", "--no-choice", "--valid-fraction", 0.2)
+    extra = (*extra, "--ensemble-snapshots")
     assert cli("train", "ratings.csv", "-q", *flags, *extra).code == 0
     model = FunkSVD.load("model.funksvd")
     switched = {"biases": False, "refit": False, "ensemble_snapshots": True, "nonnegative": False}
+    switched |= {"choice": False, "unobserved_weight": None}
     expected = {**options, **switched, "validation_fraction": 0.2}
     assert model.get_params() == {**expected, "n_threads": None}
     assert model.global_mean == 0
