@@ -180,10 +180,7 @@ def _in_a_line(ranking: RankingEvaluation) -> str:
     """The NDCG of the best ranking beside that of the most popular items."""
     best = ranking.rankings[0]
     ndcg, popular = (ranking.recommenders[name].means.ndcg for name in (best, "most_popular"))
-    return (
-        f"Lists of {ranking.n_best}: NDCG {ndcg:.4f}, of the most popular items {popular:.4f} "
-        "(funksvd evaluate --ranking tells more)"
-    )
+    return f"Lists of {ranking.n_best}: NDCG {ndcg:.4f}, of the most popular items {popular:.4f}"
 
 
 def _summary(

@@ -46,11 +46,13 @@ def test_what_a_person_sees(cli, folder, quick):
     assert re.fullmatch(r"Training again on all 18,000 ratings for \d epochs?", lines[12])
     assert lines[13] == "Learning which items people come to, from the same 18,000 pairs"
     assert re.fullmatch(r"Saved model\.funksvd \(1\.\d MB\)", lines[14])
-    assert lines[15].split()[:4] == ["2,000", "test", "ratings", "RMSE"]
-    assert lines[16].startswith("Funk SVD, 4 factors   ")
-    assert lines[17].startswith("biases only   ")
-    assert lines[18].startswith("mean of all ratings   ")
-    assert lines[21] == "Next: funksvd recommend --user 1"
+    assert lines[16].split()[:4] == ["2,000", "test", "ratings", "RMSE"]
+    assert lines[17].startswith("Funk SVD, 4 factors   ")
+    assert lines[18].startswith("biases only   ")
+    assert lines[19].startswith("mean of all ratings   ")
+    of_lists = r"Lists of 10: NDCG 0\.\d{4}, of the most popular items 0\.\d{4}"
+    assert re.fullmatch(of_lists, lines[21])
+    assert lines[23] == "Next: funksvd recommend --user 1"
     assert "\x1b" not in result.out
     assert "\r" not in result.out
     assert not any(line.endswith(" ") for line in lines)

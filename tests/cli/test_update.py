@@ -69,9 +69,8 @@ def test_an_updated_model_can_be_updated_and_explained(cli, two_files):
     assert [update.ratings.files for update in model.provenance.updates] == [["a.csv"], ["b.csv"]]
     assert cli("evaluate", "-q").code == 0
     user = read_ratings("b.csv").user_ids[0]
-    [row] = json.loads(
-        cli("recommend", "--user", user, "-n", 1, "--by", "rating", "--explain", "--json").out
-    )
+    words = ("recommend", "--user", user, "-n", 1, "--by", "rating", "--explain", "--json")
+    [row] = json.loads(cli(*words).out)
     u = model.user_ids.tolist().index(user)
     seen = model.item_ids[model.seen.columns[slice(*model.seen.indptr[u : u + 2])]]
     assert {part["item"] for part in row["contributions"]} == set(seen.tolist())
