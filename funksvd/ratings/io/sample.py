@@ -140,7 +140,11 @@ def joined_at_quotes(sample: Sequence[str], separator: str) -> list[Record]:
 def detect_separator(
     sample: Sequence[str], least: int, candidates: Sequence[str] = tuple(SEPARATORS)
 ) -> str | None:
-    """The separator that splits the lines most consistently into at least `least` columns."""
+    """The separator that splits the lines most consistently into at least `least` columns.
+
+    Blanks that give no column of numbers are those of names, where something else separates all
+    lines into as many columns.
+    """
     best, best_key = None, (0.0, 0)
     for separator in candidates:
         if separator == "\t\t" and any("\t" in line.replace("\t\t", "") for line in sample):
@@ -151,7 +155,27 @@ def detect_separator(
         key = (round(n_lines / len(records), 2), min(n_columns, 3))
         if n_columns >= least and key > best_key:
             best, best_key = separator, key
+    if best == " " and not _gives_numbers(sample):
+        others = [separator for separator in candidates if separator != " "]
+        other = detect_separator(sample, 2, others)
+        if other is not None and _is_even(sample, other):
+            return other if len(split(sample[0], other)) >= least else None
     return best
+
+
+def _gives_numbers(sample: Sequence[str]) -> bool:
+    """Whether blanks cut the lines below the first so that one column holds numbers only."""
+    rows = [split(line, " ") for line in sample[1:] or sample]
+    number = re.compile(f"{NUMBER}|{COMMA_NUMBER}")
+    return any(
+        all(number.fullmatch(field) for field in column) for column in zip(*rows, strict=False)
+    )
+
+
+def _is_even(sample: Sequence[str], separator: str) -> bool:
+    """Whether all lines have the same number of columns."""
+    records = joined_at_quotes(sample, separator)
+    return len({len(split(record.text, separator)) for record in records}) == 1
 
 
 def shortened(text: str, length: int = 80) -> str:

@@ -123,6 +123,21 @@ def test_a_folder_with_clicks_only(write, tmp_path):
     assert type(read_data(str(tmp_path / "folder"))) is Ratings
 
 
+@pytest.mark.parametrize("header", ["user,item\n", ""])
+@pytest.mark.parametrize("mark", ["", '"'])
+def test_names_with_blanks_are_not_columns(write, header, mark):
+    pairs = [("ann lee", "the end"), ("bob ray", "the game"), ("ann lee", "the room")]
+    text = "".join(f"{mark}{user}{mark},{mark}{item}{mark}\n" for user, item in pairs)
+    assert rows_of(read_data(write(header + text))) == pairs
+
+
+def test_commas_within_the_columns_of_a_table_that_blanks_separate(write):
+    ratings = read_data(write("lee,ann 7 4\nray,bob 8 3\n"))
+    assert ratings.user_ids.tolist() == ["lee,ann", "ray,bob"]
+    assert ratings.values.tolist() == [4, 3]
+    assert ratings.item_ids.tolist() == [7, 8]
+
+
 @pytest.mark.parametrize("text", ["1,2\n1,3\n1,2\n", "1 2\n1 3\n1 2\n", "1\t2\n1\t3\n1\t2\n"])
 def test_two_columns_without_header(write, text):
     found = read_data(write(text))
