@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -155,31 +155,40 @@ def allowed_items(fitted: Fitted, filters: Filters) -> np.ndarray | None:
     Raises
     ------
     FunkSVDError
-        If there is a least number of ratings, and it is not known how many each item has.
+        If there is a least number of ratings that is no number, or it is not known how many each
+        item has.
     UnknownIdError
         If the model knows none of the items that may be listed.
     """
-    if filters.exclude is None and filters.among is None and filters.min_ratings <= 0:
+    least = filters.min_ratings
+    if least != least:
+        raise FunkSVDError(f"{argument('min_ratings')} must be a number, not {least}")
+    if filters.exclude is None and filters.among is None and least <= 0:
         return None
     allowed = np.ones(len(fitted.items), bool)
     if filters.among is not None:
-        ids = np.atleast_1d(filters.among)
+        ids = _ids(filters.among)
         allowed[:] = False
         if len(ids):
             rows = fitted.items.rows(ids)
             fitted.items.require_some(rows, ids)
             allowed[rows[rows >= 0]] = True
-    if filters.exclude is not None and len(ids := np.atleast_1d(filters.exclude)):
+    if filters.exclude is not None and len(ids := _ids(filters.exclude)):
         rows = fitted.items.rows(ids)
         allowed[rows[rows >= 0]] = False
-    if filters.min_ratings > 0:
+    if least > 0:
         if fitted.item_counts is None:
             raise FunkSVDError(
                 "the model does not know how many ratings its items have; train it again to "
                 f"use {argument('min_ratings')}"
             )
-        allowed &= fitted.item_counts >= filters.min_ratings
+        allowed &= fitted.item_counts >= least
     return allowed
+
+
+def _ids(given: Any) -> np.ndarray:
+    """The ids of an array-like, of a set, or of a single one."""
+    return np.atleast_1d(list(given) if isinstance(given, Set) else given)
 
 
 def _table_of(fitted: Fitted, best: Best, n_threads: int) -> dict[str, np.ndarray]:
@@ -202,5 +211,5 @@ def _table_of(fitted: Fitted, best: Best, n_threads: int) -> dict[str, np.ndarra
 
 
 def check_count(n: int) -> None:
-    if not isinstance(n, int | np.integer) or n < 1:
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
         raise FunkSVDError(f"n must be a whole number of at least 1, not {n}")

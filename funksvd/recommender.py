@@ -405,9 +405,9 @@ class Recommender(ABC):
             to them, or by what they would rate them at least. By default the first of `rankings`.
         include_seen : bool
             Whether items that the user has rated may be among them.
-        exclude : array-like, optional
+        exclude : array-like or set, optional
             Raw ids of items that are left out.
-        among : array-like, optional
+        among : array-like or set, optional
             Raw ids of the only items that may be listed. Ids that the model does not know are
             passed over.
         min_ratings : int

@@ -108,6 +108,22 @@ def test_filters_leave_the_order_of_the_others_as_it_is(request, name, data):
     assert sorted(items_of(model, 5, diversify=0.5)) == sorted(unseen)
 
 
+def test_items_may_be_a_set(of_both):
+    first, second, third = items_of(of_both, 5)[:3]
+    assert items_of(of_both, 5, among={first, second, third}, exclude={second}) == [first, third]
+
+
+def test_a_least_number_of_ratings_that_is_no_number(of_both):
+    with pytest.raises(FunkSVDError, match="min_ratings= must be a number, not nan"):
+        of_both.recommend(3, min_ratings=float("nan"))
+
+
+@pytest.mark.parametrize("n", [0, True, "3", 2.5])
+def test_a_number_of_items_that_is_no_number(of_both, n):
+    with pytest.raises(FunkSVDError, match=f"n must be a whole number of at least 1, not {n}"):
+        of_both.recommend(3, n)
+
+
 @pytest.mark.parametrize("diversify", [1, -0.1, 1.5, float("nan")])
 def test_diversity_out_of_its_range(of_both, diversify):
     with pytest.raises(FunkSVDError, match="diversify= must be at least 0 and less than 1, not"):
