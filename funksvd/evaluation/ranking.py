@@ -33,6 +33,10 @@ OF_EACH_LIST = (*METRICS, "novelty", "intra_list_similarity")
 """Names of the figures that each user's list has."""
 
 
+MOST_BEST = 2**31 - 1
+"""Largest number of items to list: that of the items that a model can have."""
+
+
 class Ranking(Protocol):
     """One way of a model to put items in an order."""
 
@@ -285,6 +289,8 @@ def whole_number(n_best: int) -> int:
         number = 0
     if number < 1:
         raise FunkSVDError(f"n_best must be a whole number of at least 1, not {n_best!r}")
+    if number > MOST_BEST:
+        raise FunkSVDError(f"n_best must be at most {MOST_BEST:,}, not {number:,}")
     return number
 
 

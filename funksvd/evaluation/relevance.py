@@ -41,7 +41,7 @@ def least_relevant(
     Raises
     ------
     FunkSVDError
-        If it is neither a number nor one of `RULES`, or needs ratings where there are none.
+        If it is neither a finite number nor one of `RULES`, or needs ratings where there are none.
     """
     if isinstance(relevant_from, str):
         if relevant_from not in RULES:
@@ -55,6 +55,8 @@ def least_relevant(
         if relevant_from == "user-mean":
             return "user-mean"
         return liked_from(scale or (float(test.values.min()), float(test.values.max())))
+    if not np.isfinite(relevant_from):
+        raise FunkSVDError(f"{argument('relevant_from')} must be finite, not {relevant_from}")
     if test.values is None:
         raise FunkSVDError(
             f"{test.source}: there are no ratings, so none is at least {relevant_from:g}; leave "

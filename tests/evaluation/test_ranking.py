@@ -316,6 +316,18 @@ def test_the_number_of_best_items_is_checked(case, n_best):
         evaluate_ranking(case.model, case.test, training=case.training, n_best=n_best)
 
 
+def test_more_best_items_than_any_model_has(case):
+    with pytest.raises(FunkSVDError, match="n_best must be at most 2,147,483,647, not 100,000"):
+        evaluate_ranking(case.model, case.test, n_best=10**20)
+    assert evaluate_ranking(case.model, case.test, n_best=2**31 - 1).model.means.precision > 0
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_what_is_relevant_is_a_finite_number(case, number):
+    with pytest.raises(FunkSVDError, match=f"relevant_from=? must be finite, not {number}"):
+        evaluate_ranking(case.model, case.test, relevant_from=number)
+
+
 def test_nothing_relevant_is_an_error(case):
     with pytest.raises(RatingsError, match="none has a new rating of at least 9"):
         evaluate_ranking(case.model, case.test, training=case.training, relevant_from=9)
