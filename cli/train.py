@@ -133,7 +133,7 @@ def train(
     ranking = None
     if model.fitted.choice is not None and holdout.test is not None:
         with output.busy("Testing"):
-            ranking = _ranking(model, holdout)
+            ranking = _ranking(output, model, holdout)
     if output.as_json:
         gate = {"max_rmse": max_rmse, "saved": is_saved}
         output.json(_summary(model, model_path, interrupted, evaluation, ranking) | gate)
@@ -166,13 +166,18 @@ def _kept(model: FunkSVD) -> str:
     return f"{algorithm.epoch} {model.best_epoch}, the best so far"
 
 
-def _ranking(model: FunkSVD, holdout: Holdout) -> RankingEvaluation | None:
-    """Quality of the lists of the users of the test part; None if it has no liked item."""
+def _ranking(output: Output, model: FunkSVD, holdout: Holdout) -> RankingEvaluation | None:
+    """Quality of the lists of the users of the test part; None if it has no liked item.
+
+    That is said where nothing else is tested.
+    """
     from funksvd import RatingsError, evaluate_ranking
 
     try:
         return evaluate_ranking(model, holdout.test)
-    except RatingsError:
+    except RatingsError as error:
+        if model.fitted.rating is None:
+            output.warn(f"the model was not tested: {error}")
         return None
 
 

@@ -120,11 +120,18 @@ def _off(flag: str) -> str:
 def _hyperparameters(**given: Any) -> Hyperparameters:
     chosen = {name: value for name, value in given.items() if value is not None}
     hyperparameters = Hyperparameters(**chosen)
-    hyperparameters.check(spell=option_of)
+    supposed = hyperparameters
+    if "algorithm" not in chosen and _OF_CHOICES & chosen.keys():
+        supposed = replace(hyperparameters, algorithm="ials")  # if there are no ratings: `for_data`
+    supposed.check(spell=option_of)
     others = [name for name, value in chosen.items() if value != DECLARATIONS[name].default]
     for sentence in without_effect(hyperparameters, others, option_of):
         Output().warn(sentence)
     return hyperparameters
+
+
+_OF_CHOICES = set(ALGORITHMS["ials"].hyperparameters) - set(ALGORITHMS["sgd"].hyperparameters)
+"""Names of the hyperparameters that mean something to a choice model only."""
 
 
 def for_data(
@@ -135,18 +142,25 @@ def for_data(
     Raises
     ------
     FunkSVDError
-        If the algorithm that was given needs ratings, or another option means nothing without.
+        If the algorithm that was given needs ratings, or another option means nothing to the one
+        that is used.
     """
     if data.values is not None or ALGORITHMS[chosen.algorithm].learns == "choice":
+        chosen.check(spell=option_of)
         return chosen
     if "algorithm" in given_hyperparameters():
         raise FunkSVDError(
-            f"--algorithm {chosen.algorithm} learns from ratings, and {data.source} has none; "
-            "--algorithm ials learns from interactions"
+            f"--algorithm {chosen.algorithm} learns from ratings that differ, and {data.source} "
+            "has none; --algorithm ials learns from interactions"
         )
     output.note("No ratings: a choice model is learned (--algorithm ials)")
     of_choices = replace(chosen, algorithm="ials")
-    of_choices.check(spell=option_of)
+    try:
+        of_choices.check(spell=option_of)
+    except FunkSVDError as error:
+        raise FunkSVDError(
+            f"{data.source} has no ratings that differ, so that a choice model is learned: {error}"
+        ) from error
     return of_choices
 
 

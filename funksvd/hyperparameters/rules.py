@@ -153,6 +153,9 @@ def without_effect(
 
 def _meaningless(algorithm: str, name: str, spell: Callable[[str], str]) -> str:
     """The sentence about a hyperparameter that means nothing to the algorithm."""
+    if ALGORITHMS[algorithm].learns == "choice" and name in ("biases", "choice"):
+        what = "no biases" if name == "biases" else "a choice model and nothing else"
+        return f"{spell('algorithm')} {algorithm!r} learns {what}; leave {spell(name)} out"
     if name == "biases":
         return f"{spell('algorithm')} {algorithm!r} always learns biases"
     others = [other for other in ALGORITHMS if name in ALGORITHMS[other].hyperparameters]

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from funksvd.errors import RatingsError
 from funksvd.parallel import extremes, in_pieces
 
 LEVELS = 256
@@ -155,9 +156,19 @@ class Weighting:
         """Weight of each pair: ndarray of shape (n,), float32; arguments as for `levels`.
 
         A pair of which nothing is known weighs 1, as one in the middle does.
+
+        Raises
+        ------
+        RatingsError
+            If a count is not more than 0.
         """
         if values is None:
             return np.ones(n, np.float32)
+        if self.kind == "count" and not values.min(initial=1) > 0:
+            raise RatingsError(
+                f"the model knows how often something happened, which is more than 0, not "
+                f"{values.min():g}; leave out what has never happened"
+            )
         return self.table[self.levels(values, n)]
 
     def to_dict(self) -> dict[str, Any]:

@@ -186,6 +186,18 @@ def test_sampling_always_learns_biases():
         Hyperparameters(algorithm="bayes++", biases=False).check()
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("biases", "algorithm 'ials' learns no biases; leave biases out"),
+        ("choice", "algorithm 'ials' learns a choice model and nothing else; leave choice out"),
+    ],
+)
+def test_what_a_choice_model_cannot_leave_out(name, expected):
+    with pytest.raises(FunkSVDError, match=expected):
+        Hyperparameters(algorithm="ials", **{name: False}).check()
+
+
 def test_an_unknown_algorithm():
     with pytest.raises(FunkSVDError, match=r"algorithm must be one of sgd.*, not 'sdg'"):
         Hyperparameters(algorithm="sdg").check()
