@@ -22,12 +22,14 @@ import funksvd.ratings.io
 from funksvd import (
     FunkSVD,
     FunkSVDError,
+    Interactions,
     Ratings,
     RatingsError,
     find_additions,
     read_ratings,
     update,
 )
+from funksvd.evaluation import evaluate_ranking
 from funksvd.ratings import (
     read_ids,
     read_interactions,
@@ -267,17 +269,27 @@ class Models:
         user = r.choice(users) if users else 1
         some = r.sample(items, min(3, len(items))) or [1]
         values = [r.choice((1, 5, 0.5)) for _ in some]
-        low, high = model.rating_scale
+        rates = model.fitted.rating is not None
+        low, high = model.rating_scale if rates else (math.nan, math.nan)
         ratings = Ratings.from_arrays([user] * len(some), some, values)
+        pairs = Interactions.from_arrays([user] * len(some), some)
         wrong: list[str] = []
 
         def recommend() -> None:
             for include_seen in (False, True):
-                found = model.recommend(user, 4, include_seen=include_seen)
+                by = r.choice((None, *model.rankings))
+                found = model.recommend(user, 4, by=by, include_seen=include_seen)
                 ids = [each.item for each in found]
                 if not set(ids) <= set(items) or len(set(ids)) < len(ids):
                     wrong.append(f"recommends {ids}")
-                if not all(_within(each.prediction, low, high) for each in found):
+                if not all(math.isfinite(each.score) for each in found):
+                    wrong.append(f"scores {found}")
+                predictions = [each.prediction for each in found]
+                if not (
+                    all(_within(each, low, high) for each in predictions if each is not None)
+                    if rates
+                    else predictions == [None] * len(found)
+                ):
                     wrong.append(f"predicts {found}")
                 if include_seen and len(ids) != min(4, len(items)):
                     wrong.append(f"recommends {len(ids)} of {len(items)}")
@@ -286,6 +298,20 @@ class Models:
             for batch in model.recommend_all(n=3, include_seen=r.random() < 0.5):
                 if not set(batch["item"].tolist()) <= set(items):
                     wrong.append(f"recommends {batch['item']}")
+
+        def filtered() -> None:
+            found = model.recommend(
+                user,
+                5,
+                by=r.choice((None, *model.rankings)),
+                exclude=some[:1],
+                among=[*items[:6], "nothing"],
+                min_ratings=r.choice((0, 1, 3, 10**9)),
+                diversify=r.choice((0.0, 0.5, 0.999)),
+            )
+            ids = [each.item for each in found]
+            if not set(ids) <= set(items[:6]) - {some[0]} or len(set(ids)) < len(ids):
+                wrong.append(f"recommends {ids} of {items[:6]} without {some[0]}")
 
         def predict() -> None:
             found = model.predict([user, user, "nobody"], [some[0], "nothing", some[0]])
@@ -300,6 +326,7 @@ class Models:
         questions: list[Callable[[], object]] = [
             recommend,
             recommend_all,
+            filtered,
             predict,
             similar,
             lambda: model.predict_std([user], [some[0]]),
@@ -307,6 +334,11 @@ class Models:
             lambda: model.fold_in(some, values),
             lambda: model.fold_in_item([user], [4]),
             lambda: list(model.for_new_users(ratings).recommend_all(n=2)),
+            lambda: list(model.for_new_users(pairs).recommend_all(n=2)),
+            lambda: model.fold_in(some),
+            lambda: model.explain_choices(some, None, some),
+            lambda: model.explain_choices(some, values, some),
+            lambda: evaluate_ranking(model, pairs, relevant_from="all", n_best=3),
             lambda: model.explain(some, values, some),
             lambda: model.explain(some, values, some, user=user),
             lambda: model.evaluate(ratings, training=ratings),
@@ -318,6 +350,7 @@ class Models:
             questions += [
                 model.to_svd,
                 lambda: update(model, ratings, n_epochs=1),
+                lambda: update(model, pairs, n_epochs=1),
                 lambda: find_additions(model, ratings, folder=path.parent),
             ]
         with warnings.catch_warnings():
@@ -333,7 +366,11 @@ class Models:
         service.find_items("a", 3)
         service.recommend(user, 2)
         service.similar(str(item), 2)
-        service.fold_in({str(item): 4.0}, 2, explain=True)
+        for by in model.rankings:
+            service.recommend(user, 2, by)
+            for value in (4.0, None):
+                with contextlib.suppress(FunkSVDError):
+                    service.fold_in({str(item): value}, 2, by, explain=True)
 
 
 def _within(value: float, low: float, high: float) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from fuzz.mutations import mutated
 
-from funksvd import FunkSVD, Ratings, update
+from funksvd import FunkSVD, Interactions, Ratings, update
 from funksvd.splitting import hold_out
 
 CODES = {"float32": "F32", "float64": "F64", "int64": "I64", "int32": "I32", "uint8": "U8"}
@@ -437,6 +437,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "held out": {},
     "text": {},
     "updated": {},
+    "no choice": {"choice": False},
+    "choices of ratings": {"algorithm": "ials"},
+    "counts": {"algorithm": "ials", "reg": 0.1},
+    "clicks": {"algorithm": "ials", "validation_fraction": 0.0},
+    "clicks, no seen": {"algorithm": "ials"},
 }
 """Models that are changed, by name; the last ones are told apart by what is done after training."""
 
@@ -460,7 +465,12 @@ def base_models(folder: Path) -> dict[str, bytes]:
         chosen = {"n_factors": 3, "n_epochs": 3, "validation_fraction": 0.2, **chosen}
         if chosen.get("algorithm", "sgd").startswith("bayes"):
             del chosen["validation_fraction"]
-        ratings = _ratings(len(files), liked=name == "logistic", text=name in ("text", "svd++"))
+        text = name in ("text", "svd++", "counts")
+        ratings: Ratings | Interactions = _ratings(len(files), liked=name == "logistic", text=text)
+        if name.startswith(("counts", "clicks")):
+            pairs = (ratings.users, ratings.items, ratings.user_index, ratings.item_index)
+            weights = ratings.values if name == "counts" else None
+            ratings = Interactions(*pairs, weights=weights)
         model = FunkSVD(**chosen)
         if name == "held out":
             held = hold_out(ratings)
@@ -471,7 +481,7 @@ def base_models(folder: Path) -> dict[str, bytes]:
         if name == "updated":
             model = update(model, ratings)
         path = folder / "base.funksvd"
-        model.save(path, with_seen=name != "no seen")
+        model.save(path, with_seen="no seen" not in name)
         files[name] = path.read_bytes()
     return files
 
