@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from funksvd.errors import FunkSVDError
-
 from .console import Output, counted
 from .explanations import ratings_of_user, show_explanations, show_reasons
 from .filters import Filters, filter_options
@@ -164,11 +162,6 @@ def recommend(
     inputs = (users.users_file, new_ratings.ratings_file, items_file, model_path)
     destination.prepare(output, inputs)
     model = load(output, model_path, threads)
-    if explain and model.fitted.rating is None:
-        raise FunkSVDError(
-            f"--explain takes a predicted rating apart, and {model_path} predicts none: it was "
-            "trained without ratings"
-        )
     keep_ratings_of(model, destination.path)
     titles = read_titles(output, items_file, model.item_ids)
     ratings, asked = None, model

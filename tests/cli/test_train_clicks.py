@@ -54,13 +54,13 @@ def test_a_test_part_of_other_ids_is_warned_of(cli, folder):
     assert "Warning: the model was not tested: other.csv: no user has a relevant item" in result.err
 
 
-def test_no_rating_is_explained_where_none_is_predicted(cli, error_of, folder):
-    cli("train", "counts.csv", *QUICK)
-    for who in (("--user", 1), ("--rate", 1)):
-        message = error_of("recommend", *who, "--explain")
-        assert (
-            "--explain takes a predicted rating apart, and model.funksvd predicts none" in message
-        )
+@pytest.mark.parametrize("file", ["clicks.csv", "counts.csv", "equal.csv"])
+def test_lists_of_a_model_without_ratings_are_explained(cli, folder, file):
+    cli("train", file, *QUICK)
+    for who in (("--user", 1), ("--rate", 1), ("--rate", "1=3")):
+        result = cli("recommend", *who, "--explain", "-n", 2)
+        assert result.code == 0
+        assert "score" in result.out
 
 
 @pytest.mark.parametrize("count", [0, -3])
