@@ -39,6 +39,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 import numpy as np
 
@@ -46,8 +47,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from fuzz import models, requests
 
-from funksvd import FunkSVD, Ratings
-from funksvd.errors import FunkSVDError
+from funksvd import FunkSVD, Interactions, Ratings
+from funksvd.errors import FunkSVDError, UnknownIdError
+from funksvd.listing import Filters
 from funksvd.serving import NO_FILTERS, Service
 
 RELOAD_EVERY = 0.2
@@ -105,7 +107,10 @@ class Record:
 
 
 def make_models(folder: Path) -> dict[str, Path]:
-    """Two models of the same users and items that answer differently."""
+    """Three models of the same users and items that answer differently.
+
+    The last one knows choices only: it was trained without ratings.
+    """
     generator = np.random.default_rng(0)
     pairs = generator.choice(300 * 200, 9000, replace=False)
     users, items = np.divmod(pairs, 200)
@@ -116,6 +121,12 @@ def make_models(folder: Path) -> dict[str, Path]:
         model.fit(Ratings.from_arrays(users, items * 7, values))
         paths[name] = folder / f"{name}.funksvd"
         model.save(paths[name])
+    model = FunkSVD(algorithm="ials", n_factors=16)
+    model.fit(
+        Interactions.from_arrays(users, items * 7, weights=generator.integers(1, 9, len(pairs)))
+    )
+    paths["choices"] = folder / "choices.funksvd"
+    model.save(paths["choices"])
     return paths
 
 
@@ -128,14 +139,26 @@ def make_questions(paths: dict[str, Path], r: random.Random, n: int = 400) -> li
         guest = {str(r.randrange(200) * 7): r.randint(1, 10) / 2 for _ in range(r.randint(1, 30))}
         told = {"ratings": [{"item": i, "rating": x} for i, x in guest.items()], "n": count}
         body = json.dumps({**told, "explain": True}).encode()
+        by, chosen = r.choice((None, "both", "choice", "rating")), filters(r)
+        asked = query(by, chosen)
+        whole = json.dumps({**told, **asked, "explain": True}).encode()
+        come_to = json.dumps({"ratings": [{"item": i} for i in guest], "n": count}).encode()
         path, sent, name, arguments = r.choice(
             [
                 (f"/recommend?user={user}&n={count}", None, "recommend", (str(user), count)),
+                (
+                    f"/recommend?{urlencode({'user': user, 'n': count, **asked}, doseq=True)}",
+                    None,
+                    "recommend",
+                    (str(user), count, by, chosen),
+                ),
                 (f"/predict?user={user}&item={item}", None, "predict", (str(user), str(item))),
                 (f"/similar?item={item}&n={count}", None, "similar", (str(item), count)),
                 (f"/similar?user={user}", None, "similar_users", (str(user), 10)),
                 (f"/items?search={item}", None, "find_items", (str(item), 20)),
                 ("/fold-in", body, "fold_in", (guest, count, None, NO_FILTERS, True)),
+                ("/fold-in", whole, "fold_in", (guest, count, by, chosen, True)),
+                ("/fold-in", come_to, "fold_in", (dict.fromkeys(guest), count)),
             ]
         )
         answers = {
@@ -146,12 +169,30 @@ def make_questions(paths: dict[str, Path], r: random.Random, n: int = 400) -> li
     return questions
 
 
+def filters(r: random.Random) -> Filters:
+    """Some of the items, of which strangers are none."""
+    items = [str(r.randrange(205) * 7) for _ in range(r.choice((1, 5, 100)))]
+    return Filters(
+        exclude=r.choice((None, items[::2])),
+        among=r.choice((None, items)),
+        min_ratings=r.choice((0, 40, 50)),
+        diversify=r.choice((0.0, 0.5, 0.99)),
+    )
+
+
+def query(by: str | None, chosen: Filters) -> dict[str, Any]:
+    """The parameters that ask for this."""
+    named = {"by": by, "exclude": chosen.exclude, "among": chosen.among}
+    numbers = {"min_ratings": chosen.min_ratings, "diversify": chosen.diversify}
+    return {name: value for name, value in named.items() if value is not None} | numbers
+
+
 def right_answer(ask: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[int, Any]:
     """Status and JSON."""
     try:
         return 200, json.loads(json.dumps(ask(*arguments)))
     except FunkSVDError as error:
-        return 404, {"detail": str(error)}
+        return 404 if isinstance(error, UnknownIdError) else 422, {"detail": str(error)}
 
 
 def good_client(port: int, questions: list[Question], record: Record, seed: int) -> None:
@@ -346,10 +387,10 @@ def swap(port: int, path: Path, paths: dict[str, Path], record: Record, r: rando
 def without_users(data: bytes) -> bytes:
     """The same model without users, and with the right checksum."""
     parsed = models.parse(data)
-    for name in ("user_ids", "rating.user_factors", "rating.user_biases"):
-        parsed.tensors[name] = parsed.tensors[name][:0]
+    for name in parsed.tensors:
+        if name.endswith(("user_ids", "user_factors", "user_biases", "seen.items", "seen.levels")):
+            parsed.tensors[name] = parsed.tensors[name][:0]
     parsed.tensors["seen.indptr"] = parsed.tensors["seen.indptr"][:1]
-    parsed.tensors["seen.items"] = parsed.tensors["seen.items"][:0]
     return models.write(parsed)
 
 
