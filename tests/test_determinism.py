@@ -50,14 +50,14 @@ for name, chosen in settings.items():
 LEARNED = {
     "adam": "acbb269ceb525aad",
     "bayes++": "df810a2d26955de4",
-    "choices-of-clicks": "fdafbe995c6d08a4",
+    "choices-of-clicks": "be5c4a78414f2b19",
     "choices-of-plays": "05bc42feed22e85b",
-    "choices-of-ratings": "daceb433a5ae8756",
+    "choices-of-ratings": "5da17c44012293c5",
     "ensemble": "41717382ee521fcc",
-    "folded-in": "63a2bb2558050b7d",
+    "folded-in": "09ece3d243f976ca",
     "incremental": "7599973ec1749d3e",
     "logistic": "5d24e7dd5db5a814",
-    "sgd": "8b8526964ed5691e",
+    "sgd": "a0657578ebeffd36",
     "svd++": "890f787e60c4f0a1",
     "without-biases": "a28abbfcf619dd24",
 }

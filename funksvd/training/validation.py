@@ -66,6 +66,8 @@ def list_quality() -> Validation:
 
     def value(learner: AnyLearner) -> float | None:
         plan: PairPlan = learner.plan
+        if not plan.n_held_back:
+            return None
         learned: LearnedChoices = learner.learned()
         return mean_ndcg(
             partial(best_items, learned.parameters),

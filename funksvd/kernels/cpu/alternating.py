@@ -7,7 +7,13 @@ library's linear algebra, so that the bits depend neither on threads nor on the 
 import numpy as np
 
 from funksvd.kernels.compiling import compiled
-from funksvd.kernels.cpu.fours import add_four, add_four_squares, dot_four, fetch_four
+from funksvd.kernels.cpu.fours import (
+    add_four,
+    add_four_squares,
+    dot_four,
+    fetch_four,
+    multiply_four,
+)
 from funksvd.kernels.vectors import LANES
 
 ROWS_PER_SUM = 128
@@ -267,22 +273,8 @@ def rotate_rows(span, basis, rows, out):
     out : ndarray of shape (n, k), float32
         Row r of it becomes row r times the basis.
     """
-    k = rows.shape[1]
-    old, new = np.zeros((4, k), np.float32), np.empty((4, k), np.float32)
-    n0, n1, n2, n3 = new[0], new[1], new[2], new[3]
-    for start in range(span[0], span[1], 4):
-        n = min(4, span[1] - start)
-        for at in range(n):
-            old[at] = rows[start + at]
-        new[:] = 0.0
-        for f in range(0, k, 2):
-            e0, e1 = basis[f], basis[f + 1]
-            x0, x1, x2, x3 = old[0, f], old[1, f], old[2, f], old[3, f]
-            y0, y1, y2, y3 = old[0, f + 1], old[1, f + 1], old[2, f + 1], old[3, f + 1]
-            for g in range(k):
-                n0[g] = (n0[g] + x0 * e0[g]) + y0 * e1[g]
-                n1[g] = (n1[g] + x1 * e0[g]) + y1 * e1[g]
-                n2[g] = (n2[g] + x2 * e0[g]) + y2 * e1[g]
-                n3[g] = (n3[g] + x3 * e0[g]) + y3 * e1[g]
-        for at in range(n):
-            out[start + at] = new[at]
+    last = span[1] - 1
+    for column in range(rows.shape[1] // LANES):
+        for a in range(span[0], span[1], 4):
+            b, c, d = min(a + 1, last), min(a + 2, last), min(a + 3, last)
+            multiply_four(rows, a, b, c, d, basis, column, out)

@@ -190,6 +190,50 @@ def _add_rows(
 
 
 @intrinsic
+def multiply_four(
+    context: Any, factors: Any, a: Any, b: Any, c: Any, d: Any, matrix: Any, column: Any, out: Any
+) -> tuple:
+    """Multiply four rows with 16 columns of a matrix.
+
+    Parameters
+    ----------
+    factors, a, b, c, d
+        As for `dot_four`.
+    matrix : ndarray of shape (k, k), float32
+        k is the length of a row.
+    column : int64
+        Number of the vector of 16 columns.
+    out : ndarray like `factors`
+        Those columns of the same four rows are written.
+    """
+    signature = types.void(factors, *[types.int64] * 4, matrix, types.int64, out)
+
+    def generate(target: Any, builder: ir.IRBuilder, signature: Any, arguments: list) -> ir.Value:
+        places = arguments[1:5]
+        rows, products = (
+            _Rows(target, builder, signature.args[at], arguments[at], places) for at in (0, 7)
+        )
+        numbers = [builder.bitcast(p, ir.FloatType().as_pointer()) for p in rows.pointers]
+        data = _vector_pointer(target, builder, signature.args[5], arguments[5])
+        zeros = ir.Constant(_VECTOR, [0.0] * LANES)
+        totals = [cgutils.alloca_once_value(builder, zeros) for _ in range(4)]
+        for total in totals:
+            builder.store(zeros, total)
+        width = builder.mul(rows.n_vectors, ir.Constant(_INT64, LANES))
+        with cgutils.for_range(builder, width) as loop:
+            place = builder.add(builder.mul(loop.index, rows.n_vectors), arguments[6])
+            factor = _load(builder, data, place)
+            for total, number in zip(totals, numbers, strict=True):
+                each = spread(builder, builder.load(builder.gep(number, [loop.index])))
+                builder.store(fused(builder, each, factor, builder.load(total)), total)
+        for total, pointer in zip(totals, products.pointers, strict=True):
+            _store(builder, builder.load(total), pointer, arguments[6])
+        return target.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
 def fetch_four(context: Any, factors: Any, a: Any, b: Any, c: Any, d: Any) -> tuple:
     """Ask for four rows that are going to be read: by then they are in the cache.
 

@@ -18,9 +18,9 @@ NDCG@10 (MovieLens: of lists by both models, liked items), and processor seconds
 million pairs of 6,040 users and 3,700 items, for 256 factors::
 
     steps    100K   latest-small   Last.fm   Steam   shop    seconds
-    1       .2941          .2026     .2121   .2247   .1427
-    2       .2939          .2026     .2126   .2248   .1423      0.41
-    3       .2940          .2026     .2127   .2245   .1424      0.49
+    1       .2941          .2026     .2121   .2247   .1427      0.24
+    2       .2939          .2026     .2126   .2248   .1423      0.29
+    3       .2940          .2026     .2127   .2245   .1424      0.33
     5       .2941          .2023
 """
 
