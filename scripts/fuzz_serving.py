@@ -58,6 +58,8 @@ PATIENCE = 30.0
 """Time in which a good client has to be answered, and a new model has to be loaded, in seconds."""
 FILE_THREADS = 40
 """Largest number of threads with which Starlette reads the files of the page."""
+REFUSALS = [400, 404, 405, 413, 422, 431]
+"""Statuses with which the server refuses a request; 431 is for a query that is too long."""
 SHOWN = 20
 """Number of findings that are shown in full."""
 
@@ -449,6 +451,9 @@ def serving(path: Path, log: Path, record: Record) -> Iterator[tuple[int, int]]:
 def ask_schemathesis(port: int, seconds: int, seed: int, folder: Path, record: Record) -> None:
     """Ask what the description allows, and what it does not; its cache goes to the folder."""
     command = [Path(sys.executable).with_name("schemathesis"), "run"]
+    (folder / "schemathesis.toml").write_text(
+        f"[checks.negative_data_rejection]\nexpected-statuses = {REFUSALS}\n"
+    )
     options = {
         "--max-time": seconds,
         "--seed": seed,
