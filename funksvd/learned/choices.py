@@ -12,6 +12,10 @@ from funksvd.learned.base import Axis, Learned, array, number
 from funksvd.objectives.parameters import Parameters
 
 
+MOST = 1e15
+"""Largest number in a model file whose square, times any number of factors, fits a float32."""
+
+
 @dataclass(frozen=True, eq=False)
 class LearnedChoices(Learned):
     """What a choice model knows.
@@ -44,13 +48,17 @@ float32
         Raises
         ------
         KeyError, UnknownArrayError, ValueError
-            As there; or if a number that cannot be negative is.
+            As there; or if a number is negative that cannot be, or products could overflow.
         """
         learned = super().from_tensors(tensors, n_users, n_items)
         if not (learned.unobserved_weight > 0 and learned.strength > 0):
             raise ValueError("unobserved_weight and strength must be above 0")
         if learned.spectrum.min(initial=0) < 0:
             raise ValueError("spectrum holds negative numbers")
+        for name in ("user_factors", "item_factors", "spectrum"):
+            values = getattr(learned, name)
+            if max(values.max(initial=0), -values.min(initial=0)) > MOST:
+                raise ValueError(f"{name} holds numbers above {MOST:g}")
         return learned
 
     @property

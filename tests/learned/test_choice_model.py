@@ -164,6 +164,7 @@ def tensors_of(model):
     ("name", "value", "message"),
     [
         ("spectrum", -1e-9, "spectrum holds negative numbers"),
+        ("item_factors", -3e38, "item_factors holds numbers above 1e\\+15"),
         ("spectrum", np.nan, "spectrum holds values that are not finite"),
         ("strength", 0.0, "unobserved_weight and strength must be above 0"),
         ("strength", -1.0, "unobserved_weight and strength must be above 0"),
