@@ -54,10 +54,10 @@ LEARNED = {
     "choices-of-plays": "05bc42feed22e85b",
     "choices-of-ratings": "5da17c44012293c5",
     "ensemble": "41717382ee521fcc",
-    "folded-in": "09ece3d243f976ca",
+    "folded-in": "a5f1e648eab7e418",
     "incremental": "7599973ec1749d3e",
     "logistic": "5d24e7dd5db5a814",
-    "sgd": "a0657578ebeffd36",
+    "sgd": "3d0a42ca04650d34",
     "svd++": "890f787e60c4f0a1",
     "without-biases": "a28abbfcf619dd24",
 }

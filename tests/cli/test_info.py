@@ -31,7 +31,7 @@ def test_both_parts(cli, here):
     facts = dict(line.split("   ", 1) for line in out.splitlines())
     assert facts["rankings"].strip() == "by both, by choice, by rating"
     told = facts["choice model"].strip()
-    assert told == "256 factors, 10 epochs, weights by rating, 0.25 for 0.5 to 1.75 for 5"
+    assert told == "128 factors, 10 epochs, weights by rating, 0.25 for 0.5 to 1.75 for 5"
     plain = json.loads(cli("info", "--json").out)
     assert plain["rankings"] == ["both", "choice", "rating"]
     choice = plain["choice_model"]
