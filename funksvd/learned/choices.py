@@ -11,7 +11,6 @@ import numpy as np
 from funksvd.learned.base import Axis, Learned, array, number
 from funksvd.objectives.parameters import Parameters
 
-
 MOST = 1e15
 """Largest number in a model file whose square, times any number of factors, fits a float32."""
 
