@@ -45,7 +45,7 @@ def test_what_a_person_sees(cli, folder, quick):
     assert re.fullmatch(r"Best epoch: \d \(\d+\.\d s\)", lines[11])
     assert re.fullmatch(r"Training again on all 18,000 ratings for \d epochs?", lines[12])
     assert lines[13] == "Learning which items people come to, from the same 18,000 pairs"
-    assert re.fullmatch(r"Saved model\.funksvd \(1\.\d MB\)", lines[14])
+    assert re.fullmatch(r"Saved model\.funksvd \(0\.\d MB\)", lines[14])
     assert lines[16].split()[:4] == ["2,000", "test", "ratings", "RMSE"]
     assert lines[17].startswith("Funk SVD, 4 factors   ")
     assert lines[18].startswith("biases only   ")

@@ -71,7 +71,8 @@ def test_predictions_are_the_mean_of_those_at_the_ends_of_the_cycles(ratings, sc
 
 def test_all_cycles_are_run_and_told_of(ratings):
     recorder = Recorder()
-    model = FunkSVD(**SNAPSHOTS, validation_fraction=0.2, reg=0).fit(ratings, monitor=recorder)
+    chosen = {"validation_fraction": 0.2, "reg": 0, "choice": False}
+    model = FunkSVD(**SNAPSHOTS, **chosen).fit(ratings, monitor=recorder)
     assert [len(epochs) for epochs in recorder.epochs] == [0, 12, 12]  # search and refit
     told = [(1, 4, 3), (2, 4, 6), (3, 4, 9), (4, 4, 12)]
     assert recorder.snapshots == told * 2

@@ -53,7 +53,7 @@ def test_the_metric_is_named_and_more_is_better(clicks):
     assert [trial.value for trial in tuning.ranking] == sorted(values, reverse=True)
     assert tuning.to_dict()["metric"] == "ndcg@10"
     assert tuning.hyperparameters.keys() == {"unobserved_weight", "reg"}
-    assert tuning.defaults.hyperparameters == {"unobserved_weight": 0.3, "reg": 0.5}
+    assert tuning.defaults.hyperparameters == {"unobserved_weight": 0.4, "reg": 0.6}
 
 
 def test_each_figure_is_that_of_the_last_epoch_of_training(clicks):

@@ -199,7 +199,7 @@ def test_a_refit_takes_over_the_features_and_the_passes_of_each(ratings, monkeyp
         return results[-1]
 
     monkeypatch.setattr("funksvd.training.ensemble.train", spy)
-    FunkSVD(algorithm="incremental", n_factors=12, reg=0.01).fit(ratings)
+    FunkSVD(algorithm="incremental", n_factors=12, reg=0.01, choice=False).fit(ratings)
     search, refit = results
     assert search.record.best_epoch < 12
     assert len(set(search.findings.passes)) > 1
