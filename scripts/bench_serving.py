@@ -4,7 +4,7 @@
     python scripts/bench_serving.py --model model.funksvd --explain --by both rating
 
 Lists are asked for in each order that the model has: by both, by choice, by rating. Without
---model, a model of 64 factors, and a choice model of 256 beside it, learn from 1,000,000 made-up
+--model, a model of 64 factors, and a choice model of 128 beside it, learn from 1,000,000 made-up
 ratings of 10,000 items: of some popularity, with biases and eight factors planted. The server is a
 process of its own, on one processor; the questions come from another one, over connections that
 stay open, each asking as soon as it is answered. Each guest has rated items of one of the model's
