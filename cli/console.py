@@ -184,7 +184,8 @@ class Output:
         text : sequence of str
             Names of the columns that are aligned left; the others hold numbers, aligned right.
         shortened : str, optional
-            Name of the column that is shortened on a narrow terminal.
+            Name of the column that is shortened on a narrow terminal; on a very narrow one, columns
+            are closer together, too.
         """
         import shutil
 
@@ -193,10 +194,15 @@ class Output:
         lines = [[printable(cell, keep="") for cell in row] for row in (header, *rows)]
         left = [name in text for name in header]
         widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+        gap = GAP
         if shortened is not None and shortened in header and sys.stdout.isatty():
             at = list(header).index(shortened)
-            excess = sum(widths) + len(GAP) * (len(widths) - 1) - shutil.get_terminal_size().columns
-            widths[at] = min(widths[at], max(SHORTEST_TITLE, widths[at] - excess))
+            columns = shutil.get_terminal_size().columns
+            others = sum(widths) - widths[at]
+            if others + len(GAP) * (len(widths) - 1) + SHORTEST_TITLE > columns:
+                gap = " "
+            left_over = columns - others - len(gap) * (len(widths) - 1)
+            widths[at] = min(widths[at], max(SHORTEST_TITLE, left_over))
         for number, line in enumerate(lines):
             cells = []
             for cell, width, is_left in zip(line, widths, left, strict=True):
@@ -204,7 +210,7 @@ class Output:
                     cell = set_cell_size(cell, width - 1).rstrip() + "…"
                 space = " " * (width - cell_len(cell))
                 cells.append(cell + space if is_left else space + cell)
-            text_line = GAP.join(cells).rstrip()
+            text_line = gap.join(cells).rstrip()
             click.echo(text_line if number else click.style(text_line, bold=True))
 
 

@@ -88,7 +88,6 @@ def _choice_model(model: FunkSVD) -> dict[str, object] | None:
         return None
     return {
         "n_factors": choice.learned.item_factors.shape[1],
-        "n_epochs": model.fitted.choice_epochs,
         "weights": choice.weighting.to_dict(),
         "unobserved_weight": choice.learned.unobserved_weight,
         "strength": choice.learned.strength,
@@ -116,8 +115,7 @@ def _for_people(facts: dict[str, object], model: FunkSVD) -> dict[str, object]:
     shown["choice_model"] = "none"
     if (choice := model.fitted.choice) is not None:
         shown["choice_model"] = (
-            f"{choice.learned.item_factors.shape[1]} factors, {model.fitted.choice_epochs} epochs, "
-            f"weights {choice.weighting}"
+            f"{choice.learned.item_factors.shape[1]} factors, weights {choice.weighting}"
         )
     if model.fitted.rating is not None:
         return shown

@@ -130,18 +130,23 @@ def train(
     if is_saved:
         interrupted |= save(output, model, model_path, holdout, with_seen=not no_seen)
     evaluation = evaluation or test()
-    ranking = None
+    ndcg = ranking = None
     if model.fitted.choice is not None and holdout.test is not None:
         with output.busy("Testing"):
-            ranking = _ranking(output, model, holdout)
+            if model.fitted.rating is None:
+                ranking = _ranking(output, model, holdout)
+            else:
+                ndcg = _ndcg(model, holdout)
     if output.as_json:
+        lists = {"test_ndcg": ndcg, "test_ranking": ranking.to_dict() if ranking else None}
         gate = {"max_rmse": max_rmse, "saved": is_saved}
-        output.json(_summary(model, model_path, interrupted, evaluation, ranking) | gate)
+        output.json(_summary(model, model_path, interrupted, evaluation) | lists | gate)
     elif evaluation:
         output.note()
         show_evaluation(output, evaluation, model.title)
-        if ranking:
-            output.note(_in_a_line(ranking))
+        if ndcg:
+            best, popular = ndcg.values()
+            output.note(f"Lists of 10: NDCG {best:.4f}, of the most popular items {popular:.4f}")
     elif ranking:
         output.note()
         show_ranking(output, ranking)
@@ -167,25 +172,25 @@ def _kept(model: FunkSVD) -> str:
 
 
 def _ranking(output: Output, model: FunkSVD, holdout: Holdout) -> RankingEvaluation | None:
-    """Quality of the lists of the users of the test part; None if it has no liked item.
-
-    That is said where nothing else is tested.
-    """
+    """Quality of the lists that a model without ratings makes; None if nobody can be tested."""
     from funksvd import RatingsError, evaluate_ranking
 
     try:
         return evaluate_ranking(model, holdout.test)
     except RatingsError as error:
-        if model.fitted.rating is None:
-            output.warn(f"the model was not tested: {error}")
+        output.warn(f"the model was not tested: {error}")
         return None
 
 
-def _in_a_line(ranking: RankingEvaluation) -> str:
-    """The NDCG of the best ranking beside that of the most popular items."""
-    best = ranking.rankings[0]
-    ndcg, popular = (ranking.recommenders[name].means.ndcg for name in (best, "most_popular"))
-    return f"Lists of {ranking.n_best}: NDCG {ndcg:.4f}, of the most popular items {popular:.4f}"
+def _ndcg(model: FunkSVD, holdout: Holdout) -> dict[str, float] | None:
+    """NDCG of lists of ten, and of the most popular items; None if the test has no liked item."""
+    from funksvd import RatingsError
+    from funksvd.evaluation.ranking import ndcg_of_lists
+
+    try:
+        return ndcg_of_lists(model, holdout.test)
+    except RatingsError:
+        return None
 
 
 def _summary(
@@ -193,7 +198,6 @@ def _summary(
     path: str,
     interrupted: bool,
     evaluation: Evaluation | None,
-    ranking: RankingEvaluation | None,
 ) -> dict[str, object]:
     return {
         "model": path,
@@ -208,7 +212,6 @@ def _summary(
         "history": [record.to_dict() for record in model.history],
         "rankings": list(model.rankings),
         "test": evaluation.to_dict() if evaluation else None,
-        "test_ranking": ranking.to_dict() if ranking else None,
     }
 
 

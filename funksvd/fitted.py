@@ -19,7 +19,7 @@ from funksvd.learned.weighting import LEVELS, Weighting
 from funksvd.rankings import RANKINGS
 from funksvd.ratings import CompressedRows, Vocabulary
 from funksvd.splitting import Provenance
-from funksvd.training import TrainingRecord, beside_ratings
+from funksvd.training import TrainingRecord
 
 MANY_LEVELS = 40
 """Number of distinct ratings, of 256 levels, from which on the scale has no steps."""
@@ -105,19 +105,6 @@ class Fitted:
         has["both"] = all(has.values())
         return tuple(name for name in RANKINGS if has[name])
 
-    @property
-    def choice_epochs(self) -> int | None:
-        """Epochs that the choice model was trained for; None if there is none.
-
-        Beside a model of ratings, whose epochs the record has, these are by rule.
-        """
-        if self.choice is None:
-            return None
-        if self.rating is None:
-            return self.record.best_epoch
-        beside = beside_ratings(self.hyperparameters, self.n_ratings)
-        return None if beside is None else beside.resolved().n_epochs
-
     def ranking(self, by: str | None = None) -> Ranking:
         """A ranking of the items.
 
@@ -179,7 +166,12 @@ class Fitted:
         return made
 
     def with_new_users(
-        self, users: Vocabulary, pairs: CompressedRows, *, n_threads: int = 1
+        self,
+        users: Vocabulary,
+        pairs: CompressedRows,
+        *,
+        by: str | None = None,
+        n_threads: int = 1,
     ) -> Self:
         """The same items for other users.
 
@@ -188,10 +180,13 @@ class Fitted:
         users : Vocabulary
         pairs : CompressedRows
             Items that they have rated or dealt with, by user; values are ratings or counts.
+        by : {"both", "choice", "rating"}, optional
+            The only ranking that they are going to be asked for: by rating, the choice model is
+            left out.
         n_threads : int
             Does not change the result.
         """
-        rating, choice = self.rating, self.choice
+        rating, choice = self.rating, None if by == "rating" else self.choice
         return replace(
             self,
             users=users,

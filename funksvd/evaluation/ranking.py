@@ -253,7 +253,7 @@ def evaluate_ranking(
     )
     n_having = np.bincount(seen.columns, minlength=len(model.items))
     recommenders: dict[str, BestItems] = {by: model.ranking(by).best_items for by in model.rankings}
-    recommenders["most_popular"] = _by_item(np.unique(n_having, return_inverse=True)[1], seen)
+    recommenders["most_popular"] = _by_popularity(n_having, seen)
     if training is not None and training.values is not None:
         biases = regularized_biases(training, n_threads).item_biases
         recommenders["regularized_biases"] = _by_item(biases, seen)
@@ -279,6 +279,64 @@ def evaluate_ranking(
         ),
         user_ids=model.users.labels(relevant.users),
     )
+
+
+def ndcg_of_lists(model: Ranker, test: Any, *, n_best: int = 10) -> dict[str, float]:
+    """Mean NDCG of a model's first ranking, and of the most popular items.
+
+    As `evaluate_ranking` finds them without the pairs learned from, and with its defaults; in much
+    less time and memory than all of its figures take.
+
+    Parameters
+    ----------
+    model, test, n_best
+        As for `evaluate_ranking`.
+
+    Returns
+    -------
+    dict of str to float
+        By the names of the ranking and "most_popular".
+
+    Raises
+    ------
+    FunkSVDError, RatingsError
+        As `evaluate_ranking`.
+    """
+    n_best, n_threads = whole_number(n_best), model.thread_count()
+    test, seen = as_data(test), pairs_learned_from(model)
+    relevant = Relevant.among(
+        test,
+        model.users,
+        model.items,
+        seen=(seen,),
+        least=least_relevant("liked", test, scale_of(model)),
+        training=None,
+        n_threads=n_threads,
+    )
+    first = model.rankings[0]
+    n_having = np.bincount(seen.columns, minlength=len(model.items))
+    recommenders = {
+        first: model.ranking(first).best_items,
+        "most_popular": _by_popularity(n_having, seen),
+    }
+    ndcg = {}
+    for name, best in recommenders.items():
+        tally = tally_lists(
+            best,
+            relevant.items,
+            n_best=n_best,
+            seen=(seen,),
+            users=relevant.users,
+            n_relevant=relevant.counts,
+            n_threads=n_threads,
+        )
+        ndcg[name] = float(tally.figures[METRICS.index("ndcg")].mean())
+    return ndcg
+
+
+def _by_popularity(n_having: np.ndarray, seen: CompressedRows) -> BestItems:
+    """The items that most users have, for every user; places hold large counts exactly."""
+    return _by_item(np.unique(n_having, return_inverse=True)[1], seen)
 
 
 def whole_number(n_best: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from funksvd.kernels import fold_choices, weigh_choices
 from funksvd.learned.choices import LearnedChoices
-from funksvd.learned.scoring import Best, best_items, predict_pairs
+from funksvd.learned.scoring import predict_pairs
 from funksvd.learned.weighting import Weighting
 from funksvd.objectives.ials import ChoiceTerms
 from funksvd.parallel import in_order
@@ -56,27 +55,6 @@ class ChoiceModel:
             Usually, but not always, between 0 and 1.
         """
         return predict_pairs(self.learned.parameters, user_index, item_index, n_threads=n_threads)
-
-    def best_items(
-        self,
-        users: np.ndarray,
-        n: int,
-        *,
-        exclude: tuple[CompressedRows, ...] = (),
-        allowed: np.ndarray | None = None,
-        item_norms: np.ndarray | None = None,
-        n_threads: int = 1,
-    ) -> Iterator[Best]:
-        """The items with the highest scores for each user; see `learned.scoring.best_items`."""
-        return best_items(
-            self.learned.parameters,
-            users,
-            n,
-            exclude=exclude,
-            allowed=allowed,
-            item_norms=item_norms,
-            n_threads=n_threads,
-        )
 
     def with_users(self, pairs: CompressedRows, *, n_threads: int = 1) -> Self:
         """A model of the same items for other users: those who have dealt with these.

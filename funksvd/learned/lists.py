@@ -40,7 +40,18 @@ from funksvd.objectives.parameters import Parameters
 from funksvd.ratings import CompressedRows
 
 CAUTION = 4.0
+"""Margin of an item without ratings, in standard deviations of the ratings.
+
+NDCG@10 of liked items, by rating, on a tenth of the training ratings of MovieLens 100K's u1 and of
+latest-small: 0 gives .051 and .029; 2, .071 and .065; 4, .078 and .080; 8, .093 and .088. The more,
+the closer the order comes to that of the number of ratings, and the less it tells of taste.
+"""
 DEVIATIONS = 2.0
+"""Margin of a model that is the mean of draws, in standard deviations of the prediction.
+
+Likewise, for Bayesian SVD++: 0 gives .071 and .053; 1, .075 and .066; 2, .079 and .073; 4, .084 and
+.079. With 2, a noise-free rating is above the score nearly always (97.7 %).
+"""
 FIRST_CANDIDATES, PER_PLACE = 40, 4
 """Candidates that are looked at first: this number, and this many for each place of a list."""
 MORE_CANDIDATES = 4
@@ -51,12 +62,12 @@ USERS_AT_ONCE = 4096
 
 
 class Ranking:
-    """An order of the items for each user.
+    """An order of the items for each user: by products of factors, with biases.
 
     Parameters
     ----------
     base : Parameters
-        Their predictions are scores, or what scores are bounded by.
+        Their predictions are the scores; in subclasses, what scores are made from.
     """
 
     def __init__(self, base: Parameters) -> None:
@@ -118,12 +129,8 @@ class Ranking:
         )
 
 
-class Linear(Ranking):
-    """Scores that are products of factors, with biases."""
-
-
 class Bounded(Ranking, ABC):
-    """Scores that are bounded from above by a function of a product of factors."""
+    """An order by scores that a function of the base's predictions bounds from above."""
 
     @abstractmethod
     def score(
@@ -269,7 +276,7 @@ class ByCautiousRating(Bounded):
 
 def by_choice(choice: ChoiceModel) -> Ranking:
     """The ranking by the scores of a choice model."""
-    return Linear(choice.learned.parameters)
+    return Ranking(choice.learned.parameters)
 
 
 def by_rating(rating: RatingModel, item_counts: np.ndarray | None, spread: float) -> Ranking:
@@ -288,10 +295,10 @@ def by_rating(rating: RatingModel, item_counts: np.ndarray | None, spread: float
         return ByCautiousRating(rating)
     parameters = rating.learned.parameters
     if item_counts is None:
-        return Linear(parameters)
+        return Ranking(parameters)
     margins = CAUTION * spread / np.sqrt(item_counts + 1.0)
     biases = (parameters.item_biases - margins).astype(np.float32)
-    return Linear(parameters._replace(item_biases=biases))
+    return Ranking(parameters._replace(item_biases=biases))
 
 
 def diversified(

@@ -6,7 +6,6 @@ written once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -16,7 +15,7 @@ from funksvd.errors import FunkSVDError
 from funksvd.learned.explain import Sums
 from funksvd.learned.fold_in import OtherSide
 from funksvd.learned.ratings import LearnedRatings
-from funksvd.learned.scoring import Best, best_items, predict_deviations, predict_pairs
+from funksvd.learned.scoring import predict_deviations, predict_pairs
 from funksvd.objectives.losses import Loss
 from funksvd.objectives.parameters import Regularization
 from funksvd.ratings import CompressedRows
@@ -108,27 +107,6 @@ class RatingModel:
         assert draws is not None, "asked only of models that are the mean of draws"
         parameters = self.learned.parameters
         return predict_deviations(parameters, draws, user_index, item_index, n_threads=n_threads)
-
-    def best_items(
-        self,
-        users: np.ndarray,
-        n: int,
-        *,
-        exclude: tuple[CompressedRows, ...] = (),
-        allowed: np.ndarray | None = None,
-        item_norms: np.ndarray | None = None,
-        n_threads: int = 1,
-    ) -> Iterator[Best]:
-        """The items with the highest scores for each user; see `learned.scoring.best_items`."""
-        return best_items(
-            self.learned.parameters,
-            users,
-            n,
-            exclude=exclude,
-            allowed=allowed,
-            item_norms=item_norms,
-            n_threads=n_threads,
-        )
 
     def items_side(self) -> OtherSide:
         """The items, as the side that new users are folded into.

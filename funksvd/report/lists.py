@@ -76,7 +76,6 @@ def facts_of_choice(model: FunkSVD) -> dict[str, str]:
     learned = choice.learned
     return {
         "factors": f"{learned.item_factors.shape[1]:,}",
-        "epochs": f"{model.fitted.choice_epochs:,}",
         "weights of observed pairs": str(choice.weighting),
         "weight of any other pair": f"{learned.unobserved_weight:g}",
         "strength of regularization": f"{learned.strength:.4g}",

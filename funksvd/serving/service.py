@@ -341,7 +341,8 @@ class Service:
     def _best(self, guest: Guest, n: int, by: str, filters: Filters) -> list[Recommendation]:
         """The best items that a guest has not rated."""
         rated = CompressedRows(np.array([0, len(guest.rows)]), *guest)
-        fitted = self.model.fitted.with_new_users(GUEST, rated)
+        needed = None if filters.diversify else by  # items differ by the factors of both models
+        fitted = self.model.fitted.with_new_users(GUEST, rated, by=needed)
         fitted.ranking(by).take_norms(self.model.ranking(by))
         return recommendations_in(next(tables_of(fitted, ONE_USER, n, by, filters)))
 

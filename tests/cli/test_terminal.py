@@ -89,11 +89,11 @@ def test_long_titles_fit_a_narrow_terminal(here, on_terminal):
     (here / "titles.csv").write_text(
         "item,title\n" + "".join(f"{i},{'x' * 90}\n" for i in range(500))
     )
-    code, written = on_terminal(["recommend", "--user", "1", "--items", "titles.csv"], columns=64)
+    code, written = on_terminal(["recommend", "--user", "1", "--items", "titles.csv"], columns=50)
     assert code == 0
     lines = plain(written).splitlines()
     assert len(lines) == 11
-    assert {len(line) for line in lines} == {64}
+    assert {len(line) for line in lines} == {50}
 
 
 def test_parquet_is_not_written_to_a_terminal(here, on_terminal):

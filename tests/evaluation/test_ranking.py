@@ -11,6 +11,7 @@ import pytest
 from funksvd import FunkSVD, Interactions, Ratings, evaluate_ranking, random_split
 from funksvd.errors import FunkSVDError, RatingsError
 from funksvd.evaluation.baselines import regularized_biases
+from funksvd.evaluation.ranking import ndcg_of_lists
 from funksvd.learned.scoring import best_items
 from funksvd.objectives.parameters import Parameters
 from funksvd.ratings.compressed import CompressedRows
@@ -275,6 +276,15 @@ def test_without_training_ratings_the_models_record_of_pairs_is_used(case):
     assert evaluate_ranking(forgetful, case.test, training=case.training).n_users > 0
     with pytest.raises(FunkSVDError, match="saved without the pairs it has seen"):
         evaluate_ranking(forgetful, case.test, relevant_from=3)
+
+
+def test_the_ndcg_alone_is_that_of_the_whole_evaluation(case):
+    whole = evaluate_ranking(case.model, case.test, n_best=7).recommenders
+    comp = ndcg_of_lists(case.model, case.test, n_best=7)
+    assert comp == {
+        name: whole[name].means.ndcg for name in (case.model.rankings[0], "most_popular")
+    }
+    assert comp["most_popular"] > 0
 
 
 def test_pairs_learned_from_are_passed_over(case):

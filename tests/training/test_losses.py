@@ -126,7 +126,7 @@ def test_what_a_logistic_model_predicts(binary, tmp_path):
     assert model.global_mean == pytest.approx(log_odds, rel=1e-5)
     assert model.predict("nobody", "nothing") == pytest.approx(binary.values.mean(), rel=1e-5)
     user = binary.user_ids[0]
-    best = model.recommend(user, n=5, by="rating", include_seen=True)
+    best = model.recommend(user, n=5, by="rating")
     assert [r.prediction for r in best] == [model.predict(user, r.item) for r in best]
     assert [r.score for r in best] == sorted((r.score for r in best), reverse=True)
     evaluation = model.evaluate(binary)

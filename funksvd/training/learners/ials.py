@@ -46,8 +46,8 @@ N_STEPS = 2
 TOLERANCE, FINAL_TOLERANCE = 1e-4, 1e-7
 """Entries of Gram matrices that count as zero: during training, and in the model."""
 MAX_SWEEPS = 30
-INIT_STD = 0.1
-"""Length of a user's first row, about."""
+FIRST_LENGTH = 0.5
+"""Length of a user's first row, about. Shorter rows, such as 0.1, take some epochs more to grow."""
 ROWS_PER_BLOCK, MAX_BLOCKS = 256, 32
 """Rows whose Gram matrix is one task, at least; largest number of such tasks."""
 WORK_PER_TASK, MAX_TASKS = 1_000, 64
@@ -57,7 +57,14 @@ WORK_PER_ROW = 20
 
 
 class IALSLearner(Learner[PairPlan, LearnedChoices]):
-    """Solves all rows of one side nearly exactly, then all of the other, in turn."""
+    """Solves all rows of one side nearly exactly, then all of the other, in turn.
+
+    Attributes
+    ----------
+    rows : tuple of ndarray of shape (n, k), float32
+        Those of the users, and of the items. Arrays are never written once they are here: others
+        take their place.
+    """
 
     def __init__(self, context: Context[PairPlan, LearnedChoices]) -> None:
         super().__init__(context)
@@ -98,8 +105,11 @@ class IALSLearner(Learner[PairPlan, LearnedChoices]):
         side = self.sides[which]
         a0, n_steps = self.terms.unobserved_weight, N_STEPS
         reg = self.terms.of_rows(side.n_others)
-        spectrum = self._turn(1 - which, TOLERANCE, reg[1])
-        mine, other = self.rows[which], self.rows[1 - which]
+        rows, spectrum = self._turned(1 - which, TOLERANCE, reg[1])
+        mine, other = rows[which], rows[1 - which]
+        if rows is self.rows:
+            mine = padded_rows(*mine.shape)
+            mine[:] = rows[which]
         diagonal = (a0 * spectrum).astype(np.float32)
 
         def solve(span: tuple[int, int]) -> tuple[float, float]:
@@ -107,27 +117,31 @@ class IALSLearner(Learner[PairPlan, LearnedChoices]):
             return solve_rows(span, *given, n_steps, mine)
 
         sums = self.executor.map(solve, side.spans)
+        self.rows = (mine, other) if which == 0 else (other, mine)
         side.norms = float(sum(norm for _, norm in sums))
         return float(sum(value for value, _ in sums))
 
-    def _turn(self, which: int, tolerance: float, shift: float) -> np.ndarray:
-        """Rotate all rows so that the Gram matrix of one side is all but diagonal.
+    def _turned(
+        self, which: int, tolerance: float, shift: float
+    ) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
+        """All rows, rotated so that the Gram matrix of one side is all but diagonal.
 
         Returns
         -------
-        ndarray of shape (k,), float64
-            Its diagonal, without the rounding errors that make zeros negative.
+        rows : tuple of ndarray
+            New arrays; `self.rows` itself where it is so already.
+        spectrum : ndarray of shape (k,), float64
+            The matrix's diagonal, without the rounding errors that make zeros negative.
         """
         a0 = self.terms.unobserved_weight
         gram = gram_of(self.rows[which], self.executor)
         basis = np.empty_like(gram)
+        rows = self.rows
         if diagonalize(gram, shift / a0, tolerance, MAX_SWEEPS, basis):
-            turned = np.ascontiguousarray(basis.T).astype(np.float32)
-            self.rows = (
-                rotated(self.rows[0], turned, self.executor),
-                rotated(self.rows[1], turned, self.executor),
-            )
-        return np.maximum(np.diag(gram), 0.0)
+            to_basis = np.ascontiguousarray(basis.T).astype(np.float32)
+            users, items = (rotated(each, to_basis, self.executor) for each in rows)
+            rows = (users, items)
+        return rows, np.maximum(np.diag(gram), 0.0)
 
     def has_diverged(self, train_error: float) -> bool:
         """Tell whether a row is not finite."""
@@ -142,25 +156,21 @@ class IALSLearner(Learner[PairPlan, LearnedChoices]):
 
     def snapshot(self, slot: int) -> None:
         """Remember the rows, in the place of what the slot held."""
-        users, items = self.rows
-        self._slots[slot] = (users.copy(), items.copy())
+        self._slots[slot] = self.rows
 
     def restore(self, slot: int) -> None:
         """Go back to the rows of the last `snapshot` of this slot."""
-        users, items = self._slots[slot]
-        self.rows = (users.copy(), items.copy())
+        self.rows = self._slots[slot]
 
     def learned(self) -> LearnedChoices:
-        """A copy of what is known now, in the basis of the items' Gram matrix."""
+        """What is known now, in the basis of the items' Gram matrix."""
         a0, k = self.terms.unobserved_weight, self.n_factors
-        before = self.rows
-        spectrum = a0 * self._turn(1, FINAL_TOLERANCE, self.terms.of_rows(len(before[1]))[1])
-        users, items = self.rows
-        self.rows = before
+        shift = self.terms.of_rows(self.plan.n_items)[1]
+        (users, items), spectrum = self._turned(1, FINAL_TOLERANCE, shift)
         return LearnedChoices(
-            user_factors=users[:, :k].copy(),
-            item_factors=items[:, :k].copy(),
-            spectrum=spectrum[:k].astype(np.float32),
+            user_factors=np.ascontiguousarray(users[:, :k]),
+            item_factors=np.ascontiguousarray(items[:, :k]),
+            spectrum=(a0 * spectrum[:k]).astype(np.float32),
             unobserved_weight=float(a0),
             strength=float(self.terms.strength),
         )
@@ -168,7 +178,7 @@ class IALSLearner(Learner[PairPlan, LearnedChoices]):
 
 def first_rows(random: np.random.Generator, n: int, k: int) -> np.ndarray:
     """Rows of users of whom nothing is known yet: ndarray of shape (n, k), float32."""
-    return normals(random, (n, k)) * np.float32(INIT_STD / np.sqrt(k))
+    return normals(random, (n, k)) * np.float32(FIRST_LENGTH / np.sqrt(k))
 
 
 class Side:
