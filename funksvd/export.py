@@ -102,7 +102,7 @@ class Side(NamedTuple):
     bias : ndarray of shape (n,), float32, or None
         None for a choice model, which has no biases.
     global_mean : float or None
-        mu, in rating units; None likewise.
+        mu, in rating units; None for a choice model, which has no mean.
     """
 
     id: np.ndarray

@@ -99,8 +99,8 @@ class ChoiceModel:
         Returns
         -------
         ndarray of shape (n_items, n), float64
-            The score of each item is the sum of its row. Some are negative: whoever has come to
-            one thing may be less likely to come to another.
+            The score of each item is the sum of its row. A part is negative where whoever has come
+            to the one item is less likely to come to the other.
         """
         learned = self.learned
         weights = self.weighting.weights(values, len(columns))

@@ -38,8 +38,8 @@ class ReadOptions:
         " " stands for any run of blanks. Detected by default.
     user_col, item_col, rating_col, timestamp_col, count_col : str or int, optional
         Name of a column, or its 1-based position; a text of digits is a position unless a
-        column has that name. `timestamp_col="none"` ignores timestamps, and likewise for ratings
-        and counts. Detected by default. `count_col` holds how often a user has dealt with an
+        column has that name. Detected by default. "none" for `rating_col`, `timestamp_col` or
+        `count_col` ignores such a column. `count_col` holds how often a user has dealt with an
         item, where there are no ratings.
     encoding : str
         Of text files.

@@ -98,7 +98,18 @@ def test_with_many_steps_half_an_epoch_is_the_exact_solution(monkeypatch, n_fact
     assert not p[:, n_factors:].any()
 
 
-def test_three_steps_come_close():
+def test_as_many_steps_as_factors_are_enough(monkeypatch):
+    """Directions are conjugate: plain descent would need many more."""
+    monkeypatch.setattr(ials, "N_STEPS", 4)
+    monkeypatch.setattr(ials, "TOLERANCE", 1e-9)
+    plan = plan_of()
+    learner = learner_of(plan, n_factors=4, reg=1e-3)
+    run_epoch(learner)
+    p, q = learner.rows
+    np.testing.assert_allclose(p, exact_users(p, q, plan, learner.terms), atol=2e-5)
+
+
+def test_few_steps_come_close_within_some_epochs():
     plan = plan_of()
     learner = learner_of(plan)
     for _ in range(6):
