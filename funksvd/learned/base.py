@@ -24,6 +24,9 @@ class Axis(Enum):
     ITEM = "item"
     FACTOR = "factor"
     DRAW = "draw"
+    USER_FEATURE = "user feature"
+    ITEM_FEATURE = "item feature"
+    DAY = "day of a user"
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Declared:
     axes : tuple of Axis
         In order; none for a single number.
     dtype : type
-        numpy.float32 or numpy.float64.
+        numpy.float32, numpy.float64, numpy.int32 or numpy.int8.
     tensor : str or None
         Name in a model file; None for the name of the field.
     is_optional : bool

@@ -50,6 +50,15 @@ float32
         mu of each draw of a sampler; their factors lie side by side in `user_factors` and
         `item_factors`, in the same order.
     draw_user_biases, draw_item_biases : ndarray of shape (n, n_draws), float32, optional
+    user_feature_biases, user_feature_factors : ndarray of shape (n_user_features,) and \
+(n_user_features, n_factors), float32, optional
+        Of a user without ratings whose features are x: b_u = x . biases and p_u = x . factors.
+    item_feature_biases, item_feature_factors : ndarray, optional
+        Likewise of items.
+    day_users, day_numbers : ndarray of shape (n_days,), int32, optional
+        Rows of users, ascending, and days since 1970 on which each has rated something, ascending.
+    day_biases : ndarray of shape (n_days,), float32, optional
+        What all ratings that the user gives on that day are higher by, in the unit of the biases.
     """
 
     kind: ClassVar[str] = "rating"
@@ -65,6 +74,13 @@ float32
     )
     draw_user_biases: np.ndarray | None = optional(Axis.USER, Axis.DRAW, tensor="draws.user_biases")
     draw_item_biases: np.ndarray | None = optional(Axis.ITEM, Axis.DRAW, tensor="draws.item_biases")
+    user_feature_biases: np.ndarray | None = optional(Axis.USER_FEATURE)
+    user_feature_factors: np.ndarray | None = optional(Axis.USER_FEATURE, Axis.FACTOR)
+    item_feature_biases: np.ndarray | None = optional(Axis.ITEM_FEATURE)
+    item_feature_factors: np.ndarray | None = optional(Axis.ITEM_FEATURE, Axis.FACTOR)
+    day_users: np.ndarray | None = optional(Axis.DAY, dtype=np.int32)
+    day_numbers: np.ndarray | None = optional(Axis.DAY, dtype=np.int32)
+    day_biases: np.ndarray | None = optional(Axis.DAY)
 
     @classmethod
     def of(cls, parameters: Parameters, implicit_factors: np.ndarray | None = None) -> Self:

@@ -34,6 +34,8 @@ from funksvd.training.block_order import NO_WORDS, RecordForm, unpack, words_of
 
 VALUE = "value"
 """Name of the column of ratings."""
+DAY = "day"
+"""Name of the column of days, int32, since 1970; -1 for a rating whose day is not known."""
 NUMBERS_PER_PIECE = 1 << 18
 """Factors that one thread copies at a time."""
 
@@ -146,6 +148,8 @@ class BlockPlan:
     users, items : Rows
     unrated : UnratedPairs, optional
         What users have dealt with without rating it; SVD++ and Bayesian SVD++ learn from it.
+    user_features, item_features : ndarray of shape (n, n_features), float32, optional
+        What is known of users and items besides, in the old numbering.
     """
 
     user_index: np.ndarray
@@ -155,6 +159,8 @@ class BlockPlan:
     users: Rows
     items: Rows
     unrated: UnratedPairs | None = None
+    user_features: np.ndarray | None = None
+    item_features: np.ndarray | None = None
 
     @property
     def values(self) -> np.ndarray:
