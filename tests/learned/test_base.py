@@ -36,7 +36,8 @@ class WithYears(Toy):
 def random_model(family, shape, n_factors=4, n_draws=None, seed=0):
     """A model of a family; without draws, those arrays are left out."""
     random = np.random.default_rng(seed)
-    sizes = dict(zip(Axis, (*shape, n_factors * (n_draws or 1), n_draws), strict=True))
+    lengths = (*shape, n_factors * (n_draws or 1), n_draws, 2, 3, 0)
+    sizes = dict(zip(Axis, lengths, strict=True))
     values = {}
     for name, declared in family.declared().items():
         if Axis.DRAW in declared.axes and n_draws is None:
@@ -224,6 +225,13 @@ def test_names_and_types_in_a_file():
         "draws.global_means": ("float64", (2,)),
         "draws.user_biases": ("float32", (3, 2)),
         "draws.item_biases": ("float32", (4, 2)),
+        "user_feature_biases": ("float32", (2,)),
+        "user_feature_factors": ("float32", (2, 4)),
+        "item_feature_biases": ("float32", (3,)),
+        "item_feature_factors": ("float32", (3, 4)),
+        "day_users": ("int32", (0,)),
+        "day_numbers": ("int32", (0,)),
+        "day_biases": ("float32", (0,)),
     }
     assert "items.years" in random_model(WithYears, (3, 4)).tensors()
 
