@@ -86,8 +86,7 @@ def train(
     """
     from funksvd import FunkSVD
     from funksvd.learned.storage import is_model_file
-    from funksvd.model import check_uses_interactions
-    from funksvd.training import ALGORITHMS
+    from funksvd.training import ALGORITHMS, check_uses_interactions
 
     from .progress import TrainingProgress
 

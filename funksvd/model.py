@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self
 import numpy as np
 
 from funksvd.errors import (
-    FunkSVDError,
     NotFittedError,
     RatingsError,
     UnknownHyperparameterError,
@@ -41,22 +40,19 @@ from funksvd.ratings import (
 )
 from funksvd.recommender import Recommender
 from funksvd.rng import Stream
-from funksvd.splitting import check_disjoint, is_in, random_part
+from funksvd.splitting import check_disjoint, random_part
 from funksvd.training import (
-    LEARNERS,
-    BlockPlan,
     Interrupts,
     Monitor,
     PairPlan,
-    RatingLearner,
     TrainingResult,
-    Triples,
     beside_ratings,
     check_learnable,
     check_ratings,
+    check_uses_interactions,
     learn_choices,
+    make_plan,
     pairs_of,
-    plan_blocks,
     search_best,
     train_ensemble,
     weighting_of,
@@ -571,54 +567,3 @@ class FunkSVD(Recommender):
         model = cls.of(fitted.hyperparameters)
         model._fitted = fitted
         return model
-
-
-def check_uses_interactions(hyperparameters: Hyperparameters) -> None:
-    """Raise `FunkSVDError` if the algorithm learns from rated pairs only."""
-    if not ALGORITHMS[hyperparameters.algorithm].uses_unrated:
-        chosen = argument("algorithm", hyperparameters.algorithm)
-        others = (
-            argument("algorithm", name)
-            for name, algorithm in ALGORITHMS.items()
-            if algorithm.uses_unrated
-        )
-        raise FunkSVDError(
-            f"{chosen} has no use for interactions; {' and '.join(others)} learn from them"
-        )
-
-
-def make_plan(
-    hyperparameters: Hyperparameters,
-    ratings: Ratings,
-    held_back: np.ndarray | None,
-    interactions: Interactions | None,
-    monitor: Monitor,
-) -> BlockPlan:
-    """The plan that an algorithm learns from.
-
-    Parameters
-    ----------
-    hyperparameters : Hyperparameters
-    ratings : Ratings
-    held_back : ndarray of shape (n_ratings,), bool, or None
-        Ratings that decide when to stop.
-    interactions : Interactions or None
-        Pairs that are known without a rating; those that are rated, or of ids that the ratings do
-        not have, are passed over.
-    monitor : Monitor
-    """
-    monitor.planning_started(len(ratings))
-    learner = LEARNERS[hyperparameters.algorithm]
-    assert issubclass(learner, RatingLearner)
-    plan = plan_blocks(
-        Triples(ratings.user_index, ratings.item_index, ratings.values),
-        (ratings.n_users, ratings.n_items),
-        held_back=held_back,
-        n_batches=learner.n_batches,
-        n_threads=hyperparameters.thread_count(),
-    )
-    if interactions is None:
-        return plan
-    unrated = interactions.subset(~is_in(interactions, ratings))
-    unrated = unrated.over(ratings.users, ratings.items)
-    return plan.with_unrated(unrated.user_index, unrated.item_index)

@@ -37,7 +37,7 @@ from funksvd.errors import DivergenceError, FunkSVDError, RatingsError, argument
 from funksvd.hyperparameters import ALGORITHMS, Hyperparameters
 from funksvd.learned import LearnedChoices, LearnedRatings
 from funksvd.learned.rating_model import RatingModel
-from funksvd.model import FunkSVD, check_uses_interactions, make_plan
+from funksvd.model import FunkSVD
 from funksvd.ratings import (
     CompressedRows,
     Interactions,
@@ -54,6 +54,8 @@ from funksvd.training import (
     TrainingResult,
     check_learnable,
     check_ratings,
+    check_uses_interactions,
+    make_plan,
     pairs_of,
     train,
     weighting_of,

@@ -18,6 +18,7 @@ from funksvd.training.monitor import EpochRecord, Monitor
 from funksvd.training.pairs import PairPlan
 from funksvd.training.plan import BlockPlan, Triples
 from funksvd.training.planning import plan_blocks
+from funksvd.training.preparing import check_uses_interactions, make_plan
 from funksvd.training.record import TrainingRecord
 from funksvd.training.scale import Scale, check_learnable
 from funksvd.training.search import search_best
@@ -48,7 +49,9 @@ __all__ = [
     "beside_ratings",
     "check_learnable",
     "check_ratings",
+    "check_uses_interactions",
     "learn_choices",
+    "make_plan",
     "pairs_of",
     "plan_blocks",
     "search_best",
