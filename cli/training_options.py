@@ -88,7 +88,7 @@ def _option(name: str, declaration: Declaration) -> Callable[[FC], FC]:
     text = f"{declaration.short}  [default: {stated_default(name)}]"
     settings: dict[str, Any] = {}
     match declaration.values:
-        case Flag() if declaration.default:
+        case Flag() if stated_default(name) == "True":
             names[1] += f"/{_off(declaration.option)}"
             text = f"{declaration.short}  [default: {declaration.option}]"
         case Flag():

@@ -49,7 +49,7 @@ def hyperparameters() -> Iterator[str]:
             if declaration.group != group:
                 continue
             option = declaration.option
-            if isinstance(declaration.values, Flag) and declaration.default:
+            if isinstance(declaration.values, Flag) and stated_default(name) == "True":
                 option = option.replace("--", "--no-", 1)
             options = [declaration.letter, option] if declaration.letter else [option]
             shown = ", ".join(f"`{each}`" for each in options)

@@ -88,7 +88,14 @@ _DESCENT = (
     "reg",
     "bias_reg",
 )
-_SAMPLING = {"n_factors": 12, "n_epochs": 540, "validation_fraction": 0.0, "patience": 100}
+_SAMPLING = (*_ANY, "days")
+_SAMPLING_DEFAULTS = {
+    "n_factors": 12,
+    "n_epochs": 540,
+    "validation_fraction": 0.0,
+    "patience": 100,
+    "days": True,
+}
 
 ALGORITHMS = {
     "sgd": Algorithm(
@@ -159,8 +166,8 @@ ALGORITHMS = {
         "accurate",
         objective="funksvd.objectives.bayes",
         gradient_checks=("bayes",),
-        hyperparameters=_ANY,
-        defaults=_SAMPLING,
+        hyperparameters=_SAMPLING,
+        defaults=_SAMPLING_DEFAULTS,
         is_sampler=True,
         knows_uncertainty=True,
     ),
@@ -169,8 +176,8 @@ ALGORITHMS = {
         summary="the same for SVD++: the most accurate",
         objective="funksvd.objectives.bayes",
         gradient_checks=("bayes",),
-        hyperparameters=_ANY,
-        defaults=_SAMPLING,
+        hyperparameters=_SAMPLING,
+        defaults=_SAMPLING_DEFAULTS,
         is_sampler=True,
         uses_unrated=True,
         knows_uncertainty=True,

@@ -80,6 +80,14 @@ class Hyperparameters:
         "beside the rest: it makes better lists (`recommend`), and changes no prediction.",
         short="Learn a choice model too, for better lists, where that costs little.",
     )
+    days: bool | None = declared(
+        Flag(),
+        None,
+        group=MODEL,
+        help="Whether each user has a bias on each day (UTC) of which there are ratings, where "
+        "ratings have timestamps. It counts in predictions for a time on such a day.",
+        short="Learn a bias of each user on each day with ratings, where there are timestamps.",
+    )
     unobserved_weight: float | None = declared(
         Real(above=0),
         None,

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from funksvd.errors import RatingsError
 from funksvd.parallel import available_processors, chosen, occurring, take
 from funksvd.ratings.duplicates import COUNT, resolve_duplicates
-from funksvd.ratings.times import check_one_unit, in_one_unit, unit_of
+from funksvd.ratings.times import as_timestamps, in_one_unit, unit_of
 from funksvd.ratings.vocabulary import Vocabulary, as_labels
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Interactions:
             )
         columns: dict[str, Any] = {name: _finite(name, array) for name, array in arrays.items()}
         if timestamps is not None:
-            columns["timestamps"] = _integers(timestamps, len(users))
+            columns["timestamps"] = as_timestamps(timestamps, len(users))
         user_vocabulary, user_index = Vocabulary.encode(users, "user")
         item_vocabulary, item_index = Vocabulary.encode(items, "item")
         made = cls(user_vocabulary, item_vocabulary, user_index, item_index, **columns)
@@ -351,23 +351,6 @@ def _finite(name: str, array: np.ndarray) -> np.ndarray:
             else ("weight", "weights must be finite numbers of at least 0")
         )
         raise RatingsError(f"the {what} at position {at} is {array[at]}; {rule}")
-    return array
-
-
-def _integers(timestamps: ArrayLike, n: int) -> np.ndarray:
-    array = np.asarray(timestamps)
-    if array.shape != (n,):
-        raise RatingsError(f"timestamps must be {n:,} integers, but are of shape {array.shape}")
-    if array.dtype.kind not in "iu":
-        kind = type(array[0]).__name__ if array.dtype.kind == "O" and n else str(array.dtype)
-        convert = '.astype("int64") converts them'
-        if array.dtype.kind != "f":
-            convert = 'numpy.asarray(timestamps, "datetime64[s]").astype("int64") converts dates'
-        raise RatingsError(
-            f"timestamps must be integers, such as seconds since 1970, not {kind}; {convert}"
-        )
-    array = array.astype(np.int64)
-    check_one_unit(array, "the timestamps")
     return array
 
 

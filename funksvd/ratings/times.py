@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from funksvd.errors import RatingsError, argument
 
@@ -18,6 +19,7 @@ LARGEST = 10**11
 """Largest timestamp in seconds, of the year 5138; in milliseconds it is one of 1973."""
 USUAL = (631_152_000, 4_102_444_800)
 """The years 1990 to 2099 in seconds: timestamps all within them, in two units, are mixed up."""
+SECONDS_PER_DAY = 86_400
 N_SAMPLED = 4_096
 """Timestamps that tell the unit of all."""
 
@@ -44,6 +46,19 @@ def in_seconds(timestamps: np.ndarray) -> np.ndarray:
     """Timestamps in whole seconds, whatever unit they are in."""
     per_second = UNITS[unit_of(timestamps)]
     return timestamps if per_second == 1 else timestamps // per_second
+
+
+def days_of(timestamps: np.ndarray) -> np.ndarray:
+    """Days since 1970 (UTC), int32; -1 where there are none: of times of 0, before 1970 or too far.
+
+    Parameters
+    ----------
+    timestamps : ndarray of shape (n,), int64
+        In whatever unit; 0 stands for a time that is missing.
+    """
+    days = in_seconds(timestamps) // SECONDS_PER_DAY
+    days[(timestamps <= 0) | (days > np.iinfo(np.int32).max)] = -1
+    return days.astype(np.int32)
 
 
 def in_one_unit(columns: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -74,3 +89,27 @@ def check_one_unit(timestamps: np.ndarray, source: str) -> None:
             f"{source}: timestamps are in different units: {' and '.join(found.values())}. Write "
             f"them in one unit, or leave them out with {argument('timestamp_col', 'none')}"
         )
+
+
+def as_timestamps(timestamps: ArrayLike, n: int) -> np.ndarray:
+    """Timestamps of n rows as int64.
+
+    Raises
+    ------
+    RatingsError
+        If they are no integers, of another number, or in different units.
+    """
+    array = np.asarray(timestamps)
+    if array.shape != (n,):
+        raise RatingsError(f"timestamps must be {n:,} integers, but are of shape {array.shape}")
+    if array.dtype.kind not in "iu":
+        kind = type(array[0]).__name__ if array.dtype.kind == "O" and n else str(array.dtype)
+        convert = '.astype("int64") converts them'
+        if array.dtype.kind != "f":
+            convert = 'numpy.asarray(timestamps, "datetime64[s]").astype("int64") converts dates'
+        raise RatingsError(
+            f"timestamps must be integers, such as seconds since 1970, not {kind}; {convert}"
+        )
+    array = array.astype(np.int64)
+    check_one_unit(array, "the timestamps")
+    return array

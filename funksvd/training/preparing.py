@@ -7,11 +7,12 @@ import numpy as np
 from funksvd.errors import FunkSVDError, argument
 from funksvd.hyperparameters import ALGORITHMS, Hyperparameters
 from funksvd.ratings import Interactions, Ratings
+from funksvd.ratings.times import days_of
 from funksvd.splitting import is_in
 from funksvd.training.learners.base import RatingLearner
 from funksvd.training.learners.registry import LEARNERS
 from funksvd.training.monitor import Monitor
-from funksvd.training.plan import BlockPlan, Triples
+from funksvd.training.plan import DAY, BlockPlan, Triples
 from funksvd.training.planning import plan_blocks
 
 
@@ -51,10 +52,12 @@ def make_plan(
     """
     monitor.planning_started(len(ratings))
     learner = LEARNERS[hyperparameters.algorithm]
+    timestamps = ratings.timestamps if hyperparameters.resolved().days else None
     assert issubclass(learner, RatingLearner)
     plan = plan_blocks(
         Triples(ratings.user_index, ratings.item_index, ratings.values),
         (ratings.n_users, ratings.n_items),
+        further=None if timestamps is None else {DAY: days_of(timestamps)},
         held_back=held_back,
         n_batches=learner.n_batches,
         n_threads=hyperparameters.thread_count(),

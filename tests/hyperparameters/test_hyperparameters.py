@@ -208,7 +208,7 @@ def test_what_makes_a_difference_to_samplers(algorithm):
     used = Hyperparameters(algorithm=algorithm).in_use(validated=False)
     assert set(used) == {
         *("algorithm", "n_factors", "n_epochs", "validation_fraction", "ensemble", "seed"),
-        "choice",
+        *("choice", "days"),
     }
     assert {"patience", "refit"} < set(Hyperparameters(algorithm=algorithm).in_use())
 

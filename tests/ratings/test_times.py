@@ -7,7 +7,14 @@ import pandas as pd
 import pytest
 
 from funksvd import FunkSVD, Ratings, RatingsError, find_additions, hold_out, read_ratings
-from funksvd.ratings.times import UNITS, check_one_unit, in_one_unit, in_seconds, unit_of
+from funksvd.ratings.times import (
+    UNITS,
+    check_one_unit,
+    days_of,
+    in_one_unit,
+    in_seconds,
+    unit_of,
+)
 
 SECONDS = np.array([0, 1_600_000_001, 1_700_000_000, 1_650_000_000])
 FACTORS = {name: n for name, n in UNITS.items() if n > 1}
@@ -24,6 +31,22 @@ def test_units(unit, n):
     check_one_unit(SECONDS * n, "")
     check_one_unit(np.append(SECONDS * n, [-1, 5, SECONDS[1]]), "")
     assert unit_of(-SECONDS * n) == unit
+
+
+@pytest.mark.parametrize("n", UNITS.values())
+def test_days(n):
+    dates = ["2005-09-05T23:59:59", "2005-09-06", "2005-09-06T23:59:59", "2031-01-01", "1969-12-31"]
+    times = np.array(dates, "datetime64[s]").astype(np.int64) * n
+    days = np.array(dates[:4], "datetime64[D]").astype(np.int64).tolist()
+    comp = days_of(np.append(times, 0))
+    assert comp.tolist() == [*days, -1, -1]
+    assert comp.dtype == np.int32
+    assert days_of(times[1:2]).tolist() == days[1:2]  # the size of a single one tells its unit
+
+
+def test_days_that_are_too_far_are_not_known():
+    far = np.array([2**62, 86400 * 2**31, 86400 * (2**31 - 1), *[1] * 4], np.int64)
+    assert days_of(far).tolist() == [-1, -1, 2**31 - 1, *[0] * 4]
 
 
 def test_times_that_are_no_dates():
