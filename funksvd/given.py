@@ -8,7 +8,12 @@ from typing import Any
 import numpy as np
 
 from funksvd.errors import RatingsError, UnknownIdWarning, counted
+from funksvd.learned import LearnedRatings
 from funksvd.ratings import Ratings, Vocabulary, as_labels, as_pairs, first_few
+from funksvd.ratings.times import SECONDS_PER_DAY, USUAL, as_timestamps, days_of
+
+EARLIEST_DAY = USUAL[0] // SECONDS_PER_DAY
+"""The first day of usual timestamps, 1990-01-01, in days since 1970."""
 
 
 def ones_if_none(item_ids: Any, ratings: Any) -> Any:
@@ -57,6 +62,35 @@ def rows_of_pairs(
             "give as many of one as of the other"
         )
     return user_index, item_index, single
+
+
+def times_of_pairs(timestamps: Any, n_pairs: int, learned: LearnedRatings) -> np.ndarray:
+    """Timestamps, int64, one for each pair; a single one goes with all.
+
+    Raises
+    ------
+    RatingsError
+        If they are no integers, negative, of another number, in different units, or all of years
+        long before the days that the model knows: then their unit is a wrong one.
+    """
+    if np.ndim(timestamps) == 0:
+        timestamps = np.repeat(timestamps, n_pairs)
+    times = as_timestamps(timestamps, n_pairs)
+    if (times < 0).any():
+        at = int(np.argmin(times))
+        raise RatingsError(
+            f"the timestamp at position {at} is {times[at]}; give seconds since 1970, and 0 for a "
+            "time that is not known"
+        )
+    if learned.days is not None and len(learned.days.numbers):
+        last, earliest = int(days_of(times).max(initial=-1)), int(learned.days.numbers.min())
+        if 0 <= last < EARLIEST_DAY <= earliest:
+            day, first = (np.datetime64(each, "D") for each in (last, earliest))
+            raise RatingsError(
+                f"timestamps are of {day} or before (like {times.max()}), but the model's days "
+                f"begin on {first}; give seconds since 1970, or milli-, micro- or nanoseconds"
+            )
+    return times
 
 
 def warn_of_unknown(

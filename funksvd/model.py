@@ -184,7 +184,8 @@ class FunkSVD(Recommender):
     def score(self, ratings: Any, values: Any = None) -> float:
         """Negative RMSE on the given ratings: greater is better, as scikit-learn expects."""
         ratings = as_ratings(ratings, values)
-        predictions = self.predict_index(*ratings.index_for(self.users, self.items))
+        users, items = ratings.index_for(self.users, self.items)
+        predictions = self.predict_index(users, items, ratings.timestamps)
         return -Errors.of(ratings.values, predictions).rmse
 
     def evaluate(self, ratings: Any, *, training: Any = None) -> Evaluation:

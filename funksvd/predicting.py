@@ -9,8 +9,9 @@ import numpy as np
 
 from funksvd.errors import FunkSVDError, NotFittedError, argument
 from funksvd.fitted import Fitted
-from funksvd.given import rows_of_pairs
+from funksvd.given import rows_of_pairs, times_of_pairs
 from funksvd.ratings import Vocabulary
+from funksvd.ratings.times import days_of
 
 
 class Predictor(ABC):
@@ -55,7 +56,7 @@ class Predictor(ABC):
         """Ids of the items, and their rows: those with at least one rating learned from."""
         return self.fitted.items
 
-    def predict(self, users: Any, items: Any = None) -> np.ndarray | float:
+    def predict(self, users: Any, items: Any = None, timestamps: Any = None) -> np.ndarray | float:
         """Predicted ratings, held within the rating scale; for the logistic loss, probabilities.
 
         Parameters
@@ -65,30 +66,49 @@ class Predictor(ABC):
             shape (n, 2), user ids and item ids, or a table whose columns are known by their names.
             For an id the model does not know, the prediction is made from what it knows:
             mu + b_u, mu + b_i or mu.
+        timestamps : array-like of shape (n,), int, or one timestamp; optional
+            Times of the ratings: seconds since 1970, or milli-, micro- or nanoseconds; 0 for one
+            that is not known. A model that has learned biases of users on days (`days`) adds the
+            bias on that day, where the user has rated something on it.
 
         Returns
         -------
         ndarray of shape (n,), float32; or float
             A float for one user and one item.
+
+        Raises
+        ------
+        RatingsError
+            If pairs or timestamps do not go together, or timestamps are not times.
         """
         user_index, item_index, single = rows_of_pairs(self.users, self.items, users, items)
-        predictions = self.predict_index(user_index, item_index)
+        times = None
+        if timestamps is not None:
+            times = times_of_pairs(timestamps, len(user_index), self.fitted.rating_model.learned)
+        predictions = self.predict_index(user_index, item_index, times)
         return float(predictions[0]) if single else predictions
 
-    def predict_index(self, user_index: np.ndarray, item_index: np.ndarray) -> np.ndarray:
+    def predict_index(
+        self,
+        user_index: np.ndarray,
+        item_index: np.ndarray,
+        timestamps: np.ndarray | None = None,
+    ) -> np.ndarray:
         """Predicted ratings, by the rows of users and items; -1 stands for unknown.
 
         Parameters
         ----------
         user_index, item_index : ndarray of shape (n,), int32
+        timestamps : ndarray of shape (n,), int64, optional
+            As for `predict`; not checked.
 
         Returns
         -------
         ndarray of shape (n,), float32
         """
-        return self.fitted.rating_model.predict(
-            user_index, item_index, n_threads=self.thread_count()
-        )
+        model = self.fitted.rating_model
+        days = None if timestamps is None or model.learned.days is None else days_of(timestamps)
+        return model.predict(user_index, item_index, days, n_threads=self.thread_count())
 
     def predict_std(self, users: Any, items: Any = None) -> np.ndarray | float:
         """Standard deviations: how sure predictions are, in rating units.

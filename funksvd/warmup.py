@@ -21,6 +21,8 @@ from funksvd.kernels import (
     telling_of_compilation,
     turn_into_probabilities,
 )
+from funksvd.learned import Days
+from funksvd.learned.scoring import add_days
 from funksvd.model import FunkSVD
 from funksvd.ratings import Interactions, Ratings
 from funksvd.ratings.io.layout import Layout
@@ -108,6 +110,8 @@ def warm_up(n_factors: Sequence[int] = (64,), *, portable: bool = False) -> list
         triples = Layout(",", 3, {"user": 0, "item": 1, "rating": 2})
         PlainRows(triples, ("user", "item")).parse(b"1,2,3\n")
         turn_into_probabilities(np.zeros(1, np.float32))
+        row, score = np.zeros(1, np.int32), np.zeros(1, np.float32)
+        add_days(Days(row, row, score), row, row, score.copy())
         for objective in OBJECTIVES.values():
             by_kernel(objective, random_problem(objective))
     return compiled

@@ -38,7 +38,9 @@ Verdict: TypeAlias = Literal["better", "worse", "undecided"]
 class Comparable(Ranker, Protocol):
     """A fitted model, as far as a comparison asks it; `FunkSVD` is one."""
 
-    def predict_index(self, user_index: np.ndarray, item_index: np.ndarray) -> np.ndarray: ...
+    def predict_index(
+        self, user_index: np.ndarray, item_index: np.ndarray, timestamps: np.ndarray | None = None
+    ) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
@@ -244,7 +246,8 @@ def _errors(a: Comparable, b: Comparable, test: Interactions, seed: int) -> dict
     if not (predict and isinstance(test, Ratings)):
         return {}
     guesses_a, guesses_b = (
-        model.predict_index(*test.index_for(model.users, model.items)) for model in (a, b)
+        model.predict_index(*test.index_for(model.users, model.items), test.timestamps)
+        for model in (a, b)
     )
     intervals = paired_intervals(test.values, guesses_a, guesses_b, test.user_index, seed)
     of_a, of_b = (Errors.of(test.values, guesses) for guesses in (guesses_a, guesses_b))

@@ -26,7 +26,9 @@ class Predictor(Protocol):
     def rating_scale(self) -> tuple[float, float]: ...
     @property
     def seen(self) -> CompressedRows | None: ...
-    def predict_index(self, user_index: np.ndarray, item_index: np.ndarray) -> np.ndarray: ...
+    def predict_index(
+        self, user_index: np.ndarray, item_index: np.ndarray, timestamps: np.ndarray | None = None
+    ) -> np.ndarray: ...
     def thread_count(self) -> int: ...
 
 
@@ -99,7 +101,7 @@ def evaluate(
         raise RatingsError(f"{ratings.source}: there are no ratings to evaluate on")
     user_index, item_index = ratings.index_for(model.users, model.items)
     values, n_threads = ratings.values, model.thread_count()
-    predictions = model.predict_index(user_index, item_index)
+    predictions = model.predict_index(user_index, item_index, ratings.timestamps)
     baselines = {}
     with ThreadPoolExecutor(1) as pool:  # one thread draws while the others fit the baselines
         intervals = pool.submit(bootstrap_intervals, values, predictions, ratings.user_index, seed)

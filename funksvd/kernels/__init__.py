@@ -43,6 +43,7 @@ from funksvd.kernels.cpu.products import TILE_ITEMS
 from funksvd.kernels.cpu.scoring import (
     GROUP_USERS,
     LOST_IN_SQUARES,
+    add_day_biases,
     deviate_block,
     exclude_items,
     find_pairs,
@@ -66,6 +67,7 @@ __all__ = [
     "SCALAR_LOSSES",
     "TILE_ITEMS",
     "Table",
+    "add_day_biases",
     "add_gradients",
     "add_gram",
     "add_residuals",

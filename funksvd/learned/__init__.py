@@ -2,6 +2,6 @@
 
 from funksvd.learned.base import Axis, Learned
 from funksvd.learned.choices import LearnedChoices
-from funksvd.learned.ratings import Draws, LearnedRatings
+from funksvd.learned.ratings import Days, Draws, LearnedRatings
 
-__all__ = ["Axis", "Draws", "Learned", "LearnedChoices", "LearnedRatings"]
+__all__ = ["Axis", "Days", "Draws", "Learned", "LearnedChoices", "LearnedRatings"]

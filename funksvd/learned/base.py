@@ -211,20 +211,27 @@ class Learned:
                 continue
             found = _expect_finite(tensors, tensor, declared, lengths)
             values[name] = found if declared.axes else float(found[0])
-        _check_draws(cls, values, lengths)
+        for axis in (Axis.DRAW, Axis.DAY):
+            _check_complete(cls, axis, values)
+        _check_draws(lengths)
         return cls(**values)
 
 
-def _check_draws(cls: type[Learned], values: Container[str], lengths: Mapping[Axis, int]) -> None:
-    """Arrays of draws are all there, for several draws with as many factors each; or none is."""
-    of_draws = {
+def _check_complete(cls: type[Learned], axis: Axis, values: Container[str]) -> None:
+    """The arrays along an axis are all there, or none is."""
+    along = {
         name: declared.tensor or name
         for name, declared in cls.declared().items()
-        if Axis.DRAW in declared.axes
+        if axis in declared.axes
     }
-    missing = sorted(tensor for name, tensor in of_draws.items() if name not in values)
-    if missing and len(missing) < len(of_draws):
-        raise ValueError(f"{missing[0]} is missing, where other arrays of draws are there")
+    missing = sorted(tensor for name, tensor in along.items() if name not in values)
+    if missing and len(missing) < len(along):
+        of_what = "draws" if axis is Axis.DRAW else "days"
+        raise ValueError(f"{missing[0]} is missing, where other arrays of {of_what} are there")
+
+
+def _check_draws(lengths: Mapping[Axis, int]) -> None:
+    """There are several draws, with as many factors each; or none."""
     n_draws, n_factors = lengths.get(Axis.DRAW), lengths.get(Axis.FACTOR, 0)
     if n_draws is not None and (n_draws < 2 or n_factors % n_draws):
         raise ValueError(f"{n_factors} factors are not those of {n_draws} draws")

@@ -15,7 +15,7 @@ from funksvd.errors import FunkSVDError
 from funksvd.learned.explain import Sums
 from funksvd.learned.fold_in import OtherSide
 from funksvd.learned.ratings import LearnedRatings
-from funksvd.learned.scoring import predict_deviations, predict_pairs
+from funksvd.learned.scoring import add_days, predict_deviations, predict_pairs
 from funksvd.objectives.losses import Loss
 from funksvd.objectives.parameters import Regularization
 from funksvd.ratings import CompressedRows
@@ -62,7 +62,12 @@ class RatingModel:
     terms: FoldInTerms
 
     def predict(
-        self, user_index: np.ndarray, item_index: np.ndarray, *, n_threads: int = 1
+        self,
+        user_index: np.ndarray,
+        item_index: np.ndarray,
+        days: np.ndarray | None = None,
+        *,
+        n_threads: int = 1,
     ) -> np.ndarray:
         """Predicted ratings, held within the rating scale; for log-odds, probabilities.
 
@@ -70,6 +75,8 @@ class RatingModel:
         ----------
         user_index, item_index : ndarray of shape (n,), int32
             Rows; -1 stands for an unknown user or item, who is predicted from what is known.
+        days : ndarray of shape (n,), int32, optional
+            Days since 1970 of the ratings: the user's bias on that day counts, if it is known.
         n_threads : int
             Does not change the result.
 
@@ -78,9 +85,10 @@ class RatingModel:
         ndarray of shape (n,), float32
         """
         parameters = self.learned.parameters
-        return self.from_scores(
-            predict_pairs(parameters, user_index, item_index, n_threads=n_threads)
-        )
+        scores = predict_pairs(parameters, user_index, item_index, n_threads=n_threads)
+        if days is not None and (known := self.learned.days) is not None:
+            add_days(known, user_index, days, scores, n_threads=n_threads)
+        return self.from_scores(scores)
 
     def from_scores(self, scores: np.ndarray) -> np.ndarray:
         """Turn scores, float32, into predicted ratings; in their place."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -29,6 +29,41 @@ class Draws(NamedTuple):
     global_means: np.ndarray
     user_biases: np.ndarray
     item_biases: np.ndarray
+
+
+class Days(NamedTuple):
+    """Biases of users on days, in ascending order of users, then days.
+
+    Parameters
+    ----------
+    users : ndarray of shape (n_days,), int32
+        Rows of users.
+    numbers : ndarray of shape (n_days,), int32
+        Days since 1970 (UTC).
+    biases : ndarray of shape (n_days,), float32
+        In the unit of other biases.
+    """
+
+    users: np.ndarray
+    numbers: np.ndarray
+    biases: np.ndarray
+
+    def check(self, n_users: int) -> None:
+        """Make sure that users exist, and that a day can be looked up.
+
+        Raises
+        ------
+        ValueError
+            If a row is out of range, or the order is another one.
+        """
+        users, numbers = self.users, self.numbers
+        if len(users) and not 0 <= users.min() <= users.max() < n_users:
+            raise ValueError(f"day_users holds rows that are not those of {n_users} users")
+        ascends = (users[1:] > users[:-1]) | (
+            (users[1:] == users[:-1]) & (numbers[1:] > numbers[:-1])
+        )
+        if not ascends.all():
+            raise ValueError("day_users and day_numbers are not in ascending order")
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,17 +141,52 @@ float32
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, np.ndarray], n_users: int, n_items: int) -> Self:
-        """As of every family; raises `ValueError` too if a prediction could overflow."""
+        """As of every family.
+
+        Raises
+        ------
+        ValueError
+            Also if a prediction could overflow, or the days of users are not in order.
+        """
         learned = super().from_tensors(tensors, n_users, n_items)
+        if (days := learned.days) is not None:
+            days.check(n_users)
         mean, user_biases, item_biases, *factors = (
             float(max(np.max(values, initial=0), -np.min(values, initial=0)))
             for values in learned.parameters
         )
         n_factors = learned.user_factors.shape[1]
         largest = mean + user_biases + item_biases + n_factors * math.prod(factors)
+        if days is not None:
+            largest += float(np.abs(days.biases).max(initial=0))
         if largest > float(np.finfo(np.float32).max):
             raise ValueError(f"predictions of up to {largest:.3g} do not fit 32-bit floats")
         return learned
+
+    def rows(self, users: np.ndarray, items: np.ndarray) -> Self:
+        """As of every family; users take their days along."""
+        chosen = super().rows(users, items)
+        if self.days is None:
+            return chosen
+        starts = np.searchsorted(self.days.users, users)
+        counts = np.searchsorted(self.days.users, users, side="right") - starts
+        owners = np.repeat(np.arange(len(users), dtype=np.int32), counts)
+        offsets = starts - (np.cumsum(counts) - counts)
+        return chosen._with_days(self.days, owners, offsets[owners] + np.arange(len(owners)))
+
+    def spread_out(self, users: np.ndarray, items: np.ndarray, shape: tuple[int, int]) -> Self:
+        """As of every family; users take their days along."""
+        spread = super().spread_out(users, items, shape)
+        if self.days is None:
+            return spread
+        owners = np.asarray(users, np.int32)[self.days.users]
+        order = np.argsort(owners, kind="stable")
+        return spread._with_days(self.days, owners[order], order)
+
+    def _with_days(self, days: Days, owners: np.ndarray, places: np.ndarray) -> Self:
+        """The same with days from some places, each of the user given for it."""
+        numbers, biases = days.numbers[places], days.biases[places]
+        return replace(self, day_users=owners, day_numbers=numbers, day_biases=biases)
 
     @property
     def parameters(self) -> Parameters:
@@ -137,3 +207,12 @@ float32
         assert self.draw_user_biases is not None
         assert self.draw_item_biases is not None
         return Draws(self.draw_means, self.draw_user_biases, self.draw_item_biases)
+
+    @property
+    def days(self) -> Days | None:
+        """Biases of users on days; None for a model that has none."""
+        if self.day_users is None:
+            return None
+        assert self.day_numbers is not None
+        assert self.day_biases is not None
+        return Days(self.day_users, self.day_numbers, self.day_biases)

@@ -12,6 +12,7 @@ from funksvd.kernels import (
     GROUP_USERS,
     LOST_IN_SQUARES,
     TILE_ITEMS,
+    add_day_biases,
     deviate_block,
     exclude_items,
     pack_items,
@@ -19,7 +20,7 @@ from funksvd.kernels import (
     rank_each_item,
     rank_items,
 )
-from funksvd.learned.ratings import Draws
+from funksvd.learned.ratings import Days, Draws
 from funksvd.objectives.parameters import Parameters
 from funksvd.parallel import in_order
 from funksvd.ratings.compressed import CompressedRows
@@ -109,6 +110,33 @@ def predict_pairs(
 
     _in_parts(predict, len(predictions), n_threads)
     return predictions
+
+
+def add_days(
+    known: Days,
+    user_index: np.ndarray,
+    days: np.ndarray,
+    predictions: np.ndarray,
+    *,
+    n_threads: int = 1,
+) -> None:
+    """Add to predictions the biases of their users on days, where these are known.
+
+    Parameters
+    ----------
+    known : Days
+    user_index, days : ndarray of shape (n,), int32
+        -1 stands for unknown.
+    predictions : ndarray of shape (n,), float32
+        Changed.
+    n_threads : int
+        Does not change the result.
+    """
+
+    def add(part: slice) -> None:
+        add_day_biases(user_index[part], days[part], tuple(known), predictions[part])
+
+    _in_parts(add, len(predictions), n_threads)
 
 
 class Best(NamedTuple):

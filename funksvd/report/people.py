@@ -161,7 +161,8 @@ def _person(
         recommended=[Recommended(labels[model.items.row(each.item)], *each[1:]) for each in found],
     )
     if training is not None:
-        items, values, counts = _own(user, model, training)
+        items, own = _own(user, model, training)
+        values = own.values
         if values is not None:
             order = np.argsort(-values, kind="stable")
             rated = [Own(labels[int(items[at])], float(values[at])) for at in order]
@@ -171,22 +172,22 @@ def _person(
                 disliked=rated[N_LIKED:][-N_DISLIKED:],
             )
         else:
-            person = person._replace(chosen=_chosen(model, labels, items, counts))
+            person = person._replace(chosen=_chosen(model, labels, items, own.weights))
     elif model.fitted.rating is None and model.seen is not None:
         items = model.seen.columns[model.seen.indptr[row] : model.seen.indptr[row + 1]]
         person = person._replace(chosen=_chosen(model, labels, items, None))
     if test is not None:
-        items, values, _ = _own(user, model, test)
+        items, own = _own(user, model, test)
         n_tested = len(items)
-        items = items[:N_TESTED]
+        items, own = items[:N_TESTED], own.subset(np.arange(n_tested)[:N_TESTED])
         users = np.full(len(items), row, np.int32)
         nothing: list[float | None] = [None] * len(items)
         predictions = scores = nothing
         if model.fitted.rating is None:
             scores = model.fitted.choice_model.scores(users, items).tolist()
         else:
-            predictions = model.predict_index(users, items).tolist()
-        ratings = nothing if values is None else values[:N_TESTED].tolist()
+            predictions = model.predict_index(users, items, own.timestamps).tolist()
+        ratings = nothing if own.values is None else own.values.tolist()
         shown = zip(labels.of(items.tolist()), ratings, predictions, scores, strict=True)
         person = person._replace(
             tested=[
@@ -212,15 +213,10 @@ def _chosen(
     ]
 
 
-def _own(
-    user: int | str, model: FunkSVD, given: Interactions
-) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-    """Rows of the items that a user has come to, ascending, their ratings and counts, if any."""
+def _own(user: int | str, model: FunkSVD, given: Interactions) -> tuple[np.ndarray, Interactions]:
+    """What a user has come to: rows of the items, ascending, and the interactions with them."""
     mine = np.flatnonzero(given.user_index == given.users.rows([user])[0])  # -1: nobody
     items = given.items.translate(given.item_index[mine], model.items)
     order = np.argsort(items, kind="stable")
     order = order[items[order] >= 0]
-    values, counts = (
-        None if column is None else column[mine][order] for column in (given.values, given.weights)
-    )
-    return items[order], values, counts
+    return items[order], given.subset(mine[order])

@@ -133,7 +133,7 @@ def look_at_test(model: FunkSVD, training: Ratings, test: Ratings) -> TestResult
         What the model learned from, and what it is tested on.
     """
     values = test.values.astype(np.float64)
-    predictions = model.predict_index(*test.index_for(model.users, model.items))
+    predictions = model.predict_index(*test.index_for(model.users, model.items), test.timestamps)
     biases = predict_pairs(
         regularized_biases(training),
         *test.index_for(training.users, training.items),

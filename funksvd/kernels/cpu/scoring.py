@@ -55,6 +55,34 @@ def predict_block(user_index, item_index, parameters, predictions):
 
 
 @compiled
+def add_day_biases(user_index, days, known, predictions):
+    """Add the biases of users on days; a day that is not known has none.
+
+    Parameters
+    ----------
+    user_index : ndarray of shape (n,), int32
+        -1 stands for an unknown user.
+    days : ndarray of shape (n,), int32
+    known : (ndarray, ndarray, ndarray) of shape (n_days,), int32, int32, float32
+        As in `learned.Days`.
+    predictions : ndarray of shape (n,), float32
+        Changed.
+    """
+    users, numbers, biases = known
+    for at in range(predictions.size):
+        u, day = user_index[at], days[at]
+        first, end = 0, users.size
+        while first < end:
+            middle = (first + end) // 2
+            if users[middle] < u or (users[middle] == u and numbers[middle] < day):
+                first = middle + 1
+            else:
+                end = middle
+        if first < users.size and users[first] == u and numbers[first] == day:
+            predictions[at] += biases[first]
+
+
+@compiled
 def deviate_block(user_index, item_index, factors, draws, deviations):
     """Standard deviations of the predictions of several draws, as `learned.Draws` has them.
 
