@@ -27,6 +27,7 @@ ROWS_PER_BATCH = 1 << 17
 Examples:
   funksvd predict --user 42 --item 318
   funksvd predict pairs.csv -o predictions.csv
+  funksvd predict pairs.csv --with-probability 4
   funksvd predict pairs.csv --with-uncertainty --model bayes.funksvd""",
 )
 @click.argument("pairs", type=FILE, required=False)
@@ -36,6 +37,13 @@ Examples:
     "--with-uncertainty",
     is_flag=True,
     help="Add a standard deviation to each prediction (algorithms bayes and bayes++).",
+)
+@option(
+    "--with-probability",
+    "at_least",
+    metavar="RATING",
+    type=float,
+    help="Add the probability that the user's rating is at least RATING.",
 )
 @model_option
 @threads_option
@@ -48,6 +56,7 @@ def predict(
     user: str | None,
     item: str | None,
     with_uncertainty: bool,
+    at_least: float | None,
     model_path: str,
     threads: int | None,
     reading: ReadOptions,
@@ -62,6 +71,9 @@ def predict(
     The standard deviation, column std, is that of the rating without its noise, given all ratings
     that were learned from. In nine cases of ten, the rating without its noise is within 1.645
     standard deviations of the prediction.
+
+    The probability, column probability, is calibrated on ratings that the model has not learned
+    from: of all pairs with a probability of 0.8, about 80 % are rated RATING or higher.
     """
     from funksvd.ratings import read_pair_rows
 
@@ -83,6 +95,14 @@ def predict(
         columns = {"prediction": model.predict_index(known_users, known_items)}
         if with_uncertainty:
             columns["std"] = model.predict_std_index(known_users, known_items)
+        if at_least is not None:
+            predictions = columns["prediction"]
+            columns["probability"] = model.fitted.probabilities(predictions, at_least)
+    if at_least is not None and not model.fitted.is_calibrated:
+        output.warn(
+            "the probabilities are not calibrated, since the model had no ratings to check them "
+            "with: it was trained with --valid-fraction 0 or by an earlier version. Train it again"
+        )
     n_rows = len(known_users)
     parts = (slice(at, at + ROWS_PER_BATCH) for at in range(0, n_rows, ROWS_PER_BATCH))
     batches = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 OPTIONS = {
+    "at_least": "--with-probability",
     "biases": "--no-biases",
     "folder": "--dir",
     "include_seen": "--include-seen",

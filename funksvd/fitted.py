@@ -9,20 +9,19 @@ from typing import Self
 
 import numpy as np
 
+from funksvd.calibrating import MANY_LEVELS
 from funksvd.errors import FunkSVDError, argument
 from funksvd.evaluation.relevance import liked_from as lowest_liked
 from funksvd.hyperparameters import Hyperparameters
+from funksvd.learned.calibration import Calibration
 from funksvd.learned.choice_model import ChoiceModel
 from funksvd.learned.lists import ByBoth, Liking, Ranking, by_choice, by_rating
 from funksvd.learned.rating_model import RatingModel
-from funksvd.learned.weighting import LEVELS, Weighting
+from funksvd.learned.weighting import LEVELS
 from funksvd.rankings import RANKINGS
 from funksvd.ratings import CompressedRows, Vocabulary
 from funksvd.splitting import Provenance
 from funksvd.training import TrainingRecord
-
-MANY_LEVELS = 40
-"""Number of distinct ratings, of 256 levels, from which on the scale has no steps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +50,9 @@ class Fitted:
         Number of ratings or pairs learned from of each item; None if it is not known.
     liking : Liking or None
         When a rating is a liked one; None without a model of ratings.
+    calibration : Calibration or None
+        How probable ratings of at least some number are; None without a model of ratings, where
+        predictions are themselves probabilities, and in models of earlier programs.
     held_out : CompressedRows or None
         Pairs rated but set aside for a test or validation; left out of recommendations too.
     provenance : Provenance or None
@@ -67,6 +69,7 @@ class Fitted:
     choice: ChoiceModel | None = None
     item_counts: np.ndarray | None = None
     liking: Liking | None = None
+    calibration: Calibration | None = None
     held_out: CompressedRows | None = None
     provenance: Provenance | None = None
 
@@ -149,6 +152,58 @@ class Fitted:
         return round((high - low) / n_steps, 6)
 
     @property
+    def is_calibrated(self) -> bool:
+        """Whether probabilities were calibrated on ratings that the model has not learned from."""
+        predicts_likings = self.rating is not None and self.rating.loss.is_binary
+        return predicts_likings or (self.calibration is not None and self.calibration.n_checked > 0)
+
+    def probabilities(self, predictions: np.ndarray, at_least: float | None = None) -> np.ndarray:
+        """Probabilities that ratings are at least some number.
+
+        Parameters
+        ----------
+        predictions : ndarray of shape (n,), float32
+            Predicted ratings.
+        at_least : float, optional
+            By default the lowest liked rating.
+
+        Returns
+        -------
+        ndarray of shape (n,), float32
+
+        Raises
+        ------
+        FunkSVDError
+            If the model predicts no ratings, or `at_least` is not on their scale.
+        """
+        rating = self.rating_model
+        low, high = rating.limits
+        if at_least is None:
+            assert self.liking is not None, "models of ratings know what a liked rating is"
+            at_least = self.liking.liked_from
+        if not low <= np.float32(at_least) <= high:
+            raise FunkSVDError(
+                f"{argument('at_least')} must be a rating of the model's scale, {low:g} to "
+                f"{high:g}, not {at_least:g}"
+            )
+        if not rating.loss.is_binary:
+            return self._calibration.probabilities(predictions, at_least)
+        return predictions if at_least > low else np.ones_like(predictions)
+
+    @cached_property
+    def _calibration(self) -> Calibration:
+        """That of the model; for one of an earlier program, with a = 0 and b = 1."""
+        if self.calibration is not None:
+            return self.calibration
+        assert self.liking is not None, "models of ratings know what a liked rating is"
+        (low, high), step = self.rating_model.limits, self.rating_step
+        levels = [self.liking.liked_from]
+        if step is not None:
+            levels = [low + step * n for n in range(1, round((high - low) / step) + 1)]
+        error = self.liking.error
+        return Calibration.of((low, high), levels, step is not None, error)
+
+    @property
     def item_vectors(self) -> np.ndarray:
         """Vectors of the items by which these are more or less alike: (n_items, k), float32."""
         part = self.choice or self.rating_model
@@ -197,34 +252,6 @@ class Fitted:
             held_out=None,
             provenance=None,
         )
-
-
-def liking_of(
-    values: np.ndarray, weighting: Weighting, record: TrainingRecord, predicts_likings: bool
-) -> Liking:
-    """When a rating is a liked one, and how sure predictions are.
-
-    Liked are ratings from three quarters of the way up the scale: 4 and 5 of 1 to 5.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n,), float32
-        The ratings learned from.
-    weighting : Weighting
-        Of these ratings.
-    record : TrainingRecord
-    predicts_likings : bool
-        Whether predictions are themselves probabilities that a rating is a liked one.
-    """
-    cut = lowest_liked((weighting.low, weighting.high))
-    is_liked = values >= np.float32(cut)
-    liked_from = float(values[is_liked].min(initial=weighting.high))
-    below = float(values[~is_liked].max(initial=weighting.low))
-    n_levels = len(np.unique(weighting.levels(values, len(values))))
-    threshold = liked_from if n_levels >= MANY_LEVELS else (liked_from + below) / 2
-    best = record.best
-    error = best.train if best.valid is None or best.valid_metric != best.metric else best.valid
-    return Liking(liked_from, threshold, 0.0 if predicts_likings else max(error, 1e-3))
 
 
 def liking_of_scale(low: float, high: float, record: TrainingRecord) -> Liking:

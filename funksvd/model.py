@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self
 
 import numpy as np
 
+from funksvd.calibrating import calibrate, check_held_back, leave_one_out
 from funksvd.errors import (
     NotFittedError,
     RatingsError,
@@ -19,10 +20,11 @@ from funksvd.errors import (
     counted,
 )
 from funksvd.evaluation import Evaluation, evaluate
-from funksvd.fitted import Fitted, liking_of
+from funksvd.fitted import Fitted
 from funksvd.hyperparameters import ALGORITHMS, DECLARATIONS, Hyperparameters
 from funksvd.hyperparameters.declaring import check_names
 from funksvd.learned import LearnedChoices, storage
+from funksvd.learned.calibration import Checked
 from funksvd.learned.choice_model import ChoiceModel
 from funksvd.learned.ratings import LearnedRatings
 from funksvd.learned.weighting import Weighting, rating_levels
@@ -424,8 +426,11 @@ class FunkSVD(Recommender):
             interrupts.requested |= search.interrupted
             if interrupts.requested:  # the last Ctrl-C may have come after the last epoch
                 search = search.as_interrupted()
+            limits = extremes(ratings.values, ~held_back)
+            found = rating_model(chosen, search.learned, search.record, limits)
+            checked = check_held_back(found, ratings, held_back, self.thread_count())
             if not chosen.refit or interrupts.requested:
-                self._install_search(search, ratings, held_back)
+                self._install_search(search, ratings, held_back, checked)
         if not chosen.refit:
             return
         before = self._fitted
@@ -441,16 +446,20 @@ class FunkSVD(Recommender):
                 refitted=True,
             )
             with Interrupts(armed=True):
-                self.install(replace(refit, record=record), ratings)
+                self.install(replace(refit, record=record), ratings, checked)
         except BaseException as error:
             if self._fitted is before:  # else the refit is complete
                 stopped = isinstance(error, KeyboardInterrupt)
                 kept = search.as_interrupted() if stopped else search
-                self._install_search(kept, ratings, held_back)
+                self._install_search(kept, ratings, held_back, checked)
             raise
 
     def _install_search(
-        self, search: TrainingResult[LearnedRatings], ratings: Ratings, held_back: np.ndarray
+        self,
+        search: TrainingResult[LearnedRatings],
+        ratings: Ratings,
+        held_back: np.ndarray,
+        checked: Checked,
     ) -> None:
         """Make the search's model the model: without the ids that only validation ratings have.
 
@@ -476,11 +485,25 @@ class FunkSVD(Recommender):
             seen=seen,
             limits=limits,
             values=ratings.values[~held_back],
+            checked=checked,
             held_out=CompressedRows.from_pairs(*validation, len(users)),
         )
 
-    def install(self, result: TrainingResult[LearnedRatings], ratings: Ratings) -> None:
-        """Make what was learned from the ratings the model's own: all of it at once, or nothing."""
+    def install(
+        self,
+        result: TrainingResult[LearnedRatings],
+        ratings: Ratings,
+        checked: Checked | None = None,
+    ) -> None:
+        """Make what was learned from the ratings the model's own: all of it at once, or nothing.
+
+        Parameters
+        ----------
+        result : TrainingResult
+        ratings : Ratings
+        checked : Checked, optional
+            Ratings that a model like this one had not learned from, and its predictions.
+        """
         limits = extremes(ratings.values)
         seen = CompressedRows.from_pairs(
             ratings.user_index,
@@ -489,6 +512,7 @@ class FunkSVD(Recommender):
             rating_levels(ratings.values, limits),
             n_threads=self.thread_count(),
         )
+        rating = rating_model(self.hyperparameters, result.learned, result.record, limits)
         self._know(
             result,
             users=ratings.users,
@@ -496,7 +520,16 @@ class FunkSVD(Recommender):
             seen=seen,
             limits=limits,
             values=ratings.values,
+            checked=checked or leave_one_out(rating, ratings, self.thread_count()),
         )
+
+    def keep_calibration_of(self, model: FunkSVD) -> None:
+        """Take how probable ratings are from a model that has had ratings to check this by."""
+        if model.fitted.is_calibrated:
+            before = model.fitted
+            self._fitted = replace(
+                self.fitted, calibration=before.calibration, liking=before.liking
+            )
 
     def _know(
         self,
@@ -507,10 +540,11 @@ class FunkSVD(Recommender):
         seen: CompressedRows,
         limits: tuple[float, float],
         values: np.ndarray,
+        checked: Checked | None,
         held_out: CompressedRows | None = None,
     ) -> None:
         rating = rating_model(self.hyperparameters, result.learned, result.record, limits)
-        weighting = Weighting("rating", *limits)
+        liking, calibration = calibrate(values, rating, result.record, checked)
         self._fitted = Fitted(
             users=users,
             items=items,
@@ -520,7 +554,8 @@ class FunkSVD(Recommender):
             record=result.record,
             hyperparameters=copy.copy(self.hyperparameters),
             item_counts=np.bincount(seen.columns, minlength=len(items)).astype(np.int32),
-            liking=liking_of(values, weighting, result.record, rating.loss.is_binary),
+            liking=liking,
+            calibration=calibration,
             held_out=held_out,
         )
 

@@ -9,6 +9,7 @@ import numpy as np
 from funksvd.fitted import Fitted, liking_of_scale
 from funksvd.hyperparameters import ALGORITHMS, LOSSES, Hyperparameters
 from funksvd.learned import LearnedChoices, LearnedRatings
+from funksvd.learned.calibration import Calibration
 from funksvd.learned.choice_model import ChoiceModel
 from funksvd.learned.fold_in import PRIOR_RATINGS
 from funksvd.learned.lists import Liking
@@ -66,7 +67,7 @@ def from_saved(saved: SavedModel) -> Fitted:
     hyperparameters = Hyperparameters.from_dict(main.info["hyperparameters"])
     hyperparameters.check()
     record = TrainingRecord.from_dict(main.info)
-    rating, choice, liking = read_parts(saved, hyperparameters, record)
+    rating, choice, liking, calibration = read_parts(saved, hyperparameters, record)
     return Fitted(
         users=Vocabulary(saved.user_ids, "user"),
         items=Vocabulary(saved.item_ids, "item"),
@@ -78,6 +79,7 @@ def from_saved(saved: SavedModel) -> Fitted:
         choice=choice,
         item_counts=saved.item_counts,
         liking=liking,
+        calibration=calibration,
         held_out=saved.held_out,
         provenance=Provenance.from_dict(provenance, saved.test_pairs) if provenance else None,
     )
@@ -96,6 +98,7 @@ def parts_of(fitted: Fitted) -> dict[str, Part]:
                 **main,
                 "rating_scale": list(fitted.rating.limits),
                 "liking": liking and asdict(liking),
+                "calibration": fitted.calibration and fitted.calibration.to_dict(),
             },
             tensors=fitted.rating.learned.tensors(),
         )
@@ -110,7 +113,7 @@ def parts_of(fitted: Fitted) -> dict[str, Part]:
 
 def read_parts(
     saved: SavedModel, hyperparameters: Hyperparameters, record: TrainingRecord
-) -> tuple[RatingModel | None, ChoiceModel | None, Liking | None]:
+) -> tuple[RatingModel | None, ChoiceModel | None, Liking | None, Calibration | None]:
     """The opposite of `parts_of`, checked.
 
     Raises
@@ -119,7 +122,7 @@ def read_parts(
         If something is missing, or makes no sense.
     """
     shape = (len(saved.user_ids), len(saved.item_ids))
-    rating = choice = liking = None
+    rating = choice = liking = calibration = None
     if part := saved.parts.get(LearnedRatings.kind):
         learned = LearnedRatings.from_tensors(part.tensors, *shape)
         low, high = map(float, part.info["rating_scale"])
@@ -130,12 +133,14 @@ def read_parts(
             liking = Liking(*(float(plain[name]) for name in Liking.__dataclass_fields__))
         else:
             liking = liking_of_scale(low, high, record)
+        if plain := part.info.get("calibration"):
+            calibration = Calibration.from_dict(plain)
     if part := saved.parts.get(LearnedChoices.kind):
         choice = ChoiceModel(
             LearnedChoices.from_tensors(part.tensors, *shape),
             Weighting.from_dict(part.info["weighting"]),
         )
-    return rating, choice, liking
+    return rating, choice, liking, calibration
 
 
 def rating_model(

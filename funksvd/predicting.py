@@ -147,3 +147,34 @@ class Predictor(ABC):
         return self.fitted.rating_model.deviations(
             user_index, item_index, n_threads=self.thread_count()
         )
+
+    def predict_probability(
+        self, users: Any, items: Any = None, *, at_least: float | None = None
+    ) -> np.ndarray | float:
+        """Probabilities that ratings are at least some number.
+
+        They are calibrated on ratings that the model has not learned from, where it had any
+        (`fitted.is_calibrated`): `funksvd.learned.calibration` tells how.
+
+        Parameters
+        ----------
+        users, items
+            As for `predict`.
+        at_least : float, optional
+            A number on the scale of the ratings; by default the lowest liked rating, three
+            quarters of the way up: 4 of 1 to 5.
+
+        Returns
+        -------
+        ndarray of shape (n,), float32; or float
+            A float for one user and one item.
+
+        Raises
+        ------
+        FunkSVDError
+            If `at_least` is not on the scale, or the model predicts no ratings.
+        """
+        user_index, item_index, single = rows_of_pairs(self.users, self.items, users, items)
+        predictions = self.predict_index(user_index, item_index)
+        probabilities = self.fitted.probabilities(predictions, at_least)
+        return float(probabilities[0]) if single else probabilities

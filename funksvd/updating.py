@@ -177,6 +177,7 @@ def _with_ratings_of(
         model.fitted.hyperparameters, n_threads=model.hyperparameters.n_threads
     )
     updated.install(replace(first, learned=learned, record=record), ratings)
+    updated.keep_calibration_of(model)
     if model.fitted.choice is not None:
         plan_of_pairs, weighting = updated.plan_choices()
         again = _choices_again(model, plan_of_pairs, ratings, n_epochs, monitor, "choice")

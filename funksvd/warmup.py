@@ -103,6 +103,7 @@ def warm_up(n_factors: Sequence[int] = (64,), *, portable: bool = False) -> list
         model.explain(rated, [1, 2, 3], rated)
         sampled = FunkSVD(algorithm="bayes++", n_factors=1, n_epochs=2, choice=False).fit(training)
         sampled.predict_std(training.user_ids[0], training.item_ids[0])
+        sampled.predict_probability(training.user_ids[0], training.item_ids[0])
         for users in (ratings.user_ids[:1], ratings.user_ids[:100]):
             list(model.recommend_all(users, 3))
         if model.seen is not None:

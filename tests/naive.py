@@ -290,6 +290,19 @@ def liking(prediction, threshold, spread):
     return math.erfc((threshold - prediction) / spread / math.sqrt(2)) / 2
 
 
+def expected_calibration_error(pairs, n_groups):
+    """Of (probability, whether it came true): |mean - share| of groups of equal size, weighted.
+
+    The groups are of ascending probability; the last one has what is left over.
+    """
+    pairs = sorted(pairs)
+    total = 0.0
+    for group in range(n_groups):
+        part = pairs[len(pairs) * group // n_groups : len(pairs) * (group + 1) // n_groups]
+        total += abs(sum(probability - came_true for probability, came_true in part))
+    return total / len(pairs)
+
+
 def score_of_both(choice, probability):
     """max(s, 0.01) P^(1/3)."""
     return max(choice, 0.01) * probability ** (1 / 3)

@@ -49,7 +49,7 @@ for name, chosen in settings.items():
 
 LEARNED = {
     "adam": "acbb269ceb525aad",
-    "bayes++": "df810a2d26955de4",
+    "bayes++": "385cea3b76b8754f",
     "choices-of-clicks": "2dcc18deab91bb09",
     "choices-of-plays": "bdfe762d4eb08574",
     "choices-of-ratings": "d731ff693e61b794",

@@ -39,6 +39,7 @@ from funksvd.kernels.cpu.incremental import (
 from funksvd.kernels.cpu.losses import SCALAR_LOSSES, turn_into_probabilities
 from funksvd.kernels.cpu.optimizers import RULES
 from funksvd.kernels.cpu.parsing import parse_rows
+from funksvd.kernels.cpu.probit import distinct_values, find_probabilities, fit_probit
 from funksvd.kernels.cpu.products import TILE_ITEMS
 from funksvd.kernels.cpu.scoring import (
     GROUP_USERS,
@@ -79,6 +80,7 @@ __all__ = [
     "count_rows",
     "deviate_block",
     "diagonalize",
+    "distinct_values",
     "diversify",
     "draw_rows",
     "draw_weights",
@@ -86,6 +88,8 @@ __all__ = [
     "feature_block",
     "fill_records",
     "find_pairs",
+    "find_probabilities",
+    "fit_probit",
     "fold_choices",
     "fold_rows",
     "group_by_row",

@@ -85,6 +85,9 @@ float32
         mu of each draw of a sampler; their factors lie side by side in `user_factors` and
         `item_factors`, in the same order.
     draw_user_biases, draw_item_biases : ndarray of shape (n, n_draws), float32, optional
+    user_noise, item_noise : ndarray of shape (n_users,) and (n_items,), float32, optional
+        Factors of the variance of ratings about the noise-free ones, in squared rating units: that
+        of a user's rating of an item is the product of theirs. Of a sampler, posterior means.
     user_feature_biases, user_feature_factors : ndarray of shape (n_user_features,) and \
 (n_user_features, n_factors), float32, optional
         Of a user without ratings whose features are x: b_u = x . biases and p_u = x . factors.
@@ -109,6 +112,8 @@ float32
     )
     draw_user_biases: np.ndarray | None = optional(Axis.USER, Axis.DRAW, tensor="draws.user_biases")
     draw_item_biases: np.ndarray | None = optional(Axis.ITEM, Axis.DRAW, tensor="draws.item_biases")
+    user_noise: np.ndarray | None = optional(Axis.USER)
+    item_noise: np.ndarray | None = optional(Axis.ITEM)
     user_feature_biases: np.ndarray | None = optional(Axis.USER_FEATURE)
     user_feature_factors: np.ndarray | None = optional(Axis.USER_FEATURE, Axis.FACTOR)
     item_feature_biases: np.ndarray | None = optional(Axis.ITEM_FEATURE)

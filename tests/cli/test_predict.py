@@ -1,6 +1,7 @@
 """`funksvd predict`."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -175,3 +176,22 @@ def test_a_model_without_uncertainty_says_so(error_of, pairs):
     message = error_of("predict", "pairs.csv", "--with-uncertainty")
     assert "the model (Funk SVD, 4 factors) does not know how sure its predictions are" in message
     assert "--algorithm bayes" in message
+
+
+def test_with_probability(cli, pairs):
+    [row, *_] = json.loads(cli("predict", "pairs.csv", "--with-probability", 4, "--json").out)
+    ref = FunkSVD.load("model.funksvd").predict_probability(1, 7, at_least=4)
+    assert list(row) == ["user", "item", "prediction", "probability"]
+    assert row["probability"] == pytest.approx(ref, abs=1e-6)
+    result = cli("predict", "--user", 1, "--item", 7, "--with-probability", 5.5)
+    ref = "Error: --with-probability must be a rating of the model's scale, 1 to 5, not 5.5\n"
+    assert result == (2, "", ref)
+
+
+def test_probabilities_that_are_not_calibrated_come_with_a_warning(cli, here):
+    model = FunkSVD.load("model.funksvd")
+    model._fitted = replace(model.fitted, calibration=None)
+    model.save("model.funksvd")
+    result = cli("predict", "--user", 1, "--item", 7, "--with-probability", 4)
+    assert result.code == 0
+    assert "the probabilities are not calibrated, since the model had no ratings" in result.err

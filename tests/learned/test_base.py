@@ -225,6 +225,8 @@ def test_names_and_types_in_a_file():
         "draws.global_means": ("float64", (2,)),
         "draws.user_biases": ("float32", (3, 2)),
         "draws.item_biases": ("float32", (4, 2)),
+        "user_noise": ("float32", (3,)),
+        "item_noise": ("float32", (4,)),
         "user_feature_biases": ("float32", (2,)),
         "user_feature_factors": ("float32", (2, 4)),
         "item_feature_biases": ("float32", (3,)),

@@ -15,7 +15,7 @@ import numpy as np
 
 from funksvd.kernels.compiling import compiled
 from funksvd.kernels.cpu.folding import _solve
-from funksvd.kernels.cpu.losses import _exp_of_negative
+from funksvd.kernels.cpu.probit import _normal_probability
 
 LEAST_CHOICE = 0.01
 """Smallest score of the choice model that counts: below, items are ordered by rating alone."""
@@ -23,11 +23,6 @@ LEAST_LIKING = 1e-12
 """Smallest probability of liking that counts."""
 TINY = 1e-150
 """Least pivot that is divided by."""
-_ROOT_HALF = 0.7071067811865476
-_OF_ERFC = (
-    0.17087277, -0.82215223, 1.48851587, -1.13520398, 0.27886807, -0.18628806, 0.09678418,
-    0.37409196, 1.00002368, -1.26551223,
-)  # fmt: skip
 
 
 @compiled
@@ -181,21 +176,6 @@ def weigh_choices(columns, weights, others, factors, spectrum, rho, contribution
                     contributions[row, at] += right[f] * transposed[f, at]
             for at in range(n):
                 contributions[row, at] *= weights[at]
-
-
-@compiled
-def _normal_probability(x):
-    """The standard normal distribution function, to a relative error of 2e-7.
-
-    By the approximation of erfc of W. Press et al., "Numerical Recipes", section 6.2.
-    """
-    z = abs(x) * _ROOT_HALF
-    t = 1 / (1 + z / 2)
-    total = 0.0
-    for c in _OF_ERFC:
-        total = total * t + c
-    tail = 0.5 * t * _exp_of_negative(min(total - z * z, 0.0))
-    return tail if x < 0 else 1 - tail
 
 
 @compiled

@@ -33,6 +33,7 @@ M. Welling, Y. W. Teh, "Bayesian Learning via Stochastic Gradient Langevin Dynam
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -251,6 +252,7 @@ class GibbsLearner(Sampler):
         self.thinning = -(-(n_epochs - self.burn_in) // DRAWS_KEPT)
         self.n_sweeps = 0
         self.kept: list[Parameters] = []
+        self.noise_sums = [np.zeros(len(side.noise)) for side in (self.users, self.items)]
         self.validation_sum = np.zeros(len(self.held_back_values))
 
     def run_epoch(self, progress: Progress) -> float:
@@ -264,6 +266,9 @@ class GibbsLearner(Sampler):
         self.n_sweeps += 1
         self.latest = self._draw()
         after = self.n_sweeps - self.burn_in
+        if after > 0:
+            for sums, side in zip(self.noise_sums, sides, strict=True):
+                sums += 1 / side.noise
         if after > 0 and after % self.thinning == 0:
             self.kept.append(self.latest)
             self.validation_sum += self._predictions(self.latest, self.held_back)
@@ -283,7 +288,14 @@ class GibbsLearner(Sampler):
 
     def learned(self) -> LearnedRatings:
         """The mean of the draws kept; after the first sweeps, the latest draw."""
-        return LearnedRatings.of_draws(self.kept or [self.latest])
+        learned = LearnedRatings.of_draws(self.kept or [self.latest])
+        n = self.n_sweeps - self.burn_in
+        if n < 1:
+            return learned
+        user_noise, item_noise = (
+            (sums * (self.scale.spread / n)).astype(np.float32) for sums in self.noise_sums
+        )
+        return replace(learned, user_noise=user_noise, item_noise=item_noise)
 
     def _predictions(self, draw: Parameters, ratings: Triples) -> np.ndarray:
         index = (ratings.user_index, ratings.item_index)
