@@ -184,7 +184,7 @@ def test_with_probability(cli, pairs):
     assert list(row) == ["user", "item", "prediction", "probability"]
     assert row["probability"] == pytest.approx(ref, abs=1e-6)
     result = cli("predict", "--user", 1, "--item", 7, "--with-probability", 5.5)
-    ref = "Error: --with-probability must be a rating of the model's scale, 1 to 5, not 5.5\n"
+    ref = "Error: --with-probability must be a rating of the model's scale, 0.5 to 5, not 5.5\n"
     assert result == (2, "", ref)
 
 
