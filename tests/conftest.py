@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from funksvd import Ratings, read_ratings
+from funksvd import FunkSVD, Ratings, read_ratings
 from funksvd.datasets import DATASETS
 
 ROOT = Path(__file__).parents[1]
@@ -140,3 +140,24 @@ def publisher(monkeypatch, tmp_path):
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture(scope="session")
+def with_days():
+    """Turns a model into the same with biases of users on days, which a table has."""
+    return _with_days
+
+
+def _with_days(model, biases):
+    rows = {(model.users.row(user), day): bias for (user, day), bias in biases.items()}
+    keys = sorted(rows)
+    learned = replace(
+        model.learned,
+        day_users=np.array([row for row, _ in keys], np.int32),
+        day_numbers=np.array([day for _, day in keys], np.int32),
+        day_biases=np.array([rows[key] for key in keys], np.float32),
+    )
+    rating = replace(model.fitted.rating_model, learned=learned, limits=(-99.0, 99.0))
+    made = FunkSVD.of(model.hyperparameters)
+    made._fitted = replace(model.fitted, rating=rating)
+    return made

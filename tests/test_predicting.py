@@ -22,24 +22,8 @@ def seconds(day, hour=12):
     return day * 86_400 + hour * 3_600
 
 
-def with_days(model, biases):
-    """The same model with biases of users on days; without any, as it is."""
-    rows = {(model.users.row(user), day): bias for (user, day), bias in biases.items()}
-    keys = sorted(rows)
-    learned = replace(
-        model.learned,
-        day_users=np.array([row for row, _ in keys], np.int32),
-        day_numbers=np.array([day for _, day in keys], np.int32),
-        day_biases=np.array([rows[key] for key in keys], np.float32),
-    )
-    rating = replace(model.fitted.rating_model, learned=learned, limits=(-9.0, 9.0))
-    made = FunkSVD.of(model.hyperparameters)
-    made._fitted = replace(model.fitted, rating=rating)
-    return made
-
-
 @pytest.fixture(scope="module")
-def plain():
+def plain(with_days):
     users, items = ["ann", "ann", "bob", "bob", "cat"], [1, 2, 1, 3, 2]
     training = Ratings.from_arrays(users, items, [5, 3, 4, 2, 1])
     model = FunkSVD(n_factors=2, validation_fraction=0, choice=False, n_epochs=3).fit(training)
@@ -47,7 +31,7 @@ def plain():
 
 
 @pytest.fixture(scope="module")
-def model(plain):
+def model(plain, with_days):
     return with_days(plain, BIASES)
 
 

@@ -23,6 +23,7 @@ from funksvd.ratings.io.reading import (
 from funksvd.ratings.io.report import BadRow, ReadReport
 from funksvd.ratings.ratings import Ratings
 from funksvd.ratings.samples import sample
+from funksvd.ratings.times import as_timestamp
 from funksvd.ratings.title_search import TitleSearch
 from funksvd.ratings.titles import read_titles
 from funksvd.ratings.vocabulary import Vocabulary, as_labels, first_few, quoted
@@ -44,6 +45,7 @@ __all__ = [
     "as_labels",
     "as_pairs",
     "as_ratings",
+    "as_timestamp",
     "describe",
     "first_few",
     "quoted",

@@ -24,6 +24,27 @@ N_SAMPLED = 4_096
 """Timestamps that tell the unit of all."""
 
 
+def as_timestamp(text: str) -> int:
+    """The timestamp that a person has typed: an integer in any unit, or a date or time, in seconds.
+
+    Raises
+    ------
+    RatingsError
+        If it is neither.
+    """
+    import pyarrow as pa
+
+    from funksvd.ratings.io import checks
+
+    raw = text.strip().encode(errors="replace")
+    found = checks.timestamps(pa.array([raw], pa.binary()))
+    if found.bad[0] or raw.startswith(b"-"):
+        bad = found.bad[0]
+        reason = checks.problem("timestamp", raw).reason if bad else f"timestamp {text} is negative"
+        raise RatingsError(f"{reason}; give a date, or seconds since 1970")
+    return int(found.values[0])
+
+
 def unit_of(timestamps: np.ndarray) -> str:
     """The unit that most timestamps are in; 0 stands for a time that is missing.
 

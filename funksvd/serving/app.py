@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -24,6 +25,7 @@ import funksvd
 from funksvd.errors import FunkSVDError, UnknownIdError
 from funksvd.listing import Filters
 from funksvd.rankings import RankingName
+from funksvd.ratings import as_timestamp
 from funksvd.serving.holder import STALE_SECONDS, ModelHolder
 
 PAGE = Path(__file__).with_name("page")
@@ -49,11 +51,32 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 
+
+def _time(text: str) -> int:
+    """The timestamp of a time in a query, 0 before 1970; raises `ValueError` if it is none."""
+    if not re.fullmatch(r"[0-9]{1,16}(\.0*)?|[0-9]{4}-[0-9]{2}-[0-9]{2}.*", text):
+        raise ValueError("a time is in seconds since 1970, or a date such as 2005-09-06")
+    return max(as_timestamp(text), 0)
+
+
 Id = (
     Annotated[int, Field(ge=-(2**63), lt=2**63)]
     | Annotated[str, Field(min_length=1, max_length=LONGEST_ID)]
 )
 QueriedId = Annotated[str, Query(min_length=1, max_length=LONGEST_ID)]
+QueriedTime = Annotated[
+    int,
+    BeforeValidator(_time),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "exclusiveMaximum": 10**16},
+                {"type": "string", "format": "date"},
+            ]
+        }
+    ),
+    Query(description="Time of the rating: seconds since 1970, or a date such as 2005-09-06"),
+]
 QueriedIds = Annotated[list[QueriedId] | None, Query(max_length=MOST_FILTERED)]
 Condition = Annotated[
     str, Field(min_length=1, max_length=LONGEST_ID, examples=["genre=Comedy", "year>=1990"])
@@ -295,9 +318,15 @@ def create_app(holder: ModelHolder, hosts: Sequence[str] = ("*",)) -> FastAPI:
         raise FunkSVDError("give either an item or a user")
 
     @app.get("/predict", tags=["users"])
-    async def predict(user: QueriedId, item: QueriedId) -> dict[str, Any]:
-        """The predicted rating of an item by a user; if one is unknown, from the other alone."""
-        return holder.service.predict(user, item)
+    async def predict(
+        user: QueriedId, item: QueriedId, time: QueriedTime | None = None
+    ) -> dict[str, Any]:
+        """The predicted rating of an item by a user; if one is unknown, from the other alone.
+
+        A time of the rating makes a difference to models that know days of users, if the user has
+        rated something on that day (UTC).
+        """
+        return holder.service.predict(user, item, time)
 
     @app.get("/recommend", tags=["users"])
     async def recommend(

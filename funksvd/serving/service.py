@@ -141,14 +141,28 @@ class Service:
         """
         return [self._items[self._rows[item]] for item in self._search.search(text, n)]
 
-    def predict(self, user: int | str, item: int | str) -> dict[str, Any]:
-        """The predicted rating of an item by a user; if one is unknown, from the other alone."""
+    def predict(
+        self, user: int | str, item: int | str, timestamp: int | None = None
+    ) -> dict[str, Any]:
+        """The predicted rating of an item by a user; if one is unknown, from the other alone.
+
+        Parameters
+        ----------
+        user, item : int or str
+        timestamp : int, optional
+            Time of the rating, as for `Recommender.predict`.
+
+        Raises
+        ------
+        RatingsError
+            If the timestamp is negative, or of a time long before the model's days.
+        """
         user_row = int(self.model.users.rows([user])[0])
         item_row = self._rows.get(str(item))
         return {
             "user": user if user_row < 0 else self.model.users.label(user_row),
             "item": item if item_row is None else self._items[item_row]["item"],
-            "prediction": round(float(self.model.predict(user, item)), DIGITS),
+            "prediction": round(float(self.model.predict(user, item, timestamp)), DIGITS),
             "knows_user": user_row >= 0,
             "knows_item": item_row is not None,
         }

@@ -195,3 +195,68 @@ def test_probabilities_that_are_not_calibrated_come_with_a_warning(cli, here):
     result = cli("predict", "--user", 1, "--item", 7, "--with-probability", 4)
     assert result.code == 0
     assert "the probabilities are not calibrated, since the model had no ratings" in result.err
+
+
+@pytest.fixture
+def on_days(here, with_days):
+    """The model with biases of users 1 and 2 on 2005-09-06."""
+    model = FunkSVD.load("model.funksvd", in_memory=True)
+    with_days(model, {(1, 13_032): 0.75, (2, 13_032): -0.5}).save("days.funksvd")
+    return FunkSVD.load("days.funksvd")
+
+
+def prediction(result):
+    assert result.code == 0, result.err
+    [row] = json.loads(result.out)
+    return row["prediction"]
+
+
+def test_a_pair_at_a_time(cli, on_days):
+    pair = ("predict", "-m", "days.funksvd", "--user", 1, "--item", 7, "--json")
+    plain = prediction(cli(*pair))
+    assert plain == pytest.approx(on_days.predict(1, 7), abs=1e-6)
+    for time in ("2005-09-06", "2005-09-06 23:59", "2005-09-06T23:59:59+00:00", 1126000000):
+        assert prediction(cli(*pair, "--time", time)) == pytest.approx(plain + 0.75, abs=1e-6)
+    for time in ("2005-09-07", "2005-09-06T23:59:59-03:00", 1126100000, 0):
+        assert prediction(cli(*pair, "--time", time)) == plain
+
+
+def test_pairs_at_their_own_times(cli, here, on_days):
+    (here / "pairs.csv").write_text(
+        "item,user,time\n7,1,2005-09-06\n8,2,2005-09-06T10:30\n299,3,2005-09-06\n7,1,2005-09-07\n"
+    )
+    command = ("predict", "pairs.csv", "-m", "days.funksvd", "--json")
+    found = {}
+    for chosen in ((), ("--timestamp-col", "none")):
+        result = cli(*command, *chosen, "--quiet")
+        found[chosen] = np.array([row["prediction"] for row in json.loads(result.out)])
+    comp, plain = found.values()
+    np.testing.assert_allclose(plain, on_days.predict([1, 2, 3, 1], [7, 8, 299, 7]), rtol=1e-6)
+    np.testing.assert_allclose(comp, np.add(plain, [0.75, -0.5, 0, 0]), rtol=1e-6)
+
+
+def test_a_column_of_times_is_passed_over_where_a_model_has_no_days(cli, here):
+    (here / "pairs.csv").write_text("item,user,time\n7,1,soon\n")
+    assert cli("predict", "pairs.csv", "--quiet")[0] == 0
+    result = cli("predict", "--user", 1, "--item", 7, "--time", "2005-09-06")
+    assert result.code == 0
+    assert "Warning: the model knows no days of users: the time makes no diff" in result.err
+
+
+@pytest.mark.parametrize(
+    ("time", "message"),
+    [
+        ("soon", "timestamp 'soon' is neither an integer nor like 2005-09-06; give a date"),
+        ("2005-13-01", "timestamp '2005-13-01' is neither an integer nor like 2005-09-06"),
+        ("-5", "timestamp -5 is negative; give a date, or seconds since 1970"),
+        ("13032", "timestamps are of 1970-01-01 or before (like 13032), but the model's days"),
+    ],
+)
+def test_a_time_that_is_none(error_of, on_days, time, message):
+    pair = ("--user", 1, "--item", 7, f"--time={time}")
+    assert message in error_of("predict", "-m", "days.funksvd", *pair)
+
+
+def test_a_time_goes_with_a_pair(error_of, pairs):
+    message = error_of("predict", "pairs.csv", "--time", "2005-09-06")
+    assert "--time goes with --user and --item; the times of PAIRS are a column" in message

@@ -57,6 +57,8 @@ def test_each_route_answers(client, holder, model):
     assert client.get("/similar", params={"user": user}).json() == service.similar_users(user, 10)
     predicted = client.get("/predict", params={"user": user, "item": 3}).json()
     assert predicted == service.predict(user, 3)
+    timed = client.get("/predict", params={"user": user, "item": 3, "time": "2005-09-06"}).json()
+    assert timed == predicted
     assert client.post("/fold-in", json=guest(n=3)).json() == service.fold_in(
         {"1": 4.0, "3": 2.0}, 3
     )
@@ -380,3 +382,24 @@ def np_ratings():
 def test_what_cannot_be_loaded_at_first_is_an_error(tmp_path):
     with pytest.raises(FunkSVDError, match="there is no such model file"):
         ModelHolder(lambda: Service(FunkSVD.load(tmp_path / "none")), [str(tmp_path / "none")])
+
+
+def test_predictions_for_a_time(model, with_days):
+    user, other = (model.user_ids[at].item() for at in (0, 1))
+    on_days = with_days(model, {(user, 13_032): 0.75})
+    holder = ModelHolder(lambda: Service(on_days), [], every=0)
+    with testclient.TestClient(create_app(holder)) as client:
+
+        def prediction(user, **given):
+            params = {"user": user, "item": 3, **given}
+            return client.get("/predict", params=params).json()["prediction"]
+
+        plain = prediction(user)
+        for time_ in ("2005-09-06", "2005-09-06T23:59:59Z", 1_126_000_000, 1_126_000_000_000):
+            assert prediction(user, time=time_) == pytest.approx(plain + 0.75, abs=2e-4)
+        for time_ in ("2005-09-07", "2005-09-06T23:59:59-03:00", 0, 1_126_100_000):
+            assert prediction(user, time=time_) == plain
+        assert prediction(other, time="2005-09-06") == prediction(other)
+        for time_ in ("yesterday", "-5", "1.5", "2005-13-01", "", "13032"):
+            answer = client.get("/predict", params={"user": user, "item": 3, "time": time_})
+            assert answer.status_code == 422, time_
