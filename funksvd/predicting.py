@@ -149,7 +149,12 @@ class Predictor(ABC):
         )
 
     def predict_probability(
-        self, users: Any, items: Any = None, *, at_least: float | None = None
+        self,
+        users: Any,
+        items: Any = None,
+        timestamps: Any = None,
+        *,
+        at_least: float | None = None,
     ) -> np.ndarray | float:
         """Probabilities that ratings are at least some number.
 
@@ -158,7 +163,7 @@ class Predictor(ABC):
 
         Parameters
         ----------
-        users, items
+        users, items, timestamps
             As for `predict`.
         at_least : float, optional
             A number on the scale of the ratings; by default the lowest liked rating, three
@@ -174,7 +179,7 @@ class Predictor(ABC):
         FunkSVDError
             If `at_least` is not on the scale, or the model predicts no ratings.
         """
-        user_index, item_index, single = rows_of_pairs(self.users, self.items, users, items)
-        predictions = self.predict_index(user_index, item_index)
-        probabilities = self.fitted.probabilities(predictions, at_least)
+        predictions = self.predict(users, items, timestamps)
+        single = isinstance(predictions, float)
+        probabilities = self.fitted.probabilities(np.atleast_1d(np.float32(predictions)), at_least)
         return float(probabilities[0]) if single else probabilities
