@@ -9,6 +9,8 @@ from funksvd.ratings.attributes import ItemAttributes, read_attributes
 from funksvd.ratings.compressed import CompressedRows
 from funksvd.ratings.data import as_data
 from funksvd.ratings.description import Bar, Description, describe
+from funksvd.ratings.feature_table import FeatureTable, read_features
+from funksvd.ratings.features import Encoding
 from funksvd.ratings.interactions import Interactions
 from funksvd.ratings.io.options import ReadOptions
 from funksvd.ratings.io.output import write_table
@@ -33,6 +35,8 @@ __all__ = [
     "Bar",
     "CompressedRows",
     "Description",
+    "Encoding",
+    "FeatureTable",
     "Interactions",
     "ItemAttributes",
     "Ratings",
@@ -50,6 +54,7 @@ __all__ = [
     "first_few",
     "quoted",
     "read_attributes",
+    "read_features",
     "read_ids",
     "read_interactions",
     "read_own_ratings",

@@ -149,9 +149,9 @@ class ItemAttributes:
         """A message with the most similar values; where there are none, with the most frequent."""
         counts: dict[str, int] = {}
         written: dict[str, str] = {}
-        separator = _separator(self._columns[column])
+        separator = separator_in(self._columns[column])
         for whole in self._columns[column]:
-            for element in _split(whole, separator):
+            for element in split_values(whole, separator):
                 written.setdefault(_plain(element), element)
                 counts[_plain(element)] = counts.get(_plain(element), 0) + 1
         near = difflib.get_close_matches(_plain(value), counts, n=3, cutoff=0.6)
@@ -163,11 +163,11 @@ class ItemAttributes:
         return f"{text}; it has {', '.join(written[each] for each in frequent[:N_SHOWN])}{more}"
 
     def _compared(self, column: str, sign: str, value: str) -> list[bool]:
-        limit = _number(value)
+        limit = number_of(value)
         if math.isnan(limit):
             asked = argument("where", f"{column}{sign}{value}")
             raise RatingsError(f"{asked}: {value!r} is no number to compare with")
-        numbers = [_number(whole) for whole in self._columns[column]]
+        numbers = [number_of(whole) for whole in self._columns[column]]
         known = [number for number in numbers if not math.isnan(number)]
         if not known:
             raise RatingsError(f"{self._name}: the column {column} holds no numbers to compare")
@@ -202,33 +202,33 @@ def _columns(table: ItemTable, rows: Sequence[Sequence[str]]) -> dict[str, list[
 
 
 def _elements(column: Sequence[str]) -> list[frozenset[str]]:
-    separator = _separator(column)
-    return [frozenset(map(_plain, _split(whole, separator))) for whole in column]
+    separator = separator_in(column)
+    return [frozenset(map(_plain, split_values(whole, separator))) for whole in column]
 
 
-def _separator(column: Sequence[str]) -> str | None:
+def separator_in(column: Sequence[str]) -> str | None:
     """What divides the values of a column; None if each is a single one."""
     for separator in "|;":
         if any(separator in whole for whole in column):
             return separator
     wholes = {whole for whole in column if whole}
-    parts = {part for whole in wholes for part in _split(whole, ",")}
+    parts = {part for whole in wholes for part in split_values(whole, ",")}
     has_commas = any("," in whole for whole in wholes)
     return "," if has_commas and len(parts) <= len(wholes) else None  # do the parts recur?
 
 
-def _split(whole: str, separator: str | None) -> list[str]:
+def split_values(whole: str, separator: str | None) -> list[str]:
     parts = [whole] if separator is None else whole.split(separator)
     return [part.strip() for part in parts if part.strip()]
 
 
 def _plain(value: str) -> str:
     """A value without regard to case; numbers are equal however they are written."""
-    number = _number(value)
+    number = number_of(value)
     return value.strip().casefold() if math.isnan(number) else f"{number:.17g}"
 
 
-def _number(text: str) -> float:
+def number_of(text: str) -> float:
     try:
         number = float(text)
     except ValueError:

@@ -110,6 +110,24 @@ class CompressedRows(NamedTuple):
         indptr = np.append(self.indptr[rows], self.indptr[-1])
         return CompressedRows(indptr, renumbered, self.values), rows, columns
 
+    def spread_out(self, what: str, places: np.ndarray, n: int) -> CompressedRows:
+        """The same among more users or items.
+
+        Parameters
+        ----------
+        what : {"user", "item"}
+            Whether rows or columns move.
+        places : ndarray of shape (n_rows,) or (n_columns,), int32
+            New number of each old one, ascending.
+        n : int
+            Number of rows, or of columns, then.
+        """
+        if what == "item":
+            return self._replace(columns=places.astype(np.int32)[self.columns])
+        counts = np.zeros(n, np.int64)
+        counts[places] = np.diff(self.indptr)
+        return self._replace(indptr=np.concatenate([[0], np.cumsum(counts)]))
+
     def contains(
         self, row_index: np.ndarray, column_index: np.ndarray, n_threads: int = 1
     ) -> np.ndarray:

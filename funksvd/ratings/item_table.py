@@ -17,6 +17,8 @@ from funksvd.ratings.vocabulary import CANONICAL_INTEGER
 
 NETFLIX = ("item", "year", "title")
 MOVIELENS_1M = ("item", "title", "genres")
+MOVIELENS_100K_USERS = ("user", "age", "gender", "occupation", "zip code")
+MOVIELENS_1M_USERS = ("user", "gender", "age", "occupation", "zip code")
 MOVIELENS_100K = (
     "item", "title", "release date", "video release date", "URL", "unknown", "Action", "Adventure",
     "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama", "Fantasy", "Film-Noir",
@@ -56,13 +58,45 @@ def read_item_table(
             f"titles are read from a file, not from an object of type {type(path).__name__}; "
             "dict(zip(items, titles)) makes of two columns what would be read"
         )
-    check_separator(separator_of(sep))
-    check_encoding(encoding or "utf-8")
     source = folders.resolve(os.path.expanduser(os.fspath(path)), folders.TITLES_NAMES)[0]
     if source.head(4) in (b"PAR1", b"ARRO"):
         raise RatingsError(
             f"{source.name}: titles are read from text files; write this table as CSV first"
         )
+    needs = "titles need two columns, item and title"
+    rows, separator, netflix = rows_of_text(source, sep, encoding, needs)
+    if not rows:
+        raise RatingsError(f"{source.name}: there are no titles in this file")
+    item, title, start = (0, 2, 0) if netflix else _columns(rows)
+    if not netflix:
+        _refuse_ratings(rows, item, title, start, source.name)
+    header = tuple(rows[0]) if start else NETFLIX if netflix else published_header(rows, separator)
+    return ItemTable(source.name, tuple(map(str.strip, header)), rows[start:], item, title)
+
+
+def rows_of_text(
+    source: Source, sep: str | None, encoding: str | None, needs: str
+) -> tuple[list[list[str]], str, bool]:
+    """Divide a text file into rows and fields.
+
+    Parameters
+    ----------
+    source : Source
+    sep, encoding
+        As for `read_titles`.
+    needs : str
+        What a table needs, for the message about a file of one column.
+
+    Returns
+    -------
+    rows : list of list of str
+        Those with at least two fields, a header among them.
+    separator : str
+    is_netflix : bool
+        Whether it is Netflix' file of titles, whose third field has commas of its own.
+    """
+    check_separator(separator_of(sep))
+    check_encoding(encoding or "utf-8")
     head = sample.sample_lines(source.head(sample.SAMPLE_BYTES), source.name, encoding or "utf-8")
     numbered = [preamble.Line(at, line) for at, line in enumerate(head, 1) if line.strip()]
     if not numbered:
@@ -74,22 +108,15 @@ def read_item_table(
     separator = "," if netflix else separator_of(sep) or table.separator or _separator(first)
     if separator is None:
         raise RatingsError(
-            f"{source.name}: titles need two columns, item and title; the first line is\n"
+            f"{source.name}: {needs}; the first line is\n"
             f"  {sample.shortened(first[0])}\nGive what separates them with {argument('sep')}"
         )
     lines = _decoded(source, encoding).split("\n")[table.lines[0].number - 1 :]
     rows = [line.split(",", 2) for line in lines] if netflix else _rows(lines, separator)
-    rows = [row for row in rows if len(row) > 1]
-    if not rows:
-        raise RatingsError(f"{source.name}: there are no titles in this file")
-    item, title, start = (0, 2, 0) if netflix else _columns(rows)
-    if not netflix:
-        _refuse_ratings(rows, item, title, start, source.name)
-    header = tuple(rows[0]) if start else NETFLIX if netflix else _published(rows, separator)
-    return ItemTable(source.name, tuple(map(str.strip, header)), rows[start:], item, title)
+    return [row for row in rows if len(row) > 1], separator, netflix
 
 
-def _published(rows: list[list[str]], separator: str) -> tuple[str, ...]:
+def published_header(rows: list[list[str]], separator: str) -> tuple[str, ...]:
     """Names of the columns of a file without header, if its layout is a published one."""
     n_columns = len(rows[0])
     if separator == "::" and n_columns == len(MOVIELENS_1M):

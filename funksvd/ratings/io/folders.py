@@ -34,6 +34,7 @@ TITLES_NAMES = (
     r"movie_titles\.(?:txt|csv)",
     r"books\.csv",
 )
+USERS_NAMES = (r"users\.csv", r"users\.dat", r"u\.user", r"bx-users\.csv")
 PACKED = r"(?:\.(?:gz|bz2|zst|xz))?"
 
 
@@ -137,6 +138,8 @@ def _what(names: Sequence[str]) -> str:
         return "interactions (interactions.csv, clicks.csv, plays.csv, events.csv)"
     if names is RATINGS_NAMES:
         return "ratings (ratings.csv, ratings.dat, u.data, mv_*.txt, combined_data_*.txt)"
+    if names is USERS_NAMES:
+        return "features of users (users.csv, users.dat, u.user)"
     return "titles (movies.csv, movies.dat, u.item, movie_titles.txt, books.csv)"
 
 

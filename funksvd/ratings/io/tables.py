@@ -108,24 +108,7 @@ def from_object(source: Any) -> tuple[Reader, str]:
     RatingsError
         If it is no table, or Arrow cannot convert it.
     """
-    kind = type(source).__module__.partition(".")[0]
-    name = f"the {kind} table" if kind in ("pandas", "polars", "pyarrow") else "the table"
-    _refuse_relatives(source, name)
-    try:
-        table = source if isinstance(source, pa.Table) else pa.table(source)
-    except MemoryError:
-        raise
-    except pa.ArrowException as error:
-        raise RatingsError(
-            f"{name} cannot be read: {error}. Give each column a single type first, "
-            "for instance with .astype(str)"
-        ) from error
-    except (TypeError, ValueError):
-        raise RatingsError(
-            f"ratings cannot be read from an object of type {type(source).__name__}; give a path, "
-            "a list of paths, or a pandas, polars or Arrow table. For arrays there is "
-            "Ratings.from_arrays, for sparse matrices Ratings.from_scipy"
-        ) from None
+    table, name = as_arrow(source)
 
     def batches(chosen: Sequence[int]) -> Iterator[pa.RecordBatch]:
         try:
@@ -134,6 +117,60 @@ def from_object(source: Any) -> tuple[Reader, str]:
             raise RatingsError(f"{name} is damaged: {error}") from error
 
     return partial(_read, table.column_names, batches, name, "table"), name
+
+
+def as_arrow(source: Any, noun: str = "ratings") -> tuple[pa.Table, str]:
+    """A table in memory as Arrow's, and its name for messages; raises as `from_object` does."""
+    kind = type(source).__module__.partition(".")[0]
+    name = f"the {kind} table" if kind in ("pandas", "polars", "pyarrow") else "the table"
+    _refuse_relatives(source, name)
+    try:
+        return source if isinstance(source, pa.Table) else pa.table(source), name
+    except MemoryError:
+        raise
+    except pa.ArrowException as error:
+        raise RatingsError(
+            f"{name} cannot be read: {error}. Give each column a single type first, "
+            "for instance with .astype(str)"
+        ) from error
+    except (TypeError, ValueError):
+        take = (
+            "a path, a list of paths, or a pandas, polars or Arrow table. For arrays there is "
+            "Ratings.from_arrays, for sparse matrices Ratings.from_scipy"
+            if noun == "ratings"
+            else "a path, a pandas, polars or Arrow table, or a dict of columns"
+        )
+        raise RatingsError(
+            f"{noun} cannot be read from an object of type {type(source).__name__}; give {take}"
+        ) from None
+
+
+def whole_columns(source: Source | pa.Table) -> dict[str, list[Any]] | None:
+    """All columns of a table as Python's values; None for a file that is not Parquet or Feather.
+
+    Of two columns with one name, the first.
+
+    Raises
+    ------
+    RatingsError
+        If the file is damaged.
+    """
+    if isinstance(source, pa.Table):
+        columns, parts = source.column_names, source.to_batches()
+        return _values(columns, [_sound(part) for part in parts])
+    if (opened := _opened(source)) is None:
+        return None
+    columns, batches = opened
+    return _values(columns, list(batches(range(len(columns)))))
+
+
+def _values(columns: Sequence[str], batches: Sequence[pa.RecordBatch]) -> dict[str, list[Any]]:
+    values: dict[str, list[Any]] = {}
+    for at, name in enumerate(columns):
+        if name not in values:
+            parts = (_decoded(batch.column(at)) for batch in batches)
+            values[name] = [value for part in parts for value in part.to_pylist()]
+    return values
 
 
 def _refuse_relatives(source: Any, name: str) -> None:
@@ -165,6 +202,14 @@ def from_file(source: Source) -> Reader | None:
     RatingsError
         If the file is damaged.
     """
+    if (opened := _opened(source)) is None:
+        return None
+    kind = "Parquet" if source.head(4) == b"PAR1" else "Feather"
+    return partial(_read, *opened, source.name, kind)
+
+
+def _opened(source: Source) -> tuple[list[str], Batches] | None:
+    """Names of the columns of a Parquet or Feather file, and the columns; None for another."""
     magic = source.head(4)
     if magic in REFUSED:
         raise RatingsError(f"{source.name} is {REFUSED[magic]}, new)")
@@ -181,7 +226,7 @@ def from_file(source: Source) -> Reader | None:
         with _damage_explained(source.name, kind, n_bytes):
             yield from batches(chosen)
 
-    return partial(_read, columns, explained, source.name, kind)
+    return columns, explained
 
 
 def _parquet(file: pa.NativeFile) -> tuple[list[str], Batches]:
