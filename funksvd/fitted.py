@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from funksvd.evaluation.relevance import liked_from as lowest_liked
 from funksvd.hyperparameters import Hyperparameters
 from funksvd.learned.calibration import Calibration
 from funksvd.learned.choice_model import ChoiceModel
+from funksvd.learned.features import EncodedTable, KnownFeatures, rows_of, with_weights, worth_of
 from funksvd.learned.lists import ByBoth, Liking, Ranking, by_choice, by_rating
 from funksvd.learned.rating_model import RatingModel
 from funksvd.learned.weighting import LEVELS
@@ -31,7 +33,8 @@ class Fitted:
     Parameters
     ----------
     users, items : Vocabulary
-        Ids of the rows: of users and items with at least one rating, or pair, learned from.
+        Ids of the rows: of users and items with at least one rating, or pair, learned from; and of
+        those that are known from their features.
     rating : RatingModel or None
         The model of ratings; None if there were none to learn from.
     n_ratings : int
@@ -57,6 +60,8 @@ class Fitted:
         Pairs rated but set aside for a test or validation; left out of recommendations too.
     provenance : Provenance or None
         Where the ratings came from, where that is known.
+    features : mapping of str to KnownFeatures
+        What is known of "user" and "item" besides ratings.
     """
 
     users: Vocabulary
@@ -72,6 +77,7 @@ class Fitted:
     calibration: Calibration | None = None
     held_out: CompressedRows | None = None
     provenance: Provenance | None = None
+    features: Mapping[str, KnownFeatures] = field(default_factory=dict)
 
     @property
     def rating_model(self) -> RatingModel:
@@ -209,6 +215,149 @@ class Fitted:
         part = self.choice or self.rating_model
         return part.learned.item_factors
 
+    def vocabulary(self, what: str) -> Vocabulary:
+        """The users or the items, for "user" and "item"."""
+        return self.users if what == "user" else self.items
+
+    def counts(self, what: str) -> np.ndarray | None:
+        """Number of ratings, or pairs, of each user or item; None if that is not known."""
+        if what == "item":
+            return self.item_counts
+        return None if self.seen is None else np.diff(self.seen.indptr)
+
+    def knowing(self, features: Mapping[str, KnownFeatures]) -> Self:
+        """The same with these features; the parts are told which rows have no rating."""
+        is_alone = {}
+        for what in ("user", "item"):
+            is_alone[what] = np.zeros(len(self.vocabulary(what)), bool)
+            if what in features:
+                is_alone[what][features[what].alone] = True
+        masks = (is_alone["user"], is_alone["item"])
+        n_alone = int(np.count_nonzero(masks[1]))
+        return replace(
+            self,
+            features=features,
+            rating=self.rating
+            and replace(self.rating, alone=masks if any(m.any() for m in masks) else None),
+            choice=self.choice and replace(self.choice, n_alone=n_alone),
+        )
+
+    def with_features(self, tables: Mapping[str, EncodedTable]) -> Self:
+        """The same with what features tell of its rows, and with rows for all ids of the tables.
+
+        Parameters
+        ----------
+        tables : mapping of str to EncodedTable
+            For "user" and "item": features that training had.
+        """
+        found = self
+        known = {}
+        for what, table in tables.items():
+            columns = table.rows(self.vocabulary(what))
+            other = "item" if what == "user" else "user"
+            counts, of_others = self.counts(what), self.counts(other)
+            assert counts is not None
+            assert of_others is not None
+            found = replace(
+                found,
+                rating=found.rating
+                and replace(
+                    found.rating, learned=with_weights(found.rating.learned, what, columns, counts)
+                ),
+                choice=found.choice
+                and replace(
+                    found.choice, learned=with_weights(found.choice.learned, what, columns, counts)
+                ),
+            )
+            part = found.rating or found.choice_model
+            worth = worth_of(part.learned, table.encoding, columns, (counts, of_others))
+            known[what] = KnownFeatures(table.encoding, worth, np.empty(0, np.int32))
+        found = found.knowing(known)
+        for table in tables.values():
+            found = found.with_rows(table)
+        return found
+
+    def with_rows(self, table: EncodedTable) -> Self:
+        """The same with rows for the ids of a table that it does not know: x W.
+
+        Parameters
+        ----------
+        table : EncodedTable
+            In the encoding that the model knows.
+        """
+        what = table.encoding.what
+        known = self.vocabulary(what)
+        is_new = table.ids.positions_in(known) < 0
+        if not is_new.any():
+            return self
+        new = table.ids.select(np.flatnonzero(is_new))
+        ids = known.joined(new)
+        old_at, new_at = known.positions_in(ids), new.positions_in(ids)
+        columns = np.ascontiguousarray(table.columns[is_new])
+        here = {"user": np.arange(len(self.users)), "item": np.arange(len(self.items))}
+        shape = {"user": len(self.users), "item": len(self.items)}
+        places, sizes = {**here, what: old_at}, {**shape, what: len(ids)}
+        rating, choice = self.rating, self.choice
+
+        def grown(learned: Any) -> Any:
+            spread = learned.spread_out(*places.values(), tuple(sizes.values()))
+            for name, rows in rows_of(learned, what, columns).items():
+                getattr(spread, name)[new_at] = rows
+            return spread
+
+        counts = self.item_counts
+        if what == "item" and counts is not None:
+            counts = np.zeros(len(ids), np.int32)
+            counts[old_at] = self.item_counts
+        alone = np.sort(np.append(old_at[self.features[what].alone], new_at))
+        features = {**self.features, what: replace(self.features[what], alone=alone)}
+        found = replace(
+            self,
+            users=ids if what == "user" else self.users,
+            items=ids if what == "item" else self.items,
+            rating=rating and replace(rating, learned=grown(rating.learned)),
+            choice=choice and replace(choice, learned=grown(choice.learned)),
+            seen=self.seen and self.seen.spread_out(what, old_at, len(ids)),
+            held_out=self.held_out and self.held_out.spread_out(what, old_at, len(ids)),
+            item_counts=counts,
+        )
+        return found.knowing(features)
+
+    def with_features_of(self, before: Fitted) -> Self:
+        """The same with the weights of features that an earlier state of the model has learned.
+
+        Parameters
+        ----------
+        before : Fitted
+            Over some of these users and items.
+        """
+        if not before.features:
+            return self
+        names = [
+            f"{what}_feature_{each}" for what in before.features for each in ("biases", "factors")
+        ]
+
+        def kept(learned: Any, old: Any) -> Any:
+            return replace(learned, **{n: getattr(old, n) for n in names if hasattr(old, n)})
+
+        features = {}
+        for what, known in before.features.items():
+            counts = self.counts(what)
+            assert counts is not None
+            old = before.vocabulary(what)
+            alone = old.select(known.alone).positions_in(self.vocabulary(what))
+            still = np.sort(alone[counts[alone] == 0])
+            features[what] = replace(known, alone=still)
+        rating, choice = self.rating, self.choice
+        found = replace(
+            self,
+            rating=rating
+            and replace(rating, learned=kept(rating.learned, before.rating_model.learned)),
+            choice=choice
+            and replace(choice, learned=kept(choice.learned, before.choice_model.learned)),
+        )
+        return found.knowing(features)
+
     @cached_property
     def _by(self) -> dict[str, Ranking]:
         made: dict[str, Ranking] = {}
@@ -251,6 +400,7 @@ class Fitted:
             seen=pairs._replace(values=None),
             held_out=None,
             provenance=None,
+            features={},
         )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from funksvd.calibrating import calibrate, check_held_back, leave_one_out
 from funksvd.errors import (
+    FunkSVDError,
     NotFittedError,
     RatingsError,
     UnknownHyperparameterError,
@@ -26,6 +27,7 @@ from funksvd.hyperparameters.declaring import check_names
 from funksvd.learned import LearnedChoices, storage
 from funksvd.learned.calibration import Checked
 from funksvd.learned.choice_model import ChoiceModel
+from funksvd.learned.features import EncodedTable
 from funksvd.learned.ratings import LearnedRatings
 from funksvd.learned.weighting import Weighting, rating_levels
 from funksvd.metrics import Errors
@@ -39,11 +41,15 @@ from funksvd.ratings import (
     as_data,
     as_interactions,
     as_ratings,
+    read_features,
 )
+from funksvd.ratings.features import UnknownKindError
 from funksvd.recommender import Recommender
 from funksvd.rng import Stream
 from funksvd.splitting import check_disjoint, random_part
 from funksvd.training import (
+    Beside,
+    GivenFeatures,
     Interrupts,
     Monitor,
     PairPlan,
@@ -218,6 +224,8 @@ class FunkSVD(Recommender):
         *,
         validation: Any = None,
         interactions: Any = None,
+        user_features: Any = None,
+        item_features: Any = None,
         monitor: Monitor | None = None,
     ) -> Self:
         """Learn from ratings; with algorithm "ials", from pairs of users and items.
@@ -239,6 +247,10 @@ class FunkSVD(Recommender):
         interactions : Interactions, table, or array of shape (n_pairs, 2), optional
             User ids, item ids: what users have dealt with without rating it, for svd++ and
             bayes++. Pairs that are rated, and ids that have no rating, are passed over.
+        user_features, item_features : path or table, optional
+            What is known of users and of items besides: a column of their ids, and columns of
+            categories, numbers, dates or lists such as "Comedy|Drama". Ids of theirs that have no
+            rating are known to the model, too. See `funksvd.ratings.features`.
         monitor : Monitor, optional
             Told of each epoch.
 
@@ -253,7 +265,8 @@ class FunkSVD(Recommender):
             If a hyperparameter is out of range, or there are interactions that the algorithm has
             no use for.
         RatingsError
-            If there are no ratings, or all have the same value, or the loss is not for them.
+            If there are no ratings, or all have the same value, or the loss is not for them; or a
+            table of features has no column with their ids.
         DivergenceError
             If no learning rate is small enough.
         KeyboardInterrupt
@@ -263,9 +276,38 @@ class FunkSVD(Recommender):
         chosen = self.hyperparameters
         chosen.check()
         monitor = monitor or Monitor()
-        if ALGORITHMS[chosen.algorithm].learns == "choice":
-            self._fit_choices(ratings, values, validation, interactions, monitor)
-            return self
+        features = GivenFeatures(user_features, item_features)
+        before = self._fitted
+        of_choices = ALGORITHMS[chosen.algorithm].learns == "choice"
+        try:
+            if of_choices:
+                self._fit_choices(ratings, values, validation, interactions, features, monitor)
+            else:
+                self._fit_ratings(ratings, values, validation, interactions, features, monitor)
+        finally:
+            if features.encoded and self._fitted is not None and self._fitted is not before:
+                self._fitted = self._fitted.with_features(features.encoded)
+        return self
+
+    def _fit_ratings(
+        self,
+        ratings: Any,
+        values: Any,
+        validation: Any,
+        interactions: Any,
+        features: GivenFeatures,
+        monitor: Monitor,
+    ) -> None:
+        """Learn a model of ratings, and a choice model beside it.
+
+        Parameters
+        ----------
+        ratings, values, validation, interactions, monitor
+            As for `fit`.
+        features : GivenFeatures
+            Encoded, once it is known which users and items have ratings.
+        """
+        chosen = self.hyperparameters
         ratings = as_ratings(ratings, values)
         if interactions is not None:
             interactions = as_interactions(interactions)
@@ -281,17 +323,23 @@ class FunkSVD(Recommender):
             held_back = random_part(len(ratings), fraction, chosen.seed, Stream.VALIDATION)
         check_ratings(chosen, ratings.values, ratings.source)
         ratings = ratings.compact()
+        beside = Beside(interactions, features.encode(ratings))
         if held_back is None or not held_back.any():
-            self._fit(ratings, interactions, monitor)
+            self._fit(ratings, beside, monitor)
         else:
-            self._fit_with_validation(ratings, held_back, interactions, monitor)
+            self._fit_with_validation(ratings, held_back, beside, monitor)
         self.add_choices(monitor)
-        return self
 
     def _fit_choices(
-        self, given: Any, values: Any, validation: Any, interactions: Any, monitor: Monitor
+        self,
+        given: Any,
+        values: Any,
+        validation: Any,
+        interactions: Any,
+        features: GivenFeatures,
+        monitor: Monitor,
     ) -> None:
-        """Learn a choice model alone."""
+        """Learn a choice model alone; parameters are those of `_fit_ratings`."""
         chosen = self.hyperparameters
         if interactions is not None:
             check_uses_interactions(chosen)
@@ -304,6 +352,7 @@ class FunkSVD(Recommender):
         pairs = pairs.compact()
         if not len(pairs):
             raise RatingsError(f"{pairs.source}: there are no pairs to learn from")
+        features.encode(pairs)
         weighting, n_threads = weighting_of(pairs), self.thread_count()
         seen = pairs_of(pairs, weighting, n_threads)
         held_back = None
@@ -400,10 +449,10 @@ class FunkSVD(Recommender):
         """Make a choice model a part of the model, beside that of ratings."""
         self._fitted = replace(self.fitted, choice=ChoiceModel(result.learned, weighting))
 
-    def _fit(self, ratings: Ratings, interactions: Interactions | None, monitor: Monitor) -> None:
+    def _fit(self, ratings: Ratings, beside: Beside, monitor: Monitor) -> None:
         check_learnable(ratings.values, ratings.source)
         with Interrupts() as interrupts:
-            plan = make_plan(self.hyperparameters, ratings, None, interactions, monitor)
+            plan = make_plan(self.hyperparameters, ratings, None, beside, monitor)
             result = train_ensemble(
                 plan, self.hyperparameters, "fit", monitor=monitor, interrupts=interrupts
             )
@@ -414,14 +463,14 @@ class FunkSVD(Recommender):
         self,
         ratings: Ratings,
         held_back: np.ndarray,
-        interactions: Interactions | None,
+        beside: Beside,
         monitor: Monitor,
     ) -> None:
         """Find the best number of epochs; then, with `refit`, learn from all for that number."""
         check_learnable(ratings.values, ratings.source, held_back)
         chosen = self.hyperparameters
         with Interrupts() as interrupts:
-            plan = make_plan(chosen, ratings, held_back, interactions, monitor)
+            plan = make_plan(chosen, ratings, held_back, beside, monitor)
             search = search_best(plan, chosen, monitor=monitor, interrupts=interrupts)
             interrupts.requested |= search.interrupted
             if interrupts.requested:  # the last Ctrl-C may have come after the last epoch
@@ -559,6 +608,48 @@ class FunkSVD(Recommender):
             held_out=held_out,
         )
 
+    def with_features(self, *, user_features: Any = None, item_features: Any = None) -> Self:
+        """A model that also knows users and items without ratings, by their features.
+
+        Parameters
+        ----------
+        user_features, item_features : path or table, optional
+            Tables with columns that training had, as `fit` takes them. Ids that the model knows
+            stay as they are.
+
+        Returns
+        -------
+        FunkSVD
+            This model stays as it is.
+
+        Raises
+        ------
+        FunkSVDError
+            If training had no such features.
+        RatingsError
+            If a table has no column with ids, or none of the features that training had.
+        """
+        given = {"user": user_features, "item": item_features}
+        found = self.fitted
+        for what, source in given.items():
+            if source is None:
+                continue
+            if what not in found.features:
+                raise FunkSVDError(
+                    f"the model has learned from no features of {what}s; train one with "
+                    f"{argument(f'{what}_features')}"
+                )
+            table, encoding = read_features(source, what), found.features[what].encoding
+            encoded = EncodedTable(encoding, *encoding.encode(table, found.vocabulary(what)))
+            found = found.with_rows(encoded)
+        other = copy.copy(self)
+        other._fitted = found
+        return other
+
+    def keep_features_of(self, before: FunkSVD) -> None:
+        """Take over what an earlier state of the model has learned from features."""
+        self._fitted = self.fitted.with_features_of(before.fitted)
+
     # -- the model file ------------------------------------------------------------------------
 
     def save(self, path: str | os.PathLike[str], *, with_seen: bool = True) -> None:
@@ -600,6 +691,8 @@ class FunkSVD(Recommender):
                 fitted = from_saved(saved)
             except UnknownHyperparameterError as error:
                 raise storage.newer(path, f"a hyperparameter {error.name!r}") from error
+            except UnknownKindError as error:
+                raise storage.newer(path, f"a feature of the kind {str(error)!r}") from error
         model = cls.of(fitted.hyperparameters)
         model._fitted = fitted
         return model

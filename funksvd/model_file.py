@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from funksvd.hyperparameters import ALGORITHMS, LOSSES, Hyperparameters
 from funksvd.learned import LearnedChoices, LearnedRatings
 from funksvd.learned.calibration import Calibration
 from funksvd.learned.choice_model import ChoiceModel
+from funksvd.learned.features import KnownFeatures
 from funksvd.learned.fold_in import PRIOR_RATINGS
 from funksvd.learned.lists import Liking
 from funksvd.learned.rating_model import FoldInTerms, RatingModel
@@ -35,6 +37,7 @@ def to_saved(fitted: Fitted, *, with_seen: bool) -> SavedModel:
         Whether the file tells which pairs were rated, and how.
     """
     provenance = fitted.provenance
+    features = {what: known.to_dict() for what, known in fitted.features.items()}
     return SavedModel(
         user_ids=fitted.users.ids,
         item_ids=fitted.items.ids,
@@ -43,10 +46,12 @@ def to_saved(fitted: Fitted, *, with_seen: bool) -> SavedModel:
         info={
             "n_ratings": fitted.n_ratings,
             "provenance": provenance.to_dict() if provenance else None,
+            **({"features": features} if features else {}),
         },
         parts=parts_of(fitted),
         test_pairs=provenance.test_pairs if with_seen and provenance else None,
         item_counts=None if with_seen and fitted.seen is not None else fitted.item_counts,
+        alone={what: known.alone for what, known in fitted.features.items()},
     )
 
 
@@ -68,7 +73,7 @@ def from_saved(saved: SavedModel) -> Fitted:
     hyperparameters.check()
     record = TrainingRecord.from_dict(main.info)
     rating, choice, liking, calibration = read_parts(saved, hyperparameters, record)
-    return Fitted(
+    fitted = Fitted(
         users=Vocabulary(saved.user_ids, "user"),
         items=Vocabulary(saved.item_ids, "item"),
         rating=rating,
@@ -83,6 +88,28 @@ def from_saved(saved: SavedModel) -> Fitted:
         held_out=saved.held_out,
         provenance=Provenance.from_dict(provenance, saved.test_pairs) if provenance else None,
     )
+    return fitted.knowing(read_known_features(saved, fitted))
+
+
+def read_known_features(saved: SavedModel, fitted: Fitted) -> dict[str, KnownFeatures]:
+    """What a model knows of features, checked.
+
+    Raises
+    ------
+    UnknownKindError
+        If there is a kind of feature that this program does not know.
+    LookupError, TypeError, ValueError
+        If something is missing, or makes no sense.
+    """
+    found = {}
+    for what, plain in saved.info.get("features", {}).items():
+        known = KnownFeatures.from_dict(what, plain, saved.alone[what])
+        for part in (fitted.rating, fitted.choice):
+            weights: Any = part and getattr(part.learned, f"{what}_feature_factors")
+            if part and (weights is None or len(weights) != known.encoding.n_columns):
+                raise ValueError(f"the weights are not those of the features of {what}s")
+        found[what] = known
+    return found
 
 
 def parts_of(fitted: Fitted) -> dict[str, Part]:

@@ -49,6 +49,7 @@ from funksvd.ratings import (
 from funksvd.rng import Stream, generator
 from funksvd.splitting import Holdout
 from funksvd.training import (
+    Beside,
     Monitor,
     PairPlan,
     TrainingResult,
@@ -127,6 +128,7 @@ def update(
         updated = _with_choices_of(model, ratings, interactions, n_epochs, monitor)
     else:
         updated = _with_ratings_of(model, ratings, interactions, n_epochs, monitor)
+    updated.keep_features_of(model)
     if holdout is not None:
         updated.remember_origin(holdout)
     return updated
@@ -143,7 +145,7 @@ def _with_ratings_of(
     check_keeps_interactions(model, pairs)
     ratings = _with_ids_of(model, ratings)
     chosen = _hyperparameters(model, n_epochs)
-    plan = make_plan(chosen, ratings, None, pairs, monitor)
+    plan = make_plan(chosen, ratings, None, Beside(pairs), monitor)
     starts = _starts(model, ratings)
     results: list[TrainingResult[LearnedRatings]] = []
     for member, start in enumerate(starts):

@@ -22,7 +22,7 @@ from funksvd.evaluation.ranking import (
 )
 from funksvd.evaluation.relevance import Rule
 from funksvd.hyperparameters import ALGORITHMS, Hyperparameters
-from funksvd.ratings import Ratings
+from funksvd.ratings import FeatureTable, Ratings, read_features
 from funksvd.splitting.folds import Fold, Folds
 from funksvd.splitting.holdout import check_disjoint
 from funksvd.training import Monitor
@@ -46,7 +46,9 @@ class Learning(Ranker, Protocol):
     def of(cls, hyperparameters: Hyperparameters) -> Self: ...
     @property
     def best_epoch(self) -> int: ...
-    def fit(self, ratings: Any, *, monitor: Monitor) -> object: ...
+    def fit(
+        self, ratings: Any, *, user_features: Any, item_features: Any, monitor: Monitor
+    ) -> object: ...
     def evaluate(self, ratings: Ratings, *, training: Ratings) -> Evaluation: ...
 
 
@@ -129,6 +131,8 @@ def cross_validate(
     relevant_from: float | Rule = "liked",
     n_jobs: int | None = None,
     on_fold: Callable[[int, FoldResult], None] | None = None,
+    user_features: Any = None,
+    item_features: Any = None,
 ) -> CrossValidation:
     """Learn from each fold's training part and test on the other.
 
@@ -149,6 +153,8 @@ def cross_validate(
         as many as there are threads, and memory. Does not change the result.
     on_fold : callable, optional
         Called with the number of the fold, from 0, and its result, in their order.
+    user_features, item_features : path or table, optional
+        As for `FunkSVD.fit`.
 
     Raises
     ------
@@ -176,15 +182,22 @@ def cross_validate(
         chosen.choice = False  # it would be learned in vain
     stopping = threading.Event()
 
+    given = {"user": user_features, "item": item_features}
+    features = {
+        f"{what}_features": None if source is None else read_features(source, what)
+        for what, source in given.items()
+    }
+
     def run(number: int) -> FoldResult:
         try:
-            return _run(type(model).of(chosen), folds, number, n_best, relevant_from, stopping)
+            new = type(model).of(chosen)
+            return _run(new, folds, number, n_best, relevant_from, features, stopping)
         except FunkSVDError as error:
             if len(folds) == 1:
                 raise
             raise type(error)(f"fold {number + 1} of {len(folds)}: {error.template}") from error
 
-    results = []
+    results: list[FoldResult] = []
     with ThreadPoolExecutor(n_jobs) as pool:
         futures = [pool.submit(run, number) for number in range(len(folds))]
         try:
@@ -216,13 +229,14 @@ def _run(
     number: int,
     n_best: int | None,
     relevant_from: float | Rule,
+    features: dict[str, FeatureTable | None],
     stopping: threading.Event,
 ) -> FoldResult:
     training, test = folds[number]
     if not isinstance(folds, Folds):
         check_disjoint("test", test, training)
     started = time.perf_counter()
-    model.fit(training, monitor=_Stoppable(stopping))
+    model.fit(training, **features, monitor=_Stoppable(stopping))
     learned = time.perf_counter()
     evaluation = ranking = None
     if "rating" in model.rankings:

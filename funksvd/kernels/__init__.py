@@ -41,6 +41,7 @@ from funksvd.kernels.cpu.optimizers import RULES
 from funksvd.kernels.cpu.parsing import parse_rows
 from funksvd.kernels.cpu.probit import distinct_values, find_probabilities, fit_probit
 from funksvd.kernels.cpu.products import TILE_ITEMS
+from funksvd.kernels.cpu.regression import add_normal_equations, combine_rows, solve_ridge
 from funksvd.kernels.cpu.scoring import (
     GROUP_USERS,
     LOST_IN_SQUARES,
@@ -71,10 +72,12 @@ __all__ = [
     "add_day_biases",
     "add_gradients",
     "add_gram",
+    "add_normal_equations",
     "add_residuals",
     "add_rows",
     "cache_folder",
     "choose",
+    "combine_rows",
     "cost_of_block",
     "count_blocks",
     "count_rows",
@@ -108,6 +111,7 @@ __all__ = [
     "run_batches",
     "score_both",
     "sgd_block",
+    "solve_ridge",
     "solve_rows",
     "squared_error_of_feature",
     "start_row",

@@ -26,16 +26,19 @@ class ChoiceModel:
     ----------
     learned : LearnedChoices
     weighting : Weighting
+    n_alone : int
+        Number of items that are known from their features alone.
     """
 
     learned: LearnedChoices
     weighting: Weighting
+    n_alone: int = 0
 
     @property
     def reg(self) -> tuple[float, float]:
         """The two numbers that make rho of a user with n pairs, eq. (3) of `objectives.ials`."""
         terms = ChoiceTerms(self.learned.unobserved_weight, self.learned.strength)
-        return terms.of_rows(len(self.learned.item_factors))
+        return terms.of_rows(len(self.learned.item_factors) - self.n_alone)
 
     def scores(
         self, user_index: np.ndarray, item_index: np.ndarray, *, n_threads: int = 1

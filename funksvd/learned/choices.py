@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from funksvd.learned.base import Axis, Learned, array, number
+from funksvd.learned.base import Axis, Learned, array, number, optional
 from funksvd.objectives.parameters import Parameters
 
 MOST = 1e15
@@ -30,6 +30,9 @@ float32
         a0 of eq. (2).
     strength : float
         nu of eq. (3).
+    user_feature_factors, item_feature_factors : ndarray of shape (n_features, n_factors), \
+float32, optional
+        Of a row without pairs whose encoded features are x: p_u or q_i is x . factors.
     """
 
     kind: ClassVar[str] = "choice"
@@ -39,6 +42,8 @@ float32
     spectrum: np.ndarray = array(Axis.FACTOR)
     unobserved_weight: float = number()
     strength: float = number()
+    user_feature_factors: np.ndarray | None = optional(Axis.USER_FEATURE, Axis.FACTOR)
+    item_feature_factors: np.ndarray | None = optional(Axis.ITEM_FEATURE, Axis.FACTOR)
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, np.ndarray], n_users: int, n_items: int) -> Self:
@@ -54,9 +59,8 @@ float32
             raise ValueError("unobserved_weight and strength must be above 0")
         if learned.spectrum.min(initial=0) < 0:
             raise ValueError("spectrum holds negative numbers")
-        for name in ("user_factors", "item_factors", "spectrum"):
-            values = getattr(learned, name)
-            if max(values.max(initial=0), -values.min(initial=0)) > MOST:
+        for name, values in learned.arrays().items():
+            if np.ndim(values) and max(values.max(initial=0), -values.min(initial=0)) > MOST:
                 raise ValueError(f"{name} holds numbers above {MOST:g}")
         return learned
 

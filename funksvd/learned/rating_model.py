@@ -53,6 +53,8 @@ class RatingModel:
     loss : Loss
         What it was learned with: how scores become predictions.
     terms : FoldInTerms
+    alone : (ndarray, ndarray) of shape (n_users,) and (n_items,), bool; or None
+        Rows without ratings, known from features alone: no draw tells how sure they are.
     """
 
     learned: LearnedRatings
@@ -60,6 +62,7 @@ class RatingModel:
     n_members: int
     loss: Loss
     terms: FoldInTerms
+    alone: tuple[np.ndarray, np.ndarray] | None = None
 
     def predict(
         self,
@@ -103,7 +106,7 @@ class RatingModel:
         Parameters
         ----------
         user_index, item_index : ndarray of shape (n,), int32
-            Rows; -1 stands for unknown: any of the known ones.
+            Rows; -1 stands for unknown: any of the known ones, and so do rows without ratings.
         n_threads : int
             Does not change the result.
 
@@ -113,6 +116,11 @@ class RatingModel:
         """
         draws = self.learned.draws
         assert draws is not None, "asked only of models that are the mean of draws"
+        if self.alone is not None:
+            user_index, item_index = (
+                np.where((index >= 0) & is_alone[index], np.int32(-1), index)
+                for index, is_alone in zip((user_index, item_index), self.alone, strict=True)
+            )
         parameters = self.learned.parameters
         return predict_deviations(parameters, draws, user_index, item_index, n_threads=n_threads)
 
@@ -165,7 +173,7 @@ class RatingModel:
             self.learned.parameters._replace(user_biases=biases, user_factors=factors),
             self.learned.implicit_factors,
         )
-        return replace(self, learned=learned)
+        return replace(self, learned=learned, alone=None)
 
     def explain(
         self, rated: np.ndarray, values: np.ndarray, items: np.ndarray, user: int | None = None

@@ -57,7 +57,8 @@ def most_similar(
     if rating is not None:
         cosines = cosine_similarities(rating, row)
         if counts is not None:
-            support = np.minimum(counts, counts[row]).astype(np.float64)
+            # A row that is known from its features alone has no ratings to go by.
+            support = (np.minimum(counts, counts[row]) if counts[row] else counts).astype(float)
             cosines = cosines * (support / (support + PRIOR_RATINGS)).astype(np.float32)
         parts.append(cosines)
     similarities = parts[0]

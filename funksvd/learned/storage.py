@@ -6,6 +6,7 @@ Tensors
     ratings, in 256 steps of the rating scale, or their counts; item_counts (int32): how many of
     them each item has, if they are not there; held_out.indptr, held_out.items: the pairs that were
     rated but set aside for the test; test_pairs (int64): hashes of the pairs of the test part,
+    ascending; features.users, features.items (int32): rows known from their features alone,
     ascending. The names of the arrays of a part begin with its kind: rating.user_factors, …
     (`LearnedRatings`), choice.user_factors, … (`LearnedChoices`).
 Metadata
@@ -83,6 +84,8 @@ class SavedModel:
         Hashes of pairs, ascending.
     item_counts : ndarray of shape (n_items,), int32, or None
         Number of ratings, or pairs, learned from of each item.
+    alone : dict of str to ndarray of shape (n_alone,), int32
+        For "user" and "item": rows that are known from their features alone, ascending.
     """
 
     user_ids: np.ndarray
@@ -93,6 +96,7 @@ class SavedModel:
     parts: dict[str, Part] = field(default_factory=dict)
     test_pairs: np.ndarray | None = None
     item_counts: np.ndarray | None = None
+    alone: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def write_model(path: str | os.PathLike[str], model: SavedModel) -> None:
@@ -271,6 +275,7 @@ def _to_tensors(model: SavedModel) -> Tensors:
         tensors["test_pairs"] = model.test_pairs
     if model.item_counts is not None:
         tensors["item_counts"] = model.item_counts
+    tensors |= {f"features.{what}s": rows for what, rows in model.alone.items()}
     for kind, part in model.parts.items():
         tensors |= {f"{kind}.{name}": array for name, array in part.tensors.items()}
     return {name: np.ascontiguousarray(array) for name, array in tensors.items()}
@@ -312,9 +317,16 @@ def _from_tensors(path: Path, tensors: Tensors, info: Plain) -> SavedModel:
             raise ValueError("item_counts are not one for each item, of at least 0")
     elif seen is not None:
         item_counts = np.bincount(seen.columns, minlength=len(item_ids)).astype(np.int32)
+    alone = {
+        what: _take_rows(tensors, f"features.{what}s", n)
+        for what, n in zip(("user", "item"), shape, strict=True)
+        if f"features.{what}s" in tensors
+    }
     if tensors:
         raise newer(path, f"a tensor {min(tensors)!r}")
-    return SavedModel(user_ids, item_ids, seen, held_out, info, parts, test_pairs, item_counts)
+    return SavedModel(
+        user_ids, item_ids, seen, held_out, info, parts, test_pairs, item_counts, alone
+    )
 
 
 def _taken(tensors: Tensors, prefix: str) -> Tensors:
@@ -331,6 +343,14 @@ def _take(tensors: Tensors, name: str, dtype: type) -> np.ndarray:
     if array.ndim != 1:
         raise ValueError(f"{name} has the shape {array.shape}, not one dimension")
     return array
+
+
+def _take_rows(tensors: Tensors, name: str, n: int) -> np.ndarray:
+    """Rows of users or items, ascending."""
+    rows = _take(tensors, name, np.int32)
+    if len(rows) and not (rows[0] >= 0 and rows[-1] < n and (np.diff(rows) > 0).all()):
+        raise ValueError(f"{name} are not ascending rows of the model")
+    return rows
 
 
 def _take_ids(tensors: Tensors, name: str) -> np.ndarray:

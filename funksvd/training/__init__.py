@@ -18,7 +18,12 @@ from funksvd.training.monitor import EpochRecord, Monitor
 from funksvd.training.pairs import PairPlan
 from funksvd.training.plan import BlockPlan, Triples
 from funksvd.training.planning import plan_blocks
-from funksvd.training.preparing import check_uses_interactions, make_plan
+from funksvd.training.preparing import (
+    Beside,
+    GivenFeatures,
+    check_uses_interactions,
+    make_plan,
+)
 from funksvd.training.record import TrainingRecord
 from funksvd.training.scale import Scale, check_learnable
 from funksvd.training.search import search_best
@@ -30,10 +35,12 @@ __all__ = [
     "ALGORITHMS",
     "LEARNERS",
     "LOSSES",
+    "Beside",
     "BlockPlan",
     "Context",
     "EpochRecord",
     "Findings",
+    "GivenFeatures",
     "Hyperparameters",
     "Interrupts",
     "Monitor",

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
 import numpy as np
 
 from funksvd.errors import FunkSVDError, argument
 from funksvd.hyperparameters import ALGORITHMS, Hyperparameters
-from funksvd.ratings import Interactions, Ratings
+from funksvd.learned.features import EncodedTable
+from funksvd.ratings import Encoding, Interactions, Ratings, read_features
 from funksvd.ratings.times import days_of
 from funksvd.splitting import is_in
 from funksvd.training.learners.base import RatingLearner
@@ -30,11 +36,77 @@ def check_uses_interactions(hyperparameters: Hyperparameters) -> None:
         )
 
 
+class Beside(NamedTuple):
+    """What is known besides ratings.
+
+    Parameters
+    ----------
+    interactions : Interactions or None
+        Pairs that are known without a rating; those that are rated, or of ids that the ratings do
+        not have, are passed over.
+    features : mapping of str to ndarray of shape (n, n_columns), float32
+        Encoded features of the ratings' "user" and "item".
+    """
+
+    interactions: Interactions | None = None
+    features: Mapping[str, np.ndarray] = MappingProxyType({})
+
+
+class GivenFeatures:
+    """Tables of features that training is given.
+
+    Parameters
+    ----------
+    users, items : path, table or None
+        As `FunkSVD.fit` takes them.
+
+    Attributes
+    ----------
+    encoded : dict of str to EncodedTable
+        For "user" and "item", once `encode` has been called.
+    """
+
+    def __init__(self, users: Any = None, items: Any = None) -> None:
+        given = {"user": users, "item": items}
+        self._tables = {
+            what: read_features(source, what)
+            for what, source in given.items()
+            if source is not None
+        }
+        self.encoded: dict[str, EncodedTable] = {}
+
+    def encode(self, data: Interactions) -> dict[str, np.ndarray]:
+        """Turn them into columns of numbers.
+
+        Parameters
+        ----------
+        data : Interactions
+            Each of its users and items has a rating, or a pair.
+
+        Returns
+        -------
+        dict of str to ndarray of shape (n, n_columns), float32
+            Of the data's "user" and "item".
+
+        Raises
+        ------
+        RatingsError
+            If a table has no column with their ids, or none that tells them apart.
+        """
+        rows = {}
+        for what, table in self._tables.items():
+            rated = data.users if what == "user" else data.items
+            encoding = Encoding.of(table, rated)
+            self.encoded[what] = EncodedTable(encoding, *encoding.encode(table, rated))
+            rows[what] = self.encoded[what].rows(rated)
+        return rows
+
+
 def make_plan(
     hyperparameters: Hyperparameters,
     ratings: Ratings,
     held_back: np.ndarray | None,
-    interactions: Interactions | None,
+    beside: Beside,
     monitor: Monitor,
 ) -> BlockPlan:
     """The plan that an algorithm learns from.
@@ -45,9 +117,7 @@ def make_plan(
     ratings : Ratings
     held_back : ndarray of shape (n_ratings,), bool, or None
         Ratings that decide when to stop.
-    interactions : Interactions or None
-        Pairs that are known without a rating; those that are rated, or of ids that the ratings do
-        not have, are passed over.
+    beside : Beside
     monitor : Monitor
     """
     monitor.planning_started(len(ratings))
@@ -62,8 +132,11 @@ def make_plan(
         n_batches=learner.n_batches,
         n_threads=hyperparameters.thread_count(),
     )
-    if interactions is None:
+    users, items = (beside.features.get(what) for what in ("user", "item"))
+    plan = replace(plan, user_features=users, item_features=items)
+    if beside.interactions is None:
         return plan
+    interactions = beside.interactions
     unrated = interactions.subset(~is_in(interactions, ratings))
     unrated = unrated.over(ratings.users, ratings.items)
     return plan.with_unrated(unrated.user_index, unrated.item_index)

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from funksvd.errors import DivergenceError, FunkSVDError
 from funksvd.hyperparameters import ALGORITHMS, Hyperparameters
 from funksvd.model import FunkSVD
-from funksvd.ratings import Interactions, as_data, as_interactions, as_ratings
+from funksvd.ratings import (
+    FeatureTable,
+    Interactions,
+    as_data,
+    as_interactions,
+    as_ratings,
+    read_features,
+)
 from funksvd.training import EpochRecord, Interrupts, Monitor
 from funksvd.tuning import study as studies
 from funksvd.tuning.space import rounded, search_space, tunable, within
@@ -48,6 +55,8 @@ def tune(
     n_repeats: int | None = None,
     validation: Any = None,
     interactions: Any = None,
+    user_features: Any = None,
+    item_features: Any = None,
     timeout: float | None = None,
     study: str | os.PathLike[str] | None = None,
     monitor: TuningMonitor | None = None,
@@ -84,6 +93,8 @@ def tune(
         Validation part to use instead of random ones; repeats then differ in their initial factors.
     interactions : Ratings, table, or array of shape (n_pairs, 2), optional
         What `fit` takes by this name; without the pairs of the test part.
+    user_features, item_features : path or table, optional
+        As for `fit`.
     timeout : float, optional
         Seconds after which no more trial is started.
     study : path, optional
@@ -118,6 +129,10 @@ def tune(
     ratings = of_kind(ratings)
     validation = None if validation is None else of_kind(validation)
     interactions = None if interactions is None else as_interactions(interactions)
+    features = (
+        source if source is None else read_features(source, what)
+        for what, source in (("user", user_features), ("item", item_features))
+    )
     judged = replace(model.hyperparameters, ensemble=1, ensemble_snapshots=False, refit=False)
     sets_aside = learns_choices and validation is None and judged.validation_fraction is None
     if sets_aside:
@@ -141,7 +156,7 @@ def tune(
     started = time.monotonic()
     check, interrupted = None, False
     with studies.quietly_kept(study), Interrupts(armed=True) as interrupts:
-        given = _Parts(ratings, validation, interactions)
+        given = _Parts(ratings, validation, interactions, *features)
         objective = _Objective(judged, given, n_repeats, interrupts, by_last_epoch=sets_aside)
         search = _Search(objective, names, study)
         try:
@@ -179,6 +194,8 @@ class _Parts(NamedTuple):
     ratings: Interactions
     validation: Interactions | None
     interactions: Interactions | None
+    user_features: FeatureTable | None
+    item_features: FeatureTable | None
 
 
 class _Judged(NamedTuple):
@@ -226,6 +243,7 @@ class _Objective:
         fingerprints = {
             name: None if part is None else part.fingerprint
             for name, part in self.given._asdict().items()
+            if part is not None or not name.endswith("features")
         }
         return {
             **fingerprints,
