@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from .console import GAP, Output
+from .features import FeatureFiles, training_features
 from .figures import show_evaluation, warn_of_doubts
 from .groups import GroupedCommand, option, packed
 from .models import is_model
@@ -111,6 +112,7 @@ Examples:
 )
 @ranking_options
 @training_options
+@training_features
 @reading_options
 @output_options
 def cross_validate(
@@ -119,6 +121,7 @@ def cross_validate(
     folds: Split | FoldFiles,
     ranking: RankingOptions,
     hyperparameters: Hyperparameters,
+    features: FeatureFiles,
     reading: ReadOptions,
     output: Output,
 ) -> None:
@@ -140,6 +143,7 @@ def cross_validate(
     from funksvd import cross_validate as run
 
     remarks: list[str] = []
+    tables = features.read(output)
     if isinstance(folds, FoldFiles):
         cut = _read_pairs(output, folds, reading, ratings)
         data = cut[0].training
@@ -156,6 +160,7 @@ def cross_validate(
         n_best=ranking.test.n_best if ranking.asked else None,
         relevant_from=ranking.test.relevant_from,
         on_fold=_show_fold if in_table else None,
+        **tables,
     )
     if output.as_json:
         split = "given" if isinstance(folds, FoldFiles) else folds.kind

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from .console import Output, counted
+from .features import AskedModel, asked_model
 from .groups import GroupedCommand, option
-from .models import keep_ratings_of, load, model_option
-from .options import FILE, ID, output_options, threads_option
+from .options import FILE, ID, output_options
 from .reading import reading_options, report_reading
 from .tables import Destination, table_options
 
@@ -52,8 +52,7 @@ Examples:
     type=float,
     help="Add the probability that the user's rating is at least RATING.",
 )
-@model_option
-@threads_option
+@asked_model
 @reading_options
 @table_options
 @output_options
@@ -65,8 +64,7 @@ def predict(
     time: str | None,
     with_uncertainty: bool,
     at_least: float | None,
-    model_path: str,
-    threads: int | None,
+    model_file: AskedModel,
     reading: ReadOptions,
     destination: Destination,
     output: Output,
@@ -96,9 +94,8 @@ def predict(
         raise click.UsageError(
             "--time goes with --user and --item; the times of PAIRS are a column of the file"
         )
-    destination.prepare(output, (pairs, model_path))
-    model = load(output, model_path, threads)
-    keep_ratings_of(model, destination.path)
+    destination.prepare(output, (pairs, model_file.model_path))
+    model = model_file.load(output, destination.path)
     learned = model.fitted.rating_model.learned
     if pairs is not None:
         with output.busy("Reading"):

@@ -11,11 +11,11 @@ import click
 
 from .console import Output, counted
 from .explanations import ratings_of_user, show_explanations, show_reasons
+from .features import AskedModel, asked_model
 from .filters import Filters, filter_options
 from .fold_in import NewRatings, fold_in_options
 from .groups import GroupedCommand, option, packed
-from .models import keep_ratings_of, load, model_option
-from .options import FILE, ID, output_options, threads_option
+from .options import FILE, ID, output_options
 from .reading import reading_options, report_reading
 from .tables import Destination, table_options
 from .titles import Titles, items_option, read_titles, with_titles
@@ -120,8 +120,7 @@ Examples:
     help="Show which of the user's items speak for and against each item; for one user.",
 )
 @filter_options
-@model_option
-@threads_option
+@asked_model
 @reading_options
 @items_option
 @table_options
@@ -134,8 +133,7 @@ def recommend(
     include_seen: bool,
     explain: bool,
     filters: Filters,
-    model_path: str,
-    threads: int | None,
+    model_file: AskedModel,
     reading: ReadOptions,
     items_file: str | None,
     destination: Destination,
@@ -159,10 +157,9 @@ def recommend(
     _check_together(users, new_ratings, reading)
     if explain and (destination.path or destination.file_format):
         raise click.UsageError("explanations are shown, or with --json printed as JSON")
-    inputs = (users.users_file, new_ratings.ratings_file, items_file, model_path)
+    inputs = (users.users_file, new_ratings.ratings_file, items_file, model_file.model_path)
     destination.prepare(output, inputs)
-    model = load(output, model_path, threads)
-    keep_ratings_of(model, destination.path)
+    model = model_file.load(output, destination.path)
     titles = read_titles(output, items_file, model.item_ids)
     ratings, asked = None, model
     if new_ratings.are_given:
@@ -177,7 +174,7 @@ def recommend(
         user = None if new_ratings.are_given else ids[0]
         if (by := filters.by or model.rankings[0]) == "rating":
             items = [each.item for each in best]
-            _explain(output, model, model_path, items, user, ratings, titles)
+            _explain(output, model, model_file.model_path, items, user, ratings, titles)
         else:
             _explain_ranking(output, model, by, best, user, ratings, titles)
         return

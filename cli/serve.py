@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .console import Output
+from .features import FeatureFiles, later_features
 from .groups import GroupedCommand, option
 from .models import model_argument
 from .options import FILE
@@ -38,6 +39,7 @@ Examples:
     help="File of items with the titles that the page shows and searches; requests may ask for "
     "values of its columns.",
 )
+@later_features
 @option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @option(
     "--port",
@@ -60,6 +62,7 @@ def serve(
     model_path: str,
     *,
     items_file: str | None,
+    features: FeatureFiles,
     host: str,
     port: int,
     reload_every: float,
@@ -81,8 +84,9 @@ def serve(
 
     output = Output(quiet)
     with output.busy("Loading"):
-        paths = [path for path in (model_path, items_file) if path]
-        holder = ModelHolder(partial(_service, model_path, items_file), paths, reload_every)
+        paths = [path for path in (model_path, items_file, *features) if path]
+        load = partial(_service, model_path, items_file, features)
+        holder = ModelHolder(load, paths, reload_every)
     hosts = [*LOOPBACK, "[::1]"] if host in LOOPBACK else ["*"]
     server = make_server(create_app(holder, hosts))
     with _listening(host, port) as listener:
@@ -92,8 +96,8 @@ def serve(
         server.run(sockets=[listener])
 
 
-def _service(model_path: str, items_file: str | None) -> Service:
-    """Load the model and the titles, as they are now."""
+def _service(model_path: str, items_file: str | None, features: FeatureFiles) -> Service:
+    """Load the model, the titles and the features, as they are now."""
     from funksvd import FunkSVD, FunkSVDError, read_attributes, read_titles
     from funksvd.hyperparameters import LOSSES
     from funksvd.serving import Service
@@ -112,6 +116,7 @@ def _service(model_path: str, items_file: str | None) -> Service:
             f"{model_path}: with the {loss.title} loss nobody new can be recommended to, which is "
             "what the page is for"
         )
+    model = features.add_to(Output(quiet=True), model)
     service = Service(model, titles, attributes)
     service.warm_up()
     return service

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .console import Output
+from .features import FeatureFiles, later_features
 from .groups import GroupedCommand, option
 from .models import keep_ratings_of, load, model_option
 from .options import ID, output_options
@@ -40,6 +41,7 @@ Examples:
     help="Number of items or users.",
 )
 @model_option
+@later_features
 @items_option
 @table_options
 @output_options
@@ -49,6 +51,7 @@ def similar(
     user: str | None,
     n_similar: int,
     model_path: str,
+    features: FeatureFiles,
     items_file: str | None,
     destination: Destination,
     output: Output,
@@ -68,6 +71,7 @@ def similar(
     destination.prepare(output, (items_file, model_path))
     model = load(output, model_path)
     keep_ratings_of(model, destination.path)
+    model = features.add_to(output, model)
     titles = read_titles(output, items_file, model.item_ids)
     if item is not None:
         found = Finder(model, titles).find(item)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .console import FAILED, INTERRUPTED, Output
+from .features import FeatureFiles, tell_features, training_features
 from .figures import show_evaluation, warn_of_doubts
 from .gate import check_judgeable, max_rmse_option, passes
 from .groups import GroupedCommand, option
@@ -33,11 +34,13 @@ Examples:
   funksvd train ml-25m.zip -k 128 -o ml-25m.funksvd
   funksvd train u1.base --test u1.test
   funksvd train clicks.csv
+  funksvd train ml-1m.zip --item-features ml-1m.zip --user-features ml-1m.zip
   zcat ratings.gz | funksvd train - --sep ";" --on-bad-rows skip""",
 )
 @click.argument("ratings", type=FILE, nargs=-1, required=True)
 @training_options
 @parts_options
+@training_features
 @reading_options
 @option(
     "--output",
@@ -63,6 +66,7 @@ def train(
     *,
     hyperparameters: Hyperparameters,
     parts: Parts,
+    features: FeatureFiles,
     reading: ReadOptions,
     model_path: str,
     no_seen: bool,
@@ -78,6 +82,10 @@ def train(
     and which items they come to (a choice model, where that costs little: up to 50 million ratings;
     --no-choice leaves it out). A file without ratings, such as clicks, makes a choice model alone.
 
+    --user-features and --item-features say more of users and items. Those that have no rating are
+    predicted, recommended and compared by these features alone. (Algorithms bayes and bayes++ also
+    predict all others better.)
+
     Ctrl-C stops training, and keeps and saves the best epoch so far.
 
     With --max-rmse, the test comes before the model is saved, and a model with a greater RMSE on
@@ -90,13 +98,14 @@ def train(
 
     from .progress import TrainingProgress
 
-    check_writable(model_path, (*ratings, *parts.files), is_model_file, "a model")
+    check_writable(model_path, (*ratings, *parts.files, *features.files), is_model_file, "a model")
     if parts.interactions_file is not None:
         check_uses_interactions(hyperparameters)
     if max_rmse is not None and parts.test_file is None and parts.test_fraction == 0:
         raise click.UsageError(
             "--max-rmse looks at the test part, and --test-fraction 0 sets none aside"
         )
+    tables = features.read(output)
     holdout = parts.read(output, ratings, reading, hyperparameters.seed)
     hyperparameters = for_data(output, hyperparameters, holdout.training)
     algorithm = ALGORITHMS[hyperparameters.algorithm]
@@ -110,6 +119,7 @@ def train(
                 holdout.training,
                 validation=holdout.validation,
                 interactions=holdout.interactions,
+                **tables,
                 monitor=progress,
             )
     except KeyboardInterrupt:
@@ -117,6 +127,8 @@ def train(
             raise
         interrupted = True
         output.warn(f"interrupted; keeping {_kept(model)}")
+
+    tell_features(output, model)
 
     def test() -> Evaluation | None:
         if holdout.test is None or model.fitted.rating is None:

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from funksvd.hyperparameters import DECLARATIONS
 
 from .console import Output
+from .features import FeatureFiles, training_features
 from .groups import GroupedCommand, option
 from .options import FILE, output_options
 from .parts import Parts, parts_options
@@ -82,6 +83,7 @@ Examples:
 )
 @training_options
 @parts_options
+@training_features
 @reading_options
 @output_options
 def tune(
@@ -93,6 +95,7 @@ def tune(
     study: str | None,
     hyperparameters: Hyperparameters,
     parts: Parts,
+    features: FeatureFiles,
     reading: ReadOptions,
     output: Output,
 ) -> int:
@@ -119,9 +122,10 @@ def tune(
 
     require_optuna()  # before anything takes its time
     command = _train_command(ratings)
-    _check_study(study, (*ratings, *parts.files))
+    _check_study(study, (*ratings, *parts.files, *features.files))
 
     _check_judged(hyperparameters, parts.valid_file)
+    tables = features.read(output)
     holdout = parts.read(output, ratings, reading, hyperparameters.seed)
     given = given_hyperparameters()
     hyperparameters = for_data(output, hyperparameters, holdout.training)
@@ -136,6 +140,7 @@ def tune(
             n_repeats=n_repeats,
             validation=holdout.validation,
             interactions=holdout.interactions,
+            **tables,
             timeout=timeout,
             study=study,
             monitor=progress,

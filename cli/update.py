@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .console import FAILED, Output, counted
+from .features import FeatureFiles, later_features
 from .figures import show_evaluation, warn_of_doubts
 from .gate import check_judgeable, max_rmse_option, passes
 from .groups import GroupedCommand, option
@@ -65,6 +66,7 @@ Examples:
     group=OUTPUT,
     help="File to save the new model to.  [default: MODEL]",
 )
+@later_features
 @max_rmse_option
 @output_options
 def update(
@@ -75,6 +77,7 @@ def update(
     threads: int | None,
     reading: ReadOptions,
     new_path: str | None,
+    features: FeatureFiles,
     max_rmse: float | None,
     output: Output,
 ) -> int:
@@ -109,7 +112,7 @@ def update(
 
     path = new_path or model_path
     model = load(output, model_path, threads)
-    check_writable(path, ratings, is_model_file, "a model")
+    check_writable(path, (*ratings, *features.files), is_model_file, "a model")
     check_updatable(model)
     origin = check_recorded(model, model_path, REMEDY)
     if max_rmse is not None and origin.test_fingerprint is None:
@@ -121,6 +124,7 @@ def update(
             f"--max-rmse looks at errors of predicted ratings, and {model_path} predicts none: it "
             "knows choices only"
         )
+    model = features.add_to(output, model)
     folder = os.path.dirname(os.path.realpath(model_path))
     with output.busy("Reading"):
         new = origin.read(list(ratings), reading)

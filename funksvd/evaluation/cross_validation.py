@@ -22,7 +22,7 @@ from funksvd.evaluation.ranking import (
 )
 from funksvd.evaluation.relevance import Rule
 from funksvd.hyperparameters import ALGORITHMS, Hyperparameters
-from funksvd.ratings import FeatureTable, Ratings, read_features
+from funksvd.ratings import Ratings, read_features
 from funksvd.splitting.folds import Fold, Folds
 from funksvd.splitting.holdout import check_disjoint
 from funksvd.training import Monitor
@@ -47,7 +47,12 @@ class Learning(Ranker, Protocol):
     @property
     def best_epoch(self) -> int: ...
     def fit(
-        self, ratings: Any, *, user_features: Any, item_features: Any, monitor: Monitor
+        self,
+        ratings: Any,
+        *,
+        monitor: Monitor,
+        user_features: Any = None,
+        item_features: Any = None,
     ) -> object: ...
     def evaluate(self, ratings: Ratings, *, training: Ratings) -> Evaluation: ...
 
@@ -184,8 +189,9 @@ def cross_validate(
 
     given = {"user": user_features, "item": item_features}
     features = {
-        f"{what}_features": None if source is None else read_features(source, what)
+        f"{what}_features": read_features(source, what)
         for what, source in given.items()
+        if source is not None
     }
 
     def run(number: int) -> FoldResult:
@@ -229,7 +235,7 @@ def _run(
     number: int,
     n_best: int | None,
     relevant_from: float | Rule,
-    features: dict[str, FeatureTable | None],
+    features: dict[str, Any],
     stopping: threading.Event,
 ) -> FoldResult:
     training, test = folds[number]
