@@ -56,6 +56,9 @@ class FeatureFiles(NamedTuple):
         return known
 
 
+NO_FILES = FeatureFiles()
+
+
 def tell_features(output: Output, model: FunkSVD) -> None:
     """Say what columns became features, and how many users and items have no ratings."""
     for what, known in model.fitted.features.items():

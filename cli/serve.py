@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .console import Output
-from .features import FeatureFiles, later_features
+from .features import NO_FILES, FeatureFiles, later_features
 from .groups import GroupedCommand, option
 from .models import model_argument
 from .options import FILE
@@ -96,7 +96,7 @@ def serve(
         server.run(sockets=[listener])
 
 
-def _service(model_path: str, items_file: str | None, features: FeatureFiles) -> Service:
+def _service(model_path: str, items_file: str | None, features: FeatureFiles = NO_FILES) -> Service:
     """Load the model, the titles and the features, as they are now."""
     from funksvd import FunkSVD, FunkSVDError, read_attributes, read_titles
     from funksvd.hyperparameters import LOSSES

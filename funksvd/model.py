@@ -13,7 +13,6 @@ import numpy as np
 
 from funksvd.calibrating import calibrate, check_held_back, leave_one_out
 from funksvd.errors import (
-    FunkSVDError,
     NotFittedError,
     RatingsError,
     UnknownHyperparameterError,
@@ -27,7 +26,6 @@ from funksvd.hyperparameters.declaring import check_names
 from funksvd.learned import LearnedChoices, storage
 from funksvd.learned.calibration import Checked
 from funksvd.learned.choice_model import ChoiceModel
-from funksvd.learned.features import EncodedTable
 from funksvd.learned.ratings import LearnedRatings
 from funksvd.learned.weighting import Weighting, rating_levels
 from funksvd.metrics import Errors
@@ -41,7 +39,6 @@ from funksvd.ratings import (
     as_data,
     as_interactions,
     as_ratings,
-    read_features,
 )
 from funksvd.ratings.features import UnknownKindError
 from funksvd.recommender import Recommender
@@ -607,48 +604,6 @@ class FunkSVD(Recommender):
             calibration=calibration,
             held_out=held_out,
         )
-
-    def with_features(self, *, user_features: Any = None, item_features: Any = None) -> Self:
-        """A model that also knows users and items without ratings, by their features.
-
-        Parameters
-        ----------
-        user_features, item_features : path or table, optional
-            Tables with columns that training had, as `fit` takes them. Ids that the model knows
-            stay as they are.
-
-        Returns
-        -------
-        FunkSVD
-            This model stays as it is.
-
-        Raises
-        ------
-        FunkSVDError
-            If training had no such features.
-        RatingsError
-            If a table has no column with ids, or none of the features that training had.
-        """
-        given = {"user": user_features, "item": item_features}
-        found = self.fitted
-        for what, source in given.items():
-            if source is None:
-                continue
-            if what not in found.features:
-                raise FunkSVDError(
-                    f"the model has learned from no features of {what}s; train one with "
-                    f"{argument(f'{what}_features')}"
-                )
-            table, encoding = read_features(source, what), found.features[what].encoding
-            encoded = EncodedTable(encoding, *encoding.encode(table, found.vocabulary(what)))
-            found = found.with_rows(encoded)
-        other = copy.copy(self)
-        other._fitted = found
-        return other
-
-    def keep_features_of(self, before: FunkSVD) -> None:
-        """Take over what an earlier state of the model has learned from features."""
-        self._fitted = self.fitted.with_features_of(before.fitted)
 
     # -- the model file ------------------------------------------------------------------------
 

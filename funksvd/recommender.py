@@ -14,10 +14,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from funksvd.errors import RatingsError
+from funksvd.errors import FunkSVDError, RatingsError, argument
 from funksvd.given import ones_if_none, rated_rows, warn_of_unknown
 from funksvd.learned import Draws, LearnedRatings
 from funksvd.learned.explain import Explanation
+from funksvd.learned.features import EncodedTable
 from funksvd.learned.fold_in import FoldedIn, OtherSide
 from funksvd.learned.lists import Ranking
 from funksvd.learned.similar import most_similar
@@ -40,6 +41,7 @@ from funksvd.ratings import (
     as_data,
     as_labels,
     as_ratings,
+    read_features,
 )
 from funksvd.reasons import Because, because
 from funksvd.splitting import Holdout, Provenance
@@ -468,6 +470,48 @@ class Recommender(Predictor):
             ratings.users, by_user, n_threads=self.thread_count()
         )
         return other
+
+    def with_features(self, *, user_features: Any = None, item_features: Any = None) -> Self:
+        """A model that also knows users and items without ratings, by their features.
+
+        Parameters
+        ----------
+        user_features, item_features : path or table, optional
+            Tables with columns that training had, as `fit` takes them. Ids that the model knows
+            stay as they are.
+
+        Returns
+        -------
+        Recommender
+            This model stays as it is.
+
+        Raises
+        ------
+        FunkSVDError
+            If training had no such features.
+        RatingsError
+            If a table has no column with ids, or none of the features that training had.
+        """
+        given = {"user": user_features, "item": item_features}
+        found = self.fitted
+        for what, source in given.items():
+            if source is None:
+                continue
+            if what not in found.features:
+                raise FunkSVDError(
+                    f"the model has learned from no features of {what}s; train one with "
+                    f"{argument(f'{what}_features')}"
+                )
+            table, encoding = read_features(source, what), found.features[what].encoding
+            encoded = EncodedTable(encoding, *encoding.encode(table, found.vocabulary(what)))
+            found = found.with_rows(encoded)
+        other = copy.copy(self)
+        other._fitted = found
+        return other
+
+    def keep_features_of(self, before: Recommender) -> None:
+        """Take over what an earlier state of the model has learned from features."""
+        self._fitted = self.fitted.with_features_of(before.fitted)
 
     def explain(
         self, item_ids: Any, ratings: Any, items: Any, *, user: int | str | None = None

@@ -133,7 +133,9 @@ def _warm_up_choices(ratings: Ratings) -> None:
     ]
     sampled = FunkSVD(algorithm="bayes", n_factors=1, n_epochs=2)
     both = FunkSVD(n_factors=16, n_epochs=1)
-    for model in (*alone, both.fit(training), sampled.fit(training)):
+    items = np.arange(len(ratings.items) + 1)
+    known = {"item": items, "kind": items % 2}
+    for model in (*alone, both.fit(training, item_features=known), sampled.fit(training)):
         user, item = model.user_ids[0], model.item_ids[0]
         for by in model.rankings:
             for users in ([user], model.user_ids):
