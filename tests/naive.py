@@ -92,40 +92,69 @@ def sgd_pass(
     return total
 
 
-def svdpp_visit(mean, parameters, pairs, ratings, n_rated, rates, y_rate, y_reg):
-    """A visit of SVD++ to the users that `pairs` are of: (u, j) with j in N(u). Changes the lists.
+def svdpp_epoch(mean, parameters, passes, n_rated, rates, member_rate, member_regs):
+    """An epoch of SVD++. Changes the lists `parameters`: biases, p, q, y and x.
 
-    `parameters` are biases, p, q and y; `rates` as for `sgd_pass`. A y_j that m of these users
-    pull at moves by 1 / (1 + m / 8) of their sum; `y_reg` holds it once for each of a user's
-    ratings, in equal parts by all items of the user.
+    `passes` are two, of users and of items: all pairs (u, i), u in N(i) and i in N(u); batches in
+    the order of visits, each its pairs and its ratings (u, i, r). `rates` are as for `sgd_pass`,
+    `n_rated` are numbers of ratings by user and by item, `member_regs` those of y and of x.
+
+    A row with n ratings pulls at the members of its set by 2 / (1 + n / 500) of the rate. A y_j
+    that m users pull at moves by 1 / (1 + m / 8) of their sum, and likewise an x_v.
     """
-    user_biases, item_biases, p, q, y = parameters
+    user_biases, item_biases, p, q, y, x = parameters
     user_rates, item_rates, bias_lr, reg, bias_reg = rates
-    n_known, visitors = {}, {}
-    for u, j in pairs:
-        n_known[u] = n_known.get(u, 0) + 1
-        visitors[j] = visitors.get(j, 0) + 1
-    factors = range(len(p[0]))
-    z = {u: [0.0 for _ in factors] for u in n_known}
-    for u, j in pairs:
-        for f in factors:
-            z[u][f] += y[j][f] / math.sqrt(n_known[u])
-    pulls = {u: [0.0 for _ in factors] for u in n_known}
-    for u, i, r in ratings:
-        old_p, old_z, old_q = list(p[u]), list(z[u]), list(q[i])
-        w = [a + b for a, b in zip(old_p, old_z, strict=True)]
-        e = r - predict(mean, user_biases[u], item_biases[i], w, old_q)
-        user_biases[u] -= bias_lr * (-e + bias_reg * user_biases[u])
-        item_biases[i] -= bias_lr * (-e + bias_reg * item_biases[i])
-        for f in factors:
-            p[u][f] = old_p[f] - user_rates[u] * (-e * old_q[f] + reg * old_p[f])
-            z[u][f] = old_z[f] + user_rates[u] * e * old_q[f]
-            q[i][f] = old_q[f] - item_rates[i] * (-e * w[f] + reg * old_q[f])
-            pulls[u][f] += e * old_q[f] / math.sqrt(n_known[u])
-    for u, j in pairs:
-        rate = y_rate / (1 + visitors[j] / 8)
-        for f in factors:
-            y[j][f] -= rate * (-pulls[u][f] + y_reg * n_rated[u] / n_known[u] * y[j][f])
+    sets = [{}, {}]
+    for u, i in passes[0][0]:
+        sets[0].setdefault(u, []).append(i)
+        sets[1].setdefault(i, []).append(u)
+    members, factors = (y, x), range(len(p[0]))
+
+    def sum_of(side, row):
+        mine = sets[side].get(row, ())
+        root = math.sqrt(max(len(mine), 1))
+        return [sum(members[side][member][f] for member in mine) / root for f in factors]
+
+    def hand_back(side, pulls, pulled):
+        """`pulled` are the members of each row's set, as pairs (row, member)."""
+        visitors = {}
+        for _, member in pulled:
+            visitors[member] = visitors.get(member, 0) + 1
+        for row, member in pulled:
+            n, n_known = n_rated[side][row], len(sets[side][row])
+            rate = member_rate * 2 / (1 + n / 500) / (1 + visitors[member] / 8)
+            held = member_regs[side] * n / n_known
+            for f in factors:
+                old = members[side][member][f]
+                pull = pulls[row][f] / math.sqrt(n_known)
+                members[side][member][f] = old - rate * (-pull + held * old)
+
+    for mine, (_, batches) in enumerate(passes):
+        other = 1 - mine
+        n_rows = (len(p), len(q))
+        others_sums = [sum_of(other, row) for row in range(n_rows[other])]
+        others_pulls = [[0.0 for _ in factors] for _ in range(n_rows[other])]
+        for pairs, ratings in batches:
+            visited = {pair[mine] for pair in pairs}
+            sums = {row: sum_of(mine, row) for row in visited}
+            pulls = {row: [0.0 for _ in factors] for row in visited}
+            for u, i, r in ratings:
+                z, t = (sums[u], others_sums[i]) if mine == 0 else (others_sums[u], sums[i])
+                w = [a + b for a, b in zip(p[u], z, strict=True)]
+                v = [a + b for a, b in zip(q[i], t, strict=True)]
+                e = r - predict(mean, user_biases[u], item_biases[i], w, v)
+                user_biases[u] -= bias_lr * (-e + bias_reg * user_biases[u])
+                item_biases[i] -= bias_lr * (-e + bias_reg * item_biases[i])
+                of_users, of_items = (pulls, others_pulls) if mine == 0 else (others_pulls, pulls)
+                for f in factors:
+                    p[u][f] -= user_rates[u] * (-e * v[f] + reg * p[u][f])
+                    q[i][f] -= item_rates[i] * (-e * w[f] + reg * q[i][f])
+                    z[f] += user_rates[u] * e * v[f]
+                    t[f] += item_rates[i] * e * w[f]
+                    of_users[u][f] += e * v[f]
+                    of_items[i][f] += e * w[f]
+            hand_back(mine, pulls, [(pair[mine], pair[other]) for pair in pairs])
+        hand_back(other, others_pulls, [(pair[other], pair[mine]) for pair in passes[other][0]])
 
 
 def batch_gradients(parameters, ratings, reg, bias_reg):

@@ -93,10 +93,11 @@ class TestFoldIn:
         with pytest.raises(error, match=message):
             plain.fold_in(items, values)
 
-    def test_a_new_item(self, planted):
+    @pytest.mark.parametrize("algorithm", ["sgd", "svd++"])
+    def test_a_new_item(self, planted, algorithm):
         ratings = planted(120, 60, 2, 4000, 0.1)
-        model = FunkSVD(n_factors=3, n_epochs=150, validation_fraction=0, learning_rate_decay=0.97)
-        model.fit(ratings)
+        options = {"n_epochs": 150, "validation_fraction": 0, "learning_rate_decay": 0.97}
+        model = FunkSVD(n_factors=3, algorithm=algorithm, **options).fit(ratings)
         mine = ratings.item_index == 17
         users = ratings.user_ids[ratings.user_index[mine]]
         folded = model.fold_in_item(users, ratings.values[mine])

@@ -297,6 +297,7 @@ def rows_by_rating(problem):
             arrays["user_biases"][u],
             arrays["item_biases"][i],
             *arrays.get("implicit_factors", np.zeros((9, 0)))[i, :2],
+            *arrays.get("user_implicit_factors", np.zeros((9, 0)))[u, :2],
         )
         for u, i, value in pairs
     }

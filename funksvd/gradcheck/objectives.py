@@ -43,20 +43,27 @@ def descend_plain(checked: Objective, problem: Problem, at: int, arrays: list[np
 
 
 def descend_svdpp(checked: Objective, problem: Problem, at: int, arrays: list[np.ndarray]) -> None:
-    """Make one step of SVD++: form the user's sum, move it, hand its descent back to the y_j."""
-    *biases, p, q, y = arrays
-    user = problem.user_index[at]
-    of_user = problem.user_index == user
-    pairs = (problem.user_index[of_user], problem.item_index[of_user])
-    weight = np.float32(1 / np.sqrt(of_user.sum()))
-    sums = np.zeros_like(p)
-    add_rows(*pairs, y, sums)
-    sums *= weight
-    descents = -sums
-    checked.kernel(*_rating(problem, at), *biases, p, q, sums, _rates(checked, arrays))
-    descents = (descents + sums) * weight
-    regs = np.full(len(p), checked.regularization.implicit / of_user.sum(), np.float32)
-    hand_back(*pairs, descents, regs, np.ones(len(y), np.float32), y)
+    """Make one step of SVD++: form the sums of user and item, move them, hand their descents back.
+
+    They are handed back to the y_j of the user's items and to the x_v of the item's users.
+    """
+    *biases, p, q, y, x = arrays
+    users, items = problem.user_index, problem.item_index
+    sets = []
+    for rows, others, members, factors in ((users, items, y, p), (items, users, x, q)):
+        chosen = rows == rows[at]
+        sums = np.zeros_like(factors)
+        add_rows(rows[chosen], others[chosen], members, sums)
+        sums *= np.float32(1 / np.sqrt(chosen.sum()))
+        sets.append((rows[chosen], others[chosen], members, sums, sums.copy()))
+    moving = [sums for *_, sums, _ in sets]
+    checked.kernel(*_rating(problem, at), *biases, p, q, *moving, _rates(checked, arrays))
+    for (rows, others, members, sums, before), reg in zip(
+        sets, checked.regularization[2:], strict=True
+    ):
+        descents = (sums - before) * np.float32(1 / np.sqrt(len(rows)))
+        regs = np.full(len(sums), reg / len(rows), np.float32)
+        hand_back(rows, others, descents, regs, np.ones(len(members), np.float32), members)
 
 
 def descend_features(
@@ -335,7 +342,7 @@ register(
         svdpp.gradients,
         svdpp_block,
         svdpp.SVDPPParameters._fields[1:],
-        svdpp.SVDPPRegularization(factors=0.06, biases=0.05, implicit=0.3),
+        svdpp.SVDPPRegularization(0.06, 0.05, implicit=0.3, user_implicit=0.12),
         descend_svdpp,
         svdpp.SVDPPParameters,
     )

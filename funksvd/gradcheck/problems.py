@@ -161,6 +161,7 @@ def _at_random_point(
         "user_factors": (ratings.n_users, n_factors),
         "item_factors": (ratings.n_items, n_factors),
         "implicit_factors": (ratings.n_items, n_factors),
+        "user_implicit_factors": (ratings.n_users, n_factors),
     }
     values: np.ndarray = ratings.values.astype(np.float64)
     if checked.is_binary:

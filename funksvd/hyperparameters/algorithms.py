@@ -144,14 +144,14 @@ ALGORITHMS = {
     ),
     "svd++": Algorithm(
         title="SVD++",
-        summary="Funk SVD that also uses which items a user rated",
+        summary="Funk SVD that also uses which items a user rated, and who rated an item",
         objective="funksvd.objectives.svdpp",
         gradient_checks=("svd++",),
         hyperparameters=(*_DESCENT, "ensemble_snapshots"),
         defaults={
             "n_factors": 64,
             "n_epochs": 100,
-            "learning_rate": 0.021,
+            "learning_rate": 0.012,
             "learning_rate_decay": 0.85,
             "validation_fraction": 0.05,
             "patience": 5,

@@ -137,7 +137,8 @@ class RatingModel:
 
     def users_side(self) -> OtherSide:
         """The users, as the side that new items are folded into; raises as `items_side` does."""
-        return self._side(self.learned.user_biases, self.learned.user_factors, None)
+        learned = self.learned
+        return self._side(learned.user_biases, learned.user_factors, learned.user_implicit_factors)
 
     def _side(
         self, biases: np.ndarray, factors: np.ndarray, implicit_factors: np.ndarray | None

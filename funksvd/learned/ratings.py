@@ -78,9 +78,11 @@ class LearnedRatings(Learned):
         b_u and b_i, in the same unit.
     user_factors, item_factors : ndarray of shape (n_users, n_factors) and (n_items, n_factors), \
 float32
-        p_u and q_i, one a row. For SVD++, the user's row is w_u of eq. (2) of `objectives.svdpp`.
+        p_u and q_i, one a row. For SVD++, they are w_u and v_i of eq. (2) of `objectives.svdpp`.
     implicit_factors : ndarray of shape (n_items, n_factors), float32, optional
         y_j of SVD++, which new users need.
+    user_implicit_factors : ndarray of shape (n_users, n_factors), float32, optional
+        x_v of SVD++, which new items need.
     draw_means : ndarray of shape (n_draws,), float64, optional
         mu of each draw of a sampler; their factors lie side by side in `user_factors` and
         `item_factors`, in the same order.
@@ -121,11 +123,17 @@ float32
     day_users: np.ndarray | None = optional(Axis.DAY, dtype=np.int32)
     day_numbers: np.ndarray | None = optional(Axis.DAY, dtype=np.int32)
     day_biases: np.ndarray | None = optional(Axis.DAY)
+    user_implicit_factors: np.ndarray | None = optional(Axis.USER, Axis.FACTOR)
 
     @classmethod
-    def of(cls, parameters: Parameters, implicit_factors: np.ndarray | None = None) -> Self:
+    def of(
+        cls,
+        parameters: Parameters,
+        implicit_factors: np.ndarray | None = None,
+        user_implicit_factors: np.ndarray | None = None,
+    ) -> Self:
         """The record of parameters."""
-        return cls(*parameters, implicit_factors)
+        return cls(*parameters, implicit_factors, user_implicit_factors=user_implicit_factors)
 
     @classmethod
     def of_draws(cls, draws: Sequence[Parameters]) -> Self:

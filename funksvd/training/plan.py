@@ -84,6 +84,10 @@ class Rows:
         """Number of rows of the group that has most."""
         return int(np.diff(self.starts).max())
 
+    def joined(self, n: int) -> Rows:
+        """The same rows in larger groups, each of n that follow each other."""
+        return replace(self, starts=self.starts[::n])
+
     def with_all_learned(self) -> Rows:
         """The same rows where nothing is held back."""
         return replace(self, counts=self.counts.sum(axis=0) * [[1], [0]])
@@ -226,6 +230,30 @@ class BlockPlan:
             begin, end = self.unrated.bounds[g, h]
             parts.append((self.unrated.user_index[begin:end], self.unrated.item_index[begin:end]))
         return parts
+
+    def old_rows(
+        self, index: tuple[np.ndarray, np.ndarray], bounds: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Users and items of sorted pairs in the old numbering.
+
+        Parameters
+        ----------
+        index : (user_index, item_index), ndarray of shape (n,), uint16 or uint32
+            Rows within the block's groups.
+        bounds : ndarray of shape (n_batches * n_groups, n_groups, 2), int64
+            Where each block's pairs begin and end.
+
+        Returns
+        -------
+        (user_index, item_index) : ndarray of shape (n,), int32
+        """
+        old = tuple(np.empty(len(rows), dtype=np.int32) for rows in index)
+        for g, h in np.ndindex(*bounds.shape[:2]):
+            part = slice(*bounds[g, h].tolist())
+            sides = ((self.users, g), (self.items, h))
+            for out, rows, (side, group) in zip(old, index, sides, strict=True):
+                out[part] = side.order[side.group(group)][rows[part]]
+        return old[0], old[1]
 
     def with_unrated(self, user_index: np.ndarray, item_index: np.ndarray) -> BlockPlan:
         """The same with pairs that are known without a rating.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -21,11 +22,13 @@ RATINGS_PER_PIECE = 100_000
 """Fewer are not worth a thread of their own."""
 
 
-def choose_n_groups(n_users: int, n_items: int, n_ratings: int, n_batches: int = 1) -> int:
+def choose_n_groups(
+    n_users: int, n_items: int, n_ratings: int, n_batches: int = 1, n_item_batches: int = 1
+) -> int:
     """B for data of this shape: few, large blocks, but several where there is work to share."""
     wanted = int(np.sqrt(n_ratings / n_batches / RATINGS_PER_BLOCK))
     most = FEW_GROUPS if n_ratings < MANY_RATINGS else MAX_GROUPS
-    return max(1, min(wanted, most, n_users // n_batches, n_items))
+    return max(1, min(wanted, most, n_users // n_batches, n_items // n_item_batches))
 
 
 def plan_blocks(
@@ -36,6 +39,7 @@ def plan_blocks(
     held_back: np.ndarray | None = None,
     n_groups: int | None = None,
     n_batches: int = 1,
+    n_item_batches: int = 1,
     n_threads: int = 1,
 ) -> BlockPlan:
     """Sort ratings into blocks, and within a block by user, then item; four users in turn.
@@ -54,6 +58,8 @@ def plan_blocks(
         B; `choose_n_groups` decides where it is not given.
     n_batches : int
         Of users, but at most one for each; no more than 65,536 groups of users in all.
+    n_item_batches : int
+        Batches of items, at most one for each, that `exchanged` is to make of this plan.
     n_threads : int
         Does not change the result.
 
@@ -65,8 +71,8 @@ def plan_blocks(
     user_index, item_index, values = triples
     given = dict(further or {}) if values is None else {VALUE: values, **(further or {})}
     n = len(user_index)
-    n_batches = min(n_batches, shape[0])
-    n_groups = n_groups or choose_n_groups(*shape, n, n_batches)
+    n_batches, n_item_batches = min(n_batches, shape[0]), min(n_item_batches, shape[1])
+    n_groups = n_groups or choose_n_groups(*shape, n, n_batches, n_item_batches)
     if held_back is None:
         held_back = np.empty(0, dtype=bool)
     pieces = _pieces(n, n_threads)
@@ -81,11 +87,54 @@ def plan_blocks(
             return _dealt(np.sum(list(pool.map(count, pieces)), axis=0), n_groups)
 
         users = dealt(user_index, shape[0], n_batches * n_groups)
-        items = dealt(item_index, shape[1], n_groups)
-        groups, rows = (groups_of(users), groups_of(items)), rows_in_groups(users, items)
+        items = dealt(item_index, shape[1], n_item_batches * n_groups).joined(n_item_batches)
+    return _in_blocks((user_index, item_index), given, held_back, (users, items), n_threads)
+
+
+def exchanged(plan: BlockPlan, n_batches: int, n_threads: int = 1) -> BlockPlan:
+    """The same ratings with items in batches, as users, and users as items; rows keep numbers.
+
+    Parameters
+    ----------
+    plan : BlockPlan
+        Made with `n_batches` batches of items in mind.
+    n_batches : int
+        Of items, but at most one for each.
+    n_threads : int
+        Does not change the result.
+    """
+    n_items, n_groups = len(plan.items.order), plan.n_groups
+    _, starts = _groups_dealt(n_items, min(n_batches, n_items) * n_groups)
+    sides = (replace(plan.items, starts=starts), plan.users.joined(plan.n_batches))
+    held_back = np.zeros(len(plan.values), dtype=bool)
+    for block in plan.blocks:
+        held_back[block.held_back] = True
+    index = plan.old_rows((plan.user_index, plan.item_index), plan.bounds[..., [0, -1]])
+    turned = _in_blocks(index[::-1], {VALUE: plan.values}, held_back, sides, n_threads)
+    if (unrated := plan.unrated) is None:
+        return turned
+    pairs = plan.old_rows((unrated.user_index, unrated.item_index), unrated.bounds)
+    return turned.with_unrated(*pairs[::-1])
+
+
+def _in_blocks(
+    index: tuple[np.ndarray, np.ndarray],
+    given: Mapping[str, np.ndarray],
+    held_back: np.ndarray,
+    sides: tuple[Rows, Rows],
+    n_threads: int,
+) -> BlockPlan:
+    """Sort ratings, by users and items in the old numbering, into the blocks of dealt rows."""
+    user_index, item_index = index
+    users, items = sides
+    n = len(user_index)
+    shape = tuple(len(rows.starts) - 1 for rows in sides)
+    pieces = _pieces(n, n_threads)
+    groups, rows = (groups_of(users), groups_of(items)), rows_in_groups(users, items)
+    with ThreadPoolExecutor(n_threads) as pool:
 
         def count(piece: slice) -> np.ndarray:
-            counts = np.zeros((n_batches * n_groups, n_groups, 2), dtype=np.int64)
+            counts = np.zeros((*shape, 2), dtype=np.int64)
             count_blocks(user_index[piece], item_index[piece], held_back[piece], *groups, counts)
             return counts
 
@@ -130,13 +179,20 @@ def _pieces(n: int, n_threads: int) -> list[slice]:
 
 
 def _dealt(counts: np.ndarray, n_groups: int) -> Rows:
-    """Rows dealt to groups, the busiest first, to and fro (0 1 2 2 1 0 0 1 …).
-
-    Leaves the groups nearly equal in rows and in ratings.
-    """
+    """Rows dealt to groups, the busiest first; the groups are nearly equal in rows and ratings."""
     busiest_first = np.argsort(-counts.sum(axis=0), kind="stable")
-    lap, seat = np.divmod(np.arange(len(busiest_first)), n_groups)
-    group = np.where(lap % 2 == 0, seat, n_groups - 1 - seat)
-    order = busiest_first[np.argsort(group, kind="stable")]
-    starts = np.concatenate([[0], np.cumsum(np.bincount(group, minlength=n_groups))])
-    return Rows(order, starts, counts)
+    group, starts = _groups_dealt(len(busiest_first), n_groups)
+    return Rows(busiest_first[np.argsort(group, kind="stable")], starts, counts)
+
+
+def _groups_dealt(n_rows: int, n_groups: int) -> tuple[np.ndarray, np.ndarray]:
+    """The group that each row is dealt to, to and fro (0 1 2 2 1 0 0 1 …), and where groups start.
+
+    Returns
+    -------
+    groups : ndarray of shape (n_rows,), int64
+    starts : ndarray of shape (n_groups + 1,), int64
+    """
+    lap, seat = np.divmod(np.arange(n_rows), n_groups)
+    groups = np.where(lap % 2 == 0, seat, n_groups - 1 - seat)
+    return groups, np.concatenate([[0], np.cumsum(np.bincount(groups, minlength=n_groups))])

@@ -130,6 +130,7 @@ def make_plan(
         further=None if timestamps is None else {DAY: days_of(timestamps)},
         held_back=held_back,
         n_batches=learner.n_batches,
+        n_item_batches=learner.n_item_batches,
         n_threads=hyperparameters.thread_count(),
     )
     users, items = (beside.features.get(what) for what in ("user", "item"))

@@ -234,6 +234,7 @@ def test_names_and_types_in_a_file():
         "day_users": ("int32", (0,)),
         "day_numbers": ("int32", (0,)),
         "day_biases": ("float32", (0,)),
+        "user_implicit_factors": ("float32", (3, 4)),
     }
     assert "items.years" in random_model(WithYears, (3, 4)).tensors()
 

@@ -227,6 +227,30 @@ def test_what_was_held_back_can_be_learned_from_as_if_it_never_was():
     assert_same(plan.with_all_learned(2), plan_blocks(triples, (40, 30), n_groups=3))
 
 
+def test_exchanged_has_the_same_ratings_and_rows():
+    triples, held_back = random_triples(40, 30, 600), np.arange(600) % 7 == 0
+    plan = plan_blocks(
+        triples, (40, 30), held_back=held_back, n_groups=2, n_batches=5, n_item_batches=3
+    )
+    turned = planning.exchanged(plan, 3)
+    assert (turned.n_batches, turned.n_groups) == (3, 2)
+    np.testing.assert_array_equal(turned.users.order, plan.items.order)
+    np.testing.assert_array_equal(turned.items.order, plan.users.order)
+    for name in ("learned", "held_back"):
+        ref, comp = (
+            sorted(
+                rating
+                for block in each.blocks
+                for rating in ratings_of(each, block, getattr(block, name))
+            )
+            for each in (plan, turned)
+        )
+        assert sorted(((u, i), value) for (i, u), value in comp) == ref
+    work = [turned.bounds[turned.groups(batch)] for batch in range(3)]
+    sizes = [int((bounds[..., 2] - bounds[..., 0]).sum()) for bounds in work]
+    assert max(sizes) < 1.1 * min(sizes)  # items were dealt to batches of equal work
+
+
 def test_rows_are_counted_by_what_is_learned_from_and_what_is_held_back():
     triples = random_triples(40, 30, 600)
     held_back = np.arange(600) % 7 == 0

@@ -1,6 +1,7 @@
-"""SVD++ over the users of a batch: form their sums, descend, hand the sums' descent back.
+"""SVD++: form the sums of a batch of users or of items, descend, hand the sums' descent back.
 
-In the notation of `funksvd.objectives.svdpp`. All three go through a block of pairs (user, item) in
+In the notation of `funksvd.objectives.svdpp`, and for a batch of users; for one of items, users and
+items change places. All three go through a block of pairs (user, item) in
 order, on rows from `padded_rows`, with the vectors and the fixed order of operations of
 `kernels.sgd`.
 """
@@ -69,41 +70,47 @@ def _pull(
 def _step(
     context: Any,
     user_factors: Any,
-    sums: Any,
+    user_sums: Any,
     u: Any,
     item_factors: Any,
+    item_sums: Any,
     i: Any,
     residual: Any,
     steps: Any,
     vectors: Any,
 ) -> tuple:
-    """E = residual - (p_u + z_u) . q_i; moves all three, each by the others' old values.
+    """E = residual - (p_u + z_u) . (q_i + t_i); moves all four, each by the others' old values.
 
     Returns e. `steps` are four float32: the learning rate lr of p_u and z_u, 1 - lr lambda of p_u;
-    then both of q_i.
+    then both of q_i and t_i.
     """
     n_vectors = len(vectors)
-    rows = (user_factors, sums, types.uint32, item_factors, types.uint32)
+    rows = (user_factors, user_sums, types.uint32, item_factors, item_sums, types.uint32)
 
     def generate(target: Any, builder: ir.IRBuilder, signature: Any, arguments: list) -> ir.Value:
-        kinds = signature.args
-        users, sums, u, items, i, residual, steps, _ = arguments
-        p_at = row_pointers(target, builder, kinds[0], users, u, n_vectors)
-        z_at = row_pointers(target, builder, kinds[1], sums, u, n_vectors)
-        q_at = row_pointers(target, builder, kinds[3], items, i, n_vectors)
-        p, z, q = (loaded(builder, pointers) for pointers in (p_at, z_at, q_at))
-        w = [builder.fadd(*vectors) for vectors in zip(p, z, strict=True)]
-        e = builder.fsub(residual, dot_product(builder, w, q))
-        lr_p, keep_p, lr_q, keep_q = (builder.extract_value(steps, at) for at in range(4))
+        places = [
+            row_pointers(
+                target, builder, signature.args[array], arguments[array], arguments[row], n_vectors
+            )
+            for array, row in ((0, 2), (1, 2), (3, 5), (4, 5))
+        ]
+        p, z, q, t = (loaded(builder, pointers) for pointers in places)
+        w, v = (
+            [builder.fadd(*pair) for pair in zip(*side, strict=True)] for side in ((p, z), (q, t))
+        )
+        e = builder.fsub(arguments[6], dot_product(builder, w, v))
+        lr_p, keep_p, lr_q, keep_q = (builder.extract_value(arguments[7], at) for at in range(4))
         pull_p, pull_q = (spread(builder, builder.fmul(lr, e)) for lr in (lr_p, lr_q))
         keep_p, keep_q = spread(builder, keep_p), spread(builder, keep_q)
         for at in range(n_vectors):
-            new_p = fused(builder, pull_p, q[at], builder.fmul(keep_p, p[at]))
-            new_z = fused(builder, pull_p, q[at], z[at])
-            new_q = fused(builder, pull_q, w[at], builder.fmul(keep_q, q[at]))
-            builder.store(new_p, p_at[at], align=4)
-            builder.store(new_z, z_at[at], align=4)
-            builder.store(new_q, q_at[at], align=4)
+            moved = (
+                fused(builder, pull_p, v[at], builder.fmul(keep_p, p[at])),
+                fused(builder, pull_p, v[at], z[at]),
+                fused(builder, pull_q, w[at], builder.fmul(keep_q, q[at])),
+                fused(builder, pull_q, w[at], t[at]),
+            )
+            for new, pointers in zip(moved, places, strict=True):
+                builder.store(new, pointers[at], align=4)
         return e
 
     steps = types.UniTuple(types.float32, 4)
@@ -143,7 +150,8 @@ def _svdpp_block(
     item_biases,
     user_factors,
     item_factors,
-    sums,
+    user_sums,
+    item_sums,
     rates,
     vectors,
 ):
@@ -154,8 +162,9 @@ def _svdpp_block(
     for at in range(values.size):
         soon = min(at + PREFETCHED, values.size - 1)
         prefetch(user_factors, np.uint32(user_index[soon]), vectors)
-        prefetch(sums, np.uint32(user_index[soon]), vectors)
+        prefetch(user_sums, np.uint32(user_index[soon]), vectors)
         prefetch(item_factors, np.uint32(item_index[soon]), vectors)
+        prefetch(item_sums, np.uint32(item_index[soon]), vectors)
         u = np.uint32(user_index[at])
         i = np.uint32(item_index[at])
         b_u = user_biases[u]
@@ -164,7 +173,8 @@ def _svdpp_block(
         lr_p = user_rates[u]
         lr_q = item_rates[i]
         steps = (lr_p, one - lr_p * reg, lr_q, one - lr_q * reg)
-        e = _step(user_factors, sums, u, item_factors, i, residual, steps, vectors)
+        users, items = (user_factors, user_sums, u), (item_factors, item_sums, i)
+        e = _step(*users, *items, residual, steps, vectors)
         squared_error += np.float64(e) * np.float64(e)
         user_biases[u] = bias_keep * b_u + bias_lr * e
         item_biases[i] = bias_keep * b_i + bias_lr * e
@@ -180,21 +190,23 @@ def svdpp_block(
     item_biases: np.ndarray,
     user_factors: np.ndarray,
     item_factors: np.ndarray,
-    sums: np.ndarray,
+    user_sums: np.ndarray,
+    item_sums: np.ndarray,
     rates: tuple[np.ndarray, np.ndarray, np.float32, np.float32, np.float32],
 ) -> float:
     """Move p_u, q_i and the biases along the negative gradient of each rating's term, in order.
 
-    The sum z_u moves too, as its user's y_j would make it: by lr e_ui q_i. What it has moved by
-    when all of the user's ratings are done, divided by lr, is s_u of eq. (7).
+    The sums z_u and t_i move too, as the y_j and the x_v that they are of would make them: z_u by
+    lr e_ui (q_i + t_i). What it has moved by when all of the user's ratings are done, divided by
+    lr, is s_u of eq. (7); and likewise t_i, of eq. (8).
 
     Parameters
     ----------
     user_index, item_index, values, global_mean, user_biases, item_biases, user_factors, \
 item_factors
         As for `sgd_block`.
-    sums : ndarray from `padded_rows`, float32
-        The z_u, changed in place.
+    user_sums, item_sums : ndarray from `padded_rows`, float32
+        The z_u and the t_i, changed in place.
     rates : tuple
         As for `sgd_block`.
 
@@ -213,7 +225,8 @@ item_factors
         item_biases,
         user_factors,
         item_factors,
-        sums,
+        user_sums,
+        item_sums,
         rates,
         vectors_of(user_factors),
     )
@@ -246,9 +259,9 @@ def hand_back(
     user_index, item_index : ndarray of shape (n,), integer, not negative
         The pairs (u, j) with j in N(u).
     descents : ndarray from `padded_rows`, float32
-        |N(u)|^-1/2 s_u.
+        |N(u)|^-1/2 s_u, times each user's share of the learning rate.
     user_regs : ndarray of shape (n_users,), float32
-        lambda_y |Omega_u| / |N(u)|.
+        lambda_y |Omega_u| / |N(u)|, times the same share.
     item_rates : ndarray of shape (n_items,), float32
         Learning rates of the y_j.
     item_rows : ndarray from `padded_rows`, float32

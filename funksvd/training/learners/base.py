@@ -121,11 +121,14 @@ class RatingLearner(Learner[BlockPlan, LearnedRatings]):
         How large the ratings learned from are.
     n_batches : int
         Batches of users that its plan must have.
+    n_item_batches : int
+        Batches of items that it makes of its plan, exchanged.
     reg_share : float
         A `reg` that the data choose, as a multiple of `choose_reg`.
     """
 
     n_batches: ClassVar[int] = 1
+    n_item_batches: ClassVar[int] = 1
     reg_share: ClassVar[float] = 1.0
 
     def __init__(self, context: RatingContext) -> None:

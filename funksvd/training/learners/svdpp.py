@@ -1,80 +1,112 @@
-"""SVD++ by stochastic gradient descent, a batch of users at a time.
+"""SVD++ by stochastic gradient descent, a batch of users, or of items, at a time.
 
-A rating moves the y_j of all items that its user has rated, so that no two blocks of ratings are
-independent. Users are dealt into batches instead. At the visit to a batch, (1) the sums z_u of its
-users are formed, in parallel over user groups; (2) their ratings are gone through stratum by
-stratum as in the plain model, and z_u moves along; (3) what moved z_u is handed back to the y_j, in
-parallel over item groups. Each step reads only what the others write, and each group's rows are
-written by one task, pair after pair: the result does not depend on the number of threads. All three
-are linear in the pairs.
+A rating moves the y_j of all items that its user has rated, and the x_v of all users who have rated
+its item, so that no two blocks of ratings are independent. Users are dealt into batches instead.
+At the visit to a batch, (1) the sums z_u of its users are formed, in parallel over user groups; (2)
+their ratings are gone through stratum by stratum as in the plain model, and the sums of both sides
+move along; (3) what moved z_u is handed back to the y_j, in parallel over item groups. Each step
+reads only what the others write, and each group's rows are written by one task, pair after pair:
+the result does not depend on the number of threads. All three are linear in the pairs. After the
+last batch, what moved the t_i is handed back to the x_v in the same way. Then all of this is done
+once more with users and items exchanged, in batches of items. Both passes are an epoch.
 
 Within a batch all users start from the same y. Where many of them share an item, their pulls at it
 add up, and the more users a batch has, the sooner that overshoots. A y_j that m users of the batch
-pull at therefore moves by 1 / (1 + m / 8) of their sum.
+pull at therefore moves by 1 / (1 + m / 8) of their sum. And a row with many ratings comes to rest
+within a visit: its descent no longer says how far the others have to go. One with n ratings
+therefore pulls by 1 / (1 + n / 500) of its share.
 
-What was tried: lowest RMSE on held-out parts of MovieLens 100K's u1.base to u3.base, mean of six
-parts and two seeds (the plain model: 0.9107)::
+What was tried: lowest RMSE on held-out parts: a tenth of MovieLens 100K's u1.base to u3.base (mean
+of six) and of latest-small (mean of three), and a tenth of a million synthetic ratings, in which
+the sets tell of taste (A) and in which they tell nothing (B)::
 
-    batches                         each user     64     32     16      8      4      2      1
-    pulls added up                      .9000  .9000  .9000  .9000  .9002  .9012  .9200  .9750
-    m users: 1 / (1 + m / 128)                 .9000  .9000  .9000  .9001  .9005  .9016  .9105
-    m users: 1 / (1 + m / 32)                  .9000  .9000  .9000  .9002  .9003  .9007  .9015
-    m users: 1 / (1 + m / 8)                   .9000  .9000  .9002  .9005  .9011  .9023  .9041
-
-Where batches are large, 8 is better than 32: with 3 million synthetic ratings, the first epochs no
-longer overshoot (a validation RMSE of .914, not .981, after the first), and the lowest is .8499,
-not .8508 (the plain model: .8506). On MovieLens 100K it costs .0002, and 4 would cost .0004.
+                                                u1-u3    latest-small        A          B
+    sets of users only                          .9034           .8720    .8542      .8656
+    sets of items only                          .8980           .8525    .8562      .8645
+    both, as here                               .8888           .8504    .8518      .8608
+    the other side's sums stay during a pass    .8898           .8525    .8527      .8621
+    rows of many ratings pull as all others     .8895           .8559    .8528      .9252
+    1 / (1 + n / 250) and 1 / (1 + n / 1000)    .8900 .8892     .8512    .8534 .8522 .8598 .8609
+    m: 1 / (1 + m / 16)                         .8883           .8494    .8520      .8618
+    IMPLICIT_RATE 1.4 and 2.8                   .8894 .8885     .8496    .8527 .8517 .8601 .8615
+    lambda_y twice, lambda_x twice as large     .8898           .8521    .8527      .8607
+    8 batches                                   .8895           .8519    .8525      .8602
 """
 
 from __future__ import annotations
 
-from itertools import repeat
-from typing import ClassVar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from funksvd.kernels import add_rows, hand_back, padded_rows, svdpp_block
 from funksvd.learned import LearnedRatings
 from funksvd.training.context import RatingContext
+from funksvd.training.executors import Executor
 from funksvd.training.learners.base import Progress
 from funksvd.training.learners.sgd import SGDLearner
-from funksvd.training.plan import Block
+from funksvd.training.plan import Block, BlockPlan
+from funksvd.training.planning import exchanged
 from funksvd.training.scale import Rates, factor_rate
 
 FULL_RATE_VISITORS = 8
-"""Users of a batch who pull at a y_j at which it moves half as far for each of them."""
+"""Rows of a batch that pull at a y_j, or x_v, at which it moves half as far for each of them."""
+HALF_PULL_RATINGS = 500
+"""Ratings of a row that pulls half as strongly as its share of the descent."""
+IMPLICIT_RATE = 2.0
+"""Learning rate of the y_j and the x_v, as a multiple of that of the factors."""
 BIAS_RATE_SHARE = 0.57
 """Learning rate of the biases, as a multiple of that of the factors, unless it is given."""
 IMPLICIT_REG = 5.0
 """Regularization lambda_y of the y_j, as a multiple of lambda."""
+USER_IMPLICIT_REG = 2.0
+"""Regularization lambda_x of the x_v, as a multiple of lambda."""
 
 
-class SVDPPLearner(SGDLearner):
-    """Moves the rows of each rating, and those of all the items that its user has dealt with.
+class _Pulls(NamedTuple):
+    """What rows hand back to the members of their sets.
 
-    N(u) is made of the user's ratings to learn from, never of those held back, and of the plan's
-    unrated pairs.
+    Parameters
+    ----------
+    descents : ndarray of shape (n_rows, width), float32
+        Of the sums, each by its row's share and by |N|^-1/2.
+    regs : ndarray of shape (n_rows,), float32
+        Regularization of the members, by the row's share.
+    rates : ndarray of shape (n_members,), float32
+        Learning rates of the members.
     """
 
-    n_batches: ClassVar[int] = 16
-    reg_share: ClassVar[float] = 0.8
+    descents: np.ndarray
+    regs: np.ndarray
+    rates: np.ndarray
 
-    def __init__(self, context: RatingContext) -> None:
-        super().__init__(context)
-        # p_u; `arranged` has z_u while a batch is visited, and w_u when it is asked for
-        self.p = self.arranged.user_factors
-        self.arranged = self.arranged._replace(
-            user_factors=padded_rows(len(self.plan.users.order), self.n_factors)
-        )
-        self.y = padded_rows(len(self.plan.items.order), self.n_factors)
-        self._count_pairs()
-        if (start := context.start) is not None and start.implicit_factors is not None:
-            y = start.parameters._replace(item_factors=start.implicit_factors)
-            self.y[:] = self.plan.arranged(y).item_factors
-            self._form_all_sums()  # p_u is what they leave of the w_u that were learned before
-            self.p -= self.arranged.user_factors
 
-    def _count_pairs(self) -> None:
+@dataclass(eq=False)
+class _Side:
+    """Users, or items: the rows whose sums are formed of the other side's implicit factors.
+
+    Parameters
+    ----------
+    plan : BlockPlan
+        Of which they are the users, in batches.
+    reg : float
+        Regularization of the members of their sets, as a multiple of lambda.
+    biases, factors, sums : ndarray
+        b_u, p_u and z_u.
+    members : ndarray from `padded_rows`
+        The y_j.
+    """
+
+    plan: BlockPlan
+    reg: float
+    biases: np.ndarray
+    factors: np.ndarray
+    sums: np.ndarray
+    members: np.ndarray
+
+    def __post_init__(self) -> None:
         """Set the weights that depend on |N(u)| and on the numbers of a batch's users by item."""
         plan = self.plan
         n_pairs = np.zeros(len(plan.users.order))
@@ -87,75 +119,168 @@ class SVDPPLearner(SGDLearner):
                     item_index, minlength=items.stop - items.start
                 )
         n_pairs = np.maximum(n_pairs, 1)
-        self._weights = (1 / np.sqrt(n_pairs)).astype(np.float32)
         n_ratings = plan.users.counts[0][plan.users.order]
-        self._reg_shares = (n_ratings / n_pairs).astype(np.float32)
-        self._rate_shares = 1 / (1 + visitors / np.float32(FULL_RATE_VISITORS))
+        shares = IMPLICIT_RATE / (1 + n_ratings / HALF_PULL_RATINGS)
+        self.weights = (1 / np.sqrt(n_pairs)).astype(np.float32)
+        self.descent_shares = (shares / np.sqrt(n_pairs)).astype(np.float32)
+        self.reg_shares = (self.reg * shares * n_ratings / n_pairs).astype(np.float32)
+        self.batch_shares = 1 / (1 + visitors / np.float32(FULL_RATE_VISITORS))
+        self.whole_shares = 1 / (1 + visitors.sum(axis=0) / np.float32(FULL_RATE_VISITORS))
 
-    def run_epoch(self, progress: Progress) -> float:
-        """One visit to each user, batch by batch.
+    def form_all_sums(self, executor: Executor) -> None:
+        """Form the z_u of all rows."""
+        executor.map(self.form_sums, range(len(self.plan.bounds)))
 
-        Each error is taken as it was before its own step.
-        """
-        plan = self.plan
-        squared_error, n_done = 0.0, 0
-        for batch in self.random.permutation(plan.n_batches):
-            rate = progress.learning_rate(n_done / plan.n_learned)
-            squared_error += self._visit(int(batch), rate)
-            bounds = plan.bounds[plan.groups(int(batch))]
-            n_ratings = int((bounds[..., 1] - bounds[..., 0]).sum())
-            n_done += n_ratings
-            progress.ratings_done(n_ratings)
-        return float(np.sqrt(squared_error / plan.n_learned))
+    def form_sums(self, g: int) -> None:
+        """Form the z_u of a group of rows, eq. (2)."""
+        rows = self.plan.users.group(g)
+        sums = self.sums[rows]
+        sums[:] = 0
+        for h in range(self.plan.n_groups):
+            for pairs in self.plan.pairs(g, h):
+                add_rows(*pairs, self.members[self.plan.items.group(h)], sums)
+        sums *= self.weights[rows, None]
 
-    def _visit(self, batch: int, learning_rate: float) -> float:
-        """Form the users' sums, go through their ratings, hand the sums' descent back."""
-        plan, sums = self.plan, self.arranged.user_factors
-        rates = self._rates(learning_rate)
-        groups = plan.groups(batch)
-        self.executor.map(self._form_sums, groups)
-        rows = slice(plan.users.group(groups[0]).start, plan.users.group(groups[-1]).stop)
-        before = sums[rows].copy()
-        squared_error = 0.0
-        for shift in self.random.permutation(plan.n_groups):
-            blocks = plan.stratum(int(shift), batch)
-            squared_error += self.executor.sum(self._descend, blocks, repeat(rates, len(blocks)))
-        descents = np.subtract(sums[rows], before, out=before)
-        descents *= (self._weights[rows] / rates.users[rows])[:, None]
-        regs = self._reg_shares[rows] * (np.float32(IMPLICIT_REG) * rates.reg)
-        item_rates = factor_rate(learning_rate, self.scale) * self._rate_shares[batch]
+    def rows_of(self, groups: Sequence[int]) -> slice:
+        """The rows of groups that follow each other."""
+        users = self.plan.users
+        return slice(users.group(groups[0]).start, users.group(groups[-1]).stop)
+
+    def hand_back(self, groups: Sequence[int], pulls: _Pulls, executor: Executor) -> None:
+        """Move the y_j along what has moved the sums of groups, eqs. (7) and (8)."""
+        plan, first = self.plan, self.rows_of(groups).start
 
         def hand_back_to(h: int) -> None:
             items = plan.items.group(h)
             for g in groups:
-                users = plan.users.group(g)
-                users = slice(users.start - rows.start, users.stop - rows.start)
+                rows = plan.users.group(g)
+                rows = slice(rows.start - first, rows.stop - first)
+                of_rows = (pulls.descents[rows], pulls.regs[rows], pulls.rates[items])
                 for pairs in plan.pairs(g, h):
-                    hand_back(
-                        *pairs, descents[users], regs[users], item_rates[items], self.y[items]
-                    )
+                    hand_back(*pairs, *of_rows, self.members[items])
 
-        self.executor.map(hand_back_to, range(plan.n_groups))
+        executor.map(hand_back_to, range(plan.n_groups))
+
+
+class SVDPPLearner(SGDLearner):
+    """Moves the rows of each rating, and those of the sets of its user and of its item.
+
+    The sets are made of the ratings to learn from, never of those held back, and of the plan's
+    unrated pairs.
+    """
+
+    n_batches: ClassVar[int] = 16
+    n_item_batches: ClassVar[int] = 16
+    reg_share: ClassVar[float] = 1.1
+
+    def __init__(self, context: RatingContext) -> None:
+        super().__init__(context)
+        # the sides have p_u and q_i; `arranged` has the sums in an epoch, and w_u and v_i after it
+        _, user_biases, item_biases, p, q = self.arranged
+        n_users, n_items = len(p), len(q)
+        z, t, x, y = (padded_rows(n, self.n_factors) for n in (n_users, n_items, n_users, n_items))
+        self.arranged = self.arranged._replace(user_factors=z, item_factors=t)
+        n_threads = self.hyperparameters.thread_count()
+        turned = exchanged(self.plan, self.n_item_batches, n_threads)
+        self.sides = (
+            _Side(self.plan, IMPLICIT_REG, user_biases, p, z, y),
+            _Side(turned, USER_IMPLICIT_REG, item_biases, q, t, x),
+        )
+        if (start := context.start) is not None:
+            self._go_on_from(start)
+
+    def _go_on_from(self, start: LearnedRatings) -> None:
+        """Take over the implicit factors; p_u and q_i are what their sums leave of w_u and v_i."""
+        known = (start.user_implicit_factors, start.implicit_factors)
+        parameters = start.parameters
+        rows = [
+            np.zeros_like(factors) if implicit is None else implicit
+            for implicit, factors in zip(known, parameters[3:], strict=True)
+        ]
+        arranged = self.plan.arranged(
+            parameters._replace(user_factors=rows[0], item_factors=rows[1])
+        )
+        users, items = self.sides
+        items.members[:], users.members[:] = arranged.user_factors, arranged.item_factors
+        for side in self.sides:
+            side.form_all_sums(self.executor)
+            side.factors -= side.sums
+
+    def run_epoch(self, progress: Progress) -> float:
+        """One visit to each user, batch by batch, then one to each item.
+
+        Each error is taken as it was before its own step.
+        """
+        squared_error, n_done, n_steps = 0.0, 0, 2 * self.plan.n_learned
+        for at in (0, 1):
+            mine, other = self.sides[at], self.sides[1 - at]
+            other.form_all_sums(self.executor)
+            before = other.sums.copy()
+            for batch in self.random.permutation(mine.plan.n_batches):
+                learning_rate = progress.learning_rate(n_done / n_steps)
+                squared_error += self._visit(at, int(batch), learning_rate)
+                bounds = mine.plan.bounds[mine.plan.groups(int(batch))]
+                n_ratings = int((bounds[..., 1] - bounds[..., 0]).sum())
+                progress.ratings_done((n_done + n_ratings) // 2 - n_done // 2)
+                n_done += n_ratings
+            groups = range(len(other.plan.bounds))
+            self._hand_back(1 - at, groups, before, learning_rate, other.whole_shares)
+        return float(np.sqrt(squared_error / n_steps))
+
+    def _visit(self, at: int, batch: int, learning_rate: float) -> float:
+        """Form a batch's sums, go through its ratings, hand the sums' descent back."""
+        mine, other = self.sides[at], self.sides[1 - at]
+        plan, rates = mine.plan, self._rates_of(at, learning_rate)
+        groups = plan.groups(batch)
+        self.executor.map(mine.form_sums, groups)
+        before = mine.sums[mine.rows_of(groups)].copy()
+
+        def descend(block: Block) -> float:
+            users, items, ratings = block.users, block.items, block.learned
+            return svdpp_block(
+                plan.user_index[ratings],
+                plan.item_index[ratings],
+                plan.values[ratings],
+                np.float32(self.arranged.global_mean),
+                mine.biases[users],
+                other.biases[items],
+                mine.factors[users],
+                other.factors[items],
+                mine.sums[users],
+                other.sums[items],
+                rates.of(block),
+            )
+
+        squared_error = 0.0
+        for shift in self.random.permutation(plan.n_groups):
+            squared_error += self.executor.sum(descend, plan.stratum(int(shift), batch))
+        self._hand_back(at, groups, before, learning_rate, mine.batch_shares[batch])
         return squared_error
 
-    def _form_sums(self, g: int) -> None:
-        """Form the z_u of a group of users, eq. (2)."""
-        users = self.plan.users.group(g)
-        sums = self.arranged.user_factors[users]
-        sums[:] = 0
-        for h in range(self.plan.n_groups):
-            for pairs in self.plan.pairs(g, h):
-                add_rows(*pairs, self.y[self.plan.items.group(h)], sums)
-        sums *= self._weights[users, None]
-
-    def _descend(self, block: Block, rates: Rates) -> float:
-        """Go through a block's ratings, eqs. (5) to (7)."""
-        operands = self._operands(block, block.learned)
-        users, items, values, mean, user_biases, item_biases, sums, q = operands
-        p = self.p[block.users]
-        return svdpp_block(
-            users, items, values, mean, user_biases, item_biases, p, q, sums, rates.of(block)
+    def _hand_back(
+        self,
+        at: int,
+        groups: Sequence[int],
+        before: np.ndarray,
+        learning_rate: float,
+        shares: np.ndarray,
+    ) -> None:
+        """Hand what has moved the sums of groups, since they were `before`, back to the members."""
+        side, rates = self.sides[at], self._rates_of(at, learning_rate)
+        rows = side.rows_of(groups)
+        descents = np.subtract(side.sums[rows], before, out=before)
+        descents *= (side.descent_shares[rows] / rates.users[rows])[:, None]
+        pulls = _Pulls(
+            descents,
+            side.reg_shares[rows] * rates.reg,
+            factor_rate(learning_rate, self.scale) * shares,
         )
+        side.hand_back(groups, pulls, self.executor)
+
+    def _rates_of(self, at: int, learning_rate: float) -> Rates:
+        """Rates where the rows of side `at` are the users."""
+        rates = self._rates(learning_rate)
+        return rates._replace(users=rates.items, items=rates.users) if at else rates
 
     def _rates(self, learning_rate: float) -> Rates:
         rates = super()._rates(learning_rate)
@@ -170,24 +295,22 @@ class SVDPPLearner(SGDLearner):
         return super().held_back_error()
 
     def state(self) -> list[np.ndarray]:
-        """Biases, factors and the y_j."""
-        _, user_biases, item_biases, _, q = self.arranged
-        return [user_biases, item_biases, self.p, q, self.y]
+        """Biases, factors, and the y_j and x_v."""
+        return [array for side in self.sides for array in (side.biases, side.factors, side.members)]
 
     def learned(self) -> LearnedRatings:
-        """The plain model that predicts the same, w_u of eq. (2) in the place of p_u; and the y_j.
+        """The plain model that predicts the same, w_u and v_i of eq. (2) for p_u and q_i; y and x.
 
         All are in the ratings' own numbering, without the padding.
         """
         self._fold()
-        y = np.empty((len(self.y), self.n_factors), dtype=np.float32)
-        y[self.plan.items.order] = self.y[:, : y.shape[1]]
-        return LearnedRatings.of(self._restored(), y)
+        users, items = self.sides
+        implicit = self.arranged._replace(user_factors=items.members, item_factors=users.members)
+        x, y = self.plan.restored(implicit, self.n_factors)[3:]
+        return LearnedRatings.of(self._restored(), y, x)
 
     def _fold(self) -> None:
-        """Put the w_u of all users, eq. (2), where predictions look for them."""
-        self._form_all_sums()
-        self.arranged.user_factors[:] += self.p
-
-    def _form_all_sums(self) -> None:
-        self.executor.map(self._form_sums, range(len(self.plan.bounds)))
+        """Put all w_u and v_i, eq. (2), where predictions look for them."""
+        for side in self.sides:
+            side.form_all_sums(self.executor)
+            side.sums += side.factors

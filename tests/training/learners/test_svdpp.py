@@ -1,6 +1,4 @@
-"""SVD++: a visit to a batch is the textbook's, whatever the threads, and N(u) holds no secrets."""
-
-import itertools
+"""SVD++: an epoch is the textbook's, whatever the threads, and the sets hold no secrets."""
 
 import numpy as np
 import pytest
@@ -13,7 +11,8 @@ from funksvd.rng import Stream, generator
 from funksvd.training import Context, Hyperparameters, Triples, plan_blocks
 from funksvd.training.executors import Threads
 from funksvd.training.learners.base import Progress
-from funksvd.training.learners.svdpp import IMPLICIT_REG, SVDPPLearner
+from funksvd.training.learners.svdpp import IMPLICIT_REG, USER_IMPLICIT_REG, SVDPPLearner
+from funksvd.training.planning import exchanged
 
 
 def as_triples(ratings):
@@ -27,6 +26,7 @@ def plan_of(ratings, held_back=None, n_groups=None, n_batches=4):
         held_back=held_back,
         n_groups=n_groups,
         n_batches=n_batches,
+        n_item_batches=SVDPPLearner.n_item_batches,
     )
 
 
@@ -76,8 +76,10 @@ class Run:
     def parameters(self):
         """As `svdpp` has them, in the ratings' numbering, float64."""
         learner, plan = self.learner, self.plan
-        arrays = [*learner.arranged[1:3], learner.p, learner.arranged.item_factors, learner.y]
-        sides = (plan.users, plan.items, plan.users, plan.items, plan.items)
+        users, items = learner.sides
+        arrays = [users.biases, items.biases, users.factors, items.factors]
+        arrays += [users.members, items.members]
+        sides = (plan.users, plan.items, plan.users, plan.items, plan.items, plan.users)
         restored = []
         for array, side in zip(arrays, sides, strict=True):
             there = np.empty(array.shape, dtype=np.float64)
@@ -86,45 +88,60 @@ class Run:
         return SVDPPParameters(learner.arranged.global_mean, *restored)
 
 
-def test_one_epoch_equals_naive_visits(ratings, unrated):
+def pass_of(plan, random):
+    """A pass as the naive epoch takes it: all pairs, then the pairs and ratings of each batch."""
+
+    def pairs_of_groups(groups):
+        blocks = [(g, h) for h in range(plan.n_groups) for g in groups]
+        return [pair for g, h in blocks for pair in pairs_of(plan, g, h)]
+
+    batches = []
+    for batch in random.permutation(plan.n_batches):
+        ratings = []
+        for shift in random.permutation(plan.n_groups):
+            for block in plan.stratum(shift, batch):
+                ratings += zip(
+                    plan.users.order[block.users][plan.user_index[block.learned]].tolist(),
+                    plan.items.order[block.items][plan.item_index[block.learned]].tolist(),
+                    plan.values[block.learned].astype(float).tolist(),
+                    strict=True,
+                )
+        batches.append((pairs_of_groups(plan.groups(batch)), ratings))
+    return pairs_of_groups(range(len(plan.bounds))), batches
+
+
+def test_one_epoch_equals_the_naive_one(ratings, unrated):
     plan = plan_of(ratings, n_groups=2).with_unrated(*unrated.T)
     run = Run(plan, reg=0.1)
+    random = np.random.default_rng(3)
+    for side in run.learner.sides:  # so that sums count from the beginning
+        side.members[:, :5] = random.normal(0, 0.1, (len(side.members), 5))
     ref = [array.tolist() for array in run.parameters()[1:]]
-    order = generator(0, Stream.TRAINING)
+    random = generator(0, Stream.TRAINING)
     for shape in (40, 30):  # the initial factors were drawn from the same numbers
-        order.standard_normal((shape, 5)).astype(np.float32)
+        random.standard_normal((shape, 5)).astype(np.float32)
     run.epochs(1)
 
     learner = run.learner
     rates = learner._rates(0.02)
-    scale = learner.scale
     user_rates, item_rates = np.empty(40), np.empty(30)
     user_rates[plan.users.order], item_rates[plan.items.order] = rates.users, rates.items
-    n_rated = np.bincount(ratings.user_index, minlength=40)
-    for batch in order.permutation(plan.n_batches):
-        batch_ratings = []
-        for shift in order.permutation(plan.n_groups):
-            for block in plan.stratum(shift, batch):
-                batch_ratings += zip(
-                    plan.users.order[block.users][plan.user_index[block.learned]],
-                    plan.items.order[block.items][plan.item_index[block.learned]],
-                    plan.values[block.learned].astype(float),
-                    strict=True,
-                )
-        groups = itertools.product(range(plan.n_groups), plan.groups(batch))
-        naive.svdpp_visit(
-            float(learner.arranged.global_mean),
-            ref,
-            [pair for h, g in groups for pair in pairs_of(plan, g, h)],
-            batch_ratings,
-            n_rated,
-            (user_rates, item_rates, float(rates.biases), float(rates.reg), float(rates.bias_reg)),
-            0.02 / scale.spread,
-            IMPLICIT_REG * float(rates.reg),
-        )
+    of_users, (pairs, of_items) = (pass_of(side.plan, random) for side in learner.sides)
+    turned = [([(u, i) for i, u in pairs], [(u, i, r) for i, u, r in of]) for pairs, of in of_items]
+    passes = (of_users, ([(u, i) for i, u in pairs], turned))
+    assert [len(batches) for _, batches in passes] == [4, 16]
+    reg = float(rates.reg)
+    naive.svdpp_epoch(
+        float(learner.arranged.global_mean),
+        ref,
+        passes,
+        (np.bincount(ratings.user_index), np.bincount(ratings.item_index)),
+        (user_rates, item_rates, float(rates.biases), reg, float(rates.bias_reg)),
+        0.02 / learner.scale.spread,
+        (IMPLICIT_REG * reg, USER_IMPLICIT_REG * reg),
+    )
     for comp_array, ref_array in zip(run.parameters()[1:], ref, strict=True):
         np.testing.assert_allclose(comp_array, np.array(ref_array), rtol=2e-4, atol=2e-6)
-    assert np.abs(run.parameters().implicit_factors).max() > 1e-3
 
 
 def test_what_is_learned_predicts_as_the_model_is_defined(ratings, held_back):
@@ -150,7 +167,7 @@ def test_learning_ends_where_the_gradient_nearly_vanishes(ratings):
     for epoch in range(500):
         run.epochs(1, 0.05 * 0.985**epoch)
     reg = 0.1 * run.learner.scale.spread
-    weights = SVDPPRegularization(reg, 0.05, IMPLICIT_REG * reg)
+    weights = SVDPPRegularization(reg, 0.05, IMPLICIT_REG * reg, USER_IMPLICIT_REG * reg)
     gradients = [
         svdpp.gradients(point, *as_triples(ratings), weights) for point in (run.parameters(), start)
     ]
@@ -163,13 +180,17 @@ def test_learning_ends_where_the_gradient_nearly_vanishes(ratings):
     assert losses[0] < 0.4 * losses[1]
 
 
-def test_what_is_held_back_is_in_no_users_set(ratings, held_back, unrated):
+def test_what_is_held_back_is_in_no_set(ratings, held_back, unrated):
     plan = plan_of(ratings, held_back, n_groups=3).with_unrated(*unrated.T)
     blocks = np.ndindex(*plan.bounds.shape[:2])
     found = [pair for g, h in blocks for pair in pairs_of(plan, g, h)]
     learned = ratings.subset(~held_back)
     ref = [*zip(learned.user_index.tolist(), learned.item_index.tolist(), strict=True)]
     ref += map(tuple, unrated.tolist())
+    assert sorted(found) == sorted(ref)
+    turned = exchanged(plan, 5)
+    blocks = np.ndindex(*turned.bounds.shape[:2])
+    found = [(u, i) for g, h in blocks for i, u in pairs_of(turned, g, h)]
     assert sorted(found) == sorted(ref)
 
 
