@@ -80,6 +80,31 @@ def describe_encoding(encoding: Encoding) -> str:
     return f"Features of {encoding.what}s: {', '.join(parts)}"
 
 
+def show_features(output: Output, model: FunkSVD) -> None:
+    """Print what each feature is worth, a table of the users' and one of the items'."""
+    predicts = model.fitted.rating is not None
+    for what, facts in model.fitted.feature_facts.items():
+        known = model.fitted.features[what]
+        rows = []
+        for each in facts:
+            effects = [f"{label} {effect:+.2f}" for label, effect in each.strongest()]
+            shares = [f"{each.worth.bias_share:.1%}"] if predicts else []
+            shares.append(f"{each.worth.taste_share:.1%}")
+            worth = f"{each.worth.total:.3f}"
+            rows.append([each.name, f"{each.n_columns:,}", worth, *shares, "; ".join(effects)])
+        of = ["of biases", "of tastes"] if predicts else ["of scores"]
+        header = [f"{what} feature", "columns", "worth", *of, "strongest" if predicts else ""]
+        output.note()
+        output.table(header, rows, (header[0], header[-1]), header[-1])
+        if len(known.alone):
+            output.note(f"{counted(len(known.alone), what)} without ratings, known by features")
+    if model.fitted.features:
+        output.note(
+            "worth: standard deviation of what a feature adds to predictions, over the ratings "
+            "learned from"
+        )
+
+
 training_features = packed(
     "features",
     FeatureFiles,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .console import Output
+from .features import show_features
 from .groups import GroupedCommand
 from .models import load, model_argument
 from .options import light_output_options
@@ -38,6 +39,7 @@ def info(model_path: str, *, output: Output) -> None:
         for name, value in _for_people(facts, model).items()
     ]
     output.table(("model", model_path), rows, ("model", model_path))
+    show_features(output, model)
 
 
 def _facts(model: FunkSVD, path: str) -> dict[str, object]:
@@ -61,6 +63,13 @@ def _facts(model: FunkSVD, path: str) -> dict[str, object]:
         "rating_scale": list(model.rating_scale) if predicts else None,
         "global_mean": model.global_mean if predicts else None,
         "choice_model": _choice_model(model),
+        "features": {
+            what: [each.to_dict() for each in facts]
+            for what, facts in model.fitted.feature_facts.items()
+        },
+        "n_without_ratings": {
+            what: len(known.alone) for what, known in model.fitted.features.items()
+        },
         "best_epoch": model.best_epoch,
         "n_draws": model.n_members
         if ALGORITHMS[model.hyperparameters.algorithm].is_sampler
@@ -100,6 +109,8 @@ def _for_people(facts: dict[str, object], model: FunkSVD) -> dict[str, object]:
 
     unused = {
         "history",
+        "features",
+        "n_without_ratings",
         *(model.get_params().keys() - model.hyperparameters.in_use(model.was_validated).keys()),
     }
     if not model.was_validated:

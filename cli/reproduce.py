@@ -70,6 +70,14 @@ def reproducing_command(model: FunkSVD, path: str) -> tuple[str | None, tuple[st
     ]
     reading = _reading((whole or model.provenance).options)
     words = ["funksvd", "train", *(files or ["-"]), *words, *reading, *parts]
+    for what, known in model.fitted.features.items():
+        if known.encoding.path:
+            words += [f"--{what}-features", known.encoding.path]
+        else:
+            remarks.append(
+                f"The features of {what}s did not come from a file: give them with "
+                f"--{what}-features."
+            )
     if model.seen is None:
         words.append("--no-seen")
     if path != DEFAULT_MODEL:

@@ -16,7 +16,15 @@ from funksvd.evaluation.relevance import liked_from as lowest_liked
 from funksvd.hyperparameters import Hyperparameters
 from funksvd.learned.calibration import Calibration
 from funksvd.learned.choice_model import ChoiceModel
-from funksvd.learned.features import EncodedTable, KnownFeatures, rows_of, with_weights, worth_of
+from funksvd.learned.features import (
+    EncodedTable,
+    FeatureFacts,
+    KnownFeatures,
+    facts_of,
+    rows_of,
+    with_weights,
+    worth_of,
+)
 from funksvd.learned.lists import ByBoth, Liking, Ranking, by_choice, by_rating
 from funksvd.learned.rating_model import RatingModel
 from funksvd.learned.weighting import LEVELS
@@ -224,6 +232,12 @@ class Fitted:
         if what == "item":
             return self.item_counts
         return None if self.seen is None else np.diff(self.seen.indptr)
+
+    @property
+    def feature_facts(self) -> dict[str, list[FeatureFacts]]:
+        """What the features of "user" and "item" are worth, as far as the model knows any."""
+        learned = (self.rating or self.choice_model).learned
+        return {what: facts_of(learned, known) for what, known in self.features.items()}
 
     def knowing(self, features: Mapping[str, KnownFeatures]) -> Self:
         """The same with these features; the parts are told which rows have no rating."""

@@ -102,7 +102,7 @@ def read_known_features(saved: SavedModel, fitted: Fitted) -> dict[str, KnownFea
         If something is missing, or makes no sense.
     """
     found = {}
-    for what, plain in saved.info.get("features", {}).items():
+    for what, plain in sorted(saved.info.get("features", {}).items(), reverse=True):
         known = KnownFeatures.from_dict(what, plain, saved.alone[what])
         for part in (fitted.rating, fitted.choice):
             weights: Any = part and getattr(part.learned, f"{what}_feature_factors")

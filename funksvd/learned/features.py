@@ -21,6 +21,7 @@ A constant beside the features gains .002 there.
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeVar
 
@@ -103,6 +104,57 @@ class KnownFeatures:
                 f"there are {len(encoding.features)} features, and {len(worth)} worths"
             )
         return cls(encoding, worth, alone)
+
+
+class FeatureFacts(NamedTuple):
+    """A feature of a model, for people.
+
+    Parameters
+    ----------
+    name, kind : str
+    n_columns : int
+    worth : Worth
+    effects : dict of str to float
+        What each of its levels adds to the bias of a row that has it, in the unit of the biases,
+        highest first; empty for a model of choices only.
+    """
+
+    name: str
+    kind: str
+    n_columns: int
+    worth: Worth
+    effects: dict[str, float]
+
+    def strongest(self, n: int = 3) -> list[tuple[str, float]]:
+        """The levels with the largest effects, of either sign, highest first."""
+        largest = sorted(self.effects.items(), key=lambda each: -abs(each[1]))[:n]
+        return sorted(largest, key=lambda each: -each[1])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON."""
+        return {**self._asdict(), "worth": {**self.worth._asdict(), "total": self.worth.total}}
+
+
+def facts_of(learned: Learned, known: KnownFeatures) -> list[FeatureFacts]:
+    """The features of a model, those that are worth most first.
+
+    Parameters
+    ----------
+    learned : LearnedRatings or LearnedChoices
+    known : KnownFeatures
+    """
+    encoding = known.encoding
+    biases = getattr(learned, f"{encoding.what}_feature_biases", None)
+    facts = []
+    for feature, part, worth in zip(encoding.features, encoding.parts, known.worth, strict=True):
+        effects = {}
+        if biases is not None:
+            own = biases[part].tolist()
+            mean = sum(map(operator.mul, feature.means, own)) if feature.is_exclusive else 0.0
+            effects = {label: b - mean for label, b in zip(feature.labels, own, strict=True)}
+            effects = dict(sorted(effects.items(), key=lambda each: -each[1]))
+        facts.append(FeatureFacts(feature.name, feature.kind, len(feature.means), worth, effects))
+    return sorted(facts, key=lambda each: -each.worth.total)
 
 
 class EncodedTable(NamedTuple):

@@ -449,11 +449,12 @@ def _feature(draft: _Draft, least: int, n_bands: int) -> Feature | None:
         sizes = [bands[at] for at in range(len(edges) + 1)]
     else:
         counts = draft.counts or {}
-        kept = {level: count for level, count in counts.items() if count >= least}
+        everywhere = n if draft.kind == "list" else n + 1
+        kept = {level: each for level, each in counts.items() if least <= each < everywhere}
         by_number = draft.kind == "value"
         levels = sorted(kept, key=lambda level: (float(level) if by_number else 0.0, level))
         sizes = [kept[level] for level in levels]
-        n_other = sum(counts.values()) - sum(sizes)
+        n_other = sum(count for count in counts.values() if count < least)
         if draft.kind == "flag":
             levels = []
     has_other = n_other >= LEAST_ROWS and draft.kind != "flag"
@@ -572,8 +573,8 @@ def _separator(texts: Sequence[str]) -> str | None:
         if any(separator in text for text in texts):
             counts = Counter(part for text in texts for part in split_values(text, separator))
             n_parts = sum(counts.values())
-            n_whole = len(set(texts))
-            if n_parts >= LEAST_RECURRENCE * len(counts) and len(counts) <= n_whole:
+            are_many = separator == "," and len(counts) > len(set(texts))
+            if n_parts >= LEAST_RECURRENCE * len(counts) and not are_many:
                 return separator
     return None
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from funksvd.evaluation import RankingEvaluation
 from funksvd.hyperparameters import ALGORITHMS, Algorithm
+from funksvd.learned.features import FeatureFacts
 from funksvd.model import FunkSVD
 from funksvd.objectives.losses import Loss
 from funksvd.ratings import Ratings
@@ -70,6 +71,10 @@ class Content:
         Whether items that were learned from are left out of recommendations.
     n_titled : int
         Number of items with a title.
+    features : dict of str to list of FeatureFacts
+        What the features of "user" and "item" are worth.
+    n_alone : dict of str to int
+        Numbers of users and items that are known by features alone.
     command : str or None
         Commands that make the same model, one a line.
     remarks : tuple of str
@@ -103,6 +108,8 @@ class Content:
     without_ratings: str
     knows_seen: bool
     n_titled: int
+    features: dict[str, list[FeatureFacts]] = field(default_factory=dict)
+    n_alone: dict[str, int] = field(default_factory=dict)
     command: str | None = None
     remarks: tuple[str, ...] = ()
     version: str = ""
@@ -188,6 +195,8 @@ def gather(
         without_ratings=without_ratings,
         knows_seen=model.seen is not None,
         n_titled=labels.n_titled,
+        features=model.fitted.feature_facts,
+        n_alone={what: len(known.alone) for what, known in model.fitted.features.items()},
         command=command[0],
         remarks=command[1],
         version=version,

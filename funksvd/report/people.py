@@ -123,6 +123,8 @@ def choose_people(
     """
     counts = np.zeros(len(model.user_ids), dtype=int) if n_ratings is None else n_ratings
     order = np.argsort(counts, kind="stable")
+    if counts.any():  # others are known from their features alone
+        order = order[counts[order] > 0]
     if test is not None:
         tested = test.compact().users.positions_in(model.users)
         among = order[np.isin(order, tested)]

@@ -1,0 +1,85 @@
+"""Features of users and items, from the command line."""
+
+import json
+
+import pytest
+
+from funksvd import FunkSVD
+
+ITEMS = "item,kind,released\n" + "".join(
+    f"{at},{'good' if at % 2 else 'bad'}|all,{1990 + at % 30}-05-01\n" for at in range(1, 13)
+)
+
+
+@pytest.fixture
+def trained(cli, tmp_path, monkeypatch):
+    """A model of items of which those of odd numbers are liked; 11 and 12 have no rating."""
+    monkeypatch.chdir(tmp_path)
+    rows = [f"u{u},{i},{5 if i % 2 else 1}" for u in range(30) for i in range(1, 11) if (u + i) % 3]
+    (tmp_path / "r.csv").write_text("user,item,rating\n" + "\n".join(rows))
+    (tmp_path / "items.csv").write_text(ITEMS)
+    (tmp_path / "later.csv").write_text("item,kind\n5,bad\n99,all|good\n")
+    quick = ("-k", "2", "--n-epochs", "20", "--test-fraction", "0", "-o", "m", "--no-choice")
+    return cli("train", "r.csv", *quick, "--item-features", "items.csv")
+
+
+def test_training_says_what_became_of_the_columns(trained):
+    assert trained.code == 0
+    assert "Features of items: kind (2 values), released (" in trained.out
+    assert "2 items without ratings, known by features" in trained.out
+
+
+def test_ids_that_only_a_file_knows(trained, cli, error_of):
+    ask = ("-m", "m", "-q", "--json")
+    predictions = [
+        json.loads(cli("predict", "--user", "u1", "--item", item, *ask, *more).out)[0]["prediction"]
+        for item, *more in (("11",), ("12",), ("99", "--item-features", "later.csv"))
+    ]
+    assert predictions[0] > predictions[1] + 0.5
+    assert predictions[2] > predictions[1] + 0.5
+    listed = json.loads(
+        cli("recommend", "--user", "u1", *ask, "--item-features", "later.csv", "-n", "20").out
+    )
+    assert {11, 12, 99} <= {each["item"] for each in listed}
+    similar = json.loads(cli("similar", "99", *ask, "--item-features", "later.csv").out)
+    assert similar[0]["item"] % 2
+    error = error_of("predict", "r.csv", "-m", "m", "--user-features", "later.csv")
+    assert "has learned from no features of users; train one with --user-features" in error
+
+
+def test_info_tells_what_features_are_worth(trained, cli):
+    out = cli("info", "m").out
+    assert "item feature" in out
+    assert "2 items without ratings" in out
+    plain = json.loads(cli("info", "m", "--json").out)
+    kind = plain["features"]["item"][0]
+    assert kind["name"] == "kind"
+    assert kind["effects"]["good"] > 0 > kind["effects"]["bad"]
+    assert plain["n_without_ratings"] == {"item": 2}
+
+
+def test_a_report_and_its_command(trained, cli, tmp_path):
+    assert cli("report", "m", "-o", "report.html").code == 0
+    page = (tmp_path / "report.html").read_text()
+    assert "What features tell" in page
+    assert f"--item-features {tmp_path / 'items.csv'}" in page
+
+
+def test_cross_validation_and_updates(trained, cli, tmp_path):
+    quick = ("-k", "2", "--n-epochs", "3", "--folds", "2", "--json")
+    result = cli("cross-validate", "r.csv", *quick, "--item-features", "items.csv")
+    assert result.code == 0
+    assert json.loads(result.out)["mean"]["unknown_items"] == 0
+    (tmp_path / "new.csv").write_text("user,item,rating\nu1,99,5\nu2,99,5\nu3,11,5\n")
+    result = cli("update", "m", "new.csv", "--item-features", "later.csv", "-o", "n")
+    assert result.code == 0
+    assert "1 item known by features alone" in result.out
+    assert FunkSVD.load("n").fitted.features["item"].alone.tolist() == [11]  # the row of item 12
+
+
+def test_a_file_without_ids_is_refused(trained, error_of, tmp_path):
+    (tmp_path / "bad.csv").write_text("a,b\nx,y\nz,y\n")
+    error = error_of("train", "r.csv", "-o", "x", "--item-features", "bad.csv")
+    assert "features need the ids that the ratings have, items like 1, 2, 3, …" in error
+    error = error_of("train", "r.csv", "-o", "x", "--user-features", "none.csv")
+    assert "none.csv" in error
