@@ -117,7 +117,7 @@ def predict(
             columns["std"] = model.predict_std_index(known_users, known_items)
         if at_least is not None:
             predictions = columns["prediction"]
-            columns["probability"] = model.fitted.probabilities(predictions, at_least)
+            columns["probability"] = model.probabilities(predictions, at_least)
     if at_least is not None and not model.fitted.is_calibrated:
         output.warn(
             "the probabilities are not calibrated, since the model had no ratings to check them "

@@ -166,6 +166,19 @@ class Fitted:
         return round((high - low) / n_steps, 6)
 
     @property
+    def liking_of_ratings(self) -> Liking:
+        """When a rating is a liked one.
+
+        Raises
+        ------
+        FunkSVDError
+            If the model is of choices only.
+        """
+        _, liking = self.rating_model, self.liking
+        assert liking is not None, "models of ratings know what a liked rating is"
+        return liking
+
+    @property
     def is_calibrated(self) -> bool:
         """Whether probabilities were calibrated on ratings that the model has not learned from."""
         predicts_likings = self.rating is not None and self.rating.loss.is_binary
@@ -193,9 +206,10 @@ class Fitted:
         rating = self.rating_model
         low, high = rating.limits
         if at_least is None:
-            assert self.liking is not None, "models of ratings know what a liked rating is"
-            at_least = self.liking.liked_from
-        if not low <= np.float32(at_least) <= high:
+            at_least = self.liking_of_ratings.liked_from
+        with np.errstate(over="ignore"):
+            is_on_scale = low <= np.float32(at_least) <= high
+        if not is_on_scale:
             raise FunkSVDError(
                 f"{argument('at_least')} must be a rating of the model's scale, {low:g} to "
                 f"{high:g}, not {at_least:g}"
@@ -209,13 +223,12 @@ class Fitted:
         """That of the model; for one of an earlier program, with a = 0 and b = 1."""
         if self.calibration is not None:
             return self.calibration
-        assert self.liking is not None, "models of ratings know what a liked rating is"
         (low, high), step = self.rating_model.limits, self.rating_step
-        levels = [self.liking.liked_from]
+        liking = self.liking_of_ratings
+        levels = [liking.liked_from]
         if step is not None:
             levels = [low + step * n for n in range(1, round((high - low) / step) + 1)]
-        error = self.liking.error
-        return Calibration.of((low, high), levels, step is not None, error)
+        return Calibration.of((low, high), levels, step is not None, liking.error)
 
     @property
     def item_vectors(self) -> np.ndarray:

@@ -166,8 +166,7 @@ class Predictor(ABC):
         users, items, timestamps
             As for `predict`.
         at_least : float, optional
-            A number on the scale of the ratings; by default the lowest liked rating, three
-            quarters of the way up: 4 of 1 to 5.
+            A number on the scale of the ratings; by default `liked_from`.
 
         Returns
         -------
@@ -178,8 +177,24 @@ class Predictor(ABC):
         ------
         FunkSVDError
             If `at_least` is not on the scale, or the model predicts no ratings.
+        RatingsError
+            As `predict`.
         """
         predictions = self.predict(users, items, timestamps)
-        single = isinstance(predictions, float)
-        probabilities = self.fitted.probabilities(np.atleast_1d(np.float32(predictions)), at_least)
-        return float(probabilities[0]) if single else probabilities
+        found = self.probabilities(np.atleast_1d(np.float32(predictions)), at_least)
+        return float(found[0]) if np.ndim(predictions) == 0 else found
+
+    def probabilities(self, predictions: np.ndarray, at_least: float | None = None) -> np.ndarray:
+        """`predict_probability` by predicted ratings: ndarray of shape (n,), float32."""
+        return self.fitted.probabilities(predictions, at_least)
+
+    @property
+    def liked_from(self) -> float:
+        """Lowest liked rating: the lowest from three quarters of the way up, 4 of 1 to 5.
+
+        Raises
+        ------
+        FunkSVDError
+            If the model predicts no ratings.
+        """
+        return self.fitted.liking_of_ratings.liked_from

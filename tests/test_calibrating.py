@@ -106,7 +106,7 @@ def test_what_is_given_and_what_comes_back(fitted):
     assert model.predict_probability(3, 7, at_least=1) == 1
 
 
-@pytest.mark.parametrize("at_least", [0.5, 5.01, float("nan"), float("inf")])
+@pytest.mark.parametrize("at_least", [0.5, 5.01, 1e39, float("nan"), float("inf")])
 def test_what_is_not_on_the_scale_is_an_error(fitted, at_least):
     with pytest.raises(FunkSVDError, match=r"at_least= must be a rating .* scale, 1 to 5, not "):
         fitted["sgd"].predict_probability(3, 7, at_least=at_least)

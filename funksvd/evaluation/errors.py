@@ -11,7 +11,7 @@ import numpy as np
 from funksvd.errors import RatingsError
 from funksvd.evaluation.baselines import global_mean, regularized_biases
 from funksvd.learned.scoring import predict_pairs
-from funksvd.metrics import Errors, Interval, bootstrap_intervals
+from funksvd.metrics import Errors, Interval, Reliability, bootstrap_intervals
 from funksvd.ratings import CompressedRows, Ratings, Vocabulary
 
 
@@ -28,6 +28,11 @@ class Predictor(Protocol):
     def seen(self) -> CompressedRows | None: ...
     def predict_index(
         self, user_index: np.ndarray, item_index: np.ndarray, timestamps: np.ndarray | None = None
+    ) -> np.ndarray: ...
+    @property
+    def liked_from(self) -> float: ...
+    def probabilities(
+        self, predictions: np.ndarray, at_least: float | None = None
     ) -> np.ndarray: ...
     def thread_count(self) -> int: ...
 
@@ -55,6 +60,10 @@ class Evaluation:
         model does not know its pairs.
     baselines : dict of str to Errors
         Errors of simpler predictors: "global_mean" and "regularized_biases".
+    liked_from : float or None
+        Lowest liked rating.
+    liked : Reliability or None
+        Quality of the probabilities that ratings are at least this.
     """
 
     n_ratings: int
@@ -67,6 +76,8 @@ class Evaluation:
     unknown_items: float
     already_learned: float | None = None
     baselines: dict[str, Errors] = field(default_factory=dict)
+    liked_from: float | None = None
+    liked: Reliability | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""
@@ -74,6 +85,9 @@ class Evaluation:
         plain["rmse_interval"] = list(self.rmse_interval)
         plain["mae_interval"] = list(self.mae_interval)
         plain["baselines"] = {name: errors._asdict() for name, errors in self.baselines.items()}
+        if self.liked is not None:
+            groups = [group._asdict() for group in self.liked.groups]
+            plain["liked"] = self.liked._asdict() | {"groups": groups}
         return plain
 
 
@@ -119,6 +133,9 @@ def evaluate(
     if model.seen is not None:
         already_learned = float(model.seen.contains(user_index, item_index, n_threads).mean())
     errors = Errors.of(values, predictions)
+    liked_from = model.liked_from
+    is_liked = values >= np.float32(liked_from)
+    liked = Reliability.of(model.probabilities(predictions, liked_from), is_liked)
     rmse_interval, mae_interval = intervals.result()
     return Evaluation(
         n_ratings=len(ratings),
@@ -131,4 +148,6 @@ def evaluate(
         unknown_items=float(np.mean(item_index < 0)),
         already_learned=already_learned,
         baselines=baselines,
+        liked_from=liked_from,
+        liked=liked,
     )

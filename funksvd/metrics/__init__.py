@@ -7,6 +7,7 @@ from funksvd.metrics.beyond_accuracy import (
     novelty,
 )
 from funksvd.metrics.bootstrap import Interval, intervals_of_means
+from funksvd.metrics.probability import Reliability, ReliabilityGroup
 from funksvd.metrics.ranking import (
     METRICS,
     BestItems,
@@ -25,6 +26,8 @@ __all__ = [
     "Interval",
     "RankingMetrics",
     "RankingTally",
+    "Reliability",
+    "ReliabilityGroup",
     "bootstrap_intervals",
     "coverage",
     "exposure_gini",

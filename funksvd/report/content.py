@@ -67,6 +67,8 @@ class Content:
         Users as examples.
     without_ratings : str
         Reason for which the examples' own ratings, or pairs, are not known.
+    is_calibrated : bool
+        Whether probabilities were calibrated on ratings that were not learned from.
     knows_seen : bool
         Whether items that were learned from are left out of recommendations.
     n_titled : int
@@ -106,6 +108,7 @@ class Content:
     similar: list[Neighbours]
     people: list[Person]
     without_ratings: str
+    is_calibrated: bool
     knows_seen: bool
     n_titled: int
     features: dict[str, list[FeatureFacts]] = field(default_factory=dict)
@@ -193,6 +196,7 @@ def gather(
         similar=look_at_similar(model, labels, item_counts),
         people=choose_people(model, labels, user_counts, training, test),
         without_ratings=without_ratings,
+        is_calibrated=model.fitted.is_calibrated,
         knows_seen=model.seen is not None,
         n_titled=labels.n_titled,
         features=model.fitted.feature_facts,

@@ -89,6 +89,11 @@ def _pictures_of_test(test: TestResults) -> dict[str, Picture]:
             "Mean rating, by prediction",
             lambda axes, colors: draw_calibration(axes, colors, test.calibration),
         ),
+        "reliability": Picture(
+            3.6,
+            "Share of ratings that are liked ones, by the probability that they are",
+            lambda axes, colors: draw_reliability(axes, colors, test),
+        ),
         "residuals": Picture(
             2.9,
             "Histogram of rating less prediction",
@@ -194,6 +199,20 @@ def draw_calibration(axes: Axes, colors: Colors, calibration: list[Calibration])
     axes.errorbar(predicted, actual, margins, fmt="o", ms=5, color=colors.first, lw=1.2)
     axes.set_xlabel("predicted")
     axes.set_ylabel("mean rating given")
+
+
+def draw_reliability(axes: Axes, colors: Colors, test: TestResults) -> None:
+    """Share of the ratings that are liked ones, for groups of like probability."""
+    liked = test.evaluation.liked
+    assert liked is not None, "every model of ratings has probabilities"
+    probability, share, n = np.array(liked.groups).T
+    margins = 1.96 * np.sqrt(share * (1 - share) / n)
+    _draw_diagonal(axes, colors, [0, 1])
+    axes.errorbar(probability, share, margins, fmt="o", ms=5, color=colors.first, lw=1.2)
+    axes.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+    axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+    axes.set_xlabel(f"probability of {test.evaluation.liked_from:g} or more")
+    axes.set_ylabel("share of test ratings")
 
 
 def draw_residuals(axes: Axes, colors: Colors, test: TestResults) -> None:

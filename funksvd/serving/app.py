@@ -319,14 +319,18 @@ def create_app(holder: ModelHolder, hosts: Sequence[str] = ("*",)) -> FastAPI:
 
     @app.get("/predict", tags=["users"])
     async def predict(
-        user: QueriedId, item: QueriedId, time: QueriedTime | None = None
+        user: QueriedId,
+        item: QueriedId,
+        time: QueriedTime | None = None,
+        at_least: float | None = None,
     ) -> dict[str, Any]:
         """The predicted rating of an item by a user; if one is unknown, from the other alone.
 
         A time of the rating makes a difference to models that know days of users, if the user has
-        rated something on that day (UTC).
+        rated something on that day (UTC). With `at_least`, a rating, the answer has the
+        `probability` that the user's is at least this.
         """
-        return holder.service.predict(user, item, time)
+        return holder.service.predict(user, item, time, at_least)
 
     @app.get("/recommend", tags=["users"])
     async def recommend(

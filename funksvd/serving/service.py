@@ -95,7 +95,7 @@ class Service:
         self.similar_users(user, 1)
         highest = None
         if self.rating_scale is not None:
-            self.predict(user, item)
+            self.predict(user, item, at_least=self.rating_scale[1])
             highest = self.rating_scale[1]
         for by in self.model.rankings:
             for diversify in (0.0, 0.5):
@@ -142,7 +142,11 @@ class Service:
         return [self._items[self._rows[item]] for item in self._search.search(text, n)]
 
     def predict(
-        self, user: int | str, item: int | str, timestamp: int | None = None
+        self,
+        user: int | str,
+        item: int | str,
+        timestamp: int | None = None,
+        at_least: float | None = None,
     ) -> dict[str, Any]:
         """The predicted rating of an item by a user; if one is unknown, from the other alone.
 
@@ -151,21 +155,30 @@ class Service:
         user, item : int or str
         timestamp : int, optional
             Time of the rating, as for `Recommender.predict`.
+        at_least : float, optional
+            A rating: the answer then has the probability that the user's is at least this.
 
         Raises
         ------
         RatingsError
             If the timestamp is negative, or of a time long before the model's days.
+        FunkSVDError
+            If `at_least` is not on the model's scale.
         """
         user_row = int(self.model.users.rows([user])[0])
         item_row = self._rows.get(str(item))
-        return {
+        prediction = self.model.predict(user, item, timestamp)
+        answer = {
             "user": user if user_row < 0 else self.model.users.label(user_row),
             "item": item if item_row is None else self._items[item_row]["item"],
-            "prediction": round(float(self.model.predict(user, item, timestamp)), DIGITS),
+            "prediction": round(float(prediction), DIGITS),
             "knows_user": user_row >= 0,
             "knows_item": item_row is not None,
         }
+        if at_least is not None:
+            found = self.model.probabilities(np.array([prediction], np.float32), at_least)
+            answer["probability"] = round(float(found[0]), DIGITS)
+        return answer
 
     def recommend(
         self,

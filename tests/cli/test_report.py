@@ -23,7 +23,7 @@ def test_a_page_with_titles_and_pictures(cli, here):
     result = cli("report", "--items", "items.csv", "--png", "pictures")
     assert (result.code, result.err) == (0, "")
     assert re.fullmatch(
-        r"Wrote report.html \(0.\d MB\)\nWrote 13 pictures into pictures\n", result.out
+        r"Wrote report.html \(0.\d MB\)\nWrote 14 pictures into pictures\n", result.out
     )
     text = (here / "report.html").read_text()
     model = FunkSVD.load("model.funksvd")
@@ -31,7 +31,7 @@ def test_a_page_with_titles_and_pictures(cli, here):
     assert f"{len(model.item_ids):,}" in text
     assert "The Velvet Letter (1991)" in text
     assert "<pre>funksvd train ratings.csv" in text
-    assert len(list((here / "pictures").glob("*.png"))) == 13
+    assert len(list((here / "pictures").glob("*.png"))) == 14
 
 
 def test_what_it_says_of_the_test_is_what_evaluate_says(cli, here, without_pictures):

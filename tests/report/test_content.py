@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from funksvd import FunkSVD, Monitor, Ratings, Stopped, hold_out
+from funksvd.metrics import Reliability
 from funksvd.report import gather
 from funksvd.report.factors import N_ITEMS
 from funksvd.report.people import N_LIKED, N_RECOMMENDED
@@ -45,6 +46,17 @@ def test_calibration(content, errors):
     assert found[0].predicted == pytest.approx(np.mean(predictions), rel=1e-6)
     assert found[0].actual == pytest.approx(np.mean(ratings), abs=0.02)  # ties at the end
     assert found[0].margin == pytest.approx(1.96 * np.std(ratings) / math.sqrt(n), rel=0.02)
+
+
+def test_reliability(content, model, holdout):
+    test = holdout.test
+    index = test.index_for(model.users, model.items)
+    probabilities = model.probabilities(model.predict_index(*index, test.timestamps), 4)
+    comp = content.test.evaluation
+    assert comp.liked_from == 4
+    assert comp.liked == Reliability.of(probabilities, test.values >= 4)
+    assert comp.liked.log_loss < comp.liked.log_loss_of_share
+    assert content.is_calibrated
 
 
 def test_residuals(content, errors):

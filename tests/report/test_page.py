@@ -37,6 +37,7 @@ ALL_PICTURES = {
     "list-quality",
     "predicted-against-actual",
     "ratings",
+    "reliability",
     "residuals",
     "rmse-by-activity",
     "rmse-by-popularity",

@@ -59,6 +59,11 @@ def test_each_route_answers(client, holder, model):
     assert predicted == service.predict(user, 3)
     timed = client.get("/predict", params={"user": user, "item": 3, "time": "2005-09-06"}).json()
     assert timed == predicted
+    asked = {"user": user, "item": 3, "at_least": 4}
+    assert client.get("/predict", params=asked).json() == service.predict(user, 3, at_least=4)
+    refused = client.get("/predict", params=asked | {"at_least": 99})
+    assert refused.status_code == 422
+    assert "must be a rating of the model's scale" in refused.text
     assert client.post("/fold-in", json=guest(n=3)).json() == service.fold_in(
         {"1": 4.0, "3": 2.0}, 3
     )

@@ -38,7 +38,7 @@ def test_the_description_is_true(described, path, method, modes):
         operation.as_strategy(generation_mode=schemathesis.GenerationMode(mode)) for mode in modes
     ]
     # Either a user or an item, ratings on the model's scale, its rankings: no schema can say this.
-    is_beyond = path in ("/similar", "/fold-in", "/recommend")
+    is_beyond = path in ("/similar", "/fold-in", "/predict", "/recommend")
     beyond = [positive_data_acceptance] if is_beyond else []
 
     @hypothesis.given(case=hypothesis.strategies.one_of(cases))

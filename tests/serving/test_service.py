@@ -58,6 +58,8 @@ def test_answers_are_the_models(service, model):
     assert service.predict(str(user), str(item)) == {
         "user": user, "item": item, "prediction": prediction, "knows_user": True, "knows_item": True
     }  # fmt: skip
+    probability = round(float(model.predict_probability(user, item, at_least=4)), 4)
+    assert service.predict(user, item, at_least=4)["probability"] == probability
     stranger = service.predict("nobody", "9999")
     assert (stranger["knows_user"], stranger["knows_item"]) == (False, False)
     assert stranger["prediction"] == round(float(model.global_mean), 4)
