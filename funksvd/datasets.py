@@ -46,6 +46,8 @@ class Dataset:
         Terms of use, in short.
     home : str
         Address of the publisher's page about it.
+    features : tuple of str
+        Of "user" and "item", those of which the archive has a table of features.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Dataset:
     urls: tuple[str, ...]
     terms: str
     home: str
+    features: tuple[str, ...] = ()
 
     @property
     def file_name(self) -> str:
@@ -100,6 +103,10 @@ JESTER_TERMS = (
 )
 
 
+WITH_USERS = ("100k", "1m")
+"""Sets of MovieLens that tell the users' age, gender, occupation and zip code."""
+
+
 def _movielens(name: str, title: str, ratings: str, size: str, checksum: str) -> Dataset:
     return Dataset(
         f"ml-{name}",
@@ -110,6 +117,7 @@ def _movielens(name: str, title: str, ratings: str, size: str, checksum: str) ->
         (f"https://files.grouplens.org/datasets/movielens/ml-{name}.zip",),
         MOVIELENS_TERMS,
         f"https://grouplens.org/datasets/movielens/{name.removesuffix('-small')}/",
+        ("user", "item") if name in WITH_USERS else ("item",),
     )
 
 
@@ -192,6 +200,7 @@ _ALL = (
         ("https://github.com/zygmuntz/goodbooks-10k/releases/download/v1.0/goodbooks-10k.zip",),
         "Creative Commons Attribution-ShareAlike 4.0 (CC BY-SA 4.0)",
         "https://github.com/zygmuntz/goodbooks-10k",
+        ("item",),
     ),
 )
 DATASETS = {dataset.name: dataset for dataset in _ALL}

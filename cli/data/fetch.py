@@ -73,6 +73,10 @@ def fetch(name: str | None, *, source: str | None, folder: str | None, output: O
     else:
         size = f"{os.path.getsize(path) / 1e6:,.1f} MB"
         output.note(f"{DONE[how]} {path} ({size}, checksum as published)")
+        if dataset.features:
+            more = [word for what in dataset.features for word in (f"--{what}-features", str(path))]
+            whom = " and ".join(f"{what}s" for what in dataset.features)
+            output.note(f"It tells more of its {whom}, for training: {shlex.join(more)}")
         output.note(f"\nNext: {shlex.join(['funksvd', 'train', str(path)])}")
 
 
@@ -87,7 +91,7 @@ def _list(output: Output) -> None:
 
 
 def _facts(dataset: Dataset) -> dict[str, object]:
-    names = ("name", "title", "ratings", "checksum", "terms", "home")
+    names = ("name", "title", "ratings", "checksum", "terms", "home", "features")
     return {name: getattr(dataset, name) for name in names} | {"url": dataset.urls[0]}
 
 

@@ -15,6 +15,7 @@ def test_for_a_person(cli, publisher, tmp_path):
     assert "https://grouplens.org/datasets/movielens/1m/" in result.out
     assert f"Downloaded {path} (0.0 MB, checksum as published)" in result.out
     assert result.out.endswith(f"Next: funksvd train {path}\n")
+    assert f"--user-features {path} --item-features {path}\n" in result.out
     assert f"Already there: {path}" in cli("data", "fetch", "ml-1m").out
 
 
