@@ -83,8 +83,8 @@ def train(
     --no-choice leaves it out). A file without ratings, such as clicks, makes a choice model alone.
 
     --user-features and --item-features say more of users and items. Those that have no rating are
-    predicted, recommended and compared by these features alone. (Algorithms bayes and bayes++ also
-    predict all others better.)
+    predicted, recommended and compared by these features alone; algorithms sgd, svd++, bayes and
+    bayes++ also predict all others better.
 
     Ctrl-C stops training, and keeps and saves the best epoch so far.
 

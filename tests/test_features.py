@@ -8,6 +8,7 @@ from funksvd.learned.features import FULL_COUNT, RIDGE
 from funksvd.learned.storage import read_model, write_model
 from funksvd.model_file import KINDS
 from funksvd.ratings import Vocabulary
+from funksvd.training.learners.priors import PRIOR_RATINGS, PriorMeans
 
 N_USERS, N_ITEMS = 60, 40
 FAST = {"n_factors": 2, "n_epochs": 20, "n_threads": 1, "validation_fraction": 0.1, "refit": True}
@@ -88,15 +89,63 @@ def test_weights_are_those_of_a_ridge_regression(planted):
     assert worth.bias_share > 0.9  # colours are all that matters here
 
 
-def test_ratings_alone_are_learned_as_before(planted):
+def test_ratings_are_learned_as_before_where_features_are_no_prior(planted):
     ratings, _, _ = planted
-    plain, model = FunkSVD(**FAST).fit(ratings), fitted(planted)
+    plain = FunkSVD(**FAST, algorithm="incremental").fit(ratings)
+    model = fitted(planted, algorithm="incremental")
     rows = model.items.rows(plain.item_ids)
     np.testing.assert_array_equal(model.item_factors[rows], plain.item_factors)
     pairs = (ratings.user_ids[ratings.user_index], ratings.item_ids[ratings.item_index])
     np.testing.assert_array_equal(model.predict(*pairs), plain.predict(*pairs))
     user = plain.user_ids[3]
     assert model.recommend(user, 5, among=plain.item_ids) == plain.recommend(user, 5)
+
+
+@pytest.mark.parametrize("algorithm", ["sgd", "svd++"])
+def test_descents_go_by_features(planted, algorithm):
+    """Few ratings: those of an item tell less than its colour does."""
+    ratings, user_table, item_table = planted
+    part = np.random.default_rng(1).random(len(ratings)) < 0.15
+    training, test = ratings.subset(part), ratings.subset(~part)
+    errors, models = [], []
+    for n_threads, features in ((1, {}), (1, item_table), (2, item_table)):
+        model = FunkSVD(**FAST | {"n_threads": n_threads}, algorithm=algorithm, choice=False)
+        more = {"user_features": user_table, "item_features": features} if features else {}
+        models.append(model.fit(training, **more))
+        errors.append(model.evaluate(test).rmse)
+    assert errors[1] < 0.8 * errors[0]
+    for name in ("item_factors", "user_biases"):
+        ref, comp = (getattr(model, name) for model in models[1:])
+        np.testing.assert_array_equal(comp, ref)
+
+
+def test_rows_move_to_their_prior_means_and_with_them():
+    random = np.random.default_rng(0)
+    columns, counts = (
+        random.standard_normal((6, 2)).astype(np.float32),
+        np.array([9, 1, 4, 0, 2, 7]),
+    )
+    order = np.array([5, 0, 3, 1, 4, 2])
+    prior = PriorMeans(columns, order, counts, n_factors=2)
+    biases, factors = random.standard_normal(6), random.standard_normal((6, 3))
+    rates = np.linspace(0.01, 0.02, 6).astype(np.float32)
+    x, n = columns[order], counts[order]
+    ref = np.column_stack([biases, factors[:, :2]])
+    means = np.zeros((6, 3))
+    biases, factors = biases.astype(np.float32), factors.astype(np.float32)
+    for _ in range(2):
+        w = n / (1 + n / FULL_COUNT)
+        solved = np.linalg.solve(
+            x.T @ (w[:, None] * x) + RIDGE * np.eye(2), x.T @ (w[:, None] * ref)
+        )
+        before, means = means, x @ solved
+        shares = np.outer(n, [0.05 * 0.3, 0, 0])
+        shares[:, 1:] = (n * rates * 0.2)[:, None]
+        ref = ref + shares / (1 + shares) * means
+        ref += (PRIOR_RATINGS / (PRIOR_RATINGS + n))[:, None] * (means - before)
+        prior.move(biases, factors, rates, 0.3, (0.05, 0.2))
+    comp = np.column_stack([biases, factors[:, :2]])
+    np.testing.assert_allclose(comp, ref, rtol=1e-4, atol=1e-5)
 
 
 def test_uncertainty_of_rows_without_ratings(planted):

@@ -41,7 +41,12 @@ from funksvd.kernels.cpu.optimizers import RULES
 from funksvd.kernels.cpu.parsing import parse_rows
 from funksvd.kernels.cpu.probit import distinct_values, find_probabilities, fit_probit
 from funksvd.kernels.cpu.products import TILE_ITEMS
-from funksvd.kernels.cpu.regression import add_normal_equations, combine_rows, solve_ridge
+from funksvd.kernels.cpu.regression import (
+    add_cross,
+    add_weighted_gram,
+    combine_rows,
+    solve_ridge,
+)
 from funksvd.kernels.cpu.scoring import (
     GROUP_USERS,
     LOST_IN_SQUARES,
@@ -69,12 +74,13 @@ __all__ = [
     "SCALAR_LOSSES",
     "TILE_ITEMS",
     "Table",
+    "add_cross",
     "add_day_biases",
     "add_gradients",
     "add_gram",
-    "add_normal_equations",
     "add_residuals",
     "add_rows",
+    "add_weighted_gram",
     "cache_folder",
     "choose",
     "combine_rows",

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from funksvd.kernels import add_normal_equations, combine_rows, solve_ridge
+from funksvd.kernels import add_cross, add_weighted_gram, combine_rows, solve_ridge
 from funksvd.learned.base import Learned
 from funksvd.ratings import Encoding, Vocabulary
 
@@ -183,6 +183,46 @@ class EncodedTable(NamedTuple):
         return np.where((at >= 0)[:, None], self.columns[at], np.float32(0))
 
 
+class Regression:
+    """The ridge regression of rows on their features, eq. (1).
+
+    Parameters
+    ----------
+    columns : ndarray of shape (n_rows, n_columns), float32
+        C-contiguous.
+    counts : ndarray of shape (n_rows,), int
+        Number of ratings of each row.
+    """
+
+    def __init__(self, columns: np.ndarray, counts: np.ndarray) -> None:
+        self.columns, self.counts = columns, counts
+        self._row_weights = counts / (1 + counts / FULL_COUNT)
+        self._gram = np.zeros((columns.shape[1],) * 2)
+        add_weighted_gram(columns, self._row_weights, self._gram)
+
+    def weights(self, rows: np.ndarray) -> np.ndarray:
+        """W, for these rows.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_rows, k), float32
+
+        Returns
+        -------
+        ndarray of shape (n_columns, k), float32
+        """
+        cross = np.zeros((self.columns.shape[1], rows.shape[1]))
+        add_cross(self.columns, self._row_weights, rows, cross)
+        solve_ridge(self._gram.copy(), RIDGE, cross)
+        return cross.astype(np.float32)
+
+    def means(self, weights: np.ndarray) -> np.ndarray:
+        """X W of each row: ndarray of shape (n_rows, k), float32."""
+        means = np.empty((len(self.columns), weights.shape[1]), np.float32)
+        combine_rows(self.columns, weights, means)
+        return means
+
+
 def with_weights(learned: LearnedT, what: str, columns: np.ndarray, counts: np.ndarray) -> LearnedT:
     """A model that knows what features of its users, or items, tell, by eq. (1).
 
@@ -202,11 +242,7 @@ def with_weights(learned: LearnedT, what: str, columns: np.ndarray, counts: np.n
     has_biases = hasattr(learned, f"{what}_biases")
     if has_biases:
         targets = np.column_stack([getattr(learned, f"{what}_biases"), targets])
-    weights = counts / (1 + counts / FULL_COUNT)
-    gram, cross = np.zeros((columns.shape[1],) * 2), np.zeros((columns.shape[1], targets.shape[1]))
-    add_normal_equations(columns, weights, targets, gram, cross)
-    solve_ridge(gram, RIDGE, cross)
-    found = cross.astype(np.float32)
+    found = Regression(columns, counts).weights(targets)
     if not has_biases:
         return replace(learned, **{names[1]: found})
     both = (np.ascontiguousarray(found[:, 0]), np.ascontiguousarray(found[:, 1:]))
@@ -288,8 +324,9 @@ def _covariance(rows: np.ndarray, counts: np.ndarray, centered: bool = True) -> 
     """Covariances of columns over ratings; without centering, mean products."""
     n, k = rows.shape
     rows = np.ascontiguousarray(rows, np.float32)
-    gram, sums = np.zeros((k, k)), np.zeros((k, 1))
-    add_normal_equations(rows, counts.astype(np.float64), np.ones((n, 1), np.float32), gram, sums)
+    gram, sums, weights = np.zeros((k, k)), np.zeros((k, 1)), counts.astype(np.float64)
+    add_weighted_gram(rows, weights, gram)
+    add_cross(rows, weights, np.ones((n, 1), np.float32), sums)
     whole = max(1.0, float(counts.sum()))
     gram = np.tril(gram) + np.tril(gram, -1).T
     means = sums[:, 0] / whole

@@ -6,8 +6,8 @@ from funksvd.kernels.compiling import compiled
 
 
 @compiled
-def add_normal_equations(rows, weights, targets, gram, cross):
-    """Add the two sides of the normal equations, X^T D X and X^T D Y.
+def add_weighted_gram(rows, weights, gram):
+    """Add one side of the normal equations, X^T D X.
 
     Parameters
     ----------
@@ -15,10 +15,29 @@ def add_normal_equations(rows, weights, targets, gram, cross):
         X.
     weights : ndarray of shape (n,), float64
         The diagonal of D.
-    targets : ndarray of shape (n, k), float32
-        Y.
     gram : ndarray of shape (n_columns, n_columns), float64
         Changed, in the lower triangle with its diagonal.
+    """
+    n, n_columns = rows.shape
+    for row in range(n):
+        for f in range(n_columns):
+            weighted = weights[row] * np.float64(rows[row, f])
+            if weighted == 0:
+                continue
+            for g in range(f + 1):
+                gram[f, g] += weighted * np.float64(rows[row, g])
+
+
+@compiled
+def add_cross(rows, weights, targets, cross):
+    """Add the other side of the normal equations, X^T D Y.
+
+    Parameters
+    ----------
+    rows, weights
+        As for `add_weighted_gram`.
+    targets : ndarray of shape (n, k), float32
+        Y.
     cross : ndarray of shape (n_columns, k), float64
         Changed.
     """
@@ -29,8 +48,6 @@ def add_normal_equations(rows, weights, targets, gram, cross):
             weighted = weights[row] * np.float64(rows[row, f])
             if weighted == 0:
                 continue
-            for g in range(f + 1):
-                gram[f, g] += weighted * np.float64(rows[row, g])
             for g in range(k):
                 cross[f, g] += weighted * np.float64(targets[row, g])
 

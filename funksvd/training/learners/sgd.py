@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -14,6 +15,7 @@ from funksvd.objectives.parameters import Parameters
 from funksvd.rng import normals
 from funksvd.training.context import RatingContext
 from funksvd.training.learners.base import Descent, Progress, decided
+from funksvd.training.learners.priors import priors_of
 from funksvd.training.plan import Block, BlockPlan
 from funksvd.training.scale import Rates, Scale, row_shares, scaled_rates
 
@@ -37,6 +39,7 @@ class SGDLearner(Descent):
         super().__init__(context)
         self.arranged = self.plan.arranged(self._start())
         self.row_shares = row_shares(self.plan)
+        self.priors = priors_of(self.plan, self.n_factors)
 
     def _start(self) -> Parameters:
         """The parameters that were learned before; without any, random ones."""
@@ -65,7 +68,22 @@ class SGDLearner(Descent):
             n_ratings = sum(block.learned.stop - block.learned.start for block in blocks)
             n_done += n_ratings
             progress.ratings_done(n_ratings)
+        _, user_biases, item_biases, user_factors, item_factors = self.arranged
+        self._move_to_priors([(user_biases, user_factors), (item_biases, item_factors)], rates)
         return self.loss.error(total, plan.n_learned)
+
+    def _move_to_priors(self, sides: Sequence[tuple[np.ndarray, np.ndarray]], rates: Rates) -> None:
+        """Move users and items, biases and factors of each, to what their features tell."""
+        regs = (float(rates.bias_reg), float(rates.reg))
+        of_rows = (rates.users, rates.items)
+        for prior, (biases, factors), own in zip(self.priors, sides, of_rows, strict=True):
+            if prior is None:
+                continue
+            prior.move(biases, factors, own, float(rates.biases), regs)
+            if self.hyperparameters.nonnegative:
+                np.maximum(factors, 0, out=factors)
+            if not self.hyperparameters.biases:
+                biases[:] = 0
 
     def held_back_error(self) -> float | None:
         """The error of the predictions, held within the ratings learned from."""
@@ -81,8 +99,9 @@ class SGDLearner(Descent):
         return self.loss.error(total, self.plan.n_held_back)
 
     def state(self) -> list[np.ndarray]:
-        """Biases and factors."""
-        return list(self.arranged[1:])
+        """Biases and factors, and the weights of features."""
+        weights = [prior.weights for prior in self.priors if prior is not None]
+        return [*self.arranged[1:], *weights]
 
     def learned(self) -> LearnedRatings:
         """Biases and factors, in the ratings' own numbering."""

@@ -35,6 +35,7 @@ the sets tell of taste (A) and in which they tell nothing (B)::
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
@@ -225,6 +226,8 @@ class SVDPPLearner(SGDLearner):
                 n_done += n_ratings
             groups = range(len(other.plan.bounds))
             self._hand_back(1 - at, groups, before, learning_rate, other.whole_shares)
+        rows = [(side.biases, side.factors) for side in self.sides]
+        self._move_to_priors(rows, self._rates(learning_rate))
         return float(np.sqrt(squared_error / n_steps))
 
     def _visit(self, at: int, batch: int, learning_rate: float) -> float:
@@ -295,8 +298,10 @@ class SVDPPLearner(SGDLearner):
         return super().held_back_error()
 
     def state(self) -> list[np.ndarray]:
-        """Biases, factors, and the y_j and x_v."""
-        return [array for side in self.sides for array in (side.biases, side.factors, side.members)]
+        """Biases, factors, the y_j and x_v, and the weights of features."""
+        arrays = [(side.biases, side.factors, side.members) for side in self.sides]
+        weights = [prior.weights for prior in self.priors if prior is not None]
+        return [*itertools.chain.from_iterable(arrays), *weights]
 
     def learned(self) -> LearnedRatings:
         """The plain model that predicts the same, w_u and v_i of eq. (2) for p_u and q_i; y and x.
