@@ -62,6 +62,7 @@ def _facts(model: FunkSVD, path: str) -> dict[str, object]:
         "rankings": list(model.rankings),
         "rating_scale": list(model.rating_scale) if predicts else None,
         "global_mean": model.global_mean if predicts else None,
+        "user_days": _user_days(model),
         "choice_model": _choice_model(model),
         "features": {
             what: [each.to_dict() for each in facts]
@@ -88,6 +89,15 @@ def _facts(model: FunkSVD, path: str) -> dict[str, object]:
         "reg_used": model.reg_used,
         "history": history,
     }
+
+
+def _user_days(model: FunkSVD) -> dict[str, object] | None:
+    """Number of biases of users on days, and their standard deviation; None if there are none."""
+    rating = model.fitted.rating
+    days = None if rating is None else rating.learned.days
+    if days is None or not len(days.biases):
+        return None
+    return {"n_days": len(days.biases), "std": float(days.biases.std(dtype="float64"))}
 
 
 def _choice_model(model: FunkSVD) -> dict[str, object] | None:
@@ -123,6 +133,10 @@ def _for_people(facts: dict[str, object], model: FunkSVD) -> dict[str, object]:
     if "reg" in shown and shown["reg"] is None:
         shown["reg"] = "by the data"
     shown["rankings"] = ", ".join(f"by {name}" for name in model.rankings)
+    if (days := _user_days(model)) is not None:
+        shown["user_days"] = f"{days['n_days']:,}, biases with a std of {days['std']:.2g}"
+    else:
+        del shown["user_days"]
     shown["choice_model"] = "none"
     if (choice := model.fitted.choice) is not None:
         shown["choice_model"] = (

@@ -21,12 +21,11 @@ from funksvd.kernels import (
     telling_of_compilation,
     turn_into_probabilities,
 )
-from funksvd.learned import Days
-from funksvd.learned.scoring import add_days
 from funksvd.model import FunkSVD
 from funksvd.ratings import Interactions, Ratings
 from funksvd.ratings.io.layout import Layout
 from funksvd.ratings.io.plain import PlainRows
+from funksvd.ratings.times import SECONDS_PER_DAY
 from funksvd.splitting import random_split
 
 DESCENDING = [
@@ -111,11 +110,19 @@ def warm_up(n_factors: Sequence[int] = (64,), *, portable: bool = False) -> list
         triples = Layout(",", 3, {"user": 0, "item": 1, "rating": 2})
         PlainRows(triples, ("user", "item")).parse(b"1,2,3\n")
         turn_into_probabilities(np.zeros(1, np.float32))
-        row, score = np.zeros(1, np.int32), np.zeros(1, np.float32)
-        add_days(Days(row, row, score), row, row, score.copy())
+        _warm_up_days()
         for objective in OBJECTIVES.values():
             by_kernel(objective, random_problem(objective))
     return compiled
+
+
+def _warm_up_days() -> None:
+    """Learn from ratings that are low on some days and high on others, and predict for a day."""
+    at = np.arange(80)
+    day = at // 4 % 2
+    ratings = Ratings.from_arrays(at % 4, at // 4, 1.0 + 4 * day, (11_000 + day) * SECONDS_PER_DAY)
+    model = FunkSVD(n_factors=1, n_epochs=1, validation_fraction=0, choice=False).fit(ratings)
+    model.predict(0, 0, 11_000 * SECONDS_PER_DAY)
 
 
 def _warm_up_choices(ratings: Ratings) -> None:

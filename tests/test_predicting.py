@@ -12,7 +12,7 @@ from funksvd.evaluation import evaluate
 from funksvd.report.testing import look_at_test
 from funksvd.training import Monitor
 from funksvd.training.plan import DAY, VALUE
-from funksvd.training.preparing import make_plan
+from funksvd.training.preparing import Beside, make_plan
 
 DAY_1, DAY_2, DAY_3 = 12_000, 12_005, 13_000
 BIASES = {("ann", DAY_1): 0.75, ("ann", DAY_2): -0.5, ("bob", DAY_1): 0.25}
@@ -145,7 +145,9 @@ def test_predictions_with_days_survive_the_file(model, tmp_path):
         ({"algorithm": "bayes"}, True),
         ({"algorithm": "bayes++"}, True),
         ({"algorithm": "bayes", "days": False}, False),
-        ({}, False),
+        ({}, True),
+        ({"loss": "huber"}, False),
+        ({"biases": False}, False),
     ],
 )
 def test_a_plan_has_the_days_of_ratings_for_those_who_learn_from_them(chosen, has_days):
@@ -156,10 +158,10 @@ def test_a_plan_has_the_days_of_ratings_for_those_who_learn_from_them(chosen, ha
     ratings = Ratings.from_arrays(pairs // 10, pairs % 10, pairs / 7, times)
     held_back = np.arange(120) % 4 == 0
     hyperparameters = FunkSVD(**chosen).hyperparameters
-    plan = make_plan(hyperparameters, ratings, held_back, None, Monitor())
+    plan = make_plan(hyperparameters, ratings, held_back, Beside(), Monitor())
     assert (DAY in plan.columns) == has_days
     without = replace(ratings, timestamps=None)
-    assert DAY not in make_plan(hyperparameters, without, held_back, None, Monitor()).columns
+    assert DAY not in make_plan(hyperparameters, without, held_back, Beside(), Monitor()).columns
     if has_days:
         ref = dict(
             zip(ratings.values.tolist(), np.where(times, times // 86_400_000, -1), strict=True)
@@ -170,5 +172,5 @@ def test_a_plan_has_the_days_of_ratings_for_those_who_learn_from_them(chosen, ha
 
 
 def test_days_are_for_those_who_learn_them():
-    with pytest.raises(FunkSVDError, match="algorithm 'sgd' has no days; leave it out"):
-        FunkSVD(days=True).fit(Ratings.from_arrays([1], [1], [1]))
+    with pytest.raises(FunkSVDError, match="algorithm 'ials' has no days; leave it out"):
+        FunkSVD(algorithm="ials", days=True).fit(Ratings.from_arrays([1], [1], [1]))

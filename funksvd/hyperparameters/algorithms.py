@@ -87,6 +87,7 @@ _DESCENT = (
     "init_std",
     "reg",
     "bias_reg",
+    "days",
 )
 _SAMPLING = (*_ANY, "days")
 _SAMPLING_DEFAULTS = {
@@ -121,6 +122,7 @@ ALGORITHMS = {
             "validation_fraction": 0.05,
             "patience": 5,
             "init_std": 0.02,
+            "days": True,
         },
         is_updatable=True,
     ),
@@ -139,6 +141,7 @@ ALGORITHMS = {
             "patience": 5,
             "validation_fraction": 0.05,
             "init_std": 0.1,
+            "days": True,
         },
         by_feature=True,
     ),
@@ -156,6 +159,7 @@ ALGORITHMS = {
             "validation_fraction": 0.05,
             "patience": 5,
             "init_std": 0.02,
+            "days": True,
         },
         uses_unrated=True,
         is_updatable=True,

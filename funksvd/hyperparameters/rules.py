@@ -19,7 +19,7 @@ LEAST_OF_NOISE = 1e-6
 """Least `reg` of a choice model: with less, the equations for a new user cannot be solved."""
 MOST_UNOBSERVED = 1e6
 """Largest `unobserved_weight`: with more, 32-bit floats overflow."""
-_OF_BIASES = {"bias_learning_rate", "bias_reg"}
+_OF_BIASES = {"bias_learning_rate", "bias_reg", "days"}
 
 
 def meaningful(chosen: Hyperparameters, validated: bool) -> set[str]:
@@ -37,6 +37,8 @@ def meaningful(chosen: Hyperparameters, validated: bool) -> set[str]:
     names -= _of_some(SCHEDULES) - set(SCHEDULES[chosen.schedule].hyperparameters)
     if not chosen.biases:
         names -= _OF_BIASES
+    if chosen.loss != "squared":
+        names -= {"days"}
     if chosen.bias_learning_rate is None:
         names -= {"bias_learning_rate"}
     if not validated:
@@ -147,6 +149,11 @@ def without_effect(
                     f"{spell(name)} makes no difference with {spell(which)} "
                     f"{getattr(chosen, which)}, only with {' or '.join(users)}"
                 )
+        if name == "days" and chosen.loss != "squared":
+            yield (
+                f"{spell(name)} makes no difference with {spell('loss')} {chosen.loss}, only with "
+                "squared"
+            )
         if name in _OF_BIASES and not chosen.biases:
             yield f"{spell(name)} makes no difference without biases"
 

@@ -27,6 +27,7 @@ from funksvd.kernels.cpu.choosing import (
     score_both,
     weigh_choices,
 )
+from funksvd.kernels.cpu.days import fit_days, subtract_days, sum_day_squares
 from funksvd.kernels.cpu.drawing import choose
 from funksvd.kernels.cpu.folding import fold_rows, weigh_ratings
 from funksvd.kernels.cpu.gibbs import draw_rows, draw_weights
@@ -98,6 +99,7 @@ __all__ = [
     "fill_records",
     "find_pairs",
     "find_probabilities",
+    "fit_days",
     "fit_probit",
     "fold_choices",
     "fold_rows",
@@ -121,8 +123,10 @@ __all__ = [
     "solve_rows",
     "squared_error_of_feature",
     "start_row",
+    "subtract_days",
     "subtract_feature",
     "sum_columns",
+    "sum_day_squares",
     "sum_squares",
     "sum_values",
     "svdpp_block",

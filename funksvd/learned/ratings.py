@@ -185,7 +185,8 @@ float32
         counts = np.searchsorted(self.days.users, users, side="right") - starts
         owners = np.repeat(np.arange(len(users), dtype=np.int32), counts)
         offsets = starts - (np.cumsum(counts) - counts)
-        return chosen._with_days(self.days, owners, offsets[owners] + np.arange(len(owners)))
+        places = offsets[owners] + np.arange(len(owners))
+        return chosen.with_days(Days(owners, self.days.numbers[places], self.days.biases[places]))
 
     def spread_out(self, users: np.ndarray, items: np.ndarray, shape: tuple[int, int]) -> Self:
         """As of every family; users take their days along."""
@@ -194,12 +195,14 @@ float32
             return spread
         owners = np.asarray(users, np.int32)[self.days.users]
         order = np.argsort(owners, kind="stable")
-        return spread._with_days(self.days, owners[order], order)
+        return spread.with_days(
+            Days(owners[order], self.days.numbers[order], self.days.biases[order])
+        )
 
-    def _with_days(self, days: Days, owners: np.ndarray, places: np.ndarray) -> Self:
-        """The same with days from some places, each of the user given for it."""
-        numbers, biases = days.numbers[places], days.biases[places]
-        return replace(self, day_users=owners, day_numbers=numbers, day_biases=biases)
+    def with_days(self, days: Days) -> Self:
+        """The same with other biases of users on days."""
+        users, numbers, biases = days
+        return replace(self, day_users=users, day_numbers=numbers, day_biases=biases)
 
     @property
     def parameters(self) -> Parameters:

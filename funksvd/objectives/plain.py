@@ -30,6 +30,28 @@ e_ui, its residual g_ui: the negative derivative of l by the score s_ui, which i
 Where the loss is logistic, scores are log-odds: the prediction is 1 / (1 + exp(-s)), the
 probability that r is 1, and mu is the log-odds of the mean.
 
+Where ratings have timestamps, a bias d_ut of each user u on each day t (UTC) is found before all
+else, and r_ui - d_ut takes the place of r_ui in what is said above. It is that of a model of biases
+only, where the ratings of a user have a mean d_ut of 0, so that b_u tells the user's level. Its
+minimum is approached by solving for users with their days, and for items, in turn::
+
+    (13)  J_0   = sum over Omega of  1/2 (r_ui - mu - b_u - b_i - d_ut)^2
+                  + 1/2 kappa_u |b_u|^2 + 1/2 kappa_i |b_i|^2 + 1/2 kappa_d |d_ut|^2,
+                  where sum over t of n_ut d_ut = 0 for each user
+    (14)  d_ut  = (s_ut - n_ut c_u) / (n_ut + kappa_d)
+                  with c_u = sum over t of v_ut s_ut / sum over t of v_ut n_ut
+                  and v_ut = n_ut / (n_ut + kappa_d)
+    (15)  b_u   = sum over t of s_ut / (n_u + kappa_u)
+
+Here n_ut is the number of the user's ratings of that day, and s_ut the sum of r_ui - mu - b_i over
+them; c_u - b_u is the multiplier of the condition. The damping kappa_d is the variance of ratings
+of a user and a day over that of days, each estimated without bias by an analysis of variance of
+r_ui - mu - b_i (Henderson's method 1)::
+
+    (16)  var_e = sum of squares within days / (n - T)              T: the number of users' days
+    (17)  var_d = (sum of squares between days of a user - (T - U) var_e)
+                  / sum over u of (n_u - sum over t of n_ut^2 / n_u),    kappa_d = var_e / var_d
+
 Without biases (mu = b = 0) and with lambda = 0, J is half the squared Frobenius error on the
 known entries, 1/2 |W o (A - P Q^T)|^2: the original Funk SVD. On a fully observed matrix its
 minimum is the truncated SVD (Eckart and Young, 1936).
@@ -40,6 +62,7 @@ The functions here are the reference: any floating type, no parallelism. The ker
 References
 ----------
 S. Funk, "Netflix Update: Try This at Home", 2006.
+C. R. Henderson, "Estimation of Variance and Covariance Components", 1953.
 P. Huber, "Robust Estimation of a Location Parameter", 1964.
 Y. Koren, R. Bell, C. Volinsky, "Matrix Factorization Techniques for Recommender Systems", 2009.
 """

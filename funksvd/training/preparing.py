@@ -122,7 +122,7 @@ def make_plan(
     """
     monitor.planning_started(len(ratings))
     learner = LEARNERS[hyperparameters.algorithm]
-    timestamps = ratings.timestamps if hyperparameters.resolved().days else None
+    timestamps = ratings.timestamps if hyperparameters.in_use().get("days") else None
     assert issubclass(learner, RatingLearner)
     plan = plan_blocks(
         Triples(ratings.user_index, ratings.item_index, ratings.values),

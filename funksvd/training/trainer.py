@@ -9,10 +9,12 @@ from funksvd.hyperparameters import ALGORITHMS, LOSSES, SCHEDULES, Hyperparamete
 from funksvd.learned import Learned
 from funksvd.rng import Stream, generator
 from funksvd.training.context import Context, Findings, LearnedT, PlanT
+from funksvd.training.days import without_days
 from funksvd.training.executors import Threads
 from funksvd.training.interrupts import Interrupts
 from funksvd.training.learners.registry import choose_learner
 from funksvd.training.monitor import Monitor
+from funksvd.training.plan import DAY, BlockPlan
 from funksvd.training.record import TrainingRecord
 from funksvd.training.run import Limits, Run
 from funksvd.training.steps import StepSizes
@@ -95,9 +97,14 @@ def train(
     n_epochs = findings.n_epochs or chosen.epoch_limit()
     if not ALGORITHMS[chosen.algorithm].by_feature:
         chosen = replace(chosen, n_epochs=n_epochs)
+    rest: Any = plan
+    days = None
     with Threads(chosen.thread_count()) as executor:
+        draws_days = ALGORITHMS[chosen.algorithm].is_sampler
+        if isinstance(plan, BlockPlan) and DAY in plan.columns and not draws_days:
+            rest, days = without_days(plan, executor)
         random = generator(chosen.seed, Stream.TRAINING, member)
-        context = Context(plan, chosen, random, executor, start, findings)
+        context = Context(rest, chosen, random, executor, start, findings)
         algorithm = ALGORITHMS[chosen.algorithm]
         metric = LOSSES[chosen.loss].metric
         decides = validation or held_back_error(metric)
@@ -128,7 +135,9 @@ def train(
             interrupts or Interrupts(),
         )
         run.until_done()
-        learned = run.learned()
+        learned: Any = run.learned()
+        if days is not None:
+            learned = learned.with_days(days)
     n_unrated = 0 if plan.unrated is None else len(plan.unrated.user_index)
     learner = run.learner
     return TrainingResult(

@@ -124,3 +124,15 @@ def test_given_parts_and_none(cli, here, quick):
     for options, expected in ((("--test", "b.csv"), "b.csv"), (("--test-fraction", 0), "none")):
         cli("train", "a.csv", "-q", *options, *quick)
         assert json.loads(cli("info", "--json").out)["test_part"] == expected
+
+
+def test_days_of_users(cli, here, with_days):
+    assert "user days" not in cli("info").out
+    assert json.loads(cli("info", "--json").out)["user_days"] is None
+    model = FunkSVD.load("model.funksvd", in_memory=True)
+    with_days(model, {(1, 13_032): 0.75, (2, 13_032): -0.25}).save("days.funksvd")
+    assert "2, biases with a std of 0.5" in cli("info", "days.funksvd").out
+    assert json.loads(cli("info", "days.funksvd", "--json").out)["user_days"] == {
+        "n_days": 2,
+        "std": 0.5,
+    }

@@ -247,11 +247,11 @@ def test_options_reach_the_model(cli, folder):
         part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", value)
     ]
     extra = ("--no-biases", "--no-refit", "--no-choice", "--valid-fraction", 0.2)
-    extra = (*extra, "--ensemble-snapshots")
+    extra = (*extra, "--ensemble-snapshots", "--no-days")
     assert cli("train", "ratings.csv", "-q", *flags, *extra).code == 0
     model = FunkSVD.load("model.funksvd")
     switched = {"biases": False, "refit": False, "ensemble_snapshots": True, "nonnegative": False}
-    switched |= {"choice": False, "unobserved_weight": None}
+    switched |= {"choice": False, "days": False, "unobserved_weight": None}
     expected = {**options, **switched, "validation_fraction": 0.2}
     assert model.get_params() == {**expected, "n_threads": None}
     assert model.global_mean == 0

@@ -54,8 +54,8 @@ def test_what_is_given_is_what_the_model_gets(capsys, name):
     chosen = {name: other_value(name)}
     if name == "ensemble_snapshots":
         chosen |= {"schedule": "cyclic", "ensemble": 2}  # which they need
-    if name in ("unobserved_weight", "days"):
-        chosen |= {"algorithm": "ials" if name == "unobserved_weight" else "bayes"}
+    if name == "unobserved_weight":
+        chosen |= {"algorithm": "ials"}
     words = [word for each in chosen.items() for word in option_words(*each)]
     show.main(words, standalone_mode=False)
     assert json.loads(capsys.readouterr().out) == chosen
