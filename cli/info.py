@@ -95,9 +95,7 @@ def _user_days(model: FunkSVD) -> dict[str, object] | None:
     """Number of biases of users on days, and their standard deviation; None if there are none."""
     rating = model.fitted.rating
     days = None if rating is None else rating.learned.days
-    if days is None or not len(days.biases):
-        return None
-    return {"n_days": len(days.biases), "std": float(days.biases.std(dtype="float64"))}
+    return None if days is None else {"n_days": len(days.biases), "std": days.spread}
 
 
 def _choice_model(model: FunkSVD) -> dict[str, object] | None:

@@ -48,6 +48,11 @@ class Days(NamedTuple):
     numbers: np.ndarray
     biases: np.ndarray
 
+    @property
+    def spread(self) -> float:
+        """Standard deviation of the biases; 0 where there are none."""
+        return float(self.biases.std(dtype=np.float64)) if len(self.biases) else 0.0
+
     def check(self, n_users: int) -> None:
         """Make sure that users exist, and that a day can be looked up.
 

@@ -263,6 +263,10 @@ def _training_facts(model: FunkSVD) -> dict[str, str]:
     else:
         floats = sum(array.size for array in rating.learned.parameters[1:])
         facts["numbers learned"] = f"{floats:,}"
+    if model.fitted.rating is not None and (days := model.learned.days) is not None:
+        facts["days of users"] = (
+            f"{len(days.biases):,}, whose biases have a standard deviation of {days.spread:.2f}"
+        )
     seconds = sum(each.seconds for each in record.history)
     facts["seconds"] = "not kept in model files, so that the same training gives the same file"
     if np.isfinite(seconds):

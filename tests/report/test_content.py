@@ -308,3 +308,11 @@ def test_what_is_told_of_an_ensemble(holdout):
     assert content.training["models"].startswith("3, ")
     assert len(content.factors.spectrum.energy) == 6
     assert content.hyperparameters["reg"] == f"{model.reg_used:.4g} (chosen by the data)"
+
+
+def test_days_of_users_are_among_the_facts(holdout, with_days):
+    model = FunkSVD(n_factors=2, n_epochs=2, validation_fraction=0).fit(holdout.training)
+    assert "days of users" not in gather(model).training
+    user, other = model.user_ids[:2].tolist()
+    content = gather(with_days(model, {(user, 13_032): 0.75, (other, 13_032): -0.25}))
+    assert content.training["days of users"] == "2, whose biases have a standard deviation of 0.50"
