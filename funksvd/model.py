@@ -115,9 +115,13 @@ class FunkSVD(Recommender):
         """A name for people: the algorithm, and the number of factors."""
         chosen = self.fitted.hyperparameters if self.is_fitted else self.hyperparameters
         algorithm = ALGORITHMS[chosen.algorithm]
-        counts_features = algorithm.by_feature and self.is_fitted
-        n_factors = self.best_epoch if counts_features else chosen.resolved().n_factors
-        return f"{algorithm.title}, {n_factors} factors"
+        n_factors: int | None = chosen.resolved().n_factors
+        if self.is_fitted:
+            if algorithm.by_feature:
+                n_factors = self.best_epoch
+            elif algorithm.is_sampler:
+                n_factors = self.learned.n_factors_of_draw
+        return algorithm.title if n_factors is None else f"{algorithm.title}, {n_factors} factors"
 
     def thread_count(self) -> int:
         """Number of threads to use."""

@@ -185,12 +185,12 @@ def rating_model(
     """
     chosen = hyperparameters.resolved()
     n_factors = learned.user_factors.shape[1]
-    n_members, rest = divmod(n_factors, chosen.n_factors)
-    n_draws = n_members if learned.draw_means is None else len(learned.draw_means)
-    least = 1 if learned.draw_means is None else 2  # how sure: by how draws differ
-    most = np.inf if ALGORITHMS[chosen.algorithm].is_sampler else chosen.ensemble
-    if rest or n_members != n_draws or not least <= n_members <= most:
-        raise ValueError(f"n_factors is {chosen.n_factors}, but there are {n_factors}")
+    if ALGORITHMS[chosen.algorithm].is_sampler:  # which has as many as the mean needs
+        n_members = 1 if learned.draw_scales is not None else max(learned.n_draws, 1)
+    else:
+        n_members, rest = divmod(n_factors, chosen.n_factors)
+        if rest or not 1 <= n_members <= chosen.ensemble:
+            raise ValueError(f"n_factors is {chosen.n_factors}, but there are {n_factors}")
     unexplained = (record.best.train / record.spread) ** 2
     return RatingModel(
         learned,

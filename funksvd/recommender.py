@@ -115,7 +115,8 @@ class Recommender(Predictor):
     @property
     def n_members(self) -> int:
         """Number of models, or of draws, whose mean it is."""
-        return self.fitted.rating_model.n_members
+        rating = self.fitted.rating_model
+        return rating.learned.n_draws or rating.n_members
 
     @property
     def rating_scale(self) -> tuple[float, float]:

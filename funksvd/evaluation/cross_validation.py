@@ -31,6 +31,8 @@ DEFAULT_N_BEST = 10
 """Number of best items that are judged for each user of a model that only makes lists."""
 BYTES_PER_RATING = 60
 """Most bytes that training and testing a fold take for each rating; measured."""
+USUAL_FACTORS = 32
+"""Factors where their number is chosen by the data."""
 COPIES_OF_PARAMETERS = 6
 """Arrays of the size of the factors that training a fold holds, at most."""
 MEMORY_SHARE = 0.5
@@ -267,7 +269,8 @@ def _run(
 def _fitting_in_memory(model: Learning, folds: Sequence[Fold[Any]]) -> int:
     """Number of folds that can run at the same time."""
     whole = folds.ratings if isinstance(folds, Folds) else folds[0].training
-    n_parameters = (whole.n_users + whole.n_items) * model.hyperparameters.resolved().n_factors
+    n_factors = model.hyperparameters.resolved().n_factors or USUAL_FACTORS
+    n_parameters = (whole.n_users + whole.n_items) * n_factors
     needed = BYTES_PER_RATING * len(whole) + 4 * COPIES_OF_PARAMETERS * n_parameters
     return max(1, int(MEMORY_SHARE * _memory() / max(needed, 1)))
 

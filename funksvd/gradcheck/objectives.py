@@ -26,7 +26,7 @@ from funksvd.objectives import bayes, ials, incremental, plain, svdpp
 from funksvd.objectives.losses import LOSSES, SQUARED, Loss
 from funksvd.objectives.parameters import Parameters, Regularization
 from funksvd.ratings import CompressedRows
-from funksvd.training.learners.bayes import features_of
+from funksvd.training.sampling.side import features_of
 
 if TYPE_CHECKING:
     from funksvd.gradcheck.problems import Problem
@@ -147,8 +147,10 @@ def sample_rows(checked: Objective, problem: Problem, at: int, arrays: list[np.n
         draws = []
         for normals in np.vstack([np.zeros(k), np.eye(k)]):
             drawn = np.empty((n, k))
-            known = (features_of(rows[other], scales), scales, given[mine], prior)
-            checked.kernel((0, n), ratings, *known, np.tile(normals, (n, 1)), drawn, np.empty(n))
+            known = (features_of(rows[other], scales), given[mine], prior)
+            repeated = np.tile(normals.astype(np.float32), (n, 1))
+            written = (drawn, np.empty((n, k), np.float32), np.empty(n))
+            checked.kernel((0, n), ratings, *known, repeated, *written)
             draws.append(drawn)
         steps = np.stack(draws[1:], axis=-1) - draws[0][..., None]
         precisions = np.linalg.inv(steps @ steps.transpose(0, 2, 1))

@@ -91,7 +91,6 @@ _DESCENT = (
 )
 _SAMPLING = (*_ANY, "days")
 _SAMPLING_DEFAULTS = {
-    "n_factors": 12,
     "n_epochs": 540,
     "validation_fraction": 0.0,
     "patience": 100,

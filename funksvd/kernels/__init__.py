@@ -30,7 +30,14 @@ from funksvd.kernels.cpu.choosing import (
 from funksvd.kernels.cpu.days import fit_days, subtract_days, sum_day_squares
 from funksvd.kernels.cpu.drawing import choose
 from funksvd.kernels.cpu.folding import fold_rows, weigh_ratings
-from funksvd.kernels.cpu.gibbs import draw_rows, draw_weights
+from funksvd.kernels.cpu.gibbs import (
+    add_products,
+    draw_days,
+    draw_rows,
+    draw_weights,
+    factorize,
+    multiply,
+)
 from funksvd.kernels.cpu.grouping import group_by_row, group_with_levels, rows_with_repeats
 from funksvd.kernels.cpu.incremental import (
     feature_block,
@@ -79,6 +86,8 @@ __all__ = [
     "add_day_biases",
     "add_gradients",
     "add_gram",
+    "add_normal_equations",
+    "add_products",
     "add_residuals",
     "add_rows",
     "add_weighted_gram",
@@ -92,9 +101,11 @@ __all__ = [
     "diagonalize",
     "distinct_values",
     "diversify",
+    "draw_days",
     "draw_rows",
     "draw_weights",
     "exclude_items",
+    "factorize",
     "feature_block",
     "fill_records",
     "find_pairs",
@@ -106,6 +117,7 @@ __all__ = [
     "group_by_row",
     "group_with_levels",
     "hand_back",
+    "multiply",
     "multiply_rows",
     "pack_items",
     "pack_records",

@@ -104,19 +104,24 @@ def dot_product(builder: ir.IRBuilder, p: list[ir.Value], q: list[ir.Value]) -> 
     return _sum_of_lanes(builder, dot)
 
 
+def fetch(builder: ir.IRBuilder, pointer: ir.Value, for_writing: bool = False) -> None:
+    """Ask for the cache line that something is in."""
+    byte = ir.IntType(8).as_pointer()
+    kind = ir.FunctionType(ir.VoidType(), [byte] + [_INT32] * 3)
+    function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+    how = (ir.Constant(_INT32, number) for number in (int(for_writing), 3, 1))
+    builder.call(function, [builder.bitcast(pointer, byte), *how])
+
+
 @intrinsic
 def prefetch(context: Any, factors: Any, row: Any, vectors: Any) -> tuple:
     """Ask for a row that is going to be written."""
     n_vectors = len(vectors)
 
     def generate(target: Any, builder: ir.IRBuilder, signature: Any, arguments: list) -> ir.Value:
-        byte = ir.IntType(8).as_pointer()
-        kind = ir.FunctionType(ir.VoidType(), [byte] + [_INT32] * 3)
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        for_writing, keep, data = (ir.Constant(_INT32, number) for number in (1, 3, 1))
         array_kind = signature.args[0]
         for pointer in row_pointers(target, builder, array_kind, *arguments[:2], n_vectors):
-            builder.call(function, [builder.bitcast(pointer, byte), for_writing, keep, data])
+            fetch(builder, pointer, for_writing=True)
         return target.get_dummy_value()
 
     return types.void(factors, types.uint32, vectors), generate

@@ -2,6 +2,7 @@
 
 from funksvd.learned.base import Axis, Learned
 from funksvd.learned.choices import LearnedChoices
-from funksvd.learned.ratings import Days, Draws, LearnedRatings
+from funksvd.learned.draws import Draws
+from funksvd.learned.ratings import Days, LearnedRatings
 
 __all__ = ["Axis", "Days", "Draws", "Learned", "LearnedChoices", "LearnedRatings"]

@@ -24,9 +24,14 @@ class Axis(Enum):
     ITEM = "item"
     FACTOR = "factor"
     DRAW = "draw"
+    FACTOR_OF_DRAW = "factor of a draw"
     USER_FEATURE = "user feature"
     ITEM_FEATURE = "item feature"
     DAY = "day of a user"
+
+
+OF_DRAWS = {Axis.DRAW, Axis.FACTOR_OF_DRAW}
+"""Axes of what is known of each draw."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +153,7 @@ class Learned:
                 together[name] = None
             elif Axis.FACTOR in declared.axes:
                 together[name] = side_by_side(values)
-            elif Axis.DRAW in declared.axes:
+            elif OF_DRAWS & set(declared.axes):
                 together[name] = np.concatenate(values, axis=-1)
             elif declared.axes:
                 together[name] = (
@@ -173,7 +178,7 @@ class Learned:
                 if Axis.FACTOR in axes:
                     k = values.shape[-1] // n
                     changed[name] = values[:, at * k : (at + 1) * k] * root
-                elif Axis.DRAW in axes:
+                elif OF_DRAWS & set(axes):
                     changed[name] = None
             members.append(replace(self, **changed))
         return members
@@ -211,7 +216,7 @@ class Learned:
                 continue
             found = _expect_finite(tensors, tensor, declared, lengths)
             values[name] = found if declared.axes else float(found[0])
-        for axis in (Axis.DRAW, Axis.DAY):
+        for axis in (Axis.DRAW, Axis.FACTOR_OF_DRAW, Axis.DAY):
             _check_complete(cls, axis, values)
         _check_draws(lengths)
         return cls(**values)
@@ -226,14 +231,20 @@ def _check_complete(cls: type[Learned], axis: Axis, values: Container[str]) -> N
     }
     missing = sorted(tensor for name, tensor in along.items() if name not in values)
     if missing and len(missing) < len(along):
-        of_what = "draws" if axis is Axis.DRAW else "days"
+        of_what = "days" if axis is Axis.DAY else "draws"
         raise ValueError(f"{missing[0]} is missing, where other arrays of {of_what} are there")
 
 
 def _check_draws(lengths: Mapping[Axis, int]) -> None:
     """There are several draws, with as many factors each; or none."""
-    n_draws, n_factors = lengths.get(Axis.DRAW), lengths.get(Axis.FACTOR, 0)
-    if n_draws is not None and (n_draws < 2 or n_factors % n_draws):
+    n_draws, n_factors = lengths.get(Axis.DRAW), lengths.get(Axis.FACTOR_OF_DRAW)
+    if n_draws is None:
+        if n_factors is not None:
+            raise ValueError("factors of draws are there without draws")
+        return
+    if n_factors is None:  # as earlier programs have it: the model's own are those of the draws
+        n_factors = lengths.get(Axis.FACTOR, 0)
+    if n_draws < 2 or n_factors % n_draws:
         raise ValueError(f"{n_factors} factors are not those of {n_draws} draws")
 
 

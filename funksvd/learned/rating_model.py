@@ -121,8 +121,7 @@ class RatingModel:
                 np.where((index >= 0) & is_alone[index], np.int32(-1), index)
                 for index, is_alone in zip((user_index, item_index), self.alone, strict=True)
             )
-        parameters = self.learned.parameters
-        return predict_deviations(parameters, draws, user_index, item_index, n_threads=n_threads)
+        return predict_deviations(draws, user_index, item_index, n_threads=n_threads)
 
     def items_side(self) -> OtherSide:
         """The items, as the side that new users are folded into.

@@ -6,29 +6,15 @@ Every algorithm that learns from ratings ends in this record, however it came th
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from funksvd.learned.base import Axis, Learned, array, number, optional
+from funksvd.learned.base import OF_DRAWS, Axis, Learned, array, number, optional
+from funksvd.learned.draws import Draws
 from funksvd.objectives.parameters import Parameters
-
-
-class Draws(NamedTuple):
-    """Mean and biases of each draw of a sampler: with its factors, how sure predictions are.
-
-    Parameters
-    ----------
-    global_means : ndarray of shape (n_draws,), float64
-    user_biases : ndarray of shape (n_users, n_draws), float32
-    item_biases : ndarray of shape (n_items, n_draws), float32
-    """
-
-    global_means: np.ndarray
-    user_biases: np.ndarray
-    item_biases: np.ndarray
 
 
 class Days(NamedTuple):
@@ -89,9 +75,12 @@ float32
     user_implicit_factors : ndarray of shape (n_users, n_factors), float32, optional
         x_v of SVD++, which new items need.
     draw_means : ndarray of shape (n_draws,), float64, optional
-        mu of each draw of a sampler; their factors lie side by side in `user_factors` and
-        `item_factors`, in the same order.
+        mu of each draw of a sampler.
     draw_user_biases, draw_item_biases : ndarray of shape (n, n_draws), float32, optional
+    draw_user_factors, draw_item_factors : ndarray of shape (n, n_draws * n_factors), int8, optional
+        Factors of the draws side by side, as whole numbers.
+    draw_scales : ndarray of shape (n_draws * n_factors,), float64, optional
+        What products of two such numbers are multiplied with.
     user_noise, item_noise : ndarray of shape (n_users,) and (n_items,), float32, optional
         Factors of the variance of ratings about the noise-free ones, in squared rating units: that
         of a user's rating of an item is the product of theirs. Of a sampler, posterior means.
@@ -119,6 +108,15 @@ float32
     )
     draw_user_biases: np.ndarray | None = optional(Axis.USER, Axis.DRAW, tensor="draws.user_biases")
     draw_item_biases: np.ndarray | None = optional(Axis.ITEM, Axis.DRAW, tensor="draws.item_biases")
+    draw_user_factors: np.ndarray | None = optional(
+        Axis.USER, Axis.FACTOR_OF_DRAW, dtype=np.int8, tensor="draws.user_factors"
+    )
+    draw_item_factors: np.ndarray | None = optional(
+        Axis.ITEM, Axis.FACTOR_OF_DRAW, dtype=np.int8, tensor="draws.item_factors"
+    )
+    draw_scales: np.ndarray | None = optional(
+        Axis.FACTOR_OF_DRAW, dtype=np.float64, tensor="draws.scales"
+    )
     user_noise: np.ndarray | None = optional(Axis.USER)
     item_noise: np.ndarray | None = optional(Axis.ITEM)
     user_feature_biases: np.ndarray | None = optional(Axis.USER_FEATURE)
@@ -140,22 +138,10 @@ float32
         """The record of parameters."""
         return cls(*parameters, implicit_factors, user_implicit_factors=user_implicit_factors)
 
-    @classmethod
-    def of_draws(cls, draws: Sequence[Parameters]) -> Self:
-        """The mean of draws; several of them are remembered, one is taken for the model itself."""
-        mean = cls.mean([cls.of(draw) for draw in draws])
-        if len(draws) == 1:
-            return mean
-        user_biases, item_biases = (
-            np.ascontiguousarray(np.transpose(biases))
-            for biases in ([draw.user_biases for draw in draws], [d.item_biases for d in draws])
-        )
-        return cls(
-            *mean.parameters,
-            draw_means=np.array([draw.global_mean for draw in draws]),
-            draw_user_biases=user_biases,
-            draw_item_biases=item_biases,
-        )
+    def with_draws(self, draws: Draws) -> Self:
+        """The same, which also knows draws."""
+        changed: dict[str, Any] = dict(zip(self._names_of_draws(), draws, strict=True))
+        return replace(self, **changed)
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, np.ndarray], n_users: int, n_items: int) -> Self:
@@ -222,12 +208,31 @@ float32
 
     @property
     def draws(self) -> Draws | None:
-        """Mean and biases of each draw; None for a model that is not made of draws."""
+        """All draws kept; None for a model that is not the mean of draws."""
         if self.draw_means is None:
             return None
-        assert self.draw_user_biases is not None
-        assert self.draw_item_biases is not None
-        return Draws(self.draw_means, self.draw_user_biases, self.draw_item_biases)
+        found = Draws(*(getattr(self, name) for name in self._names_of_draws()))
+        if self.draw_scales is not None:
+            return found
+        # Earlier programs have the draws' factors, over the root of their number, as the model's.
+        scales = np.full(self.user_factors.shape[1], float(self.n_draws))
+        return Draws(*found[:3], self.user_factors, self.item_factors, scales)
+
+    @property
+    def n_draws(self) -> int:
+        """Number of draws kept."""
+        return 0 if self.draw_means is None else len(self.draw_means)
+
+    @property
+    def n_factors_of_draw(self) -> int:
+        """Number of factors of each draw; of the model itself if there are none."""
+        draws = self.draws
+        return self.user_factors.shape[1] if draws is None else len(draws.scales) // self.n_draws
+
+    @classmethod
+    def _names_of_draws(cls) -> list[str]:
+        """Fields that hold what `Draws` has, in its order."""
+        return [name for name, each in cls.declared().items() if OF_DRAWS & set(each.axes)]
 
     @property
     def days(self) -> Days | None:

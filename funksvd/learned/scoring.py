@@ -20,7 +20,8 @@ from funksvd.kernels import (
     rank_each_item,
     rank_items,
 )
-from funksvd.learned.ratings import Days, Draws
+from funksvd.learned.draws import Draws
+from funksvd.learned.ratings import Days
 from funksvd.objectives.parameters import Parameters
 from funksvd.parallel import in_order
 from funksvd.ratings.compressed import CompressedRows
@@ -37,7 +38,6 @@ FEW_USERS = 16
 
 
 def predict_deviations(
-    parameters: Parameters,
     draws: Draws,
     user_index: np.ndarray,
     item_index: np.ndarray,
@@ -48,8 +48,6 @@ def predict_deviations(
 
     Parameters
     ----------
-    parameters : Parameters
-        The mean of the draws.
     draws : Draws
         At least two.
     user_index, item_index : ndarray of shape (n,), int32
@@ -65,9 +63,7 @@ def predict_deviations(
     deviations = np.empty(len(user_index), dtype=np.float32)
 
     def deviate(part: slice) -> None:
-        deviate_block(
-            user_index[part], item_index[part], parameters[3:], tuple(draws), deviations[part]
-        )
+        deviate_block(user_index[part], item_index[part], tuple(draws), deviations[part])
 
     _in_parts(deviate, len(deviations), n_threads)
     return deviations

@@ -401,7 +401,7 @@ def _digest(tensors: Tensors, info: Plain) -> str:
 
 # The format: 8 bytes with the header's length, the header in JSON, the data.
 # https://github.com/huggingface/safetensors#format
-DTYPES = {"I64": "<i8", "F64": "<f8", "F32": "<f4", "I32": "<i4", "U8": "|u1"}
+DTYPES = {"I64": "<i8", "F64": "<f8", "F32": "<f4", "I32": "<i4", "I8": "|i1", "U8": "|u1"}
 """Names of types in a header, in the order in which their tensors are written: aligned."""
 
 

@@ -254,9 +254,7 @@ def _training_facts(model: FunkSVD) -> dict[str, str]:
         )
     if is_sampler:
         n_rows = len(model.users) + len(model.items)
-        facts["numbers in each draw"] = (
-            f"{n_rows * (1 + model.hyperparameters.resolved().n_factors):,}"
-        )
+        facts["numbers in each draw"] = f"{n_rows * (1 + model.learned.n_factors_of_draw):,}"
     elif (rating := model.fitted.rating) is None:
         learned = model.fitted.choice_model.learned
         facts["numbers learned"] = f"{learned.user_factors.size + learned.item_factors.size:,}"
@@ -285,6 +283,7 @@ def _why_stopped(model: FunkSVD) -> str:
         Stopped.LIMIT: f"with the last {epoch} that was allowed",
         Stopped.PATIENCE: f"after {waited} without a notably {better} validation "
         f"{_metric_title(model)}",
+        Stopped.CONVERGED: f"after {epoch}, when more would have changed their mean by little",
         Stopped.INTERRUPT: "by Ctrl-C",
     }[stopped]
 

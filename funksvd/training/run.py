@@ -116,6 +116,9 @@ class Run:
                     self.stopped = Stopped.PATIENCE
                     break
                 self._run_epoch(len(self.history) + 1)
+                if self.learner.is_done:
+                    self.stopped = Stopped.CONVERGED
+                    break
         except KeyboardInterrupt:
             if self.best_epoch == 0:
                 raise

@@ -15,6 +15,8 @@ class Stopped(StrEnum):
     """All epochs were run that the hyperparameters, or a search before, allow."""
     PATIENCE = "patience"
     """The validation value had not become notably better for `patience` epochs."""
+    CONVERGED = "converged"
+    """Further draws of a sampler would change their mean by little."""
     INTERRUPT = "interrupt"
     """Ctrl-C."""
 

@@ -58,8 +58,7 @@ class Reversed(OneByOne):
 
 @each_case()
 def test_nor_does_another_executor(case, ratings, held_back, monkeypatch):
-    monkeypatch.setattr("funksvd.training.learners.bayes.RATINGS_PER_PART", 200)
-    monkeypatch.setattr("funksvd.training.learners.bayes.COLUMNS_PER_PART", 2)
+    monkeypatch.setattr("funksvd.training.sampling.side.RATINGS_PER_PART", 200)
     monkeypatch.setattr("funksvd.training.learners.minibatch.ROWS_PER_TASK", 16)
     plan, executor = case.plan(ratings, held_back), Reversed()
     ref, comp = case.new_learner(plan), case.new_learner(plan, executor)

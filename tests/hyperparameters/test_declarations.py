@@ -46,7 +46,7 @@ def test_options_are_unique():
         ("refit", "True"),
         ("reg", "chosen by the data; ials: 0.6"),
         ("n_threads", "all processors"),
-        ("n_factors", "64; bayes, bayes++: 12; ials: 256"),
+        ("n_factors", "64; bayes, bayes++: chosen by the data; ials: 256"),
         ("init_std", "0.02; incremental: 0.1"),
         (
             "learning_rate",

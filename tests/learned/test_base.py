@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import naive
-from funksvd.learned import Axis, Learned, LearnedRatings
-from funksvd.learned.base import array, number, optional, side_by_side
+from funksvd.learned import Axis, Draws, Learned, LearnedRatings
+from funksvd.learned.base import OF_DRAWS, array, number, optional, side_by_side
+from funksvd.learned.draws import whole_numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,11 +37,12 @@ class WithYears(Toy):
 def random_model(family, shape, n_factors=4, n_draws=None, seed=0):
     """A model of a family; without draws, those arrays are left out."""
     random = np.random.default_rng(seed)
-    lengths = (*shape, n_factors * (n_draws or 1), n_draws, 2, 3, 0)
+    of_draws = (n_draws, n_factors * (n_draws or 0))
+    lengths = (*shape, n_factors, *of_draws, 2, 3, 0)
     sizes = dict(zip(Axis, lengths, strict=True))
     values = {}
     for name, declared in family.declared().items():
-        if Axis.DRAW in declared.axes and n_draws is None:
+        if OF_DRAWS & set(declared.axes) and n_draws is None:
             continue
         drawn = random.normal(size=[sizes[axis] for axis in declared.axes]).astype(declared.dtype)
         values[name] = drawn if declared.axes else float(drawn)
@@ -161,7 +163,7 @@ def test_members_have_their_own_factors_again(family, n_members):
 def test_members_are_without_draws():
     both = LearnedRatings.mean([random_model(LearnedRatings, (3, 4), 2, 3, s) for s in (0, 1)])
     assert all(member.draws is None for member in both.members(2))
-    assert both.members(2)[1].user_factors.shape == (3, 6)
+    assert both.members(2)[1].user_factors.shape == (3, 2)
 
 
 def test_side_by_side_products_are_means_of_products():
@@ -174,20 +176,34 @@ def test_side_by_side_products_are_means_of_products():
     assert side_by_side(p[:1]) is p[0]
 
 
-def test_the_mean_of_draws_remembers_each():
+def test_draws_are_known_beside_their_mean():
+    """And those of earlier programs, whose factors are the model's, side by side."""
     models = [random_model(LearnedRatings, (3, 4), 2, seed=seed) for seed in range(3)]
-    comp = LearnedRatings.of_draws([model.parameters for model in models])
-    ref = np.mean([predictions(model) for model in models], axis=0)
-    np.testing.assert_allclose(predictions(comp), ref, rtol=1e-5, atol=1e-6)
-    for at, model in enumerate(models):
-        assert comp.draws.global_means[at] == model.global_mean
-        np.testing.assert_array_equal(comp.draws.user_biases[:, at], model.user_biases)
-        np.testing.assert_array_equal(comp.draws.item_biases[:, at], model.item_biases)
-    assert comp.draws.global_means.dtype == np.float64
-    assert comp.draws.user_biases.flags.c_contiguous
-    one = LearnedRatings.of_draws([models[0].parameters])
-    assert one.draws is None
-    np.testing.assert_array_equal(one.user_factors, models[0].user_factors)
+    mean = LearnedRatings.mean(models)
+    assert mean.draws is None
+    numbers = [
+        [whole_numbers(factors) for factors in (model.user_factors, model.item_factors)]
+        for model in models
+    ]
+    users, items = (np.concatenate([each[side][0] for each in numbers], axis=1) for side in (0, 1))
+    scales = np.concatenate([each[0][1] * each[1][1] for each in numbers])
+    biases = (
+        np.column_stack([model.user_biases for model in models]),
+        np.column_stack([model.item_biases for model in models]),
+    )
+    draws = Draws(np.array([model.global_mean for model in models]), *biases, users, items, scales)
+    comp = mean.with_draws(draws)
+    assert all(a is b for a, b in zip(draws, comp.draws, strict=True))
+    assert (comp.n_draws, comp.n_factors_of_draw) == (3, 2)
+    old = replace(comp, draw_user_factors=None, draw_item_factors=None, draw_scales=None)
+    assert (old.n_draws, old.n_factors_of_draw) == (3, 2)
+    for known in (old.draws, comp.draws):
+        for at, model in enumerate(models):
+            own = slice(2 * at, 2 * at + 2)
+            factors = known.scales[own] * known.user_factors[:, own].astype(float)
+            found = known.global_means[at] + known.user_biases[:, at, None]
+            found = found + known.item_biases[:, at] + factors @ known.item_factors[:, own].T
+            np.testing.assert_allclose(found, predictions(model), rtol=0.01, atol=0.03)
 
 
 # -- files -----------------------------------------------------------------------------------
@@ -213,7 +229,7 @@ def test_tensors_come_back_as_they_were(family, shape, n_factors, n_draws, seed,
 
 
 def test_names_and_types_in_a_file():
-    tensors = random_model(LearnedRatings, (3, 4), 2, 2).tensors()
+    tensors = random_model(LearnedRatings, (3, 4), 4, 2).tensors()
     kinds = {name: (values.dtype.name, values.shape) for name, values in tensors.items()}
     assert kinds == {
         "global_mean": ("float64", (1,)),
@@ -225,6 +241,9 @@ def test_names_and_types_in_a_file():
         "draws.global_means": ("float64", (2,)),
         "draws.user_biases": ("float32", (3, 2)),
         "draws.item_biases": ("float32", (4, 2)),
+        "draws.user_factors": ("int8", (3, 8)),
+        "draws.item_factors": ("int8", (4, 8)),
+        "draws.scales": ("float64", (8,)),
         "user_noise": ("float32", (3,)),
         "item_noise": ("float32", (4,)),
         "user_feature_biases": ("float32", (2,)),
@@ -241,7 +260,7 @@ def test_names_and_types_in_a_file():
 
 def changed(name, change):
     """The tensors of a sound model, one of them changed or left out."""
-    tensors = random_model(LearnedRatings, (3, 4), 2, 2).tensors()
+    tensors = random_model(LearnedRatings, (3, 4), 4, 2).tensors()
     if change is None:
         del tensors[name]
     else:
@@ -264,6 +283,7 @@ def unaligned(values):
     return raw.view(values.dtype).reshape(values.shape)
 
 
+OF_EACH_DRAW = ("draws.global_means", "draws.user_biases", "draws.item_biases")
 REFUSED = {
     "an unknown array": (
         changed("user_moods", np.zeros(3, np.float32)),
@@ -336,14 +356,31 @@ REFUSED = {
         )
         for name in ("global_means", "user_biases", "item_biases")
     },
+    **{
+        f"draws with factors, but without {name}": (
+            changed(f"draws.{name}", None),
+            f"draws.{name} is missing, where other arrays of draws are there",
+        )
+        for name in ("user_factors", "item_factors", "scales")
+    },
     "factors that are not those of the draws": (
         random_model(LearnedRatings, (3, 4), 4).tensors()
         | {
             name: values
             for name, values in random_model(LearnedRatings, (3, 4), 1, 3).tensors().items()
-            if name.startswith("draws.")
+            if name in OF_EACH_DRAW
         },
         "4 factors are not those of 3 draws",
+    ),
+    "factors of draws without draws": (
+        {
+            name: values
+            for name, values in random_model(LearnedRatings, (3, 4), 1, 3).tensors().items()
+            if not (
+                (name.startswith("draws.") and "biases" in name) or name == "draws.global_means"
+            )
+        },
+        "factors of draws are there without draws",
     ),
     "a single draw": (
         random_model(LearnedRatings, (3, 4), 4, 1).tensors(),

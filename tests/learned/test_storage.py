@@ -245,6 +245,9 @@ DRAWS = {
     "rating.draws.global_means": np.array([3.5, 3.6]),
     "rating.draws.user_biases": np.zeros((3, 2), np.float32),
     "rating.draws.item_biases": np.zeros((4, 2), np.float32),
+    "rating.draws.user_factors": np.ones((3, 6), np.int8),
+    "rating.draws.item_factors": np.full((4, 6), -1, np.int8),
+    "rating.draws.scales": np.ones(6),
 }
 
 
@@ -254,7 +257,7 @@ def test_draws_come_back_as_they_were(path):
     for ref, comp in zip(DRAWS.values(), draws, strict=True):
         assert comp.dtype == ref.dtype
         np.testing.assert_array_equal(comp, ref)
-    assert read(path)[1].user_factors.shape == (3, 2)  # a factor for each draw
+    assert read(path)[1].user_factors.shape == (3, 2)  # of their mean
 
 
 INT64_MAX = 2**63 - 1

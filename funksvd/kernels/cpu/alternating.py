@@ -268,13 +268,14 @@ def rotate_rows(span, basis, rows, out):
     ----------
     span : (int, int)
         The first row, and the one after the last.
-    basis : ndarray of shape (k, k), float32
+    basis : ndarray of shape (k, m), float32
     rows : ndarray of shape (n, k), float32
-    out : ndarray of shape (n, k), float32
+        k and m are multiples of 16.
+    out : ndarray of shape (n, m), float32
         Row r of it becomes row r times the basis.
     """
     last = span[1] - 1
-    for column in range(rows.shape[1] // LANES):
+    for column in range(out.shape[1] // LANES):
         for a in range(span[0], span[1], 4):
             b, c, d = min(a + 1, last), min(a + 2, last), min(a + 3, last)
             multiply_four(rows, a, b, c, d, basis, column, out)

@@ -199,11 +199,11 @@ def multiply_four(
     ----------
     factors, a, b, c, d
         As for `dot_four`.
-    matrix : ndarray of shape (k, k), float32
-        k is the length of a row.
+    matrix : ndarray of shape (k, m), float32
+        k is the length of a row of the factors, m that of one of `out`.
     column : int64
         Number of the vector of 16 columns.
-    out : ndarray like `factors`
+    out : ndarray of shape (n, m), float32
         Those columns of the same four rows are written.
     """
     signature = types.void(factors, *[types.int64] * 4, matrix, types.int64, out)
@@ -221,7 +221,7 @@ def multiply_four(
             builder.store(zeros, total)
         width = builder.mul(rows.n_vectors, ir.Constant(_INT64, LANES))
         with cgutils.for_range(builder, width) as loop:
-            place = builder.add(builder.mul(loop.index, rows.n_vectors), arguments[6])
+            place = builder.add(builder.mul(loop.index, products.n_vectors), arguments[6])
             factor = _load(builder, data, place)
             for total, number in zip(totals, numbers, strict=True):
                 each = spread(builder, builder.load(builder.gep(number, [loop.index])))

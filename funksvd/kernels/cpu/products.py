@@ -118,8 +118,8 @@ def dot(context: Any, user_factors: Any, u: Any, item_factors: Any, i: Any) -> t
     return signature, generate
 
 
-def _has_wide_registers() -> bool:
-    """True if a whole tile fits the registers: 32 of 16 lanes."""
+def has_wide_registers() -> bool:
+    """True if there are 32 registers of 16 lanes."""
     if config.CPU_FEATURES is not None:  # set by NUMBA_CPU_FEATURES
         return "+avx512f" in config.CPU_FEATURES
     return binding.get_host_cpu_features().get("avx512f", False)
@@ -151,7 +151,7 @@ def score_tile(
         Bit r is set if one of the tile's r-th user's scores reaches the user's threshold.
     """
     signature = types.int64(rows, types.int64, panels, types.int64, thresholds, scores)
-    n_rows, n_vectors = (TILE_USERS, VECTORS) if _has_wide_registers() else (4, 1)
+    n_rows, n_vectors = (TILE_USERS, VECTORS) if has_wide_registers() else (4, 1)
 
     def generate(target: Any, builder: ir.IRBuilder, signature: Any, arguments: list) -> ir.Value:
         def array(at: int) -> Any:

@@ -83,21 +83,19 @@ def add_day_biases(user_index, days, known, predictions):
 
 
 @compiled
-def deviate_block(user_index, item_index, factors, draws, deviations):
+def deviate_block(user_index, item_index, draws, deviations):
     """Standard deviations of the predictions of several draws, as `learned.Draws` has them.
 
     Parameters
     ----------
     user_index, item_index : ndarray of shape (n,), int32
         -1 stands for unknown: it is then another one of the known in each draw.
-    factors : (ndarray, ndarray) of shape (n_users or n_items, n_draws * n_factors), float32
-    draws : tuple of float64 and float32 ndarray
-        As in `learned.Draws`.
+    draws : tuple of ndarray
+        As `learned.Draws`.
     deviations : ndarray of shape (n,), float32
         Written.
     """
-    user_factors, item_factors = factors
-    means, user_biases, item_biases = draws
+    means, user_biases, item_biases, user_factors, item_factors, scales = draws
     n_draws = means.size
     n_users, n_items = len(user_biases), len(item_biases)
     n_factors = user_factors.shape[1] // n_draws
@@ -109,9 +107,10 @@ def deviate_block(user_index, item_index, factors, draws, deviations):
             i = item_index[at] if item_index[at] >= 0 else draw * n_items // n_draws
             product = 0.0
             for f in range(draw * n_factors, (draw + 1) * n_factors):
-                product += np.float64(user_factors[u, f]) * np.float64(item_factors[i, f])
+                both = np.float64(user_factors[u, f]) * np.float64(item_factors[i, f])
+                product += scales[f] * both
             biases = np.float64(user_biases[u, draw]) + np.float64(item_biases[i, draw])
-            predictions[draw] = means[draw] + biases + n_draws * product
+            predictions[draw] = means[draw] + biases + product
             total += predictions[draw]
         squares = 0.0
         for prediction in predictions:

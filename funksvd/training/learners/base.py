@@ -65,8 +65,12 @@ class Learner(ABC, Generic[PlanT, LearnedT]):
         self.context = context
         self.plan = context.plan
         self.hyperparameters = context.hyperparameters
-        self.n_factors = self.hyperparameters.n_factors
+        self.n_factors = self.hyperparameters.n_factors or self.default_factors()
         self.random, self.executor = context.random, context.executor
+
+    def default_factors(self) -> int:
+        """Number of factors where neither a person nor the algorithm has said one."""
+        raise AssertionError("an algorithm without a default has a rule of its own")
 
     @property
     def spread(self) -> float:
@@ -90,6 +94,11 @@ class Learner(ABC, Generic[PlanT, LearnedT]):
     @abstractmethod
     def divergence_message(self, learning_rate: float) -> str:
         """The message of the error that ends training then, with what a person can do."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether further epochs would change the result by little."""
+        return False
 
     @abstractmethod
     def snapshot(self, slot: int) -> None:

@@ -34,198 +34,46 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
-from funksvd.kernels import (
-    LANES,
-    draw_rows,
-    draw_weights,
-    group_by_row,
-    multiply_rows,
-    sum_columns,
-    sum_squares,
-    sum_values,
-)
+from funksvd.kernels import multiply_rows, sum_columns, sum_squares, sum_values
 from funksvd.learned import LearnedRatings
 from funksvd.learned.scoring import predict_pairs
 from funksvd.objectives.parameters import Parameters
 from funksvd.ratings import CompressedRows
-from funksvd.rng import gammas, normals
 from funksvd.training.context import RatingContext
-from funksvd.training.executors import Executor
 from funksvd.training.learners.base import Progress, Sampler, decided
-from funksvd.training.plan import BlockPlan, Triples
+from funksvd.training.plan import DAY, BlockPlan, Triples
+from funksvd.training.sampling.days import UserDays
+from funksvd.training.sampling.kept import KeptDraw, KeptDraws
+from funksvd.training.sampling.mean import Draw, RunningMean
+from funksvd.training.sampling.side import Side, Task, run
 
+FACTORS = {50_000: 14, 5_000_000: 22}
+"""Factors by the largest number of ratings to learn from, unless they are given."""
+MOST_FACTORS = 30
+"""Factors for more ratings than these. The rows of kernels have room for 14 and for 30."""
 BURN_IN = 40
 """Sweeps, at most a fifth of all, whose draws depend on where sampling began and are not used."""
-DRAWS_KEPT = 50
-"""Largest number of draws that are kept, spread over the other sweeps; the model is their mean."""
-RATINGS_PER_PART = 10_000
-"""Ratings of the rows that are drawn as one part, with random numbers of its own."""
-MAX_PARTS = 16
-"""Largest number of parts that rows are drawn in, whatever the number of threads."""
-COLUMNS_PER_PART = 8
-"""Columns of the weights that are drawn as one part, with random numbers of its own."""
-ROW_RATE, WEIGHT_RATE = 0.01, 0.03
-"""Rates of the Gamma priors of the precisions of rows and of weights, eq. (3)."""
-NOISE_SHAPES = 0.5 * 2 ** (np.arange(33) / 4)
-"""The grid that the shape a of the noise is drawn from, eq. (4)."""
-LOG_GAMMAS = np.array([math.lgamma(a) for a in NOISE_SHAPES])
-"""Logarithms of the Gamma function of these shapes."""
+N_FOLLOWED, CHECKED_EVERY, N_BATCHES = 2_000, 20, 10
+"""Ratings whose predictions are followed from draw to draw; draws after which they are looked at;
+batches of draws whose means are compared then."""
+ENOUGH = 8e-4
+"""Variance of the mean prediction, due to how few draws there are, at which there are enough.
 
-
-class Side:
-    """The users or the items: their rows (factors, then the bias), and where these come from.
-
-    Parameters
-    ----------
-    ratings : CompressedRows
-        Of this side's rows.
-    n_factors : int
-    known : (ndarray, ndarray) of shape (n_pairs,), int32; or None
-        Rows of this side and of the other: the pairs that a row's prior mean depends on, eq. (2).
-    random : numpy.random.Generator
-
-    Attributes
-    ----------
-    rows : ndarray of shape (n, n_factors + 1), float64
-        In units of the ratings' standard deviation.
-    prior_means : ndarray of the same shape
-        M of eq. (2).
-    mean, precisions : ndarray of shape (n_factors + 1,)
-        m and lambda.
-    noise : ndarray of shape (n,)
-        alpha_u, or gamma_i.
-    """
-
-    def __init__(
-        self,
-        ratings: CompressedRows,
-        n_factors: int,
-        known: tuple[np.ndarray, np.ndarray] | None,
-        random: np.random.Generator,
-    ) -> None:
-        self.ratings = ratings
-        self.counts = np.diff(ratings.indptr)
-        self.is_rated = self.counts > 0
-        n, k = len(self.counts), n_factors + 1
-        self.rows = _normals(random, (n, k)) * 0.3
-        self.rows[:, -1] = 0
-        self.prior_means = np.zeros((n, k))
-        self.mean, self.precisions = np.zeros(k), np.full(k, 10.0)
-        self.noise, self.noise_shape = np.ones(n), 4.0
-        self.errors = np.zeros(n)
-        self.parts = _equal_parts(ratings.indptr, random)
-        self.weights: np.ndarray | None = None
-        if known is not None:
-            rows, columns = known
-            n_weights = int(columns.max()) + 1
-            self.lists = group_by_row(columns, rows, n_weights)
-            self.scales = 1 / np.sqrt(np.maximum(np.bincount(rows, minlength=n), 1))
-            self.weights = np.zeros((n_weights, k))
-            edges = [*range(0, k, COLUMNS_PER_PART), k]
-            self.column_parts = [slice(*edge) for edge in pairwise(edges)]
-            self.column_randoms = random.spawn(len(self.column_parts))
-
-    def draw_prior(self, random: np.random.Generator, executor: Executor) -> None:
-        """Draw the distribution of rows: mean, precisions and weights, eqs. (2) and (3)."""
-        residuals = self.rows - (self.prior_means - self.mean)
-        n, k = residuals.shape
-        spread = np.sqrt(self.precisions * (n + 1))
-        self.mean = sum_columns(residuals)[0] / (n + 1) + _normals(random, k) / spread
-        residuals -= self.mean
-        energies = sum_columns(residuals)[1] + np.square(self.mean)
-        self.precisions = _drawn_precisions(n + 1, energies, ROW_RATE, random)
-        if (all_weights := self.weights) is not None:
-            energies = sum_columns(all_weights)[1]
-            own = _drawn_precisions(len(all_weights), energies, WEIGHT_RATE, random)
-
-            def draw(part: slice, random: np.random.Generator) -> None:
-                drawn = np.ascontiguousarray(residuals[:, part])
-                weights = np.ascontiguousarray(all_weights[:, part])
-                drawn_normals = _normals(random, weights.shape)
-                precisions = (self.precisions[part], own[part])
-                draw_weights(self.lists, self.scales, *precisions, drawn_normals, drawn, weights)
-                residuals[:, part], all_weights[:, part] = drawn, weights
-
-            executor.map(draw, self.column_parts, self.column_randoms)
-        self.prior_means = self.rows - residuals
-
-    def draw_rows(self, other: Side, executor: Executor) -> None:
-        """Draw the rows, given those of the other side, eq. (8)."""
-        scales = np.sqrt(other.noise).astype(np.float32)
-        features = features_of(other.rows, scales)
-        prior = (self.precisions, self.prior_means)
-        # A named tuple's type would become a part of what is kept of compiled code.
-        ratings = tuple(self.ratings)
-
-        def draw(span: tuple[int, int], random: np.random.Generator) -> None:
-            drawn_normals = _normals(random, (span[1] - span[0], self.rows.shape[1]))
-            given = (ratings, features, scales, self.noise, prior, drawn_normals)
-            draw_rows(span, *given, self.rows, self.errors)
-
-        executor.map(draw, *zip(*self.parts, strict=True))
-
-    def draw_noise(self, random: np.random.Generator, has_unit_mean: bool) -> None:
-        """Draw the rows' share of the precision of their ratings, eq. (4)."""
-        noise = self.noise[self.is_rated]
-        n, whole = len(noise), sum_values(noise)
-        variance = 1.0
-        if not has_unit_mean:
-            shape = self.noise_shape
-            variance = float(gammas(random, np.array([1 + shape * n]))[0]) / (1 + shape * whole)
-        # Logarithms differ between processors in the last bit, choices of a grid point do not.
-        a = NOISE_SHAPES
-        logs = n * (a * np.log(a * variance) - LOG_GAMMAS) + (a - 1) * sum_values(np.log(noise))
-        logs -= a * variance * whole
-        weights = np.cumsum(np.exp(logs - logs.max()))
-        self.noise_shape = float(a[np.searchsorted(weights, random.random() * weights[-1])])
-        rates = self.noise_shape * variance + self.errors / 2
-        # Rows with ratings have a shape of 1 or more; nothing depends on the noise of the others.
-        self.noise = gammas(random, np.maximum(self.noise_shape + self.counts / 2, 1)) / rates
-
-
-def features_of(rows: np.ndarray, scales: np.ndarray) -> np.ndarray:
-    """The vectors that `draw_rows` explains ratings by: s (factors, 1, -bias), and zeros."""
-    n, k = rows.shape
-    features = np.zeros((n, -(-(k + 1) // LANES) * LANES), np.float32)
-    features[:, : k - 1] = rows[:, :-1]
-    features[:, k - 1] = 1
-    features[:, k] = -rows[:, -1]
-    features *= scales[:, None]
-    return features
-
-
-def _drawn_precisions(
-    n: int, energies: np.ndarray, rate: float, random: np.random.Generator
-) -> np.ndarray:
-    """Precisions of normal distributions that n numbers with these sums of squares come from."""
-    return gammas(random, np.full(len(energies), 1 + n / 2)) / (rate + energies / 2)
-
-
-def _normals(random: np.random.Generator, shape: int | tuple[int, ...]) -> np.ndarray:
-    """Standard normal numbers as kernels take them, float64."""
-    return normals(random, shape).astype(np.float64)
-
-
-def _equal_parts(
-    indptr: np.ndarray, random: np.random.Generator
-) -> list[tuple[tuple[int, int], np.random.Generator]]:
-    """Spans of rows with about as many ratings each, and random numbers for each of them."""
-    n_parts = min(MAX_PARTS, 1 + int(indptr[-1]) // RATINGS_PER_PART)
-    shares = np.linspace(0, indptr[-1], n_parts + 1)[1:-1]
-    bounds = np.unique([0, *np.searchsorted(indptr, shares), len(indptr) - 1]).tolist()
-    spans = list(pairwise(bounds))
-    return list(zip(spans, random.spawn(len(spans)), strict=True))
+In units of the variance of the errors: less than half of this is what more draws could gain.
+"""
+N_SAMPLED = 100_000
+"""Ratings, at most, by which the error of the ratings learned from is judged."""
 
 
 class GibbsLearner(Sampler):
     """Draws parameters from their distribution given the ratings; the model is the draws' mean.
 
-    Draws are kept as they are predicted with: in rating units, the rows of those that have ratings
-    shifted to a mean of zero, so that zeros stand for an unknown user or item.
+    Of the items' rows, the mean takes the conditional means instead of the draws, which has the
+    same mean and varies less (Rao and Blackwell).
     """
 
     implicit = False
@@ -241,80 +89,180 @@ class GibbsLearner(Sampler):
             decided(ratings.values) for ratings in (self.ratings, self.held_back)
         )
         values = ((self.values - self.scale.mean) / self.scale.spread).astype(np.float32)
-        by_user = CompressedRows.from_pairs(users, items, len(plan.users.order), values)
-        by_item = CompressedRows.from_pairs(items, users, len(plan.items.order), values)
+        n_users, n_items = (len(rows.order) for rows in (plan.users, plan.items))
+        by_user = CompressedRows.from_pairs(users, items, n_users, values)
+        by_item = CompressedRows.from_pairs(items, users, n_items, values)
         known = _known_pairs(plan) if self.implicit else None
         n_factors = self.n_factors
-        self.users = Side(by_user, n_factors, known, random)
-        self.items = Side(by_item, n_factors, known and known[::-1], random)
+        self.users = Side(by_user, n_factors, known, plan.user_features, random)
+        self.items = Side(by_item, n_factors, known and known[::-1], plan.item_features, random)
         n_epochs = self.hyperparameters.n_epochs
         self.burn_in = min(BURN_IN, n_epochs // 5)
-        self.thinning = -(-(n_epochs - self.burn_in) // DRAWS_KEPT)
         self.n_sweeps = 0
-        self.kept: list[Parameters] = []
         self.noise_sums = [np.zeros(len(side.noise)) for side in (self.users, self.items)]
+        shape = (_n_rows(self.users), _n_rows(self.items))
+        self.running = RunningMean(shape, n_factors, self.executor)
+        self.kept = KeptDraws()
         self.validation_sum = np.zeros(len(self.held_back_values))
+        part = slice(None, None, max(1, len(self.values) // N_SAMPLED))
+        self.sampled = Triples(users[part], items[part], self.values[part])
+        self.days, self.sampled_days, self.held_back_days = self._days(part)
+        self.latest_days: np.ndarray | None = None
+        self.followed: list[np.ndarray] = []
+        self.day_sums = np.zeros(0 if self.days is None else len(self.days.biases))
+
+    def _days(self, sampled: slice) -> tuple[UserDays | None, np.ndarray | None, np.ndarray | None]:
+        """The biases of users on days; where those of ratings are: sampled, and held back."""
+        if DAY not in self.plan.columns:
+            return None, None, None
+        learned, held_back = (
+            np.concatenate(
+                [self.plan.columns[DAY][getattr(block, at)] for block in self.plan.blocks]
+            )
+            for at in ("learned", "held_back")
+        )
+        users, items, _ = self.ratings
+        by_user = CompressedRows.from_pairs(users, items, len(self.users.counts), learned)
+        days = UserDays(self.users, self.items, decided(by_user.values), self.random.spawn(1)[0])
+        at_sampled = days.places(users[sampled], learned[sampled])
+        return days, at_sampled, days.places(self.held_back.user_index, held_back)
+
+    def default_factors(self) -> int:
+        """By the number of ratings."""
+        n_ratings = self.plan.n_learned
+        return next((k for most, k in FACTORS.items() if n_ratings <= most), MOST_FACTORS)
 
     def run_epoch(self, progress: Progress) -> float:
-        """One sweep; the training RMSE is that of its draw."""
+        """One sweep; the training RMSE is that of its draw, on a part of the ratings.
+
+        Given the rows of a side, where these come from does not depend on the rows of the other:
+        one is drawn while the other is.
+        """
         sides = (self.users, self.items)
         for mine, other in (sides, sides[::-1]):
-            mine.draw_prior(self.random, self.executor)
-            mine.draw_rows(other, self.executor)
-            mine.draw_noise(self.random, has_unit_mean=mine is self.items)
+            tasks: list[Task] = [other.draw_prior, *mine.row_tasks(other)]
+            run(tasks, self.executor)
+            mine.draw_noise(has_unit_mean=mine is self.items)
             progress.ratings_done((self.plan.n_learned + (mine is self.users)) // 2)
+        if self.days is not None:
+            self.days.draw(self.executor)
         self.n_sweeps += 1
-        self.latest = self._draw()
-        after = self.n_sweeps - self.burn_in
-        if after > 0:
-            for sums, side in zip(self.noise_sums, sides, strict=True):
-                sums += 1 / side.noise
-        if after > 0 and after % self.thinning == 0:
-            self.kept.append(self.latest)
-            self.validation_sum += self._predictions(self.latest, self.held_back)
-        errors = self._predictions(self.latest, self.ratings) - self.values
-        return math.sqrt(sum_squares(errors, 0.0) / len(errors))
+        self.latest = self._draw(self.items.row_means)
+        day_biases = None if self.days is None else self.days.bias_means * self.scale.spread
+        self.latest_days = day_biases
+        if self.n_sweeps > self.burn_in:
+            self.running.add(self.latest)
+            for noise_sums, side in zip(self.noise_sums, sides, strict=True):
+                noise_sums += 1 / side.noise
+            self.validation_sum += self._predictions(self.held_back, self.held_back_days)
+            if day_biases is not None:
+                self.day_sums += day_biases
+            if self.kept.wants_next():
+                self.kept.add(KeptDraw.of(self._draw(self.items.rows)))
+        predictions = self._predictions(self.sampled, self.sampled_days)
+        if self.running.n_draws:
+            self.followed.append(predictions[:N_FOLLOWED])
+        self.latest_error = mean_square(predictions - decided(self.sampled.values))
+        return math.sqrt(self.latest_error)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the means of batches of draws differ so little that there are draws enough.
+
+        References
+        ----------
+        C. J. Geyer, "Practical Markov Chain Monte Carlo", 1992: batch means.
+        """
+        n = len(self.followed)
+        if n < 2 * N_BATCHES or n % CHECKED_EVERY:
+            return False
+        size = n // N_BATCHES
+        draws = np.stack(self.followed[n - size * N_BATCHES :])
+        means = np.stack(
+            [sum_columns(draws[at : at + size])[0] for at in range(0, len(draws), size)]
+        )
+        sums, squares = sum_columns(means / size)
+        deviations = squares - np.square(sums) / N_BATCHES
+        variance = sum_values(deviations) / len(deviations) / (N_BATCHES * (N_BATCHES - 1))
+        return variance < ENOUGH * self.latest_error
 
     def held_back_error(self) -> float | None:
-        """Root mean squared error of the mean of the draws kept so far, or of the latest."""
+        """Root mean squared error of the mean of the draws so far, or of the latest."""
         if not self.plan.n_held_back:
             return None
-        if self.kept:
-            predictions = self.validation_sum / len(self.kept)
+        if self.running.n_draws:
+            predictions = self.validation_sum / self.running.n_draws
         else:
-            predictions = self._predictions(self.latest, self.held_back)
+            predictions = self._predictions(self.held_back, self.held_back_days)
         errors = np.clip(predictions, self.scale.low, self.scale.high) - self.held_back_values
-        return math.sqrt(sum_squares(errors, 0.0) / len(errors))
+        return math.sqrt(mean_square(errors))
 
     def learned(self) -> LearnedRatings:
-        """The mean of the draws kept; after the first sweeps, the latest draw."""
-        learned = LearnedRatings.of_draws(self.kept or [self.latest])
-        n = self.n_sweeps - self.burn_in
-        if n < 1:
-            return learned
-        user_noise, item_noise = (
-            (sums * (self.scale.spread / n)).astype(np.float32) for sums in self.noise_sums
+        """The mean of the draws; after the first sweeps, the latest draw."""
+        n_draws = self.running.n_draws
+        mean = self.running.result(self.scale.spread) if n_draws else self.latest
+        users, items = (
+            _Rows.of(side, biases, factors)
+            for side, biases, factors in zip(
+                (self.users, self.items), mean[1:3], mean[3:], strict=True
+            )
         )
-        return replace(learned, user_noise=user_noise, item_noise=item_noise)
+        learned = LearnedRatings(
+            mean.mean,
+            users.biases,
+            items.biases,
+            users.factors,
+            items.factors,
+            user_feature_biases=users.feature_biases,
+            user_feature_factors=users.feature_factors,
+            item_feature_biases=items.feature_biases,
+            item_feature_factors=items.feature_factors,
+        )
+        if self.days is not None:
+            biases = self.day_sums / n_draws if n_draws else decided(self.latest_days)
+            day_users, day_numbers = self.days.keys
+            learned = replace(
+                learned,
+                day_users=day_users,
+                day_numbers=day_numbers,
+                day_biases=biases.astype(np.float32),
+            )
+        if n_draws:
+            user_noise, item_noise = (
+                (sums * (self.scale.spread / n_draws)).astype(np.float32)
+                for sums in self.noise_sums
+            )
+            learned = replace(learned, user_noise=user_noise, item_noise=item_noise)
+        draws = self.kept.together(len(users.biases), len(items.biases))
+        return learned if draws is None else learned.with_draws(draws)
 
-    def _predictions(self, draw: Parameters, ratings: Triples) -> np.ndarray:
+    def _predictions(self, ratings: Triples, days: np.ndarray | None) -> np.ndarray:
+        """What the latest draw says of ratings, whose days are at these places."""
         index = (ratings.user_index, ratings.item_index)
-        return predict_pairs(draw, *index, n_threads=self.executor.n_threads)
+        mean, user_biases, item_biases, *factors = self.latest
+        biases = (each.astype(np.float32) for each in (user_biases, item_biases))
+        draw = Parameters(mean, *biases, *factors)
+        predictions = predict_pairs(draw, *index, n_threads=self.executor.n_threads)
+        if days is not None:
+            day_biases = np.append(decided(self.latest_days), np.float32(0))
+            predictions += day_biases[days]  # the last is that of a day not seen, -1
+        return predictions
 
-    def _draw(self) -> Parameters:
-        """The rows as they are now, in rating units, float32.
+    def _draw(self, item_rows: np.ndarray) -> Draw:
+        """The users' rows as they are, and rows of the items, in rating units.
 
         r = mu + b_u + b_i + p_u . q_i stays the same when the means p and q of the factors are
-        moved to the biases, and those of the biases to mu.
+        moved to the biases, and those of the biases to mu. The weights of features follow the rows.
         """
         (p, p_mean, b_u, mean_u), (q, q_mean, b_i, mean_i) = (
-            _centered(side.rows, side.is_rated) for side in (self.users, self.items)
+            _centered(rows, side)
+            for rows, side in ((self.users.rows, self.users), (item_rows, self.items))
         )
         spread = self.scale.spread
         mean = self.scale.mean + spread * (mean_u + mean_i + math.fsum(p_mean * q_mean))
         biases = (b_u + multiply_rows(p, q_mean), b_i + multiply_rows(q, p_mean))
-        arrays = (*(b * spread for b in biases), *(f * np.sqrt(spread) for f in (p, q)))
-        return Parameters(mean, *(array.astype(np.float32) for array in arrays))
+        factors = ((f * np.sqrt(spread)).astype(np.float32) for f in (p, q))
+        return Draw(mean, *(b * spread for b in biases), *factors)
 
 
 class ImplicitGibbsLearner(GibbsLearner):
@@ -323,15 +271,56 @@ class ImplicitGibbsLearner(GibbsLearner):
     implicit = True
 
 
-def _centered(
-    rows: np.ndarray, is_rated: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+def mean_square(errors: np.ndarray) -> float:
+    """The mean of the squares, of which there is at least one."""
+    return float(sum_squares(errors, 0.0) / len(errors))
+
+
+class _Rows(NamedTuple):
+    """Biases and factors of one side, and those of its features, float32."""
+
+    biases: np.ndarray
+    factors: np.ndarray
+    feature_biases: np.ndarray | None
+    feature_factors: np.ndarray | None
+
+    @classmethod
+    def of(cls, side: Side, biases: np.ndarray, factors: np.ndarray) -> _Rows:
+        """What `_centered` has put below each other; rows without ratings have their features'."""
+        n = len(side.rows)
+        biases = biases.astype(np.float32)
+        if side.features is None:
+            return cls(biases, factors, None, None)
+        own = (np.ascontiguousarray(biases[:n]), np.ascontiguousarray(factors[:n]))
+        of_features = (biases[n:].copy(), factors[n:].copy())
+        is_bare = ~side.is_rated
+        for rows, weights in zip(own, of_features, strict=True):
+            weights = weights.reshape(len(weights), -1)
+            explained = np.zeros((np.count_nonzero(is_bare), weights.shape[1]), np.float32)
+            for feature, weight in zip(side.features.given[is_bare].T, weights, strict=True):
+                explained += feature[:, None] * weight
+            rows[is_bare] = explained.reshape(-1, *rows.shape[1:])
+        return cls(*own, *of_features)
+
+
+def _n_rows(side: Side) -> int:
+    """Number of rows of a side and of its features."""
+    return len(side.rows) + (0 if side.features is None else side.features.n_features)
+
+
+def _centered(rows: np.ndarray, side: Side) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     """Factors less their mean, their mean, biases less their mean, their mean.
 
-    Means are over the rows that are rated; the others become zero.
+    Means are over the rows that are rated. Of the others become zero those of which nothing is
+    known; rows of features follow.
     """
+    is_rated = side.is_rated
     means = sum_columns(rows[is_rated])[0] / np.count_nonzero(is_rated)
-    centered = (rows - means) * is_rated[:, None]
+    centered = rows - means
+    if side.features is None:
+        centered *= is_rated[:, None]
+    else:
+        centered = np.concatenate([centered, side.features.weights])
     return centered[:, :-1], means[:-1], centered[:, -1], float(means[-1])
 
 

@@ -31,13 +31,13 @@ from itertools import pairwise
 import numpy as np
 
 from funksvd.errors import argument
-from funksvd.kernels import add_gram, diagonalize, padded_rows, rotate_rows, solve_rows
+from funksvd.kernels import diagonalize, padded_rows, solve_rows
 from funksvd.learned.choices import LearnedChoices
 from funksvd.objectives.ials import ChoiceTerms, strength_of
 from funksvd.ratings import CompressedRows
 from funksvd.rng import normals
 from funksvd.training.context import Context
-from funksvd.training.executors import Executor
+from funksvd.training.gram import gram_of, rotated
 from funksvd.training.learners.base import Learner, Progress, decided
 from funksvd.training.pairs import PairPlan
 
@@ -48,8 +48,6 @@ TOLERANCE, FINAL_TOLERANCE = 1e-4, 1e-7
 MAX_SWEEPS = 30
 FIRST_LENGTH = 0.5
 """Length of a user's first row, about. Shorter rows, such as 0.1, take some epochs more to grow."""
-ROWS_PER_BLOCK, MAX_BLOCKS = 256, 32
-"""Rows whose Gram matrix is one task, at least; largest number of such tasks."""
 WORK_PER_TASK, MAX_TASKS = 1_000, 64
 """Pairs, rows counted as some, that one task solves, at least; largest number of tasks."""
 WORK_PER_ROW = 20
@@ -206,56 +204,3 @@ class Side:
         bounds = np.unique([0, *np.searchsorted(work, shares), len(work) - 1]).tolist()
         self.spans = list(pairwise(bounds))
         self.norms = 0.0
-
-
-def block_size(n_rows: int) -> int:
-    """Rows that are one task."""
-    return max(ROWS_PER_BLOCK, -(-n_rows // MAX_BLOCKS))
-
-
-def gram_of(rows: np.ndarray, executor: Executor) -> np.ndarray:
-    """The Gram matrix of the columns of an array.
-
-    Parameters
-    ----------
-    rows : ndarray of shape (n, k), float32
-    executor : Executor
-
-    Returns
-    -------
-    ndarray of shape (k, k), float64
-    """
-    k, size = rows.shape[1], block_size(len(rows))
-
-    def gram_of_block(start: int) -> np.ndarray:
-        part = np.zeros((k, k))
-        add_gram(rows[start : start + size], part)
-        return part
-
-    total = np.zeros((k, k))
-    for part in executor.map(gram_of_block, range(0, len(rows), size)):
-        total += part
-    upper = np.triu(total)
-    return upper + np.triu(total, 1).T
-
-
-def rotated(rows: np.ndarray, basis: np.ndarray, executor: Executor) -> np.ndarray:
-    """Each row times a matrix.
-
-    Parameters
-    ----------
-    rows : ndarray of shape (n, k), float32
-    basis : ndarray of shape (k, k), float32
-    executor : Executor
-
-    Returns
-    -------
-    ndarray of shape (n, k), float32
-    """
-    out, size = padded_rows(*rows.shape), block_size(len(rows))
-
-    def rotate(start: int) -> None:
-        rotate_rows((start, min(start + size, len(rows))), basis, rows, out)
-
-    executor.map(rotate, range(0, len(rows), size))
-    return out

@@ -9,7 +9,8 @@ from funksvd.learned.scoring import predict_deviations, predict_pairs
 from funksvd.ratings.compressed import CompressedRows
 from funksvd.training import Hyperparameters, Triples, plan_blocks, train
 from funksvd.training.executors import Threads
-from funksvd.training.learners.bayes import NOISE_SHAPES, ROW_RATE, WEIGHT_RATE, Side
+from funksvd.training.sampling.days import DAY_RATE, UserDays
+from funksvd.training.sampling.side import NOISE_SHAPES, ROW_RATE, WEIGHT_RATE, Side, run
 
 BOTH = ["bayes", "bayes++"]
 
@@ -36,27 +37,41 @@ def held_back(ratings):
 # -- the distribution ------------------------------------------------------------------------
 
 
-def draw_from_the_model(sides, random):
+def draw_from_the_model(sides, days, random):
     """Everything from its prior distribution, then ratings: eqs. (1) to (4)."""
     for side in sides:
         n, k = side.rows.shape
         side.precisions = random.exponential(1 / ROW_RATE, k)
         side.mean = random.normal(size=k) / np.sqrt(side.precisions)
-        m = len(side.weights)
-        side.weights = random.normal(size=(m, k)) / np.sqrt(random.exponential(1 / WEIGHT_RATE, k))
-        sums = np.zeros((n, k))
-        for u in range(n):
-            on_list = side.ratings.columns[side.ratings.indptr[u] : side.ratings.indptr[u + 1]]
-            sums[u] = side.weights[on_list].sum(axis=0) / np.sqrt(max(len(on_list), 1))
-        side.prior_means = side.mean + sums
+        weights = side.sets.weights
+        own = random.exponential(1 / WEIGHT_RATE, k)
+        weights[:, :k] = random.normal(size=(len(weights), k)) / np.sqrt(own)
+        side.prior_means = side.mean + sums_over_sets(side)
+        features = side.features
+        own = random.exponential(1 / WEIGHT_RATE, k)
+        drawn = random.normal(size=(features.n_features, k)) / np.sqrt(own)
+        features._turned[:, :k] = features.basis[:, : features.n_features] @ drawn
+        features.explained[:, :k] = features.given @ drawn
+        side.prior_means += features.explained[:, :k]
         side.rows = side.prior_means + random.normal(size=(n, k)) / np.sqrt(side.precisions)
         side.noise_shape = random.choice(NOISE_SHAPES)
         variance = random.exponential() if side is sides[0] else 1.0
         side.noise = random.gamma(side.noise_shape, size=n) / (side.noise_shape * variance)
-    draw_ratings(sides, random)
+    days.precision = random.exponential(1 / DAY_RATE)
+    days.biases[:] = random.normal(size=len(days.biases)) / np.sqrt(days.precision)
+    draw_ratings(sides, days, random)
 
 
-def draw_ratings(sides, random):
+def sums_over_sets(side):
+    n, k = side.rows.shape
+    sums = np.zeros((n, k))
+    for u in range(n):
+        on_list = side.ratings.columns[side.ratings.indptr[u] : side.ratings.indptr[u + 1]]
+        sums[u] = side.sets.weights[on_list, :k].sum(axis=0) / np.sqrt(max(len(on_list), 1))
+    return sums
+
+
+def draw_ratings(sides, days, random):
     users, items = sides
     grid = np.zeros((len(users.rows), len(items.rows)))
     grid += users.rows[:, :-1] @ items.rows[:, :-1].T
@@ -65,6 +80,9 @@ def draw_ratings(sides, random):
     for side, values in ((users, grid), (items, grid.T)):
         rows = np.repeat(np.arange(len(side.rows)), np.diff(side.ratings.indptr))
         side.ratings.values[:] = values[rows, side.ratings.columns]
+    rows = np.repeat(np.arange(len(users.rows)), users.counts)
+    of_days = np.where(days.day_of < 0, 0, days.biases[days.starts[rows] + days.day_of])
+    days.given[:] = users.ratings.values + of_days
 
 
 def test_sweeps_leave_the_joint_distribution_as_it_is():
@@ -82,47 +100,55 @@ def test_sweeps_leave_the_joint_distribution_as_it_is():
         CompressedRows.from_pairs(columns, rows, 5, values),
     )
     probabilities = []
+    user_features, item_features = (random.normal(size=(n, 2)).astype(np.float32) for n in (4, 5))
     with Threads(1) as executor:
-        sides = [Side(tables[0], 1, (rows, columns), random)]
-        sides += [Side(tables[1], 1, (columns, rows), random)]
+        users = Side(tables[0], 1, (rows, columns), user_features, random)
+        items = Side(tables[1], 1, (columns, rows), item_features, random)
+        sides = [users, items]
+        day_numbers = np.arange(len(pairs), dtype=np.int32) % 4 - 1  # some are not known
+        days = UserDays(users, items, day_numbers, random)
         for _ in range(700):
-            draw_from_the_model(sides, random)
+            draw_from_the_model(sides, days, random)
             for _ in range(4):
                 for mine, other in (sides, sides[::-1]):
-                    mine.draw_prior(random, executor)
-                    mine.draw_rows(other, executor)
-                    mine.draw_noise(random, has_unit_mean=mine is sides[1])
-                draw_ratings(sides, random)
+                    mine.draw_prior()
+                    run(mine.row_tasks(other), executor)
+                    mine.draw_noise(has_unit_mean=mine is items)
+                days.draw(executor)
+                draw_ratings(sides, days, random)
             found = [-np.expm1(-ROW_RATE * side.precisions) for side in sides]
             found += [
                 [np.searchsorted(NOISE_SHAPES, side.noise_shape) / (len(NOISE_SHAPES) - 1)]
                 for side in sides
             ]
+            found += [[-np.expm1(-DAY_RATE * days.precision)], days.biases[:2] > 0]
             signs = [side.rows[0] * np.sqrt(side.precisions) > 0 for side in sides]
+            signs += [side.features.weights[0] > 0 for side in sides]
             probabilities.append(np.concatenate(found + signs))
     comp = np.mean(probabilities, axis=0)
     standard_errors = np.std(probabilities, axis=0) / np.sqrt(len(probabilities))
     assert np.abs((comp - 0.5) / standard_errors).max() < 4
 
 
-def test_prior_means_are_sums_over_lists(ratings):
-    """M_u = m + |N_u|^-1/2 sum of y_j, eq. (2), after sweeps that move all of them."""
+def test_prior_means_are_sums_over_sets_and_features(ratings):
+    """M_u = m + |N_u|^-1/2 sum of y_j + x_u W, eq. (2), after sweeps that move all of them."""
     index = ratings.user_index, ratings.item_index
     random = np.random.default_rng(0)
-    tables = [
-        CompressedRows.from_pairs(*pair, n, ratings.values)
-        for pair, n in ((index, 60), (index[::-1], 50))
-    ]
-    users, items = Side(tables[0], 2, index, random), Side(tables[1], 2, index[::-1], random)
+    sides = []
+    for pair, n in ((index, 60), (index[::-1], 50)):
+        features = random.normal(size=(n, 20)).astype(np.float32)
+        features[:, 7] = features[:, 3]  # says nothing new
+        table = CompressedRows.from_pairs(*pair, n, ratings.values)
+        sides.append(Side(table, 2, pair, features, random))
+    users, items = sides
     with Threads(1) as executor:
         for mine, other in 3 * ((users, items), (items, users)):
-            mine.draw_prior(random, executor)
-            mine.draw_rows(other, executor)
-    for side in (users, items):
-        for u in range(len(side.rows)):
-            on_list = side.ratings.columns[side.ratings.indptr[u] : side.ratings.indptr[u + 1]]
-            ref = side.mean + side.weights[on_list].sum(axis=0) / np.sqrt(len(on_list))
-            np.testing.assert_allclose(side.prior_means[u], ref, rtol=1e-9, atol=1e-12)
+            mine.draw_prior()
+            run(mine.row_tasks(other), executor)
+    for side in sides:
+        side.draw_prior()
+        ref = side.mean + sums_over_sets(side) + side.features.given @ side.features.weights
+        np.testing.assert_allclose(side.prior_means, ref, rtol=1e-4, atol=1e-5)
 
 
 def test_known_noise_and_spread_are_found(planted):
@@ -140,22 +166,23 @@ def test_the_model_is_the_mean_of_its_draws_and_knows_their_deviations(ratings, 
     n_draws = len(draws.global_means)
     assert n_draws == 24  # a fifth of the sweeps is not used
     pairs = (np.arange(50, dtype=np.int32), np.arange(50, dtype=np.int32)[::-1].copy())
-    users, items = (f.reshape(len(f), n_draws, 3) for f in parameters[3:])
+    users, items = draws.user_factors[pairs[0]], draws.item_factors[pairs[1]]
+    products = draws.scales * users.astype(float) * items
     predictions = (
         draws.global_means
         + draws.user_biases[pairs[0]]
         + draws.item_biases[pairs[1]]
-        + n_draws * (users[pairs[0]] * items[pairs[1]]).sum(axis=2)
+        + products.reshape(50, n_draws, 3).sum(axis=2)
     )
-    np.testing.assert_allclose(
-        predict_pairs(parameters, *pairs), predictions.mean(axis=1), rtol=1e-5
-    )
-    np.testing.assert_allclose(
-        predict_deviations(parameters, draws, *pairs), predictions.std(axis=1, ddof=1), rtol=1e-4
-    )
+    deviations = predict_deviations(draws, *pairs)
+    np.testing.assert_allclose(deviations, predictions.std(axis=1, ddof=1), rtol=1e-4)
+    # The items' rows of the model are conditional means, not draws.
+    apart = predict_pairs(parameters, *pairs) - predictions.mean(axis=1)
+    assert np.abs(apart).max() < deviations.max()
+    assert abs(apart.mean()) < 0.1 * deviations.mean()
 
 
-@pytest.mark.parametrize(("n_epochs", "n_draws"), [(1, None), (2, 2), (10, 8), (60, 48), (140, 37)])
+@pytest.mark.parametrize(("n_epochs", "n_draws"), [(1, None), (2, 2), (10, 8), (60, 48), (140, 28)])
 def test_at_most_fifty_draws_are_kept(ratings, n_epochs, n_draws):
     result = train(plan_of(ratings), chosen("bayes", n_epochs=n_epochs))
     assert len(result.record.history) == n_epochs
@@ -178,9 +205,7 @@ def test_of_nine_in_ten_the_noise_free_rating_is_in_the_interval(n_factors):
     options = {"n_factors": n_factors, "n_epochs": 300}
     result = train(plan_blocks(triples, (n_users, n_items)), chosen("bayes", **options))
     predictions = predict_pairs(result.learned.parameters, users[test], items[test])
-    deviations = predict_deviations(
-        result.learned.parameters, result.learned.draws, users[test], items[test]
-    )
+    deviations = predict_deviations(result.learned.draws, users[test], items[test])
     errors = np.abs(predictions - targets[users[test], items[test]])
     assert 0.87 <= np.mean(errors < 1.645 * deviations) <= 0.93
     # and those that are less sure are less right
@@ -193,7 +218,7 @@ def test_an_unknown_id_could_be_any_of_the_known(ratings):
     known = np.arange(50, dtype=np.int32)
     nobody = np.full(50, -1, np.int32)
     deviations = [
-        predict_deviations(result.learned.parameters, result.learned.draws, *pairs).mean()
+        predict_deviations(result.learned.draws, *pairs).mean()
         for pairs in ((known, known), (nobody, known), (known, nobody), (nobody, nobody))
     ]
     assert deviations[0] < 0.5 * min(deviations[1:])

@@ -13,11 +13,12 @@ from funksvd.learned.weighting import Weighting
 from funksvd.objectives import ials as objective
 from funksvd.objectives.parameters import Parameters
 from funksvd.ratings import CompressedRows
-from funksvd.training import Context, Hyperparameters, PairPlan, train
+from funksvd.training import Context, Hyperparameters, PairPlan, gram, train
 from funksvd.training.executors import Threads
+from funksvd.training.gram import gram_of, rotated
 from funksvd.training.learners import ials
 from funksvd.training.learners.base import Progress
-from funksvd.training.learners.ials import IALSLearner, Side, gram_of, rotated
+from funksvd.training.learners.ials import IALSLearner, Side
 
 
 def pairs_of(n_users, n_items, n_pairs, seed=0):
@@ -171,9 +172,9 @@ def test_the_learned_basis_is_that_of_the_items_gram_matrix_and_changes_no_score
 
 
 def test_bits_do_not_depend_on_threads(monkeypatch):
-    for name in ("ROWS_PER_BLOCK", "WORK_PER_TASK"):
-        monkeypatch.setattr(ials, name, 16)  # several tasks
-    monkeypatch.setattr(ials, "MAX_BLOCKS", 1000)
+    monkeypatch.setattr(ials, "WORK_PER_TASK", 16)  # several tasks
+    monkeypatch.setattr(gram, "ROWS_PER_BLOCK", 16)
+    monkeypatch.setattr(gram, "MAX_BLOCKS", 1000)
     models = []
     for n_threads in (1, 2, 3, 8):
         learner = learner_of(plan_of(90, 70, 900), n_threads, n_factors=20)

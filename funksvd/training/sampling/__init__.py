@@ -1,0 +1,1 @@
+"""Parts of the Gibbs sampler of `funksvd.training.learners.bayes`."""
