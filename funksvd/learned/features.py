@@ -38,7 +38,7 @@ FULL_COUNT = 100.0
 RIDGE = 10.0
 """Ridge of the regression, in ratings."""
 MOST_ROWS = 10_000
-"""Rows of the other side, evenly spaced, whose factors tell what features are worth."""
+"""Rows of either side, evenly spaced, whose factors tell what features are worth."""
 
 
 class Worth(NamedTuple):
@@ -292,10 +292,14 @@ def worth_of(
     other = "item" if what == "user" else "user"
     factors = getattr(learned, f"{what}_feature_factors").astype(np.float64)
     biases = getattr(learned, f"{what}_feature_biases", None)
-    step = -(-len(counts[1]) // MOST_ROWS)
-    moments = _covariance(getattr(learned, f"{other}_factors")[::step], counts[1][::step], False)
+    steps = [-(-len(of_rows) // MOST_ROWS) for of_rows in counts]
+    rows = [
+        getattr(learned, f"{side}_factors")[::step]
+        for side, step in zip((what, other), steps, strict=True)
+    ]
+    own = _covariance(rows[0], counts[0][:: steps[0]])
+    moments = _covariance(rows[1], counts[1][:: steps[1]], centered=False)
     covariance = _covariance(columns, counts[0])
-    own = _covariance(getattr(learned, f"{what}_factors"), counts[0])
     of_products = _sum_of_products(own, moments)
     of_biases = 0.0
     if biases is not None:

@@ -159,29 +159,36 @@ class Feature:
 
     def _ones(self, values: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
         """Columns of zeros and ones, float64, and in which rows anything is known."""
-        places = {level: at for at, level in enumerate(self.levels)}
+        columns = np.zeros((len(values), len(self.means)))
+        is_known = np.zeros(len(values), bool)
+        levels = {level: at for at, level in enumerate(self.levels)}
+        found: dict[Any, tuple[list[int], bool]] = {}
+        for row, value in enumerate(values):
+            if isinstance(value, str) and value in found:
+                places, is_known[row] = found[value]
+            else:
+                places, is_known[row] = self._places(value, levels)
+                if isinstance(value, str):
+                    found[value] = places, bool(is_known[row])
+            columns[row, places] = 1
+        return columns, is_known
+
+    def _places(self, value: Any, levels: Mapping[str, int]) -> tuple[list[int], bool]:
+        """The columns that are one for a value, and whether anything is known."""
         n_columns = len(self.means)
         other = n_columns - self.has_missing - 1 if self.has_other else -1
-        missing = n_columns - 1 if self.has_missing else -1
-        columns = np.zeros((len(values), n_columns))
-        is_known = np.zeros(len(values), bool)
-        for row, value in enumerate(values):
-            found = _parsed(self, value)
-            if found is None:
-                at = [missing]
-            elif self.kind == "flag":
-                at = [0] if found else []
-                is_known[row] = True
-            elif self.kind in ("number", "date"):
-                at = [bisect_right(self.edges, found)]
-            else:
-                elements = found if self.kind == "list" else [found]
-                at = [places.get(each, other) for each in elements]
-            for place in at:
-                if place >= 0:
-                    columns[row, place] = 1
-                    is_known[row] = True
-        return columns, is_known
+        parsed = _parsed(self, value)
+        if parsed is None:
+            places = [n_columns - 1 if self.has_missing else -1]
+        elif self.kind == "flag":
+            return [0] * parsed, True
+        elif self.kind in ("number", "date"):
+            places = [bisect_right(self.edges, parsed)]
+        else:
+            elements = parsed if self.kind == "list" else [parsed]
+            places = [levels.get(each, other) for each in elements]
+        places = [place for place in places if place >= 0]
+        return places, bool(places)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for the model file."""
