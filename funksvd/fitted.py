@@ -14,6 +14,7 @@ from funksvd.calibrating import MANY_LEVELS
 from funksvd.errors import FunkSVDError, argument
 from funksvd.evaluation.relevance import liked_from as lowest_liked
 from funksvd.hyperparameters import Hyperparameters
+from funksvd.kernels import sum_values
 from funksvd.learned.calibration import Calibration
 from funksvd.learned.choice_model import ChoiceModel
 from funksvd.learned.features import (
@@ -330,6 +331,8 @@ class Fitted:
             spread = learned.spread_out(*places.values(), tuple(sizes.values()))
             for name, rows in rows_of(learned, what, columns).items():
                 getattr(spread, name)[new_at] = rows
+            if (noise := getattr(learned, f"{what}_noise", None)) is not None:
+                getattr(spread, f"{what}_noise")[new_at] = sum_values(noise) / len(noise)
             return spread
 
         counts = self.item_counts
