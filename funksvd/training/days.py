@@ -19,12 +19,12 @@ hardly a day is known: of the last fifth of MovieLens 100K and of latest-small, 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from funksvd.kernels import add_residuals, fit_days, subtract_days, sum_day_squares, sum_values
-from funksvd.learned import Days
+from funksvd.learned import Days, LearnedRatings
 from funksvd.sorting import stable_order
 from funksvd.training.executors import Executor
 from funksvd.training.plan import DAY, BlockPlan
@@ -90,9 +90,46 @@ def without_days(plan: BlockPlan, executor: Executor) -> tuple[BlockPlan, Days |
 
     executor.map(subtract, groups)
     found = [group.learned_days(plan) for group in groups]
-    users, numbers, biases = (np.concatenate(columns) for columns in zip(*found, strict=True))
+    users, numbers, _, biases = (np.concatenate(columns) for columns in zip(*found, strict=True))
     order = stable_order(users, numbers)
     return plan.with_values(values), Days(users[order], numbers[order], biases[order])
+
+
+def centered(learned: LearnedRatings, plan: BlockPlan) -> LearnedRatings:
+    """The same model, whose biases of days have a mean of 0 over the ratings of each user.
+
+    The user's bias takes the rest. For days that are known, predictions stay the same; for others
+    and for ratings without a time, they are then for the user's level, as it is found without days.
+    Samplers draw biases of days without the condition of eq. (13). RMSE of `bayes++` on 10 % held
+    out of u1.base and of latest-small, each rating predicted for its own time, and without times::
+
+                              with times      without
+        without days          .8764  .8290    .8764  .8290
+        as they are drawn     .8734  .8179    .8863  .8345
+        centered              .8735  .8185    .8781  .8304
+
+    Parameters
+    ----------
+    learned : LearnedRatings
+        In the ratings' own numbering, with biases of days.
+    plan : BlockPlan
+        What it has learned from, with a column of days.
+    """
+    days = learned.days
+    assert days is not None
+    keys = days.users.astype(np.int64) << 32 | days.numbers
+    counts = np.zeros(len(keys))
+    for g in range(len(plan.bounds)):
+        users, numbers, found, _ = Group.of(plan, g).learned_days(plan)
+        counts[np.searchsorted(keys, users.astype(np.int64) << 32 | numbers)] = found
+    n_users = len(learned.user_biases)
+    totals = np.bincount(days.users, counts * days.biases, n_users)
+    levels = totals / np.maximum(np.bincount(days.users, counts, n_users), 1)
+    biases = (days.biases - levels[days.users]).astype(np.float32)
+    return replace(
+        learned.with_days(days._replace(biases=biases)),
+        user_biases=(learned.user_biases + levels).astype(np.float32),
+    )
 
 
 def day_damping(
@@ -189,9 +226,9 @@ class Group:
             self.values,
         )
 
-    def learned_days(self, plan: BlockPlan) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Days of ratings that count: users in the ratings' own numbering, numbers and biases."""
+    def learned_days(self, plan: BlockPlan) -> tuple[np.ndarray, ...]:
+        """Days of ratings that count: users in the ratings' own numbering, days, counts, biases."""
         counts = np.add.reduceat(self.is_learned[self.order], self.day_starts[:-1], dtype=np.int64)
         at = self.is_known & (counts > 0)
         users = plan.users.order[self.users[at]].astype(np.int32)
-        return users, self.numbers[at], self.biases[at].astype(np.float32)
+        return users, self.numbers[at], counts[at], self.biases[at].astype(np.float32)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic
 
 from funksvd.hyperparameters import ALGORITHMS, LOSSES, SCHEDULES, Hyperparameters
-from funksvd.learned import Learned
+from funksvd.learned import Learned, LearnedRatings
 from funksvd.rng import Stream, generator
 from funksvd.training.context import Context, Findings, LearnedT, PlanT
-from funksvd.training.days import without_days
+from funksvd.training.days import centered, without_days
 from funksvd.training.executors import Threads
 from funksvd.training.interrupts import Interrupts
 from funksvd.training.learners.registry import choose_learner
@@ -138,6 +138,8 @@ def train(
         learned: Any = run.learned()
         if days is not None:
             learned = learned.with_days(days)
+        elif isinstance(learned, LearnedRatings) and learned.days is not None:
+            learned = centered(learned, rest)
     n_unrated = 0 if plan.unrated is None else len(plan.unrated.user_index)
     learner = run.learner
     return TrainingResult(

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from funksvd import FunkSVD, Ratings, update
+from funksvd.learned import Days, LearnedRatings
 from funksvd.ratings.times import days_of
 from funksvd.training import Triples, plan_blocks
 from funksvd.training.days import (
     ITEM_DAMPING,
     N_SWEEPS,
     USER_DAMPING,
+    centered,
     day_damping,
     without_days,
 )
@@ -180,6 +182,29 @@ def test_days_without_any_noise():
     ratings = replace(ratings, values=(1 + ratings.timestamps // 86_400 % 5).astype(np.float32))
     _, found = found_in(plan_of(ratings, np.arange(len(ratings)) % 3 == 0))
     assert np.isfinite(found.biases).all()
+
+
+@pytest.mark.parametrize("some_held_back", [False, True])
+def test_drawn_days_are_centered_without_changing_predictions(some_held_back):
+    ratings = make()
+    held_back = np.arange(len(ratings)) % 4 == 0 if some_held_back else np.zeros(700, bool)
+    days = days_of(ratings.timestamps)
+    mine = ratings.user_index[~held_back], days[~held_back]
+    keys = sorted({key for key in zip(*map(np.ndarray.tolist, mine), strict=True) if key[1] >= 0})
+    random = np.random.default_rng(0)
+    arrays = (random.normal(size=n).astype(np.float32) for n in (N_USERS, N_ITEMS))
+    factors = (np.zeros((n, 1), np.float32) for n in (N_USERS, N_ITEMS))
+    users, numbers = np.array(keys, np.int32).T
+    drawn = LearnedRatings(3.0, *arrays, *factors).with_days(
+        Days(users, numbers, random.normal(size=len(keys)).astype(np.float32))
+    )
+    comp = centered(drawn, plan_of(ratings, held_back, n_groups=3))
+    ref_sums, comp_sums = (each.user_biases[users] + each.day_biases for each in (drawn, comp))
+    np.testing.assert_allclose(comp_sums, ref_sums, atol=1e-5)
+    table = dict(zip(keys, comp.day_biases.tolist(), strict=True))
+    of_ratings = [table.get(key, 0.0) for key in zip(*map(np.ndarray.tolist, mine), strict=True)]
+    np.testing.assert_allclose(np.bincount(mine[0], of_ratings), 0, atol=1e-4)
+    assert np.abs(comp.user_biases - drawn.user_biases).max() > 0.1
 
 
 # -- models ----------------------------------------------------------------------------------
