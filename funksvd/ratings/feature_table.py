@@ -63,7 +63,7 @@ class KeyedTable(NamedTuple):
         The other columns, in the order of the ids.
     id_column : str
     n_repeated : int
-        Rows left out because a row above has the same id.
+        Rows left out because one above has the same id.
     """
 
     name: str
@@ -172,7 +172,7 @@ def keyed(table: FeatureTable, known: Vocabulary, id_column: str = "") -> KeyedT
     Raises
     ------
     RatingsError
-        If no column holds such ids.
+        If no column holds such ids, or most ids are in several rows.
     """
     what = known.what
     header = list(table.columns)
@@ -198,7 +198,12 @@ def keyed(table: FeatureTable, known: Vocabulary, id_column: str = "") -> KeyedT
     for row, label in enumerate(labels):
         if label is not None:
             rows_of.setdefault(label, row)
-    n_with_id = sum(label is not None for label in labels)
+    n_repeated = sum(label is not None for label in labels) - len(rows_of)
+    if n_repeated > len(rows_of):
+        raise RatingsError(
+            f"{table.name}: features have a row for each {what}, and here {len(rows_of):,} {what}s "
+            f"have {n_repeated + len(rows_of):,} rows; is it a file of ratings?"
+        )
     ids, index = Vocabulary.encode(as_labels(list(rows_of)), what)
     order = np.empty(len(ids), np.int64)
     order[index] = list(rows_of.values())
@@ -207,7 +212,7 @@ def keyed(table: FeatureTable, known: Vocabulary, id_column: str = "") -> KeyedT
         for name, values in table.columns.items()
         if name != best
     }
-    return KeyedTable(table.name, ids, columns, best, n_with_id - len(rows_of))
+    return KeyedTable(table.name, ids, columns, best, n_repeated)
 
 
 def _labels(values: list[Any], known: Vocabulary) -> list[int | str | None]:

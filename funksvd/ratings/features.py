@@ -27,7 +27,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from funksvd.errors import RatingsError
+from funksvd.errors import RatingsError, counted
 from funksvd.ratings.attributes import split_values
 from funksvd.ratings.feature_table import FeatureTable, keyed
 from funksvd.ratings.io.names import listing, normalized
@@ -265,7 +265,11 @@ class Encoding:
         rows = keyed(table, rated)
         at = np.flatnonzero(rated.rows(rows.ids.ids) >= 0).tolist()
         of_rated = {name: [column[row] for row in at] for name, column in rows.columns.items()}
-        drafts, left_out = [], {}
+        drafts: list[_Draft] = []
+        left_out: dict[str, str] = {}
+        if rows.n_repeated:
+            times = counted(rows.n_repeated, "row")
+            left_out[rows.id_column] = f"{times} with an id that a row above has: left out"
         names = {normalized(name) for name in of_rated}
         has_year = "year" in names or any(map(_dates, of_rated.values()))
         for name, values in of_rated.items():

@@ -153,6 +153,12 @@ def test_the_column_of_ids(tmp_path):
     assert Encoding.of(read_features(by_match, "user"), users).id_column == "who"
     with pytest.raises(RatingsError, match="none of its columns holds any of them"):
         Encoding.of(read_features({"a": ["x", "y"], "b": ["u", "v"]}, "user"), users)
+    with pytest.raises(RatingsError, match="20 users have 60 rows; is it a file of ratings"):
+        Encoding.of(read_features({"user": names * 3, "rating": [1, 5] * 30}, "user"), users)
+    twice = {"user": [*names, "n3"], "sex": [*("f", "m") * 10, "f"]}
+    encoding, ids, _ = encoded(twice, users, "user")
+    assert len(ids) == 20
+    assert encoding.left_out == {"user": "1 row with an id that a row above has: left out"}
     with pytest.raises(RatingsError, match="no column tells users apart: a is the same"):
         Encoding.of(read_features({"user": names, "a": [1] * 20}, "user"), users)
 
