@@ -23,6 +23,8 @@ pairs = (ratings.user_ids[ratings.user_index], ratings.item_ids[ratings.item_ind
 liked = Ratings.from_arrays(*pairs, (ratings.values >= 4).astype("float32"))
 clicks = Interactions.from_arrays(*pairs)
 plays = Interactions.from_arrays(*pairs, weights=1 + ratings.user_index * ratings.item_index % 97)
+years = {"user": list(range(999)), "born": [1950 + at * at % 61 for at in range(999)]}
+titles = source.replace("ratings.csv", "items.csv")
 choices = {"algorithm": "ials", "n_factors": 20}
 settings = {
     "sgd": {"n_factors": 20, "choice": True},
@@ -36,13 +38,15 @@ settings = {
     "without-biases": {"biases": False, "loss": "huber", "schedule": "plateau"},
     "ensemble": {"ensemble": 2, "ensemble_snapshots": True, "schedule": "cyclic-annealed"},
     "logistic": {"loss": "logistic", "learning_rate_decay": 0.9},
+    "features": {"choice": True},
 }
 for name, chosen in settings.items():
     others = {} if chosen.get("algorithm") == "ials" else {"choice": False}
     model = FunkSVD(**{"n_factors": 8, "n_epochs": 8, **others, **chosen})
     model.set_params(n_threads=int(n_threads), seed=int(seed))
     data = {"logistic": liked, "choices-of-clicks": clicks, "choices-of-plays": plays}
-    model.fit(data.get(name, ratings)).save(f"{path}/{name}")
+    known = {"user_features": years, "item_features": titles} if name == "features" else {}
+    model.fit(data.get(name, ratings), **known).save(f"{path}/{name}")
     if name == "sgd":
         model.for_new_users(ratings).save(f"{path}/folded-in")
 """
@@ -54,6 +58,7 @@ LEARNED = {
     "choices-of-plays": "bdfe762d4eb08574",
     "choices-of-ratings": "d731ff693e61b794",
     "ensemble": "41717382ee521fcc",
+    "features": "d9576b263b3e3495",
     "folded-in": "1a769e60f646674b",
     "incremental": "7599973ec1749d3e",
     "logistic": "5d24e7dd5db5a814",
