@@ -10,7 +10,7 @@ import numpy as np
 from funksvd.errors import FunkSVDError, NotFittedError, argument
 from funksvd.fitted import Fitted
 from funksvd.given import rows_of_pairs, times_of_pairs
-from funksvd.ratings import Vocabulary
+from funksvd.ratings import Vocabulary, times_of_table
 from funksvd.ratings.times import days_of
 
 
@@ -69,7 +69,8 @@ class Predictor(ABC):
         timestamps : array-like of shape (n,), int, or one timestamp; optional
             Times of the ratings: seconds since 1970, or milli-, micro- or nanoseconds; 0 for one
             that is not known. A model that has learned biases of users on days (`days`) adds the
-            bias on that day, where the user has rated something on it.
+            bias on that day, where the user has rated something on it. Without `items`, those of
+            the table by default, if it has some.
 
         Returns
         -------
@@ -82,9 +83,11 @@ class Predictor(ABC):
             If pairs or timestamps do not go together, or timestamps are not times.
         """
         user_index, item_index, single = rows_of_pairs(self.users, self.items, users, items)
-        times = None
+        learned, times = self.fitted.rating_model.learned, None
+        if items is None and timestamps is None and learned.days is not None:
+            timestamps = times_of_table(users)
         if timestamps is not None:
-            times = times_of_pairs(timestamps, len(user_index), self.fitted.rating_model.learned)
+            times = times_of_pairs(timestamps, len(user_index), learned)
         predictions = self.predict_index(user_index, item_index, times)
         return float(predictions[0]) if single else predictions
 

@@ -63,10 +63,11 @@ def test_times_in_any_unit(model, test_part, expected, per_second):
     one = model.predict("ann", 1, int(times[0]))
     assert isinstance(one, float)
     assert one == pytest.approx(expected[0], abs=1e-6)
+    ref = model.predict(users, items, times)
     table = pd.DataFrame({"item": items, "user": users})
-    np.testing.assert_array_equal(
-        model.predict(table, timestamps=times), model.predict(users, items, times)
-    )
+    np.testing.assert_array_equal(model.predict(table, timestamps=times), ref)
+    np.testing.assert_array_equal(model.predict(table.assign(time=times)), ref)
+    np.testing.assert_array_equal(model.predict(table), model.predict(users, items))
 
 
 def test_one_time_goes_with_all_pairs(model):

@@ -4,6 +4,7 @@ from funksvd.ratings.adapt import (
     as_interactions,
     as_pairs,
     as_ratings,
+    times_of_table,
 )
 from funksvd.ratings.attributes import ItemAttributes, read_attributes
 from funksvd.ratings.compressed import CompressedRows
@@ -63,5 +64,6 @@ __all__ = [
     "read_ratings",
     "read_titles",
     "sample",
+    "times_of_table",
     "write_table",
 ]

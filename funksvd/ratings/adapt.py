@@ -76,15 +76,29 @@ def as_pairs(pairs: Any) -> tuple[np.ndarray, np.ndarray]:
     RatingsError
         If an array is not of shape (n, 2), or it is not clear which columns of a table are meant.
     """
-    is_frame = hasattr(type(pairs), "columns")
     if _has_no_names(pairs):
         _check_shape(pairs.shape)
         return pairs.iloc[:, 0].to_numpy(), pairs.iloc[:, 1].to_numpy()
-    if is_frame or isinstance(pairs, Mapping) or hasattr(pairs, "__arrow_c_stream__"):
+    if _is_table(pairs):
         return _pairs_by_name(pairs)
     pairs = np.asarray(pairs)
     _check_shape(pairs.shape)
     return pairs[:, 0], pairs[:, 1]
+
+
+def times_of_table(pairs: Any) -> np.ndarray | None:
+    """The timestamps of what `as_pairs` takes; None where it is no table with a column of them.
+
+    Raises
+    ------
+    RatingsError
+        If one of them is no time.
+    """
+    if not _is_table(pairs) or _has_no_names(pairs) or getattr(pairs, "shape", (1,))[0] == 0:
+        return None
+    from funksvd.ratings.io.reading import read_pair_rows
+
+    return read_pair_rows(pairs, with_times=True).timestamps
 
 
 _OF_CHOICES = f"Models learn from interactions with {argument('algorithm', 'ials')}"
@@ -103,6 +117,11 @@ def _pairs_by_name(table: Any) -> tuple[np.ndarray, np.ndarray]:
             f"{error.template}. {_OTHER_NAMES}. Of an array, the first column holds users"
         ) from None
     return users, items
+
+
+def _is_table(given: Any) -> bool:
+    is_frame = hasattr(type(given), "columns")
+    return is_frame or isinstance(given, Mapping) or hasattr(given, "__arrow_c_stream__")
 
 
 def _has_no_names(table: Any) -> bool:
