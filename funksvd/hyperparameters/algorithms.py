@@ -154,7 +154,7 @@ ALGORITHMS = {
             "n_factors": 64,
             "n_epochs": 100,
             "learning_rate": 0.012,
-            "learning_rate_decay": 0.85,
+            "learning_rate_decay": 0.8,
             "validation_fraction": 0.05,
             "patience": 5,
             "init_std": 0.02,

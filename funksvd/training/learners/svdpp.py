@@ -18,7 +18,8 @@ therefore pulls by 1 / (1 + n / 500) of its share.
 
 What was tried: lowest RMSE on held-out parts: a tenth of MovieLens 100K's u1.base to u3.base (mean
 of six) and of latest-small (mean of three), and a tenth of a million synthetic ratings, in which
-the sets tell of taste (A) and in which they tell nothing (B)::
+the sets tell of taste (A) and in which they tell nothing (B). (All but the last two lines are of a
+prototype, whose learning rate decays by .85 an epoch.)::
 
                                                 u1-u3    latest-small        A          B
     sets of users only                          .9034           .8720    .8542      .8656
@@ -26,11 +27,19 @@ the sets tell of taste (A) and in which they tell nothing (B)::
     both, as here                               .8888           .8504    .8518      .8608
     the other side's sums stay during a pass    .8898           .8525    .8527      .8621
     rows of many ratings pull as all others     .8895           .8559    .8528      .9252
-    1 / (1 + n / 250) and 1 / (1 + n / 1000)    .8900 .8892     .8512    .8534 .8522 .8598 .8609
-    m: 1 / (1 + m / 16)                         .8883           .8494    .8520      .8618
-    IMPLICIT_RATE 1.4 and 2.8                   .8894 .8885     .8496    .8527 .8517 .8601 .8615
-    lambda_y twice, lambda_x twice as large     .8898           .8521    .8527      .8607
+    1 / (1 + n / 250)                           .8900           .8512    .8534      .8598
+    1 / (1 + n / 1000)                          .8892           .8512    .8522      .8609
+    1 / (1 + m / 16)                            .8883           .8494    .8520      .8618
+    IMPLICIT_RATE 1.4                           .8894           .8511    .8527      .8601
+    IMPLICIT_RATE 2.8                           .8885           .8496    .8517      .8615
+    lambda_y and lambda_x twice as large        .8898           .8521    .8527      .8607
     8 batches                                   .8895           .8519    .8525      .8602
+    decay .85, default otherwise                .8899           .8502    .8522      .8621
+    decay .8, the default                       .8899           .8508    .8518      .8605
+
+The sets tell of rows that are folded in, too. Of a tenth of the users of u1.base and u2.base, left
+out and folded in with 80 % of their ratings, the others are predicted with an RMSE of .8910 with
+the y_j and .9044 without them; of items, .8963 with the x_v and .9131 without.
 """
 
 from __future__ import annotations
