@@ -15,9 +15,11 @@ from funksvd.kernels import (
     SCALAR_LOSSES,
     add_rows,
     diagonalize,
+    draw_days,
     draw_rows,
     feature_block,
     hand_back,
+    padded_rows,
     sgd_block,
     start_row,
     svdpp_block,
@@ -26,7 +28,7 @@ from funksvd.objectives import bayes, ials, incremental, plain, svdpp
 from funksvd.objectives.losses import LOSSES, SQUARED, Loss
 from funksvd.objectives.parameters import Parameters, Regularization
 from funksvd.ratings import CompressedRows
-from funksvd.training.sampling.side import features_of
+from funksvd.training.sampling.side import Features, features_of
 
 if TYPE_CHECKING:
     from funksvd.gradcheck.problems import Problem
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 AnyParameters = Any
 """A named tuple of the global mean and of arrays: `Parameters`, or what a model has instead."""
 
+N_DAYS = N_FEATURES = 2
+"""Days of each user, and features of the users, in objectives that have some."""
 REGULARIZATION = Regularization(factors=0.06, biases=0.05)
 
 
@@ -89,31 +93,34 @@ def descend_features(
 
 
 def energy(
-    parameters: Parameters,
+    parameters: bayes.BayesParameters,
     user_index: np.ndarray,
     item_index: np.ndarray,
     values: np.ndarray,
     _: Any,
 ) -> float:
-    """`bayes.energy_loss` with the noise and the priors of `_given`."""
-    return bayes.energy_loss(parameters, user_index, item_index, values, _given(parameters))
+    """`bayes.energy_loss` with the noise, the priors, features and days of `_given`."""
+    given = _given(parameters, item_index)
+    return bayes.energy_loss(parameters, user_index, item_index, values, given)
 
 
 def energy_gradients(
-    parameters: Parameters,
+    parameters: bayes.BayesParameters,
     user_index: np.ndarray,
     item_index: np.ndarray,
     values: np.ndarray,
     _: Any,
-) -> Parameters:
-    """`bayes.energy_gradients` with the noise and the priors of `_given`."""
-    return bayes.energy_gradients(parameters, user_index, item_index, values, _given(parameters))
+) -> bayes.BayesParameters:
+    """`bayes.energy_gradients` with the noise, the priors, features and days of `_given`."""
+    given = _given(parameters, item_index)
+    return bayes.energy_gradients(parameters, user_index, item_index, values, given)
 
 
-def _given(parameters: Parameters) -> bayes.Given:
-    """Noise and priors that differ for each row and each column."""
+def _given(parameters: bayes.BayesParameters, item_index: np.ndarray) -> bayes.Given:
+    """Noise and priors that differ for each row and each column; ratings of two days."""
     n_users, n_factors = np.shape(parameters.user_factors)
     n_items, k = len(parameters.item_biases), n_factors + 1
+    n_features, n_days = len(parameters.weight_biases), np.shape(parameters.user_days)[1]
     return bayes.Given(
         user_noise=np.linspace(0.5, 2, n_users),
         item_noise=np.linspace(3, 1, n_items),
@@ -121,42 +128,100 @@ def _given(parameters: Parameters) -> bayes.Given:
         item_means=np.linspace(-1, 1, n_items * k).reshape(n_items, k),
         user_precisions=np.linspace(1, 5, k),
         item_precisions=np.linspace(3, 2, k),
+        # exact in float32, as the kernels have them
+        user_features=(np.arange(n_users * n_features).reshape(n_users, n_features) % 5 - 1) / 2,
+        weight_precisions=np.linspace(2, 4, k),
+        days=item_index % n_days,
+        day_precision=1.5,
     )
 
 
-def sample_rows(checked: Objective, problem: Problem, at: int, arrays: list[np.ndarray]) -> None:
-    """Move all rows by the gradient that the sampler's draws imply; only for rating number 0.
+def sample_all(checked: Objective, problem: Problem, at: int, arrays: list[np.ndarray]) -> None:
+    """Move everything by the gradient that the sampler's draws imply; only for rating number 0.
 
     With zeros for random numbers the kernel's draw is the mean m of a row's distribution, with the
     f-th unit vector a step d_f from it, and A = (sum of d_f d_f^T)^-1 is the precision. The energy
-    is quadratic in the row w: its gradient is A (w - m).
+    is quadratic in the row w: its gradient is A (w - m). Likewise for days and weights.
     """
     if at:
         return
-    mean, *biases = problem.parameters[:3]
-    rows = [np.column_stack(pair) for pair in zip(problem.parameters[3:], biases, strict=True)]
-    given = _given(problem.parameters)
-    values = (problem.values - mean).astype(np.float32)
+    parameters = problem.parameters
+    given = _given(parameters, problem.item_index)
+    rows = [np.column_stack(pair) for pair in zip(parameters[3:5], parameters[1:3], strict=True)]
+    of_days = parameters.user_days[problem.user_index, given.days]
+    values = problem.values - parameters.global_mean
     index = problem.user_index, problem.item_index
     k = rows[0].shape[1]
+    prior_means = (given.means_of_users(parameters), given.item_means)
     for mine, other in ((0, 1), (1, 0)):
         n = len(rows[mine])
-        ratings = tuple(CompressedRows.from_pairs(index[mine], index[other], n, values))
-        scales = np.sqrt(given[other]).astype(np.float32)
-        prior = (given[4 + mine], given[2 + mine])
+        less_days = (values - of_days).astype(np.float32)
+        ratings = tuple(CompressedRows.from_pairs(index[mine], index[other], n, less_days))
+        features = features_of(rows[other], np.sqrt(given[other]).astype(np.float32))
+        prior = (given[4 + mine], prior_means[mine])
         draws = []
         for normals in np.vstack([np.zeros(k), np.eye(k)]):
             drawn = np.empty((n, k))
-            known = (features_of(rows[other], scales), given[mine], prior)
             repeated = np.tile(normals.astype(np.float32), (n, 1))
             written = (drawn, np.empty((n, k), np.float32), np.empty(n))
-            checked.kernel((0, n), ratings, *known, repeated, *written)
+            checked.kernel((0, n), ratings, features, given[mine], prior, repeated, *written)
             draws.append(drawn)
         steps = np.stack(draws[1:], axis=-1) - draws[0][..., None]
         precisions = np.linalg.inv(steps @ steps.transpose(0, 2, 1))
         gradient = (precisions @ (rows[mine] - draws[0])[..., None])[..., 0]
         arrays[2 + mine][:, : k - 1] -= gradient[:, :-1]
         arrays[mine] -= gradient[:, -1]
+    arrays[4][:, :N_DAYS] -= _gradient_of_days(problem, given, rows, values)
+    weights = _gradient_of_weights(parameters, given, rows[0])
+    arrays[5] -= weights[:, -1]
+    arrays[6][:, : k - 1] -= weights[:, :-1]
+
+
+def _gradient_of_days(
+    problem: Problem, given: bayes.Given, rows: list[np.ndarray], values: np.ndarray
+) -> np.ndarray:
+    """By the biases of users on days, from the kernel's draws of them."""
+    n_users = len(rows[0])
+    by_user, days = (
+        CompressedRows.from_pairs(problem.user_index, problem.item_index, n_users, each)
+        for each in (values.astype(np.float32), given.days.astype(np.int32))
+    )
+    starts = N_DAYS * np.arange(n_users + 1)
+    features = features_of(rows[1], np.sqrt(given.item_noise).astype(np.float32))
+    draws = []
+    for normal in (0, 1):
+        biases = (np.empty(starts[-1], np.float32), np.empty(starts[-1], np.float32))
+        draw_days(
+            (0, n_users),
+            tuple(by_user),
+            (starts, days.values),
+            features,
+            given.user_noise,
+            rows[0],
+            given.day_precision,
+            np.full(starts[-1], normal, np.float32),
+            biases,
+            np.empty_like(by_user.values),
+        )
+        draws.append(biases[0].astype(np.float64).reshape(n_users, N_DAYS))
+    gradient: np.ndarray = (problem.parameters.user_days - draws[0]) / (draws[1] - draws[0]) ** 2
+    return gradient
+
+
+def _gradient_of_weights(
+    parameters: bayes.BayesParameters, given: bayes.Given, rows: np.ndarray
+) -> np.ndarray:
+    """By the weights of features, from the distribution that they are drawn from."""
+    n, k = rows.shape
+    features = Features(given.user_features.astype(np.float32), k, np.ones(n, bool))
+    residuals = padded_rows(n, k)
+    residuals[:, :k] = rows - given.user_means
+    means, precisions = features.posterior(
+        given.user_precisions, given.weight_precisions, residuals
+    )
+    basis = features.basis[:, : features.n_features].astype(np.float64)
+    gradient: np.ndarray = basis.T @ (precisions * (basis @ parameters.weights - means))
+    return gradient
 
 
 def choice_loss(
@@ -366,12 +431,13 @@ for _loss in LOSSES.values():
 register(
     Objective(
         "bayes",
-        "Bayesian Funk SVD: energy of the rows",
+        "Bayesian Funk SVD: energy of rows, features' weights and days",
         energy,
         energy_gradients,
         draw_rows,
-        Parameters._fields[1:],
-        descend=sample_rows,
+        bayes.BayesParameters._fields[1:],
+        descend=sample_all,
+        parameters=bayes.BayesParameters,
     )
 )
 register(

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from funksvd.errors import FunkSVDError
-from funksvd.gradcheck.objectives import AnyParameters, Objective
+from funksvd.gradcheck.objectives import N_DAYS, N_FEATURES, AnyParameters, Objective
 from funksvd.objectives import plain
 from funksvd.ratings import Ratings, Vocabulary
 from funksvd.rng import Stream, generator
@@ -137,7 +137,8 @@ def excerpt(problem: Problem) -> Problem:
     of_items, item_index = np.unique(items[chosen], return_inverse=True)
 
     def part(name: str, array: np.ndarray) -> np.ndarray:
-        rows: np.ndarray = array[of_users if name.startswith("user") else of_items]
+        chosen = {"user": of_users, "item": of_items, "impl": of_items}.get(name[:4], slice(None))
+        rows: np.ndarray = array[chosen]
         return rows[:, :EXCERPT_FACTORS] if rows.ndim == 2 else rows
 
     arrays = problem.parameters._asdict()
@@ -162,6 +163,9 @@ def _at_random_point(
         "item_factors": (ratings.n_items, n_factors),
         "implicit_factors": (ratings.n_items, n_factors),
         "user_implicit_factors": (ratings.n_users, n_factors),
+        "user_days": (ratings.n_users, N_DAYS),
+        "weight_biases": (N_FEATURES,),
+        "weight_factors": (N_FEATURES, n_factors),
     }
     values: np.ndarray = ratings.values.astype(np.float64)
     if checked.is_binary:

@@ -5,7 +5,6 @@ import pytest
 
 from funksvd.autodiff import grad, hessian
 from funksvd.objectives import bayes
-from funksvd.objectives.parameters import Parameters
 
 K = 3
 
@@ -17,17 +16,24 @@ def problem():
     pairs = random.choice(4 * 6, 14, replace=False)
     users, items = np.divmod(pairs, 6)
     sizes = {"user": 5, "item": 6}
-    point = Parameters(
+    point = bayes.BayesParameters(
         0.0,
         random.normal(size=5),
         random.normal(size=6),
         random.normal(size=(5, K)),
         random.normal(size=(6, K)),
+        random.normal(size=(5, 3)),
+        random.normal(size=2),
+        random.normal(size=(2, K)),
     )
     given = bayes.Given(
         *(random.uniform(0.5, 2, n) for n in sizes.values()),
         *(random.normal(size=(n, K + 1)) for n in sizes.values()),
         *(random.uniform(0.5, 5, K + 1) for _ in sizes),
+        random.normal(size=(5, 2)),
+        random.uniform(0.5, 5, K + 1),
+        random.integers(3, size=14),
+        1.5,
     )
     return point, users, items, random.normal(size=14), given
 

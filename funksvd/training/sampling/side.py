@@ -107,6 +107,10 @@ class Features:
     ----------
     given : ndarray of shape (n, n_features), float32
         The features.
+    basis : ndarray of shape (n_features and padding, n_features and padding), float32
+        An axis of the basis a row.
+    turned : ndarray from `padded_rows`, float32
+        The weights in the basis.
     explained : ndarray from `padded_rows`, float32
         x_u W of each row.
     """
@@ -126,7 +130,7 @@ class Features:
         self.squares = np.maximum(np.diag(gram), 0.0)
         self.matrix = _times(padded, np.ascontiguousarray(self.basis.T))
         self.explained = padded_rows(n, k)
-        self._turned = padded_rows(width, k)
+        self.turned = padded_rows(width, k)
         self._k, self._is_informed = k, is_informed[:, None]
 
     def draw(
@@ -138,22 +142,41 @@ class Features:
         """
         k = self._k
         residuals += self.explained * self._is_informed
+        # Rotations leave the sum of squares as it is.
+        energies = sum_columns(self.turned)[1][:k]
+        own = drawn_precisions(self.n_features, energies, WEIGHT_RATE, random)
+        means, posterior = self.posterior(precisions, own, residuals)
+        drawn = normals(random, means.shape) / np.sqrt(posterior)
+        self.turned[:, :k] = means + drawn
+        self.turned[self.squares == 0] = 0
+        self.explained = _times(self.matrix, self.turned)
+        residuals -= self.explained * self._is_informed
+
+    def posterior(
+        self, precisions: np.ndarray, own: np.ndarray, residuals: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Means and precisions of the weights in the basis, given all else, from eq. (9).
+
+        Parameters
+        ----------
+        precisions, own : ndarray of shape (k,), float64
+            lambda and kappa.
+        residuals : ndarray from `padded_rows`, float32
+            The rows, less all of their prior means but x W.
+
+        Returns
+        -------
+        means, precisions : ndarray of shape (n_features and padding, k), float64
+        """
         products = np.zeros((len(self.squares), residuals.shape[1]))
         add_products(self.matrix, residuals, products)
-        # Rotations leave the sum of squares as it is.
-        energies = sum_columns(self._turned)[1][:k]
-        own = drawn_precisions(self.n_features, energies, WEIGHT_RATE, random)
         posterior = self.squares[:, None] * precisions + own
-        drawn = normals(random, (len(self.squares), k)) / np.sqrt(posterior)
-        self._turned[:, :k] = precisions * products[:, :k] / posterior + drawn
-        self._turned[self.squares == 0] = 0
-        self.explained = _times(self.matrix, self._turned)
-        residuals -= self.explained * self._is_informed
+        return precisions * products[:, : self._k] / posterior, posterior
 
     @property
     def weights(self) -> np.ndarray:
         """W, of shape (n_features, k), float32."""
-        turned_back = _times(np.ascontiguousarray(self.basis.T), self._turned)
+        turned_back = _times(np.ascontiguousarray(self.basis.T), self.turned)
         return turned_back[: self.n_features, : self._k]
 
 

@@ -1,5 +1,7 @@
 """Gibbs sampling: the right distribution, what is kept of it, and what the model makes of it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,8 +11,11 @@ from funksvd.learned.scoring import predict_deviations, predict_pairs
 from funksvd.ratings.compressed import CompressedRows
 from funksvd.training import Hyperparameters, Triples, plan_blocks, train
 from funksvd.training.executors import Threads
+from funksvd.training.plan import DAY
 from funksvd.training.sampling.days import DAY_RATE, UserDays
+from funksvd.training.sampling.mean import Draw, RunningMean
 from funksvd.training.sampling.side import NOISE_SHAPES, ROW_RATE, WEIGHT_RATE, Side, run
+from funksvd.training.stopping import Stopped
 
 BOTH = ["bayes", "bayes++"]
 
@@ -50,7 +55,7 @@ def draw_from_the_model(sides, days, random):
         features = side.features
         own = random.exponential(1 / WEIGHT_RATE, k)
         drawn = random.normal(size=(features.n_features, k)) / np.sqrt(own)
-        features._turned[:, :k] = features.basis[:, : features.n_features] @ drawn
+        features.turned[:, :k] = features.basis[:, : features.n_features] @ drawn
         features.explained[:, :k] = features.given @ drawn
         side.prior_means += features.explained[:, :k]
         side.rows = side.prior_means + random.normal(size=(n, k)) / np.sqrt(side.precisions)
@@ -189,28 +194,131 @@ def test_at_most_fifty_draws_are_kept(ratings, n_epochs, n_draws):
     assert (result.learned.draws and len(result.learned.draws.global_means)) == n_draws
 
 
-@pytest.mark.parametrize("n_factors", [2, 12])
-def test_of_nine_in_ten_the_noise_free_rating_is_in_the_interval(n_factors):
-    """Also where most of the factors are of no use."""
+@pytest.mark.parametrize(("n_factors", "has_more"), [(2, False), (12, False), (4, True)])
+def test_of_nine_in_ten_the_noise_free_rating_is_in_the_interval(n_factors, has_more):
+    """Also where most of the factors are of no use; with features and days, too."""
     random = np.random.default_rng(4)
     n_users, n_items = 250, 150
     p, q = random.normal(0, 0.7, (n_users, 2)), random.normal(0, 0.7, (n_items, 2))
     b, c = random.normal(0, 0.4, n_users), random.normal(0, 0.4, n_items)
+    features = random.normal(size=(n_items, 3)).astype(np.float32)
+    if has_more:
+        q += features @ random.normal(0, 0.3, (3, 2))
+        c += features @ random.normal(0, 0.3, 3)
     targets = 3 + b[:, None] + c + p @ q.T
     pairs = random.permutation(n_users * n_items)
     users, items = (index.astype(np.int32) for index in np.divmod(pairs, n_items))
     at, test = slice(0, 5_000), slice(5_000, None)
     values = targets[users[at], items[at]] + random.normal(0, 0.6, 5_000)
+    further = None
+    if has_more:
+        days = random.integers(4, size=5_000).astype(np.int32)
+        values += random.normal(0, 0.4, (n_users, 4))[users[at], days]
+        further = {DAY: days}
     triples = Triples(users[at], items[at], values.astype(np.float32))
-    options = {"n_factors": n_factors, "n_epochs": 300}
-    result = train(plan_blocks(triples, (n_users, n_items)), chosen("bayes", **options))
-    predictions = predict_pairs(result.learned.parameters, users[test], items[test])
-    deviations = predict_deviations(result.learned.draws, users[test], items[test])
+    plan = plan_blocks(triples, (n_users, n_items), further=further)
+    if has_more:
+        plan = replace(plan, item_features=features)
+    learned = train(plan, chosen("bayes", n_factors=n_factors, n_epochs=300)).learned
+    predictions = predict_pairs(learned.parameters, users[test], items[test])
+    deviations = predict_deviations(learned.draws, users[test], items[test])
     errors = np.abs(predictions - targets[users[test], items[test]])
     assert 0.87 <= np.mean(errors < 1.645 * deviations) <= 0.93
     # and those that are less sure are less right
     order = np.argsort(deviations)
     assert errors[order[-5000:]].mean() > 1.5 * errors[order[:5000]].mean()
+
+
+# -- what is known besides --------------------------------------------------------------------
+
+
+def test_an_item_without_ratings_is_known_by_its_features(planted):
+    ratings = planted(200, 60, 1, 6000, 0.3)
+    features = np.zeros((64, 2), np.float32)  # four items are new
+    is_liked = ratings.values.mean() < np.bincount(
+        ratings.item_index, ratings.values
+    ) / np.bincount(ratings.item_index)
+    features[:60, 0] = is_liked - is_liked.mean()
+    features[60:62, 0], features[62:, 0] = features[:60, 0].max(), features[:60, 0].min()
+    triples = Triples(ratings.user_index, ratings.item_index, ratings.values)
+    plan = replace(plan_blocks(triples, (200, 64)), item_features=features)
+    learned = train(plan, chosen("bayes", n_epochs=60)).learned
+    biases = learned.item_biases
+    assert biases[60:62].min() > 0 > biases[62:].max()
+    for rows, weights in (
+        (learned.item_biases, learned.item_feature_biases),
+        (learned.item_factors, learned.item_feature_factors),
+    ):
+        np.testing.assert_allclose(rows[60:], features[60:] @ weights, rtol=1e-5, atol=1e-7)
+    assert learned.user_feature_biases is None
+    known, new = (predict_deviations(learned.draws, *pairs(at, 200)).mean() for at in (3, 61))
+    assert new > 1.2 * known  # of what is known by features only, one is less sure
+
+
+def pairs(item, n_users):
+    return np.arange(n_users, dtype=np.int32), np.full(n_users, item, np.int32)
+
+
+def test_biases_of_days_are_found_and_explain_ratings_held_back(planted):
+    ratings = planted(100, 80, 1, 5000, 0.3)
+    random = np.random.default_rng(1)
+    days = random.integers(15_000, 15_006, len(ratings)).astype(np.int32)
+    of_days = random.normal(0, 0.5, (100, 6))
+    days[::50] = -1  # not known
+    values = ratings.values + np.where(days < 0, 0, of_days[ratings.user_index, days % 15_000 % 6])
+    held_back = random.random(len(ratings)) < 0.1
+    triples = Triples(ratings.user_index, ratings.item_index, values.astype(np.float32))
+    errors = {}
+    for further in (None, {DAY: days}):
+        plan = plan_blocks(triples, (100, 80), held_back=held_back, further=further)
+        result = train(plan, chosen("bayes", n_epochs=80))
+        errors[further is None] = result.record.best.valid
+    assert errors[False] < 0.8 * errors[True]
+    found = result.learned.days
+    ref = of_days[found.users, found.numbers - 15_000]
+    assert np.corrcoef(found.biases, ref)[0, 1] > 0.85
+    assert np.std(found.biases) < np.std(ref)  # few ratings of a day are not believed
+    learned = {*zip(ratings.user_index[~held_back], days[~held_back], strict=True)}
+    assert {*zip(found.users, found.numbers, strict=True)} == {
+        each for each in learned if each[1] >= 0
+    }
+
+
+# -- the mean of all draws ---------------------------------------------------------------------
+
+
+def test_the_running_mean_is_that_of_the_products():
+    """Of draws that turn a little, with few factors; exactly, where all of them have room."""
+    random = np.random.default_rng(3)
+    p, q = random.normal(size=(70, 5)), random.normal(size=(40, 5))
+    draws = []
+    for _ in range(100):
+        turn = np.linalg.qr(np.eye(5) + 0.3 * random.normal(size=(5, 5)))[0]
+        users = p @ turn + 0.2 * random.normal(size=p.shape)
+        items = q @ turn + 0.2 * random.normal(size=q.shape)
+        biases = random.normal(size=70), random.normal(size=40)
+        draws.append(Draw(random.normal(), *biases, users.astype("f4"), items.astype("f4")))
+    with Threads(2) as executor:
+        running = RunningMean((70, 40), 5, executor)
+        for n, draw in enumerate(draws, 1):
+            running.add(draw)
+            if n not in (1, 3, 6, 100):
+                continue
+            comp = running.result(spread=1.0)
+            ref = np.mean([d.user_factors @ d.item_factors.T for d in draws[:n]], axis=0)
+            assert comp.user_factors.shape[1] == min(5 * n, 32)
+            apart = np.abs(comp.user_factors @ comp.item_factors.T - ref).max()
+            assert apart < (1e-4 if n <= 6 else 0.02) * np.abs(ref).max()
+            assert comp.mean == pytest.approx(np.mean([d.mean for d in draws[:n]]))
+            for at in (1, 2):
+                np.testing.assert_allclose(comp[at], np.mean([d[at] for d in draws[:n]], axis=0))
+
+
+def test_sampling_ends_when_more_draws_would_change_little(planted):
+    ratings = planted(40, 30, 1, 1000, 1.0)
+    history = train(plan_of(ratings), chosen("bayes", n_factors=1, n_epochs=500)).record
+    assert history.stopped is Stopped.CONVERGED
+    assert 40 + 20 <= len(history.history) < 300
 
 
 def test_an_unknown_id_could_be_any_of_the_known(ratings):
