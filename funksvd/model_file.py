@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import Any
 
@@ -9,11 +10,12 @@ import numpy as np
 
 from funksvd.fitted import Fitted, liking_of_scale
 from funksvd.hyperparameters import ALGORITHMS, LOSSES, Hyperparameters
+from funksvd.kernels import sum_values
 from funksvd.learned import LearnedChoices, LearnedRatings
 from funksvd.learned.calibration import Calibration
 from funksvd.learned.choice_model import ChoiceModel
 from funksvd.learned.features import KnownFeatures
-from funksvd.learned.fold_in import PRIOR_RATINGS
+from funksvd.learned.fold_in import PRIOR_RATINGS, RowPrior
 from funksvd.learned.lists import Liking
 from funksvd.learned.rating_model import FoldInTerms, RatingModel
 from funksvd.learned.storage import Part, SavedModel
@@ -201,5 +203,20 @@ def rating_model(
             Regularization(record.reg * record.spread, chosen.bias_reg),
             PRIOR_RATINGS * min(unexplained, 1.0) if chosen.biases else 0.0,
             bool(chosen.biases),
+            _priors_of(learned) if n_members == 1 else None,
         ),
+    )
+
+
+def _priors_of(learned: LearnedRatings) -> tuple[RowPrior, RowPrior] | None:
+    """The distributions of a sampler's rows of users and of items; None for other models."""
+    if learned.user_noise is None or learned.item_noise is None:
+        return None
+    shares = (learned.user_noise, learned.item_noise)
+    if min(float(share.min(initial=1)) for share in shares) <= 0:
+        raise ValueError("user_noise and item_noise must be above 0")
+    noise = math.prod(float(sum_values(share)) / len(share) for share in shares)
+    return (
+        RowPrior.of(learned.user_biases, learned.user_factors, noise),
+        RowPrior.of(learned.item_biases, learned.item_factors, noise),
     )

@@ -22,6 +22,15 @@ Other numbers of factors, ensembles, SVD++ and synthetic data show the same. A p
 ratings where they are noisier: `n_prior` is `PRIOR_RATINGS` times the share of the ratings'
 variance that training leaves unexplained, about 0.4 there. Without biases the prior, zero, would be
 wrong, and there is none.
+
+The rows of a sampler's model have a distribution of their own, and so have new ones: their ridge is
+the variance of the noise over that of each factor and of the biases, whatever the number of
+ratings. RMSE of Bayesian SVD++ for users of MovieLens 100K who were left out, a fifth of them, by
+the number of ratings that they give, mean of two parts::
+
+    ratings                                    3      10      50
+    the rule above                        .9814   .9396   .8763
+    the rows' distribution                .9742   .9342   .8694
 """
 
 from __future__ import annotations
@@ -30,13 +39,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from funksvd.kernels import fold_rows, weigh_ratings
+from funksvd.kernels import fold_rows, sum_columns, sum_squares, weigh_ratings
 from funksvd.objectives.parameters import Regularization
 from funksvd.parallel import in_order
 from funksvd.ratings.compressed import CompressedRows
 
 ROWS_PER_TASK = 256
 PRIOR_RATINGS = 120
+WHATEVER_COUNT = 1e12
+"""Ratings beside which those of a row do not count."""
 
 
 class FoldedIn(NamedTuple):
@@ -50,6 +61,39 @@ class FoldedIn(NamedTuple):
 
     bias: float
     factors: np.ndarray
+
+
+class RowPrior(NamedTuple):
+    """The distribution of the rows of a sampler's model, and the noise of ratings.
+
+    Parameters
+    ----------
+    scales : ndarray of shape (n_factors,), float32
+        Standard deviations of the factors, about zero.
+    bias_variance : float
+        That of the biases, in squared rating units.
+    noise : float
+        Variance of a rating about the noise-free one.
+    """
+
+    scales: np.ndarray
+    bias_variance: float
+    noise: float
+
+    @classmethod
+    def of(cls, biases: np.ndarray, factors: np.ndarray, noise: float) -> RowPrior:
+        """As the rows at hand have it; those without ratings, zero, are few.
+
+        Parameters
+        ----------
+        biases : ndarray of shape (n,), float32
+        factors : ndarray of shape (n, n_factors), float32
+        noise : float
+        """
+        squares = sum_columns(factors)[1] / len(factors)
+        bias_variance = sum_squares(biases, 0.0) / len(biases)
+        least = float(np.finfo(np.float32).tiny)
+        return cls(np.sqrt(squares).astype(np.float32), max(float(bias_variance), least), noise)
 
 
 class OtherSide(NamedTuple):
@@ -71,6 +115,8 @@ class OtherSide(NamedTuple):
         Number of ratings that new rows are regularized as if they had besides their own.
     has_biases : bool
         Whether new rows get a bias.
+    scales : ndarray of shape (n_factors,), float32, optional
+        What the factors of new rows are multiplied with; those of the columns are already.
     """
 
     global_mean: float
@@ -81,6 +127,34 @@ class OtherSide(NamedTuple):
     regularization: Regularization
     n_prior: float
     has_biases: bool
+    scales: np.ndarray | None = None
+
+    @classmethod
+    def given_prior(
+        cls, global_mean: float, biases: np.ndarray, factors: np.ndarray, prior: RowPrior
+    ) -> OtherSide:
+        """The side for rows of which a distribution is known.
+
+        Parameters
+        ----------
+        global_mean : float
+        biases : ndarray of shape (n_columns,), float32
+        factors : ndarray of shape (n_columns, n_factors), float32
+        prior : RowPrior
+        """
+        # The ridge is regularization times the sum of the two numbers of ratings.
+        regularization = Regularization(prior.noise, prior.noise / prior.bias_variance)
+        return cls(
+            global_mean,
+            biases,
+            factors * prior.scales,
+            None,
+            1,
+            Regularization(*(each / WHATEVER_COUNT for each in regularization)),
+            WHATEVER_COUNT,
+            has_biases=True,
+            scales=prior.scales,
+        )
 
     def fold(self, ratings: CompressedRows, n_threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """Bias and factors of each row; zeros for a row without ratings.
@@ -119,6 +193,8 @@ class OtherSide(NamedTuple):
             fold(0)
         else:
             list(in_order(fold, tasks, n_threads))
+        if self.scales is not None:
+            factors *= self.scales
         return biases, factors
 
     def fold_one(self, columns: np.ndarray, values: np.ndarray) -> FoldedIn:

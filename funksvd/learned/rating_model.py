@@ -7,13 +7,14 @@ written once.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
 
 from funksvd.errors import FunkSVDError
 from funksvd.learned.explain import Sums
-from funksvd.learned.fold_in import OtherSide
+from funksvd.learned.fold_in import OtherSide, RowPrior
 from funksvd.learned.ratings import LearnedRatings
 from funksvd.learned.scoring import add_days, predict_deviations, predict_pairs
 from funksvd.objectives.losses import Loss
@@ -32,11 +33,14 @@ class FoldInTerms:
         A new row is regularized as if it had this number of ratings more.
     has_biases : bool
         Whether new rows get a bias.
+    priors : (RowPrior, RowPrior), optional
+        What is known of new users and of new items; the others then do not matter.
     """
 
     regularization: Regularization
     n_prior: float
     has_biases: bool
+    priors: tuple[RowPrior, RowPrior] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,22 +135,34 @@ class RatingModel:
         FunkSVDError
             If the loss has no closed form.
         """
+        return self._items_side
+
+    @cached_property
+    def _items_side(self) -> OtherSide:
         learned = self.learned
-        return self._side(learned.item_biases, learned.item_factors, learned.implicit_factors)
+        given = (learned.item_biases, learned.item_factors, learned.implicit_factors)
+        return self._side(*given, self.terms.priors and self.terms.priors[0])
 
     def users_side(self) -> OtherSide:
         """The users, as the side that new items are folded into; raises as `items_side` does."""
         learned = self.learned
-        return self._side(learned.user_biases, learned.user_factors, learned.user_implicit_factors)
+        given = (learned.user_biases, learned.user_factors, learned.user_implicit_factors)
+        return self._side(*given, self.terms.priors and self.terms.priors[1])
 
     def _side(
-        self, biases: np.ndarray, factors: np.ndarray, implicit_factors: np.ndarray | None
+        self,
+        biases: np.ndarray,
+        factors: np.ndarray,
+        implicit_factors: np.ndarray | None,
+        prior: RowPrior | None,
     ) -> OtherSide:
         if not self.loss.has_closed_form:
             raise FunkSVDError(
                 f"with the {self.loss.title} loss there is no closed form for new users and items, "
                 "nor for explanations; train again with their ratings"
             )
+        if prior is not None:
+            return OtherSide.given_prior(self.learned.global_mean, biases, factors, prior)
         return OtherSide(
             self.learned.global_mean,
             biases,

@@ -5,7 +5,7 @@ import pytest
 
 from funksvd.learned import fold_in as folding
 from funksvd.learned.base import side_by_side
-from funksvd.learned.fold_in import OtherSide
+from funksvd.learned.fold_in import OtherSide, RowPrior
 from funksvd.objectives import plain as objective
 from funksvd.objectives.parameters import Parameters, Regularization
 from funksvd.ratings.compressed import CompressedRows
@@ -182,3 +182,29 @@ def test_ratings_by_row_in_any_order():
     assert comp.indptr.tolist() == [0, 1, 1, 3, 3]
     assert comp.columns.tolist() == [1, 0, 3]
     assert comp.values.tolist() == [4, 3, 5]
+
+
+def test_rows_of_a_known_distribution_are_the_posterior_means():
+    """Of a normal prior with its own variance for each factor, and normal noise."""
+    random = np.random.default_rng(7)
+    rows = random.normal(size=(200, 5)) * [2.0, 1.0, 0.5, 0.2, 0.0]
+    biases = random.normal(0, 0.4, 200)
+    prior = RowPrior.of(biases.astype(np.float32), rows.astype(np.float32), noise=0.6)
+    known = side(5)
+    comp = OtherSide.given_prior(3.5, known.biases, known.factors, prior)
+    ratings = ratings_of(3, 40)
+    found, factors = comp.fold(ratings)
+    variances = np.append((biases**2).mean(), (rows**2).mean(axis=0))
+    for at in range(2):
+        own = slice(*ratings.indptr[at : at + 2])
+        columns, values = ratings.columns[own], ratings.values[own]
+        x = np.column_stack([np.ones(len(columns)), known.factors[columns].astype(float)])
+        target = values - 3.5 - known.biases[columns]
+        covariance = np.diag(variances)
+        ref = (
+            covariance @ x.T @ np.linalg.solve(x @ covariance @ x.T + 0.6 * np.eye(len(x)), target)
+        )
+        np.testing.assert_allclose(np.append(found[at], factors[at]), ref, rtol=1e-4, atol=1e-5)
+    parts = comp.contributions(columns, values, np.arange(4, dtype=np.int32))
+    sums = found[1] + known.factors[:4].astype(float) @ factors[1]
+    np.testing.assert_allclose(parts.sum(axis=1), sums, rtol=1e-4, atol=1e-5)
