@@ -20,6 +20,8 @@ LARGEST = 10**11
 USUAL = (631_152_000, 4_102_444_800)
 """The years 1990 to 2099 in seconds: timestamps all within them, in two units, are mixed up."""
 SECONDS_PER_DAY = 86_400
+LAST_DAY = 2**31 - 2
+"""Last day since 1970 that is one: the next after it is still a 32-bit integer."""
 N_SAMPLED = 4_096
 """Timestamps that tell the unit of all."""
 
@@ -78,7 +80,7 @@ def days_of(timestamps: np.ndarray) -> np.ndarray:
         In whatever unit; 0 stands for a time that is missing.
     """
     days = in_seconds(timestamps) // SECONDS_PER_DAY
-    days[(timestamps <= 0) | (days > np.iinfo(np.int32).max)] = -1
+    days[(timestamps <= 0) | (days > LAST_DAY)] = -1
     return days.astype(np.int32)
 
 

@@ -192,7 +192,7 @@ class Group:
             items[block.ratings.start - start : block.ratings.stop - start] += block.items.start
             is_learned[block.held_back.start - start : block.held_back.stop - start] = False
         users, days = plan.user_index[ratings], plan.columns[DAY][ratings]
-        order = stable_order(users, days.astype(np.int64) + 1).astype(np.int32)
+        order = stable_order(users, days + 1).astype(np.int32)
         users, days = users[order], days[order]
         is_first = np.ones(len(order), bool)
         is_first[1:] = (users[1:] != users[:-1]) | (days[1:] != days[:-1])
