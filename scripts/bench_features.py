@@ -6,7 +6,7 @@ The first folder has MovieLens 100K's `u1.base`, `u1.test` to `u5.test`, `u.user
 second latest-small's `ratings.csv` and `movies.csv`. Three tables:
 
 1.  RMSE on the test part of u1 to u5: each algorithm with its defaults, without and with features,
-    and where it learns days of users (`bayes`, `bayes++`), with these too.
+    without and with days of users.
 2.  The same on a random tenth of latest-small, mean of three seeds; and on all ratings of a random
     tenth of its items, which training then has not seen. Beside these, the mean of the training
     ratings, and the mean and the user's bias.
@@ -17,6 +17,7 @@ second latest-small's `ratings.csv` and `movies.csv`. Three tables:
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import sys
 import tempfile
@@ -34,7 +35,6 @@ from funksvd.training import GivenFeatures
 WORKERS = Path(__file__).with_name("feature_workers.py")
 SEEDS = (0, 1, 2)
 TENTH = 0.1
-WITH_DAYS = ("bayes", "bayes++")
 
 
 class Part(NamedTuple):
@@ -59,8 +59,7 @@ def rmse(predictions: Any, test: Ratings) -> float:
 
 def train(part: Part, algorithm: str, features: bool, days: bool, threads: int, seed: int) -> Run:
     """Train with defaults, and test."""
-    chosen = {"days": True} if days else {}
-    model = FunkSVD(algorithm=algorithm, n_threads=threads, seed=seed, choice=False, **chosen)
+    model = FunkSVD(algorithm=algorithm, n_threads=threads, seed=seed, choice=False, days=days)
     started = time.process_time()
     model.fit(part.training, **(part.features if features else {}))
     seconds = time.process_time() - started
@@ -68,12 +67,8 @@ def train(part: Part, algorithm: str, features: bool, days: bool, threads: int, 
     return Run(evaluation.rmse, seconds)
 
 
-def variants(algorithm: str, has_times: bool) -> list[tuple[bool, bool]]:
-    """With and without features and days."""
-    found = [(False, False), (True, False)]
-    if algorithm in WITH_DAYS and has_times:
-        found += [(False, True), (True, True)]
-    return found
+VARIANTS = tuple(itertools.product((False, True), repeat=2))
+"""Whether days of users are learned, and whether features are known."""
 
 
 def named(algorithm: str, features: bool, days: bool) -> str:
@@ -92,7 +87,7 @@ def fold_rows(folder: Path, algorithms: Sequence[str], threads: int) -> list[dic
     }
     rows = []
     for algorithm in algorithms:
-        for known, days in variants(algorithm, has_times=True):
+        for days, known in VARIANTS:
             runs = {
                 name: train(part, algorithm, known, days, threads, seed=0)
                 for name, part in parts.items()
@@ -127,7 +122,9 @@ def small_rows(folder: Path, algorithms: Sequence[str], threads: int) -> list[di
     for each in parts:
         for kind, part in each.items():
             mean = float(part.training.values.mean(dtype=np.float64))
-            biases = FunkSVD(n_factors=1, n_epochs=30, reg=100.0, choice=False, n_threads=threads)
+            biases = FunkSVD(
+                n_factors=1, n_epochs=30, reg=100.0, choice=False, days=False, n_threads=threads
+            )
             biases.fit(part.training)
             users = biases.users.rows(part.test.user_ids[part.test.user_index])
             by_user = np.where(users >= 0, biases.global_mean + biases.user_biases[users], mean)
@@ -141,7 +138,7 @@ def small_rows(folder: Path, algorithms: Sequence[str], threads: int) -> list[di
     ]
     for algorithm in algorithms:
         plain: dict[str, float] = {}
-        for known, days in variants(algorithm, has_times=True):
+        for days, known in VARIANTS:
             row: dict[str, Any] = {"name": named(algorithm, known, days)}
             seconds = []
             for kind in ("tenth", "unseen"):

@@ -219,7 +219,7 @@ class Regression:
     def means(self, weights: np.ndarray) -> np.ndarray:
         """X W of each row: ndarray of shape (n_rows, k), float32."""
         means = np.empty((len(self.columns), weights.shape[1]), np.float32)
-        combine_rows(self.columns, weights, means)
+        combine_rows(self.columns, weights.astype(np.float64), means)
         return means
 
 
@@ -263,7 +263,7 @@ def rows_of(learned: Learned, what: str, columns: np.ndarray) -> dict[str, np.nd
     for name in ("biases", "factors"):
         weights = getattr(learned, f"{what}_feature_{name}", None)
         if weights is not None:
-            table = np.ascontiguousarray(weights.reshape(len(weights), -1))
+            table = weights.reshape(len(weights), -1).astype(np.float64)
             out = np.empty((len(columns), table.shape[1]), np.float32)
             combine_rows(columns, table, out)
             rows[f"{what}_{name}"] = out[:, 0] if name == "biases" else out

@@ -96,7 +96,7 @@ def combine_rows(rows, weights, out):
     ----------
     rows : ndarray of shape (n, n_columns), float32
         X.
-    weights : ndarray of shape (n_columns, k), float32
+    weights : ndarray of shape (n_columns, k), float64
         W.
     out : ndarray of shape (n, k), float32
     """
@@ -110,6 +110,6 @@ def combine_rows(rows, weights, out):
             if x == 0:
                 continue
             for column in range(k):
-                sums[column] += x * np.float64(weights[f, column])
+                sums[column] += x * weights[f, column]
         for column in range(k):
             out[row, column] = sums[column]

@@ -55,6 +55,8 @@ class PriorMeans:
     ) -> None:
         self._regression = Regression(np.ascontiguousarray(columns[order]), counts[order])
         self.weights = np.zeros((columns.shape[1], 1 + n_factors), np.float32)
+        self._means = np.zeros((len(columns), 1 + n_factors), np.float32)
+        self._weights_of_means = self.weights.copy()
 
     def move(
         self,
@@ -77,10 +79,13 @@ class PriorMeans:
             lambda_b and lambda.
         """
         found, n_factors = self._regression, self.weights.shape[1] - 1
-        before = found.means(self.weights)
+        before = self._means
+        if not np.array_equal(self.weights, self._weights_of_means):  # of a state gone back to
+            before = found.means(self.weights)
         rows = np.column_stack([biases, factors[:, :n_factors]])
         np.copyto(self.weights, found.weights(rows))
         means = found.means(self.weights)
+        self._means, self._weights_of_means = means, self.weights.copy()
         n = found.counts.astype(np.float64)
         follows = (PRIOR_RATINGS / (PRIOR_RATINGS + n))[:, None]
         pulls = np.column_stack([n * bias_rate * regs[0], n * rates * regs[1]])
