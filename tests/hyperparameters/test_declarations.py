@@ -50,7 +50,7 @@ def test_options_are_unique():
         ("init_std", "0.02; incremental: 0.1"),
         (
             "learning_rate",
-            "0.03; svd++: 0.021; momentum: 0.003; rmsprop, adam: 0.004; full batches: 0.001 to 0.2",
+            "0.03; svd++: 0.012; momentum: 0.003; rmsprop, adam: 0.004; full batches: 0.001 to 0.2",
         ),
         ("patience", "5; bayes, bayes++: 100; ials: 3; full batches: 50"),
     ],
