@@ -26,6 +26,9 @@ from funksvd.ratings.vocabulary import CANONICAL_INTEGER, Vocabulary, as_labels
 FILE_NAMES = {"user": folders.USERS_NAMES, "item": folders.TITLES_NAMES}
 """Names to look for in folders and archives."""
 
+MATCHED = 0.5
+"""Least share of known ids, or of its own rows, that a column of ids under another name has."""
+
 
 class FeatureTable(NamedTuple):
     """Columns about users or about items.
@@ -100,6 +103,9 @@ def read_features(source: Any, what: str) -> FeatureTable:
     if not isinstance(source, (str, os.PathLike)):
         if isinstance(source, Mapping):
             source = {str(name): list(values) for name, values in source.items()}
+        if hasattr(source, "reset_index"):  # pandas, whose index may hold the ids
+            is_plain = type(source.index).__name__ == "RangeIndex" and source.index.name is None
+            source = source if is_plain else source.reset_index()
         table, name = tables.as_arrow(source, f"features of {what}s")
         return _checked(FeatureTable(name, tables.whole_columns(table) or {}))
     path = os.path.expanduser(os.fspath(source))
@@ -186,10 +192,11 @@ def keyed(table: FeatureTable, known: Vocabulary, id_column: str = "") -> KeyedT
         present = [label for label in found if label is not None]
         rows = known.rows(as_labels(present)) if present else np.empty(0, np.int32)
         n_known = len(np.unique(rows[rows >= 0]))
-        if n_known > most:
+        few = 0 if named else MATCHED * min(len(known), len(present))  # other integers match, too
+        if n_known > most and n_known >= few:
             best, labels, most = name, found, n_known
     if labels is None:
-        where = f"its column {named[0]!r} holds none" if named else "none of its columns holds any"
+        where = f"its column {named[0]!r} holds none" if named else "none of its columns holds most"
         raise RatingsError(
             f"{table.name}: features need the ids that the ratings have, {what}s like "
             f"{known.examples}, and {where} of them. Call the column of the ids {what!r}"

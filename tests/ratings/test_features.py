@@ -116,13 +116,14 @@ def test_columns_are_never_too_many():
     "form",
     [
         lambda table, _: pd.DataFrame(table),
+        lambda table, _: pd.DataFrame(table).set_index("movieId"),
         lambda table, _: polars.DataFrame(table),
         lambda table, _: pa.table(table),
         lambda table, folder: _parquet(table, folder),
         lambda table, folder: _csv(table, folder, ","),
         lambda table, folder: _csv(table, folder, ";"),
     ],
-    ids=["pandas", "polars", "arrow", "parquet", "csv", "semicolons"],
+    ids=["pandas", "index", "polars", "arrow", "parquet", "csv", "semicolons"],
 )
 def test_all_forms_of_a_table_are_the_same(form, tmp_path):
     ref, ref_ids, ref_columns = encoded(COLUMNS)
@@ -151,8 +152,12 @@ def test_the_column_of_ids(tmp_path):
     users = Vocabulary.encode(names, "user")[0]
     by_match = {"age": [at % 2 for at in range(20)], "who": names, "sex": ["f", "m"] * 10}
     assert Encoding.of(read_features(by_match, "user"), users).id_column == "who"
-    with pytest.raises(RatingsError, match="none of its columns holds any of them"):
+    with pytest.raises(RatingsError, match="none of its columns holds most of them"):
         Encoding.of(read_features({"a": ["x", "y"], "b": ["u", "v"]}, "user"), users)
+    numbers = Vocabulary.encode(np.arange(100), "user")[0]
+    by_chance = {"age": [20, 300, 400], "who": ["x", "y", "z"]}
+    with pytest.raises(RatingsError, match="none of its columns holds most"):
+        Encoding.of(read_features(by_chance, "user"), numbers)
     with pytest.raises(RatingsError, match="20 users have 60 rows; is it a file of ratings"):
         Encoding.of(read_features({"user": names * 3, "rating": [1, 5] * 30}, "user"), users)
     twice = {"user": [*names, "n3"], "sex": [*("f", "m") * 10, "f"]}
