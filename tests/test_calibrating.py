@@ -1,5 +1,6 @@
 """Calibrated probabilities of models, from training to predictions."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,25 +62,40 @@ def test_without_calibration_they_are_not(fitted, parts):
     assert naive.expected_calibration_error(of_each, 10) > 0.03
 
 
-def test_leaving_one_out_of_a_mean_is_the_mean_of_the_others(fitted):
-    """Known answer: ratings about one mean, and draws of that mean given them all."""
+def test_leaving_one_out_is_the_naive_reference(fitted):
+    """The mean of the draws, weighted by how much likelier each is without the rating."""
     random = np.random.default_rng(0)
-    values = random.normal(3, 1, 50).astype(np.float32)
-    n, noise = len(values), 1.3
-    of_users, of_items = np.zeros((1, 2), np.float32), np.zeros((n, 2), np.float32)
-    half = np.sqrt(noise / n / 2)  # two draws whose variance is that of the mean
-    learned = LearnedRatings(
-        float(values.mean()), of_users[:, 0], of_items[:, 0], of_users, of_items,
-        draw_means=values.mean() + np.array([-half, half]),
-        draw_user_biases=of_users, draw_item_biases=of_items,
-        user_noise=np.full(1, noise, np.float32), item_noise=np.ones(n, np.float32),
+    n, n_draws, k = 40, 9, 2
+    values = random.normal(3, 1, n).astype(np.float32)
+    users, items = np.repeat(np.arange(8), 5), np.tile(np.arange(5), 8)
+    drawn = [random.normal(0, 0.4, (rows, n_draws)).astype(np.float32) for rows in (8, 5)]
+    factors = [random.integers(-9, 10, (rows, n_draws * k)).astype(np.int8) for rows in (8, 5)]
+    noise = [random.uniform(0.5, 1.5, rows).astype(np.float32) for rows in (8, 5)]
+    learned = replace(
+        LearnedRatings(3.0, *(np.zeros(r, np.float32) for r in (8, 5, (8, k), (5, k)))),
+        draw_means=np.full(n_draws, 3.0), draw_user_biases=drawn[0], draw_item_biases=drawn[1],
+        draw_user_factors=factors[0], draw_item_factors=factors[1],
+        draw_scales=np.full(n_draws * k, 0.02), user_noise=noise[0], item_noise=noise[1],
+        day_users=np.array([2], np.int32), day_numbers=np.array([1], np.int32),
+        day_biases=np.array([0.7], np.float32),
     )  # fmt: skip
     before = fitted["bayes"].fitted.rating
-    model = RatingModel(learned, (-9.0, 9.0), 2, before.loss, before.terms)
-    ratings = Ratings.from_arrays(np.zeros(n, int), np.arange(n), values)
-    comp = leave_one_out(model, ratings, 1)
-    ref = [np.delete(values, at).mean() for at in range(n)]
-    np.testing.assert_allclose(comp.predictions, ref, atol=1e-5)
+    model = RatingModel(learned, (1.5, 4.5), n_draws, before.loss, before.terms)
+    times = np.where(users == 2, 86_400, 864_000)
+    ratings = Ratings.from_arrays(users, items, values, timestamps=times)
+    comp = leave_one_out(model, ratings, 2)
+    for at, (u, i) in enumerate(zip(users, items, strict=True)):
+        by_draw, weights = [], []
+        for s in range(n_draws):
+            product = (
+                factors[0][u, s * k : s * k + k].astype(float) @ factors[1][i, s * k : s * k + k]
+            )
+            by_draw.append(3 + drawn[0][u, s] + drawn[1][i, s] + 0.02 * product)
+            error = values[at] - 0.7 * (u == 2) - by_draw[s]
+            weights.append(np.exp(error**2 / 2 / noise[0][u] / noise[1][i]))
+        weights = np.minimum(weights, np.mean(weights) * np.sqrt(n_draws))
+        ref = np.clip(np.average(by_draw, weights=weights), 1.5, 4.5)
+        assert comp.predictions[at] == pytest.approx(ref, rel=1e-5)
     np.testing.assert_array_equal(comp.values, values)
     assert leave_one_out(fitted["sgd"].fitted.rating, ratings, 1) is None
 

@@ -15,6 +15,7 @@ from funksvd.kernels import (
     add_day_biases,
     deviate_block,
     exclude_items,
+    leave_each_out,
     pack_items,
     predict_block,
     rank_each_item,
@@ -67,6 +68,48 @@ def predict_deviations(
 
     _in_parts(deviate, len(deviations), n_threads)
     return deviations
+
+
+def predict_without(
+    draws: Draws,
+    user_index: np.ndarray,
+    item_index: np.ndarray,
+    values: np.ndarray,
+    noise: np.ndarray,
+    *,
+    n_threads: int = 1,
+) -> np.ndarray:
+    """Predictions of ratings that draws come from, as if each had not been known.
+
+    Parameters
+    ----------
+    draws : Draws
+        At least two.
+    user_index, item_index : ndarray of shape (n,), int32
+    values : ndarray of shape (n,), float32
+        The ratings.
+    noise : ndarray of shape (n,), float32
+        Variance of each rating about the noise-free one.
+    n_threads : int
+        Does not change the result.
+
+    Returns
+    -------
+    ndarray of shape (n,), float32
+
+    References
+    ----------
+    E. L. Ionides, "Truncated Importance Sampling", 2008. A. E. Gelfand, "Model Determination Using
+    Sampling-Based Methods", 1996.
+    """
+    predictions = np.empty(len(user_index), dtype=np.float32)
+
+    def predict(part: slice) -> None:
+        given = (user_index[part], item_index[part], values[part], noise[part])
+        leave_each_out(*given, tuple(draws), predictions[part])
+
+    _in_parts(predict, len(predictions), n_threads)
+    return predictions
 
 
 def predict_pairs(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from funksvd.kernels.compiling import compiled
+from funksvd.kernels.cpu.losses import _exp_of_negative
 from funksvd.kernels.cpu.products import TILE_ITEMS, TILE_USERS, dot, score_tile
 
 TILES_PER_GROUP = 8
@@ -83,6 +84,19 @@ def add_day_biases(user_index, days, known, predictions):
 
 
 @compiled
+def _predict_by_draw(draw, u, i, draws):
+    """Prediction of one pair by one of several draws, as `learned.Draws` has them; float64."""
+    means, user_biases, item_biases, user_factors, item_factors, scales = draws
+    n_factors = user_factors.shape[1] // means.size
+    product = 0.0
+    for f in range(draw * n_factors, (draw + 1) * n_factors):
+        both = np.float64(user_factors[u, f]) * np.float64(item_factors[i, f])
+        product += scales[f] * both
+    biases = np.float64(user_biases[u, draw]) + np.float64(item_biases[i, draw])
+    return means[draw] + biases + product
+
+
+@compiled
 def deviate_block(user_index, item_index, draws, deviations):
     """Standard deviations of the predictions of several draws, as `learned.Draws` has them.
 
@@ -95,27 +109,60 @@ def deviate_block(user_index, item_index, draws, deviations):
     deviations : ndarray of shape (n,), float32
         Written.
     """
-    means, user_biases, item_biases, user_factors, item_factors, scales = draws
-    n_draws = means.size
-    n_users, n_items = len(user_biases), len(item_biases)
-    n_factors = user_factors.shape[1] // n_draws
+    n_draws, n_users, n_items = draws[0].size, len(draws[1]), len(draws[2])
     predictions = np.empty(n_draws)
     for at in range(deviations.size):
         total = 0.0
         for draw in range(n_draws):
             u = user_index[at] if user_index[at] >= 0 else draw * n_users // n_draws
             i = item_index[at] if item_index[at] >= 0 else draw * n_items // n_draws
-            product = 0.0
-            for f in range(draw * n_factors, (draw + 1) * n_factors):
-                both = np.float64(user_factors[u, f]) * np.float64(item_factors[i, f])
-                product += scales[f] * both
-            biases = np.float64(user_biases[u, draw]) + np.float64(item_biases[i, draw])
-            predictions[draw] = means[draw] + biases + product
+            predictions[draw] = _predict_by_draw(draw, u, i, draws)
             total += predictions[draw]
         squares = 0.0
         for prediction in predictions:
             squares += (prediction - total / n_draws) ** 2
         deviations[at] = np.sqrt(squares / (n_draws - 1))
+
+
+@compiled
+def leave_each_out(user_index, item_index, values, noise, draws, predictions):
+    """Predictions of ratings as if each were not known, by truncated importance sampling.
+
+    A draw counts as much as it is more likely without the rating, 1 / N(rating; prediction, noise),
+    but at most as much as the mean of all times the root of their number.
+
+    Parameters
+    ----------
+    user_index, item_index : ndarray of shape (n,), int32
+    values : ndarray of shape (n,), float32
+        The ratings.
+    noise : ndarray of shape (n,), float32
+        Variance of each about the noise-free one.
+    draws : tuple of ndarray
+        As `learned.Draws`.
+    predictions : ndarray of shape (n,), float32
+        Written.
+    """
+    n_draws = draws[0].size
+    by_draw, weights = np.empty(n_draws), np.empty(n_draws)
+    for at in range(predictions.size):
+        largest = 0.0
+        for draw in range(n_draws):
+            by_draw[draw] = _predict_by_draw(draw, user_index[at], item_index[at], draws)
+            error = np.float64(values[at]) - by_draw[draw]
+            weights[draw] = error * error / (2 * np.float64(noise[at]))
+            largest = max(largest, weights[draw])
+        total = 0.0
+        for draw in range(n_draws):
+            weights[draw] = _exp_of_negative(weights[draw] - largest)
+            total += weights[draw]
+        most = total / np.sqrt(n_draws)
+        total = weighted = 0.0
+        for draw in range(n_draws):
+            weight = min(weights[draw], most)
+            total += weight
+            weighted += weight * by_draw[draw]
+        predictions[at] = np.float32(weighted / total)
 
 
 @compiled
