@@ -84,19 +84,6 @@ def add_day_biases(user_index, days, known, predictions):
 
 
 @compiled
-def _predict_by_draw(draw, u, i, draws):
-    """Prediction of one pair by one of several draws, as `learned.Draws` has them; float64."""
-    means, user_biases, item_biases, user_factors, item_factors, scales = draws
-    n_factors = user_factors.shape[1] // means.size
-    product = 0.0
-    for f in range(draw * n_factors, (draw + 1) * n_factors):
-        both = np.float64(user_factors[u, f]) * np.float64(item_factors[i, f])
-        product += scales[f] * both
-    biases = np.float64(user_biases[u, draw]) + np.float64(item_biases[i, draw])
-    return means[draw] + biases + product
-
-
-@compiled
 def deviate_block(user_index, item_index, draws, deviations):
     """Standard deviations of the predictions of several draws, as `learned.Draws` has them.
 
@@ -109,14 +96,22 @@ def deviate_block(user_index, item_index, draws, deviations):
     deviations : ndarray of shape (n,), float32
         Written.
     """
-    n_draws, n_users, n_items = draws[0].size, len(draws[1]), len(draws[2])
+    means, user_biases, item_biases, user_factors, item_factors, scales = draws
+    n_draws = means.size
+    n_users, n_items = len(user_biases), len(item_biases)
+    n_factors = user_factors.shape[1] // n_draws
     predictions = np.empty(n_draws)
     for at in range(deviations.size):
         total = 0.0
         for draw in range(n_draws):
             u = user_index[at] if user_index[at] >= 0 else draw * n_users // n_draws
             i = item_index[at] if item_index[at] >= 0 else draw * n_items // n_draws
-            predictions[draw] = _predict_by_draw(draw, u, i, draws)
+            product = 0.0
+            for f in range(draw * n_factors, (draw + 1) * n_factors):
+                both = np.float64(user_factors[u, f]) * np.float64(item_factors[i, f])
+                product += scales[f] * both
+            biases = np.float64(user_biases[u, draw]) + np.float64(item_biases[i, draw])
+            predictions[draw] = means[draw] + biases + product
             total += predictions[draw]
         squares = 0.0
         for prediction in predictions:
@@ -143,12 +138,20 @@ def leave_each_out(user_index, item_index, values, noise, draws, predictions):
     predictions : ndarray of shape (n,), float32
         Written.
     """
-    n_draws = draws[0].size
+    means, user_biases, item_biases, user_factors, item_factors, scales = draws
+    n_draws = means.size
+    n_factors = user_factors.shape[1] // n_draws
     by_draw, weights = np.empty(n_draws), np.empty(n_draws)
     for at in range(predictions.size):
+        u, i = user_index[at], item_index[at]
         largest = 0.0
         for draw in range(n_draws):
-            by_draw[draw] = _predict_by_draw(draw, user_index[at], item_index[at], draws)
+            product = 0.0
+            for f in range(draw * n_factors, (draw + 1) * n_factors):
+                both = np.float64(user_factors[u, f]) * np.float64(item_factors[i, f])
+                product += scales[f] * both
+            biases = np.float64(user_biases[u, draw]) + np.float64(item_biases[i, draw])
+            by_draw[draw] = means[draw] + biases + product
             error = np.float64(values[at]) - by_draw[draw]
             weights[draw] = error * error / (2 * np.float64(noise[at]))
             largest = max(largest, weights[draw])
