@@ -69,13 +69,13 @@ def test_leaving_one_out_is_the_naive_reference(fitted):
     values = random.normal(3, 1, n).astype(np.float32)
     users, items = np.repeat(np.arange(8), 5), np.tile(np.arange(5), 8)
     drawn = [random.normal(0, 0.4, (rows, n_draws)).astype(np.float32) for rows in (8, 5)]
-    factors = [random.integers(-9, 10, (rows, n_draws * k)).astype(np.int8) for rows in (8, 5)]
+    factors = [random.integers(-9, 10, (rows, k, n_draws)).astype(np.int8) for rows in (8, 5)]
     noise = [random.uniform(0.5, 1.5, rows).astype(np.float32) for rows in (8, 5)]
     learned = replace(
         LearnedRatings(3.0, *(np.zeros(r, np.float32) for r in (8, 5, (8, k), (5, k)))),
         draw_means=np.full(n_draws, 3.0), draw_user_biases=drawn[0], draw_item_biases=drawn[1],
         draw_user_factors=factors[0], draw_item_factors=factors[1],
-        draw_scales=np.full(n_draws * k, 0.02), user_noise=noise[0], item_noise=noise[1],
+        draw_scales=np.full((k, n_draws), 0.02), user_noise=noise[0], item_noise=noise[1],
         day_users=np.array([2], np.int32), day_numbers=np.array([1], np.int32),
         day_biases=np.array([0.7], np.float32),
     )  # fmt: skip
@@ -87,9 +87,7 @@ def test_leaving_one_out_is_the_naive_reference(fitted):
     for at, (u, i) in enumerate(zip(users, items, strict=True)):
         by_draw, weights = [], []
         for s in range(n_draws):
-            product = (
-                factors[0][u, s * k : s * k + k].astype(float) @ factors[1][i, s * k : s * k + k]
-            )
+            product = factors[0][u, :, s].astype(float) @ factors[1][i, :, s]
             by_draw.append(3 + drawn[0][u, s] + drawn[1][i, s] + 0.02 * product)
             error = values[at] - 0.7 * (u == 2) - by_draw[s]
             weights.append(np.exp(error**2 / 2 / noise[0][u] / noise[1][i]))

@@ -216,35 +216,38 @@ class Learned:
                 continue
             found = _expect_finite(tensors, tensor, declared, lengths)
             values[name] = found if declared.axes else float(found[0])
-        for axis in (Axis.DRAW, Axis.FACTOR_OF_DRAW, Axis.DAY):
-            _check_complete(cls, axis, values)
-        _check_draws(lengths)
+        _check_complete(cls, {Axis.DAY}, "days", values)
+        has_draws = _check_complete(cls, {Axis.DRAW}, "draws", values)
+        has_factors = _check_complete(cls, {Axis.DRAW, Axis.FACTOR_OF_DRAW}, "draws", values)
+        _check_draws(has_draws, has_factors, lengths)
         return cls(**values)
 
 
-def _check_complete(cls: type[Learned], axis: Axis, values: Container[str]) -> None:
-    """The arrays along an axis are all there, or none is."""
+def _check_complete(cls: type[Learned], axes: set[Axis], what: str, values: Container[str]) -> bool:
+    """The arrays along exactly these axes, besides users and items, are all there, or none is.
+
+    Returns
+    -------
+    bool
+        Whether there are some.
+    """
     along = {
         name: declared.tensor or name
         for name, declared in cls.declared().items()
-        if axis in declared.axes
+        if set(declared.axes) - {Axis.USER, Axis.ITEM} == axes
     }
     missing = sorted(tensor for name, tensor in along.items() if name not in values)
     if missing and len(missing) < len(along):
-        of_what = "days" if axis is Axis.DAY else "draws"
-        raise ValueError(f"{missing[0]} is missing, where other arrays of {of_what} are there")
+        raise ValueError(f"{missing[0]} is missing, where other arrays of {what} are there")
+    return bool(along) and not missing
 
 
-def _check_draws(lengths: Mapping[Axis, int]) -> None:
-    """There are several draws, with as many factors each; or none."""
-    n_draws, n_factors = lengths.get(Axis.DRAW), lengths.get(Axis.FACTOR_OF_DRAW)
-    if n_draws is None:
-        if n_factors is not None:
-            raise ValueError("factors of draws are there without draws")
-        return
-    if n_factors is None:  # as earlier programs have it: the model's own are those of the draws
-        n_factors = lengths.get(Axis.FACTOR, 0)
-    if n_draws < 2 or n_factors % n_draws:
+def _check_draws(has_draws: bool, has_factors: bool, lengths: Mapping[Axis, int]) -> None:
+    """There are several draws, with factors of their own or in those of the model; or none."""
+    n_draws, n_factors = lengths.get(Axis.DRAW, 0), lengths.get(Axis.FACTOR, 0)
+    if has_factors and not has_draws:
+        raise ValueError("factors of draws are there without draws")
+    if has_draws and (n_draws < 2 or (not has_factors and n_factors % n_draws)):
         raise ValueError(f"{n_factors} factors are not those of {n_draws} draws")
 
 

@@ -13,17 +13,18 @@ LARGEST = 127
 class Draws(NamedTuple):
     """Draws of a sampler.
 
-    Each predicts mean + b_u + b_i + sum over f of scale_f p_uf q_if.
+    Each predicts mean + b_u + b_i + sum over f of scale_f p_uf q_if. The numbers of all draws lie
+    side by side.
 
     Parameters
     ----------
     global_means : ndarray of shape (n_draws,), float64
     user_biases : ndarray of shape (n_users, n_draws), float32
     item_biases : ndarray of shape (n_items, n_draws), float32
-    user_factors : ndarray of shape (n_users, n_draws * n_factors), int8
-        Those of the draws side by side; float32 in models of earlier programs.
-    item_factors : ndarray of shape (n_items, n_draws * n_factors), likewise
-    scales : ndarray of shape (n_draws * n_factors,), float64
+    user_factors : ndarray of shape (n_users, n_factors, n_draws), int8
+        In models of earlier programs, float32.
+    item_factors : ndarray of shape (n_items, n_factors, n_draws), likewise
+    scales : ndarray of shape (n_factors, n_draws), float64
     """
 
     global_means: np.ndarray

@@ -77,9 +77,9 @@ float32
     draw_means : ndarray of shape (n_draws,), float64, optional
         mu of each draw of a sampler.
     draw_user_biases, draw_item_biases : ndarray of shape (n, n_draws), float32, optional
-    draw_user_factors, draw_item_factors : ndarray of shape (n, n_draws * n_factors), int8, optional
-        Factors of the draws side by side, as whole numbers.
-    draw_scales : ndarray of shape (n_draws * n_factors,), float64, optional
+    draw_user_factors, draw_item_factors : ndarray of shape (n, n_factors, n_draws), int8, optional
+        Factors of the draws, as whole numbers.
+    draw_scales : ndarray of shape (n_factors, n_draws), float64, optional
         What products of two such numbers are multiplied with.
     user_noise, item_noise : ndarray of shape (n_users,) and (n_items,), float32, optional
         Factors of the variance of ratings about the noise-free ones, in squared rating units: that
@@ -109,13 +109,13 @@ float32
     draw_user_biases: np.ndarray | None = optional(Axis.USER, Axis.DRAW, tensor="draws.user_biases")
     draw_item_biases: np.ndarray | None = optional(Axis.ITEM, Axis.DRAW, tensor="draws.item_biases")
     draw_user_factors: np.ndarray | None = optional(
-        Axis.USER, Axis.FACTOR_OF_DRAW, dtype=np.int8, tensor="draws.user_factors"
+        Axis.USER, Axis.FACTOR_OF_DRAW, Axis.DRAW, dtype=np.int8, tensor="draws.user_factors"
     )
     draw_item_factors: np.ndarray | None = optional(
-        Axis.ITEM, Axis.FACTOR_OF_DRAW, dtype=np.int8, tensor="draws.item_factors"
+        Axis.ITEM, Axis.FACTOR_OF_DRAW, Axis.DRAW, dtype=np.int8, tensor="draws.item_factors"
     )
     draw_scales: np.ndarray | None = optional(
-        Axis.FACTOR_OF_DRAW, dtype=np.float64, tensor="draws.scales"
+        Axis.FACTOR_OF_DRAW, Axis.DRAW, dtype=np.float64, tensor="draws.scales"
     )
     user_noise: np.ndarray | None = optional(Axis.USER)
     item_noise: np.ndarray | None = optional(Axis.ITEM)
@@ -215,8 +215,12 @@ float32
         if self.draw_scales is not None:
             return found
         # Earlier programs have the draws' factors, over the root of their number, as the model's.
-        scales = np.full(self.user_factors.shape[1], float(self.n_draws))
-        return Draws(*found[:3], self.user_factors, self.item_factors, scales)
+        n_draws, n_factors = self.n_draws, self.user_factors.shape[1] // self.n_draws
+        users, items = (
+            factors.reshape(len(factors), n_draws, n_factors).transpose(0, 2, 1)
+            for factors in (self.user_factors, self.item_factors)
+        )
+        return Draws(*found[:3], users, items, np.full((n_factors, n_draws), float(n_draws)))
 
     @property
     def n_draws(self) -> int:
@@ -227,7 +231,7 @@ float32
     def n_factors_of_draw(self) -> int:
         """Number of factors of each draw; of the model itself if there are none."""
         draws = self.draws
-        return self.user_factors.shape[1] if draws is None else len(draws.scales) // self.n_draws
+        return self.user_factors.shape[1] if draws is None else len(draws.scales)
 
     @classmethod
     def _names_of_draws(cls) -> list[str]:

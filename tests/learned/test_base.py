@@ -37,7 +37,7 @@ class WithYears(Toy):
 def random_model(family, shape, n_factors=4, n_draws=None, seed=0):
     """A model of a family; without draws, those arrays are left out."""
     random = np.random.default_rng(seed)
-    of_draws = (n_draws, n_factors * (n_draws or 0))
+    of_draws = (n_draws, n_factors + 1)
     lengths = (*shape, n_factors, *of_draws, 2, 3, 0)
     sizes = dict(zip(Axis, lengths, strict=True))
     values = {}
@@ -185,8 +185,8 @@ def test_draws_are_known_beside_their_mean():
         [whole_numbers(factors) for factors in (model.user_factors, model.item_factors)]
         for model in models
     ]
-    users, items = (np.concatenate([each[side][0] for each in numbers], axis=1) for side in (0, 1))
-    scales = np.concatenate([each[0][1] * each[1][1] for each in numbers])
+    users, items = (np.stack([each[side][0] for each in numbers], axis=-1) for side in (0, 1))
+    scales = np.stack([each[0][1] * each[1][1] for each in numbers], axis=-1)
     biases = (
         np.column_stack([model.user_biases for model in models]),
         np.column_stack([model.item_biases for model in models]),
@@ -199,10 +199,9 @@ def test_draws_are_known_beside_their_mean():
     assert (old.n_draws, old.n_factors_of_draw) == (3, 2)
     for known in (old.draws, comp.draws):
         for at, model in enumerate(models):
-            own = slice(2 * at, 2 * at + 2)
-            factors = known.scales[own] * known.user_factors[:, own].astype(float)
+            factors = known.scales[:, at] * known.user_factors[..., at].astype(float)
             found = known.global_means[at] + known.user_biases[:, at, None]
-            found = found + known.item_biases[:, at] + factors @ known.item_factors[:, own].T
+            found = found + known.item_biases[:, at] + factors @ known.item_factors[..., at].T
             np.testing.assert_allclose(found, predictions(model), rtol=0.01, atol=0.03)
 
 
@@ -241,9 +240,9 @@ def test_names_and_types_in_a_file():
         "draws.global_means": ("float64", (2,)),
         "draws.user_biases": ("float32", (3, 2)),
         "draws.item_biases": ("float32", (4, 2)),
-        "draws.user_factors": ("int8", (3, 8)),
-        "draws.item_factors": ("int8", (4, 8)),
-        "draws.scales": ("float64", (8,)),
+        "draws.user_factors": ("int8", (3, 5, 2)),
+        "draws.item_factors": ("int8", (4, 5, 2)),
+        "draws.scales": ("float64", (5, 2)),
         "user_noise": ("float32", (3,)),
         "item_noise": ("float32", (4,)),
         "user_feature_biases": ("float32", (2,)),

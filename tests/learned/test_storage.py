@@ -245,9 +245,9 @@ DRAWS = {
     "rating.draws.global_means": np.array([3.5, 3.6]),
     "rating.draws.user_biases": np.zeros((3, 2), np.float32),
     "rating.draws.item_biases": np.zeros((4, 2), np.float32),
-    "rating.draws.user_factors": np.ones((3, 6), np.int8),
-    "rating.draws.item_factors": np.full((4, 6), -1, np.int8),
-    "rating.draws.scales": np.ones(6),
+    "rating.draws.user_factors": np.ones((3, 3, 2), np.int8),
+    "rating.draws.item_factors": np.full((4, 3, 2), -1, np.int8),
+    "rating.draws.scales": np.ones((3, 2)),
 }
 
 

@@ -84,6 +84,35 @@ def add_day_biases(user_index, days, known, predictions):
 
 
 @compiled
+def _predict_by_draws(u, i, draws, predictions):
+    """The predictions of all draws for a pair; their numbers lie side by side, factor by factor."""
+    means, user_biases, item_biases, user_factors, item_factors, scales = draws
+    for draw in range(means.size):
+        biases = np.float64(user_biases[u, draw]) + np.float64(item_biases[i, draw])
+        predictions[draw] = means[draw] + biases
+    for f in range(scales.shape[0]):
+        for draw in range(means.size):
+            both = np.float64(user_factors[u, f, draw]) * np.float64(item_factors[i, f, draw])
+            predictions[draw] += scales[f, draw] * both
+
+
+@compiled
+def _predict_of_unknown(u, i, draws, predictions):
+    """The same where -1 stands for unknown: it is then another one of the known in each draw."""
+    means, user_biases, item_biases, user_factors, item_factors, scales = draws
+    n_draws, n_users, n_items = means.size, len(user_biases), len(item_biases)
+    for draw in range(n_draws):
+        user = u if u >= 0 else draw * n_users // n_draws
+        item = i if i >= 0 else draw * n_items // n_draws
+        biases = np.float64(user_biases[user, draw]) + np.float64(item_biases[item, draw])
+        total = means[draw] + biases
+        for f in range(scales.shape[0]):
+            both = np.float64(user_factors[user, f, draw]) * np.float64(item_factors[item, f, draw])
+            total += scales[f, draw] * both
+        predictions[draw] = total
+
+
+@compiled
 def deviate_block(user_index, item_index, draws, deviations):
     """Standard deviations of the predictions of several draws, as `learned.Draws` has them.
 
@@ -96,27 +125,18 @@ def deviate_block(user_index, item_index, draws, deviations):
     deviations : ndarray of shape (n,), float32
         Written.
     """
-    means, user_biases, item_biases, user_factors, item_factors, scales = draws
-    n_draws = means.size
-    n_users, n_items = len(user_biases), len(item_biases)
-    n_factors = user_factors.shape[1] // n_draws
-    predictions = np.empty(n_draws)
+    predictions = np.empty(draws[0].size)
     for at in range(deviations.size):
-        total = 0.0
-        for draw in range(n_draws):
-            u = user_index[at] if user_index[at] >= 0 else draw * n_users // n_draws
-            i = item_index[at] if item_index[at] >= 0 else draw * n_items // n_draws
-            product = 0.0
-            for f in range(draw * n_factors, (draw + 1) * n_factors):
-                both = np.float64(user_factors[u, f]) * np.float64(item_factors[i, f])
-                product += scales[f] * both
-            biases = np.float64(user_biases[u, draw]) + np.float64(item_biases[i, draw])
-            predictions[draw] = means[draw] + biases + product
-            total += predictions[draw]
-        squares = 0.0
+        if user_index[at] >= 0 and item_index[at] >= 0:
+            _predict_by_draws(user_index[at], item_index[at], draws, predictions)
+        else:
+            _predict_of_unknown(user_index[at], item_index[at], draws, predictions)
+        total = squares = 0.0
         for prediction in predictions:
-            squares += (prediction - total / n_draws) ** 2
-        deviations[at] = np.sqrt(squares / (n_draws - 1))
+            total += prediction
+        for prediction in predictions:
+            squares += (prediction - total / predictions.size) ** 2
+        deviations[at] = np.sqrt(squares / (predictions.size - 1))
 
 
 @compiled
@@ -138,20 +158,12 @@ def leave_each_out(user_index, item_index, values, noise, draws, predictions):
     predictions : ndarray of shape (n,), float32
         Written.
     """
-    means, user_biases, item_biases, user_factors, item_factors, scales = draws
-    n_draws = means.size
-    n_factors = user_factors.shape[1] // n_draws
+    n_draws = draws[0].size
     by_draw, weights = np.empty(n_draws), np.empty(n_draws)
     for at in range(predictions.size):
-        u, i = user_index[at], item_index[at]
+        _predict_by_draws(user_index[at], item_index[at], draws, by_draw)
         largest = 0.0
         for draw in range(n_draws):
-            product = 0.0
-            for f in range(draw * n_factors, (draw + 1) * n_factors):
-                both = np.float64(user_factors[u, f]) * np.float64(item_factors[i, f])
-                product += scales[f] * both
-            biases = np.float64(user_biases[u, draw]) + np.float64(item_biases[i, draw])
-            by_draw[draw] = means[draw] + biases + product
             error = np.float64(values[at]) - by_draw[draw]
             weights[draw] = error * error / (2 * np.float64(noise[at]))
             largest = max(largest, weights[draw])

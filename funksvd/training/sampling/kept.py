@@ -76,7 +76,7 @@ class KeptDraws:
             np.array(means),
             np.column_stack([biases[:n_users] for biases in user_biases]),
             np.column_stack([biases[:n_items] for biases in item_biases]),
-            np.concatenate([factors[:n_users] for factors in users], axis=1),
-            np.concatenate([factors[:n_items] for factors in items], axis=1),
-            np.concatenate(scales),
+            np.stack([factors[:n_users] for factors in users], axis=-1),
+            np.stack([factors[:n_items] for factors in items], axis=-1),
+            np.stack(scales, axis=-1),
         )

@@ -173,12 +173,8 @@ def test_the_model_is_the_mean_of_its_draws_and_knows_their_deviations(ratings, 
     pairs = (np.arange(50, dtype=np.int32), np.arange(50, dtype=np.int32)[::-1].copy())
     users, items = draws.user_factors[pairs[0]], draws.item_factors[pairs[1]]
     products = draws.scales * users.astype(float) * items
-    predictions = (
-        draws.global_means
-        + draws.user_biases[pairs[0]]
-        + draws.item_biases[pairs[1]]
-        + products.reshape(50, n_draws, 3).sum(axis=2)
-    )
+    biases = draws.user_biases[pairs[0]] + draws.item_biases[pairs[1]]
+    predictions = draws.global_means + biases + products.sum(axis=1)
     deviations = predict_deviations(draws, *pairs)
     np.testing.assert_allclose(deviations, predictions.std(axis=1, ddof=1), rtol=1e-4)
     # The items' rows of the model are conditional means, not draws.
