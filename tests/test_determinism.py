@@ -53,7 +53,7 @@ for name, chosen in settings.items():
 
 LEARNED = {
     "adam": "acbb269ceb525aad",
-    "bayes++": "528b7eb237a6bfb8",
+    "bayes++": "71977f83137f0976",
     "choices-of-clicks": "2dcc18deab91bb09",
     "choices-of-plays": "bdfe762d4eb08574",
     "choices-of-ratings": "d731ff693e61b794",

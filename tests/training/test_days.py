@@ -184,8 +184,8 @@ def test_days_without_any_noise():
     assert np.isfinite(found.biases).all()
 
 
-@pytest.mark.parametrize("some_held_back", [False, True])
-def test_drawn_days_are_centered_without_changing_predictions(some_held_back):
+@pytest.mark.parametrize(("some_held_back", "has_draws"), [(False, True), (True, False)])
+def test_drawn_days_are_centered_without_changing_predictions(some_held_back, has_draws):
     ratings = make()
     held_back = np.arange(len(ratings)) % 4 == 0 if some_held_back else np.zeros(700, bool)
     days = days_of(ratings.timestamps)
@@ -198,13 +198,19 @@ def test_drawn_days_are_centered_without_changing_predictions(some_held_back):
     drawn = LearnedRatings(3.0, *arrays, *factors).with_days(
         Days(users, numbers, random.normal(size=len(keys)).astype(np.float32))
     )
+    if has_draws:
+        drawn = replace(drawn, draw_user_biases=np.arange(N_USERS * 3, dtype="f4").reshape(-1, 3))
     comp = centered(drawn, plan_of(ratings, held_back, n_groups=3))
     ref_sums, comp_sums = (each.user_biases[users] + each.day_biases for each in (drawn, comp))
     np.testing.assert_allclose(comp_sums, ref_sums, atol=1e-5)
     table = dict(zip(keys, comp.day_biases.tolist(), strict=True))
     of_ratings = [table.get(key, 0.0) for key in zip(*map(np.ndarray.tolist, mine), strict=True)]
     np.testing.assert_allclose(np.bincount(mine[0], of_ratings), 0, atol=1e-4)
-    assert np.abs(comp.user_biases - drawn.user_biases).max() > 0.1
+    levels = comp.user_biases - drawn.user_biases
+    assert np.abs(levels).max() > 0.1
+    if has_draws:
+        moved = comp.draw_user_biases - drawn.draw_user_biases
+        np.testing.assert_allclose(moved, np.column_stack(3 * [levels]), atol=1e-5)
 
 
 # -- models ----------------------------------------------------------------------------------
