@@ -298,14 +298,14 @@ class _Rows(NamedTuple):
 
     @classmethod
     def of(cls, side: Side, biases: np.ndarray, factors: np.ndarray) -> _Rows:
-        """What `_centered` has put below each other; rows without ratings have their features'."""
+        """What `_centered` has put below each other; rows not informed by data: x W."""
         n = len(side.rows)
         biases = biases.astype(np.float32)
         if side.features is None:
             return cls(biases, factors, None, None)
         own = (np.ascontiguousarray(biases[:n]), np.ascontiguousarray(factors[:n]))
         of_features = (biases[n:].copy(), factors[n:].copy())
-        is_bare = ~side.is_rated
+        is_bare = ~side.is_informed
         for rows, weights in zip(own, of_features, strict=True):
             weights = weights.reshape(len(weights), -1)
             explained = np.zeros((np.count_nonzero(is_bare), weights.shape[1]), np.float32)
@@ -330,7 +330,7 @@ def _centered(rows: np.ndarray, side: Side) -> tuple[np.ndarray, np.ndarray, np.
     means = sum_columns(rows[is_rated])[0] / np.count_nonzero(is_rated)
     centered = rows - means
     if side.features is None:
-        centered *= is_rated[:, None]
+        centered *= side.is_informed[:, None]
     else:
         centered = np.concatenate([centered, side.features.weights])
     return centered[:, :-1], means[:-1], centered[:, -1], float(means[-1])

@@ -395,7 +395,10 @@ def test_an_interrupt_keeps_what_was_sampled(ratings, at_epoch, n_draws):
 
 
 def test_pairs_without_a_rating_speak_too():
-    """Ratings are few and noisy; who has dealt with what says of which kind they are."""
+    """Ratings are few and noisy; who has dealt with what says of which kind they are.
+
+    It says it of those, too, who have not rated anything.
+    """
     random = np.random.default_rng(8)
     likes = random.integers(2, size=(200, 1)) == random.integers(2, size=60)
     users, items = (
@@ -405,10 +408,13 @@ def test_pairs_without_a_rating_speak_too():
     plan = plan_blocks(Triples(users, items, values.astype(np.float32)), likes.shape)
     dealt_with = random.random(likes.shape) < np.where(likes, 0.3, 0.02)
     dealt_with[users, items] = False
-    rmse = []
+    rmse, of_silent = [], []
     for known in (plan, plan.with_unrated(*np.nonzero(dealt_with))):
         result = train(known, chosen(n_epochs=300))
         everyone = np.indices(likes.shape).reshape(2, -1).astype(np.int32)
         predictions = predict_pairs(result.learned.parameters, *everyone)
-        rmse.append(np.sqrt(np.mean((predictions - np.where(likes.ravel(), 4, 2)) ** 2)))
+        squares = (predictions.reshape(likes.shape) - np.where(likes, 4, 2)) ** 2
+        rmse.append(np.sqrt(squares.mean()))
+        of_silent.append(np.sqrt(squares[np.bincount(users, minlength=200) == 0].mean()))
     assert rmse[1] < 0.7 * rmse[0]
+    assert of_silent[1] < 0.7 * of_silent[0]
