@@ -173,7 +173,7 @@ class GibbsLearner(Sampler):
                 self.kept.add(KeptDraw.of(self._draw(self.items.rows)))
         predictions = self._predictions(self.sampled, self.sampled_days)
         if self.running.n_draws:
-            self.followed.append(predictions[:N_FOLLOWED])
+            self.followed.append(predictions[:: -(-len(predictions) // N_FOLLOWED)].copy())
         self.latest_error = mean_square(predictions - decided(self.sampled.values))
         return math.sqrt(self.latest_error)
 

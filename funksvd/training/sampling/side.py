@@ -94,6 +94,7 @@ class Features:
     """The W of eq. (2): what features of a row say of it.
 
     The weights are independent of each other in the basis in which the features are orthogonal.
+    Those of an axis on which no row lies, as there is one where columns say the same, are zero.
 
     Parameters
     ----------
@@ -109,6 +110,9 @@ class Features:
         The features.
     basis : ndarray of shape (n_features and padding, n_features and padding), float32
         An axis of the basis a row.
+    squares : ndarray of shape (n_features and padding,), float64
+        Sums of the squares of the features in the basis, of informed rows; 0 where there is but
+        rounding.
     turned : ndarray from `padded_rows`, float32
         The weights in the basis.
     explained : ndarray from `padded_rows`, float32
@@ -125,9 +129,10 @@ class Features:
         add_gram(padded * is_informed[:, None], gram)
         gram = np.triu(gram) + np.triu(gram, 1).T
         rotations = np.empty_like(gram)
-        diagonalize(gram, EXACTLY * max(float(np.trace(gram)), 1.0), EXACTLY, TURNS, rotations)
+        rounding = EXACTLY * max(float(np.trace(gram)), 1.0)
+        diagonalize(gram, rounding, EXACTLY, TURNS, rotations)
         self.basis = rotations.astype(np.float32)
-        self.squares = np.maximum(np.diag(gram), 0.0)
+        self.squares = np.where(np.diag(gram) > rounding, np.diag(gram), 0.0)
         self.matrix = _times(padded, np.ascontiguousarray(self.basis.T))
         self.explained = padded_rows(n, k)
         self.turned = padded_rows(width, k)
@@ -144,7 +149,8 @@ class Features:
         residuals += self.explained * self._is_informed
         # Rotations leave the sum of squares as it is.
         energies = sum_columns(self.turned)[1][:k]
-        own = drawn_precisions(self.n_features, energies, WEIGHT_RATE, random)
+        n = int(np.count_nonzero(self.squares))
+        own = drawn_precisions(n, energies, WEIGHT_RATE, random)
         means, posterior = self.posterior(precisions, own, residuals)
         drawn = normals(random, means.shape) / np.sqrt(posterior)
         self.turned[:, :k] = means + drawn
@@ -273,7 +279,7 @@ class Side:
                 self.prior_means += self.features.explained[:, :k] * ~is_informed[:, None]
 
     def row_tasks(self, other: Side) -> list[Task]:
-        """Draw the rows, given those of the other side, eq. (8): in parts, each by one task."""
+        """Draw the rows, given those of the other side, eq. (10): in parts, each by one task."""
         features = features_of(other.rows, np.sqrt(other.noise).astype(np.float32))
         prior = (self.precisions, self.prior_means)
         # A named tuple's type would become a part of what is kept of compiled code.
