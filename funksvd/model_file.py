@@ -203,12 +203,12 @@ def rating_model(
             Regularization(record.reg * record.spread, chosen.bias_reg),
             PRIOR_RATINGS * min(unexplained, 1.0) if chosen.biases else 0.0,
             bool(chosen.biases),
-            _priors_of(learned) if n_members == 1 else None,
+            _priors_of(learned, chosen.ensemble) if n_members == 1 else None,
         ),
     )
 
 
-def _priors_of(learned: LearnedRatings) -> tuple[RowPrior, RowPrior] | None:
+def _priors_of(learned: LearnedRatings, ensemble: int) -> tuple[RowPrior, RowPrior] | None:
     """The distributions of a sampler's rows of users and of items; None for other models."""
     if learned.user_noise is None or learned.item_noise is None:
         return None
@@ -217,6 +217,6 @@ def _priors_of(learned: LearnedRatings) -> tuple[RowPrior, RowPrior] | None:
         raise ValueError("user_noise and item_noise must be above 0")
     noise = math.prod(float(sum_values(share)) / len(share) for share in shares)
     return (
-        RowPrior.of(learned.user_biases, learned.user_factors, noise),
-        RowPrior.of(learned.item_biases, learned.item_factors, noise),
+        RowPrior.of(learned.user_biases, learned.user_factors, noise, ensemble),
+        RowPrior.of(learned.item_biases, learned.item_factors, noise, ensemble),
     )

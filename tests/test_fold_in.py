@@ -1,9 +1,14 @@
 """New users and new items, in raw ids: as if they had been there; and explanations that add up."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from funksvd import FunkSVD, Ratings, RatingsError, UnknownIdError, UnknownIdWarning
+from funksvd.learned import LearnedRatings
+from funksvd.model_file import rating_model
+from funksvd.ratings import CompressedRows
 
 KINDS = {
     "sgd": {},
@@ -147,6 +152,27 @@ class TestForNewUsers:
         assert comp.predict("bob", 7) == pytest.approx(comp.predict("nobody", 7))
         with pytest.raises(UnknownIdError, match="knows no item 1000000"):
             plain.for_new_users(Ratings.from_arrays(["ann"], [10**6], [5]))
+
+
+def test_samplers_that_agree_fold_in_as_one_of_them_does(sample):
+    model = FunkSVD(algorithm="bayes", n_factors=3, n_epochs=10, choice=False).fit(sample)
+    three = rating_model(
+        replace(model.hyperparameters, ensemble=3),
+        LearnedRatings.mean([model.learned] * 3),
+        model.fitted.record,
+        model.rating_scale,
+    )
+    items, values = ratings_by(sample, 42)
+    row = CompressedRows.from_pairs(
+        np.zeros(len(items), np.int32), model.items.rows(items), 1, values
+    )
+    everything = np.arange(len(model.item_ids), dtype=np.int32)
+    ref, comp = (
+        rating.with_users(row).predict(np.zeros_like(everything), everything)
+        for rating in (model.fitted.rating_model, three)
+    )
+    assert ref.std() > 0.1
+    np.testing.assert_allclose(comp, ref, atol=1e-4)
 
 
 class TestExplain:

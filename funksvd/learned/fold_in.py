@@ -81,16 +81,23 @@ class RowPrior(NamedTuple):
     noise: float
 
     @classmethod
-    def of(cls, biases: np.ndarray, factors: np.ndarray, noise: float) -> RowPrior:
+    def of(
+        cls, biases: np.ndarray, factors: np.ndarray, noise: float, n_members: int = 1
+    ) -> RowPrior:
         """As the rows at hand have it; those without ratings, zero, are few.
+
+        Factors of several models, side by side, say the same of a row, as many times over. Taken
+        for independent ones, they let its predictions vary by a share of one in `n_members`.
 
         Parameters
         ----------
         biases : ndarray of shape (n,), float32
         factors : ndarray of shape (n, n_factors), float32
         noise : float
+        n_members : int
+            How many models.
         """
-        squares = sum_columns(factors)[1] / len(factors)
+        squares = sum_columns(factors)[1] * (n_members / len(factors))
         bias_variance = sum_squares(biases, 0.0) / len(biases)
         least = float(np.finfo(np.float32).tiny)
         return cls(np.sqrt(squares).astype(np.float32), max(float(bias_variance), least), noise)
