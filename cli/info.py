@@ -130,6 +130,8 @@ def _for_people(facts: dict[str, object], model: FunkSVD) -> dict[str, object]:
     shown = {name: value for name, value in facts.items() if name not in unused}
     if "reg" in shown and shown["reg"] is None:
         shown["reg"] = "by the data"
+    if is_sampler and shown["n_factors"] is None:
+        shown["n_factors"] = f"{model.learned.n_factors_of_draw:,}, by the data"
     shown["rankings"] = ", ".join(f"by {name}" for name in model.rankings)
     if (days := _user_days(model)) is not None:
         shown["user_days"] = f"{days['n_days']:,}, biases with a std of {days['std']:.2g}"

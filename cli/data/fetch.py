@@ -86,8 +86,13 @@ def _list(output: Output) -> None:
     if output.as_json:
         output.json([_facts(dataset) for dataset in DATASETS.values()])
         return
-    rows = [(each.name, each.ratings, each.size) for each in DATASETS.values()]
-    output.table(("name", "ratings", "size"), rows, ("name", "ratings"))
+    rows = [
+        (each.name, each.ratings, each.size, ", ".join(f"{what}s" for what in each.features))
+        for each in DATASETS.values()
+    ]
+    output.table(
+        ("name", "ratings", "size", "features of"), rows, ("name", "ratings", "features of")
+    )
 
 
 def _facts(dataset: Dataset) -> dict[str, object]:

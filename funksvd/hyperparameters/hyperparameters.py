@@ -42,7 +42,7 @@ class Hyperparameters:
         "sgd",
         group=MODEL,
         help="What is learned, and how.",
-        short="svd++ also uses which items a user rated; bayes and bayes++ average posterior "
+        short="svd++ also uses who rated which items; bayes and bayes++ average posterior "
         "samples: slower, more accurate; incremental learns one factor after the other.",
     )
     n_factors: int | None = declared(

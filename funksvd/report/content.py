@@ -247,7 +247,9 @@ def _training_facts(model: FunkSVD) -> dict[str, str]:
             f"{_counted(record.best_epoch, epoch)}; that is the model"
         )
     if is_sampler:
-        facts["draws kept"] = f"{model.n_members:,}; the model predicts the mean of theirs"
+        facts["draws kept"] = (
+            f"{model.n_members:,}; they tell how sure predictions are, the mean of all draws"
+        )
     elif model.hyperparameters.ensemble > 1:
         facts["models"] = (
             f"{model.n_members:,}, folded into one by taking the mean of their predictions"
