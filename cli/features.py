@@ -160,6 +160,11 @@ class AskedModel(NamedTuple):
     user_features: str | None
     item_features: str | None
 
+    @property
+    def files(self) -> list[str]:
+        """All files that are named."""
+        return [self.model_path, *FeatureFiles(self.user_features, self.item_features).files]
+
     def load(self, output: Output, result: str | None) -> FunkSVD:
         """Load it, unless the result would be written over the ratings that it was trained on."""
         model = load(output, self.model_path, self.threads)

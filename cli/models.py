@@ -51,7 +51,7 @@ def load(output: Output, path: str, threads: int | None = None) -> FunkSVD:
 
 
 def keep_ratings_of(model: FunkSVD, path: str | None, option: str = "-o") -> None:
-    """Refuse to write a result over the ratings that a model was trained on.
+    """Refuse to write a result over the ratings and features that a model was trained on.
 
     Parameters
     ----------
@@ -73,6 +73,8 @@ def keep_ratings_of(model: FunkSVD, path: str | None, option: str = "-o") -> Non
     sources = (model.provenance.ratings, *parts, *updates)
     files = [name for source in sources if source for name in source.files]
     refuse_to_overwrite(path, files, option, why="holds ratings that the model was trained on")
+    features = [known.encoding.path for known in model.fitted.features.values()]
+    refuse_to_overwrite(path, features, option, why="holds features that the model was trained on")
 
 
 def save(output: Output, model: FunkSVD, path: str, holdout: Holdout, *, with_seen: bool) -> bool:

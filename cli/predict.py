@@ -85,7 +85,7 @@ def predict(
     The probability, column probability, is calibrated on ratings that the model has not learned
     from: of all pairs with a probability of 0.8, about 80 % are rated RATING or higher.
     """
-    from funksvd.given import times_of_pairs
+    from funksvd.given import times_of_pairs, times_of_rows
     from funksvd.ratings import read_pair_rows
 
     if (pairs is None) == (user is None and item is None) or (user is None) != (item is None):
@@ -94,21 +94,22 @@ def predict(
         raise click.UsageError(
             "--time goes with --user and --item; the times of PAIRS are a column of the file"
         )
-    destination.prepare(output, (pairs, model_file.model_path))
+    destination.prepare(output, (pairs, *model_file.files))
     model = model_file.load(output, destination.path)
     learned = model.fitted.rating_model.learned
     if pairs is not None:
         with output.busy("Reading"):
             rows = read_pair_rows(pairs, reading, with_times=learned.days is not None)
         report_reading(output, rows.report)
+        times = times_of_rows(rows.timestamps)
     elif user is not None and item is not None:
         rows = _single_pair(model, user, item, time)
         if time is not None and learned.days is None:
             output.warn("the model knows no days of users: the time makes no difference")
+        times = rows.timestamps
     known_users, known_items = rows.index_for(model.users, model.items)
     _warn_of_unknown(output, rows.users, known_users, model.users)
     _warn_of_unknown(output, rows.items, known_items, model.items)
-    times = rows.timestamps
     if times is not None:
         times = times_of_pairs(times, len(times), learned)
     with output.busy("Predicting"):

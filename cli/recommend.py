@@ -157,7 +157,7 @@ def recommend(
     _check_together(users, new_ratings, reading)
     if explain and (destination.path or destination.file_format):
         raise click.UsageError("explanations are shown, or with --json printed as JSON")
-    inputs = (users.users_file, new_ratings.ratings_file, items_file, model_file.model_path)
+    inputs = (users.users_file, new_ratings.ratings_file, items_file, *model_file.files)
     destination.prepare(output, inputs)
     model = model_file.load(output, destination.path)
     titles = read_titles(output, items_file, model.item_ids)

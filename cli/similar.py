@@ -68,7 +68,7 @@ def similar(
         raise click.UsageError("give either ITEM or --user")
     if user is not None and items_file is not None:
         raise click.UsageError("--items has titles of items, but --user asks for users")
-    destination.prepare(output, (items_file, model_path))
+    destination.prepare(output, (items_file, model_path, *features.files))
     model = load(output, model_path)
     keep_ratings_of(model, destination.path)
     model = features.add_to(output, model)
