@@ -318,6 +318,26 @@ class Models:
             if not all(_within(each, low, high) for each in np.atleast_1d(found)):
                 wrong.append(f"predicts {found} outside {low} to {high}")
 
+            times = [1_296_000_000, 1_296_086_400, 0]
+            found = model.predict([user, user, "nobody"], [some[0], "nothing", some[0]], times)
+            if not all(_within(each, low, high) for each in np.atleast_1d(found)):
+                wrong.append(f"predicts {found} with times, outside {low} to {high}")
+            for at_least in (low, (low + high) / 2, high):
+                found = model.predict_probability([user, "nobody"], some[0], at_least=at_least)
+                if not all(_within(each, 0, 1) for each in np.atleast_1d(found)):
+                    wrong.append(f"probabilities {found} of {at_least}")
+
+        def known_later() -> None:
+            for facts in model.fitted.feature_facts.values():
+                json.dumps([each.to_dict() for each in facts], allow_nan=False)
+            if "item" not in model.fitted.features:
+                return
+            table = {"item": [77_000, some[0]], "kinds": ["a", ""], "zip": ["1", ""], "new": [1, 0]}
+            later = model.with_features(item_features=table)
+            found = later.recommend(user, 3, include_seen=True)
+            if not all(math.isfinite(each.score) for each in found):
+                wrong.append(f"scores {found} with features")
+
         def similar() -> None:
             for each in model.similar(some[0], 4):
                 if each.item not in items or not _within(each.similarity, -1, 1):
@@ -329,6 +349,7 @@ class Models:
             filtered,
             predict,
             similar,
+            known_later,
             lambda: model.predict_std([user], [some[0]]),
             lambda: model.similar_users(user, 3),
             lambda: model.fold_in(some, values),

@@ -7,7 +7,7 @@ import json
 import random
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,19 @@ from fuzz.mutations import mutated
 from funksvd import FunkSVD, Interactions, Ratings, update
 from funksvd.splitting import hold_out
 
-CODES = {"float32": "F32", "float64": "F64", "int64": "I64", "int32": "I32", "uint8": "U8"}
+CODES = {
+    "float32": "F32",
+    "float64": "F64",
+    "int64": "I64",
+    "int32": "I32",
+    "int8": "I8",
+    "uint8": "U8",
+}
 OTHER_CODES = (
     "F16",
     "BF16",
     "I16",
     "U16",
-    "I8",
     "BOOL",
     "U32",
     "U64",
@@ -432,6 +438,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "bayes": {"algorithm": "bayes", "n_epochs": 8},
     "bayes++": {"algorithm": "bayes++", "n_epochs": 8},
     "incremental": {"algorithm": "incremental"},
+    "features, sgd": {"validation_fraction": 0.5},
+    "features, bayes++": {"algorithm": "bayes++", "n_epochs": 8},
+    "features, ials": {"algorithm": "ials"},
     "logistic": {"loss": "logistic"},
     "no seen": {},
     "held out": {},
@@ -458,6 +467,24 @@ def _ratings(seed: int, *, liked: bool = False, text: bool = False) -> Ratings:
     return Ratings.from_arrays(users, items * 1000, values)
 
 
+USERS = {"user": list(range(15)), "age": list(range(20, 50, 2)), "on": ["2020-01-05"] * 15}
+USERS["on"][:9] = [f"20{at:02}-07-0{at + 1}" for at in range(9)]
+ITEMS = {
+    "item": list(range(0, 13_000, 1000)),
+    "kinds": ["a|b", "b", "c|a", ""] * 3 + ["d"],
+    "zip": [f"{at % 3}5000" for at in range(13)],
+    "new": [at % 2 for at in range(13)],
+}
+"""Features of more users and items than have ratings."""
+
+
+def _with_days(ratings: Ratings) -> Ratings:
+    """The same with timestamps, on days that are clearly alike."""
+    days = ratings.item_index % 3
+    values = np.clip(ratings.values + 2 * (days == ratings.user_index % 3) - 1, 0.5, 5)
+    return replace(ratings, values=values, timestamps=(days + 15_000) * 86_400)
+
+
 def base_models(folder: Path) -> dict[str, bytes]:
     """Small models of every kind, as files."""
     files = {}
@@ -472,7 +499,9 @@ def base_models(folder: Path) -> dict[str, bytes]:
             weights = ratings.values if name == "counts" else None
             ratings = Interactions(*pairs, weights=weights)
         model = FunkSVD(**chosen)
-        if name == "held out":
+        if name.startswith("features"):
+            model.fit(_with_days(ratings), user_features=USERS, item_features=ITEMS)
+        elif name == "held out":
             held = hold_out(ratings)
             model.fit(held.training)
             model.remember_origin(held)
