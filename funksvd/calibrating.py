@@ -19,6 +19,10 @@ MANY_LEVELS = 40
 """Number of distinct ratings from which on the scale has no steps."""
 MOST_CHECKED = 50_000
 """Largest number of ratings that probabilities are calibrated on."""
+FEW_CHECKED = 10
+"""Number of checked ratings below which their errors may be small by chance."""
+CHANCE = 0.25
+"""Least error that fewer ratings can tell of, as a share of the scale: about that of the mean."""
 LEAST_ERROR = 1e-3
 """Least standard deviation of ratings about their predictions."""
 
@@ -121,6 +125,9 @@ def calibrate(
     error = best.train if best.valid is None or best.valid_metric != best.metric else best.valid
     if checked is not None:
         error = Errors.of(checked.values, checked.predictions).rmse
+        if len(checked.values) < FEW_CHECKED:
+            low, high = rating.limits
+            error = max(error, CHANCE * (high - low))
     calibration = Calibration.of(
         rating.limits, levels[1:].tolist(), has_steps, max(error, LEAST_ERROR), checked
     )

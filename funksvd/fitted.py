@@ -208,12 +208,14 @@ class Fitted:
         low, high = rating.limits
         if at_least is None:
             at_least = self.liking_of_ratings.liked_from
+        is_number = isinstance(at_least, int | float | np.number) and np.isreal(at_least)
         with np.errstate(over="ignore"):
-            is_on_scale = low <= np.float32(at_least) <= high
+            is_on_scale = is_number and low <= np.float32(at_least) <= high
         if not is_on_scale:
+            given = f"{at_least:g}" if is_number else repr(at_least)
             raise FunkSVDError(
                 f"{argument('at_least')} must be a rating of the model's scale, {low:g} to "
-                f"{high:g}, not {at_least:g}"
+                f"{high:g}, not {given}"
             )
         if not rating.loss.is_binary:
             return self._calibration.probabilities(predictions, at_least)

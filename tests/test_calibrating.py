@@ -8,8 +8,9 @@ import pytest
 
 import naive
 from funksvd import FunkSVD, FunkSVDError, Interactions, Ratings
-from funksvd.calibrating import MOST_CHECKED, leave_one_out
+from funksvd.calibrating import MOST_CHECKED, calibrate, leave_one_out
 from funksvd.learned import LearnedRatings
+from funksvd.learned.calibration import Checked
 from funksvd.learned.rating_model import RatingModel
 from funksvd.splitting import random_split
 from funksvd.updating import update
@@ -60,6 +61,15 @@ def test_without_calibration_they_are_not(fitted, parts):
     probabilities = model.fitted.probabilities(predictions, 4)
     of_each = list(zip(probabilities.tolist(), (test.values >= 4).tolist(), strict=True))
     assert naive.expected_calibration_error(of_each, 10) > 0.03
+
+
+def test_a_lucky_check_makes_nothing_sure(fitted, parts):
+    """The only two ratings that are checked are predicted as they are."""
+    rating, record = fitted["sgd"].fitted.rating_model, fitted["sgd"].fitted.record
+    values = np.array([2, 4], np.float32)
+    _, calibration = calibrate(parts[0].values, rating, record, Checked(values, values))
+    assert calibration is not None
+    assert 0.1 < calibration.probabilities(np.array([3.1], np.float32), 4)[0] < 0.5
 
 
 def test_leaving_one_out_is_the_naive_reference(fitted):
@@ -120,7 +130,7 @@ def test_what_is_given_and_what_comes_back(fitted):
     assert model.predict_probability(3, 7, at_least=1) == 1
 
 
-@pytest.mark.parametrize("at_least", [0.5, 5.01, 1e39, float("nan"), float("inf")])
+@pytest.mark.parametrize("at_least", [0.5, 5.01, 1e39, float("nan"), float("inf"), "4", [4]])
 def test_what_is_not_on_the_scale_is_an_error(fitted, at_least):
     with pytest.raises(FunkSVDError, match=r"at_least= must be a rating .* scale, 1 to 5, not "):
         fitted["sgd"].predict_probability(3, 7, at_least=at_least)
