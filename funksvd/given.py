@@ -93,6 +93,11 @@ def times_of_pairs(timestamps: Any, n_pairs: int, learned: LearnedRatings) -> np
     return times
 
 
+def times_of_rows(timestamps: np.ndarray | None) -> np.ndarray | None:
+    """Timestamps of a table of pairs: 0, not known, for those before 1970, as in training."""
+    return None if timestamps is None else np.maximum(timestamps, 0)
+
+
 def warn_of_unknown(
     vocabulary: Vocabulary, rows: np.ndarray, labels: np.ndarray, stacklevel: int
 ) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from funksvd.errors import FunkSVDError, NotFittedError, argument
 from funksvd.fitted import Fitted
-from funksvd.given import rows_of_pairs, times_of_pairs
+from funksvd.given import rows_of_pairs, times_of_pairs, times_of_rows
 from funksvd.ratings import Vocabulary, times_of_table
 from funksvd.ratings.times import days_of
 
@@ -85,7 +85,7 @@ class Predictor(ABC):
         user_index, item_index, single = rows_of_pairs(self.users, self.items, users, items)
         learned, times = self.fitted.rating_model.learned, None
         if items is None and timestamps is None and learned.days is not None:
-            timestamps = times_of_table(users)
+            timestamps = times_of_rows(times_of_table(users))
         if timestamps is not None:
             times = times_of_pairs(timestamps, len(user_index), learned)
         predictions = self.predict_index(user_index, item_index, times)

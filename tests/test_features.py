@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from funksvd import FunkSVD, FunkSVDError, ModelFileError, Ratings, update
-from funksvd.learned.features import FULL_COUNT, RIDGE
+from funksvd.learned.features import FULL_COUNT, RIDGE, FeatureFacts
 from funksvd.learned.storage import read_model, write_model
 from funksvd.model_file import KINDS
 from funksvd.ratings import Vocabulary
@@ -83,6 +83,8 @@ def test_weights_are_those_of_a_ridge_regression(planted):
     np.testing.assert_allclose(learned.item_biases[36:], x[:4] @ ref[:, 0], atol=1e-5)
     np.testing.assert_allclose(learned.item_factors[36:], x[:4] @ ref[:, 1:], atol=1e-5)
     (worth,) = model.fitted.features["item"].worth
+    long = FeatureFacts("tag", "category", 2, worth, {"x" * 1000: 0.5, "y": -0.9})
+    assert long.strongest() == [("x" * 39 + "…", 0.5), ("y", -0.9)]
     by_hand = x @ ref[:, 0]
     mean = np.average(by_hand, weights=counts)
     assert worth.bias == pytest.approx(

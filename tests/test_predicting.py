@@ -67,7 +67,8 @@ def test_times_in_any_unit(model, test_part, expected, per_second):
     table = pd.DataFrame({"item": items, "user": users})
     np.testing.assert_array_equal(model.predict(table, timestamps=times), ref)
     np.testing.assert_array_equal(model.predict(table.assign(time=times)), ref)
-    np.testing.assert_array_equal(model.predict(table), model.predict(users, items))
+    for unknown in (table, table.assign(time=-times)):
+        np.testing.assert_array_equal(model.predict(unknown), model.predict(users, items))
 
 
 def test_one_time_goes_with_all_pairs(model):
@@ -75,6 +76,7 @@ def test_one_time_goes_with_all_pairs(model):
     comp = model.predict(users, 2, seconds(DAY_1))
     np.testing.assert_array_equal(comp, model.predict(users, 2, [seconds(DAY_1)] * 3))
     np.testing.assert_allclose(comp - model.predict(users, 2), [0.75, 0.25, 0], atol=1e-6)
+    assert model.predict([], [], []).tolist() == []
 
 
 def test_a_day_is_that_of_utc(model):

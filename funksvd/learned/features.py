@@ -33,6 +33,7 @@ import numpy as np
 from funksvd.kernels import add_cross, add_weighted_gram, combine_rows, solve_ridge
 from funksvd.learned.base import Learned
 from funksvd.ratings import Encoding, Vocabulary
+from funksvd.ratings.feature_table import shortened
 
 LearnedT = TypeVar("LearnedT", bound=Learned)
 
@@ -129,9 +130,9 @@ class FeatureFacts(NamedTuple):
     effects: dict[str, float]
 
     def strongest(self, n: int = 3) -> list[tuple[str, float]]:
-        """The levels with the largest effects, of either sign, highest first."""
+        """The levels with the largest effects, of either sign, highest first; names are short."""
         largest = sorted(self.effects.items(), key=lambda each: -abs(each[1]))[:n]
-        return sorted(largest, key=lambda each: -each[1])
+        return [(shortened(name), b) for name, b in sorted(largest, key=lambda each: -each[1])]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from funksvd.errors import RatingsError
 from funksvd.ratings.attributes import FLAG
 from funksvd.ratings.io import folders, names, sample
+from funksvd.ratings.io.files import Source
 from funksvd.ratings.item_table import (
     MOVIELENS_1M_USERS,
     MOVIELENS_100K,
@@ -102,7 +103,10 @@ def read_features(source: Any, what: str) -> FeatureTable:
 
     if not isinstance(source, (str, os.PathLike)):
         if isinstance(source, Mapping):
-            source = {str(name): list(values) for name, values in source.items()}
+            source = {
+                str(name): list(values) if isinstance(values, Iterable) else [values]
+                for name, values in source.items()
+            }
         if hasattr(source, "reset_index"):  # pandas, whose index may hold the ids
             is_plain = type(source.index).__name__ == "RangeIndex" and source.index.name is None
             source = source if is_plain else source.reset_index()
@@ -114,7 +118,7 @@ def read_features(source: Any, what: str) -> FeatureTable:
     if typed is not None:
         return _checked(FeatureTable(file.name, typed, os.path.abspath(path)))
     needs = f"a table of {what}s needs two columns, an id and something about it"
-    rows, separator, is_netflix = rows_of_text(file, None, None, needs)
+    rows, separator, is_netflix = rows_of_text(file, None, _encoding(file), needs)
     header: tuple[str, ...] = NETFLIX if is_netflix else _published(rows, separator, what)
     if not header and _has_header(rows, what):
         header, rows = tuple(map(str.strip, rows[0])), rows[1:]
@@ -130,6 +134,11 @@ def read_features(source: Any, what: str) -> FeatureTable:
             "|".join(name for name in genres if flags[name][at] == FLAG) for at in range(len(rows))
         ]
     return _checked(FeatureTable(file.name, columns, os.path.abspath(path)))
+
+
+def _encoding(file: Source) -> str | None:
+    """UTF-16 where a byte order mark tells so, as in what Excel calls Unicode text."""
+    return "utf-16" if file.head(2) in sample.MARKED["utf-16"] else None
 
 
 def _checked(table: FeatureTable) -> FeatureTable:
@@ -183,7 +192,7 @@ def keyed(table: FeatureTable, known: Vocabulary, id_column: str = "") -> KeyedT
     what = known.what
     header = list(table.columns)
     named = [header[at] for at in names.recognized(header, what)]
-    if id_column in header:
+    if id_column and id_column in header:
         named = [id_column]
     best, labels = "", None
     most = -1 if named and id_column else 0
@@ -193,7 +202,7 @@ def keyed(table: FeatureTable, known: Vocabulary, id_column: str = "") -> KeyedT
         rows = known.rows(as_labels(present)) if present else np.empty(0, np.int32)
         n_known = len(np.unique(rows[rows >= 0]))
         few = 0 if named else MATCHED * min(len(known), len(present))  # other integers match, too
-        if n_known > most and n_known >= few:
+        if present and n_known > most and n_known >= few:
             best, labels, most = name, found, n_known
     if labels is None:
         where = f"its column {named[0]!r} holds none" if named else "none of its columns holds most"

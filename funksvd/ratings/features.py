@@ -53,6 +53,8 @@ MISSING = frozenset(("", "null", "na", "n/a", "nan", "none", "\\n", "?", "-"))
 TRUTHS = {"0": 0, "1": 1, "false": 0, "true": 1}
 ZIP_NAMES = frozenset(("zip", "zipcode", "postalcode", "postcode", "plz"))
 """Names of columns of postal codes, whose first character is the feature."""
+NAMELESS = r"\s*|Unnamed: \d+|__index_level_\d+__"
+"""Names of columns without a name, as pandas writes its index."""
 KINDS = ("category", "value", "list", "flag", "number", "date")
 """Texts; few distinct numbers; lists of texts; yes or no; numbers in bands; dates in bands."""
 MONTHS = {name: at for at, name in enumerate(
@@ -273,9 +275,11 @@ class Encoding:
         names = {normalized(name) for name in of_rated}
         has_year = "year" in names or any(map(_dates, of_rated.values()))
         for name, values in of_rated.items():
-            draft, why = _draft(name, values, has_year=has_year)
+            draft, why = None, "has no name, as an index of rows"
+            if not re.fullmatch(NAMELESS, name):
+                draft, why = _draft(name, values, has_year=has_year)
             if draft is None:
-                left_out[name] = why
+                left_out[name or "a column"] = why
             else:
                 drafts.append(draft)
                 if draft.part:

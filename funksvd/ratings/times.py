@@ -125,7 +125,7 @@ def as_timestamps(timestamps: ArrayLike, n: int) -> np.ndarray:
     array = np.asarray(timestamps)
     if array.shape != (n,):
         raise RatingsError(f"timestamps must be {n:,} integers, but are of shape {array.shape}")
-    if array.dtype.kind not in "iu":
+    if n and array.dtype.kind not in "iu":
         kind = type(array[0]).__name__ if array.dtype.kind == "O" and n else str(array.dtype)
         convert = '.astype("int64") converts them'
         if array.dtype.kind != "f":

@@ -168,6 +168,35 @@ def test_the_column_of_ids(tmp_path):
         Encoding.of(read_features({"user": names, "a": [1] * 20}, "user"), users)
 
 
+def test_tables_as_spreadsheets_and_pandas_write_them(tmp_path):
+    users = Vocabulary.encode(np.arange(N), "user")[0]
+    table = pd.DataFrame({"user": range(N), "job": [f"Käufer {at % 3}" for at in range(N)]})
+    table.iloc[::-1].reset_index(drop=True).to_csv(tmp_path / "index.csv")
+    encoding, _, columns = encoded(tmp_path / "index.csv", users, "user")
+    assert encoding.id_column == "user"
+    assert encoding.left_out == {"a column": "has no name, as an index of rows"}
+    table.to_csv(tmp_path / "wide.txt", sep="\t", index=False, encoding="utf-16")
+    ref, _, ref_columns = encoded(table, users, "user")
+    for comp in (encoding, encoded(tmp_path / "wide.txt", users, "user")[0]):
+        assert comp.features == ref.features
+    np.testing.assert_array_equal(columns, ref_columns)
+
+
+@pytest.mark.parametrize("values", [10**40, object(), [10**40] * N])
+def test_values_that_no_table_has(values):
+    with pytest.raises(RatingsError, match=r"table cannot be read: .* a single type first"):
+        read_features({"item": range(N), "x": values}, "item")
+
+
+def test_times_that_python_has_no_value_for():
+    times = pa.array([10**18 + at * 10**14 + 1 for at in range(N)], pa.timestamp("ns"))
+    encoding, _, _ = encoded(pa.table({"item": range(N), "t": times}))
+    assert encoding.features[0].kind == "date"
+    late = pa.array([2**62] * N, pa.timestamp("us"))
+    with pytest.raises(RatingsError, match=r"'t' holds a timestamp\[us\] that .* leave"):
+        read_features(pa.table({"item": range(N), "t": late}), "item")
+
+
 def test_real_files(real_data):
     users = Vocabulary.encode(np.arange(1, 944), "user")[0]
     encoding, _, columns = encoded(real_data / "ml-100k" / "u.user", users, "user")

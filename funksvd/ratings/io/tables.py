@@ -128,7 +128,7 @@ def as_arrow(source: Any, noun: str = "ratings") -> tuple[pa.Table, str]:
         return source if isinstance(source, pa.Table) else pa.table(source), name
     except MemoryError:
         raise
-    except pa.ArrowException as error:
+    except (pa.ArrowException, OverflowError) as error:
         raise RatingsError(
             f"{name} cannot be read: {error}. Give each column a single type first, "
             "for instance with .astype(str)"
@@ -148,29 +148,46 @@ def as_arrow(source: Any, noun: str = "ratings") -> tuple[pa.Table, str]:
 def whole_columns(source: Source | pa.Table) -> dict[str, list[Any]] | None:
     """All columns of a table as Python's values; None for a file that is not Parquet or Feather.
 
-    Of two columns with one name, the first.
+    Of two columns with one name, the first. Nanoseconds are left out of times.
 
     Raises
     ------
     RatingsError
-        If the file is damaged.
+        If the file is damaged, or there are times that Python has none for.
     """
     if isinstance(source, pa.Table):
         columns, parts = source.column_names, source.to_batches()
-        return _values(columns, [_sound(part) for part in parts])
+        return _values(columns, [_sound(part) for part in parts], "the table")
     if (opened := _opened(source)) is None:
         return None
     columns, batches = opened
-    return _values(columns, list(batches(range(len(columns)))))
+    return _values(columns, list(batches(range(len(columns)))), source.name)
 
 
-def _values(columns: Sequence[str], batches: Sequence[pa.RecordBatch]) -> dict[str, list[Any]]:
+def _values(
+    columns: Sequence[str], batches: Sequence[pa.RecordBatch], source: str
+) -> dict[str, list[Any]]:
     values: dict[str, list[Any]] = {}
     for at, name in enumerate(columns):
         if name not in values:
-            parts = (_decoded(batch.column(at)) for batch in batches)
-            values[name] = [value for part in parts for value in part.to_pylist()]
+            parts = (_in_microseconds(_decoded(batch.column(at))) for batch in batches)
+            try:
+                values[name] = [value for part in parts for value in part.to_pylist()]
+            except (OverflowError, ValueError) as error:
+                kind = batches[0].schema.field(at).type
+                raise RatingsError(
+                    f"{source}: column {name!r} holds a {kind} that Python has no value for "
+                    f"({error}), such as a date after the year 9999; make it a missing value, or "
+                    "leave the column out"
+                ) from error
     return values
+
+
+def _in_microseconds(array: pa.Array) -> pa.Array:
+    """Times without nanoseconds, which Python's do not have."""
+    if pa.types.is_timestamp(array.type) and array.type.unit == "ns":
+        return array.cast(pa.timestamp("us", array.type.tz), safe=False)
+    return array
 
 
 def _refuse_relatives(source: Any, name: str) -> None:
