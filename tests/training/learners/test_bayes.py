@@ -127,8 +127,14 @@ def test_sweeps_leave_the_joint_distribution_as_it_is():
                 for side in sides
             ]
             found += [[-np.expm1(-DAY_RATE * days.precision)], days.biases[:2] > 0]
+            scaled = users.noise_shape * users.noise  # an F distribution, of 2 a and 2
+            found.append((scaled / (1 + scaled)) ** users.noise_shape)
             signs = [side.rows[0] * np.sqrt(side.precisions) > 0 for side in sides]
-            signs += [side.features.weights[0] > 0 for side in sides]
+            weights = [side.features.weights[0] for side in sides]
+            weights += [side.sets.weights[0, :2] for side in sides]
+            signs += [each > 0 for each in weights]
+            # Student's t distribution with two degrees of freedom has this median of |t|.
+            signs += [np.abs(each) > np.sqrt(WEIGHT_RATE * 2 / 3) for each in weights]
             probabilities.append(np.concatenate(found + signs))
     comp = np.mean(probabilities, axis=0)
     standard_errors = np.std(probabilities, axis=0) / np.sqrt(len(probabilities))
@@ -308,6 +314,31 @@ def test_the_running_mean_is_that_of_the_products():
             assert comp.mean == pytest.approx(np.mean([d.mean for d in draws[:n]]))
             for at in (1, 2):
                 np.testing.assert_allclose(comp[at], np.mean([d[at] for d in draws[:n]], axis=0))
+
+
+def test_items_take_their_conditional_means(planted):
+    """Which vary less than draws, most of all where there are few ratings."""
+    ratings = planted(40, 300, 1, 600, 1.0)
+    learned = train(plan_of(ratings), chosen("bayes", n_factors=1, n_epochs=2)).learned
+    drawn = learned.draws.item_biases.mean(axis=1)
+    assert learned.n_draws == 2
+    assert learned.item_biases.std() < 0.9 * drawn.std()
+    np.testing.assert_allclose(
+        learned.user_biases, learned.draws.user_biases.mean(axis=1), atol=0.3
+    )
+
+
+def test_a_mean_that_needs_them_has_more_factors_than_is_usual():
+    random = np.random.default_rng(0)
+    users, items = (random.normal(size=(60, 40)).astype("f4") for _ in range(2))
+    with Threads(1) as executor:
+        running = RunningMean((60, 60), 40, executor)
+        running.add(Draw(0.0, np.zeros(60), np.zeros(60), users, items))
+        ref = users @ items.T
+        comp = running.result(spread=float(ref.std()))
+    assert comp.user_factors.shape[1] > 32
+    left_out = comp.user_factors @ comp.item_factors.T - ref
+    assert left_out.var() < 2e-4 * ref.var()
 
 
 def test_sampling_ends_when_more_draws_would_change_little(planted):
