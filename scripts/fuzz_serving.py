@@ -111,7 +111,8 @@ class Record:
 def make_models(folder: Path) -> dict[str, Path]:
     """Three models of the same users and items that answer differently.
 
-    The last one knows choices only: it was trained without ratings.
+    The second one knows more users and items by their features, and days. The last one knows
+    choices only: it was trained without ratings.
     """
     generator = np.random.default_rng(0)
     pairs = generator.choice(300 * 200, 9000, replace=False)
@@ -120,7 +121,18 @@ def make_models(folder: Path) -> dict[str, Path]:
     for name in ("first", "second"):
         values = generator.integers(1, 11, len(pairs)) / 2
         model = FunkSVD(n_factors=16, n_epochs=3, validation_fraction=0)
-        model.fit(Ratings.from_arrays(users, items * 7, values))
+        features, times = {}, None
+        if name == "second":
+            features = {
+                "user_features": {"user": range(310), "age": [at % 60 for at in range(310)]},
+                "item_features": {
+                    "item": range(0, 205 * 7, 7),
+                    "kind": ["a|b", "b", "", "c"] * 51 + ["a"],
+                },
+            }
+            times = 10**9 + items % 5 * 86_400
+            values = np.clip(values + (items + users) % 5 - 2, 0.5, 5)
+        model.fit(Ratings.from_arrays(users, items * 7, values, times), **features)
         paths[name] = folder / f"{name}.funksvd"
         model.save(paths[name])
     model = FunkSVD(algorithm="ials", n_factors=16)
