@@ -156,6 +156,19 @@ def test_uncertainty_of_rows_without_ratings(planted):
     model = fitted(planted, algorithm="bayes", n_epochs=20, validation_fraction=0.0)
     known, new, unknown = (float(model.predict_std(0, item)) for item in (0, 36, 12345))
     assert known < new == unknown
+    others = {"color": ["c1"] * 5000, "item": np.arange(100, 5100)}
+    more = model.with_features(item_features=others)
+    pairs = [0, 0, 118, 9999], [0, 36, 0, 12345]
+    np.testing.assert_array_equal(more.predict_std(*pairs), model.predict_std(*pairs))
+    draws, n = model.learned.draws, model.learned.n_draws
+    stand_ins = np.arange(n) * 36 // n  # by hand: the item of each draw, all of them rated
+    of_draws = (
+        draws.global_means + draws.user_biases[0] + draws.item_biases[stand_ins, np.arange(n)]
+    )
+    for d, item in enumerate(stand_ins):
+        products = draws.user_factors[0, :, d] * draws.item_factors[item, :, d].astype(np.float64)
+        of_draws[d] += products @ draws.scales[:, d]
+    assert new == pytest.approx(of_draws.std(ddof=1), rel=1e-5)
     assert model.recommend(0, 40, by="rating")[0].item < 36  # nothing is said to be sure
 
 

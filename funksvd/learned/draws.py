@@ -34,6 +34,22 @@ class Draws(NamedTuple):
     item_factors: np.ndarray
     scales: np.ndarray
 
+    def with_stand_in(self, what: str, rated: np.ndarray) -> Draws:
+        """The same with a single user, or item, who is another one of some in each draw.
+
+        Parameters
+        ----------
+        what : {"user", "item"}
+        rated : ndarray of shape (n,), int
+            Rows to take from, evenly; at least one.
+        """
+        draws = np.arange(len(self.global_means))
+        rows = rated[draws * len(rated) // len(draws)]
+        names = f"{what}_biases", f"{what}_factors"
+        biases, factors = (getattr(self, name) for name in names)
+        one = biases[rows, draws][None], np.ascontiguousarray(factors[rows, :, draws].T[None])
+        return self._replace(**dict(zip(names, one, strict=True)))
+
 
 def whole_numbers(factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Factors as whole numbers of one byte.

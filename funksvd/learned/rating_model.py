@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import product
 from typing import Self
 
 import numpy as np
@@ -120,12 +121,23 @@ class RatingModel:
         """
         draws = self.learned.draws
         assert draws is not None, "asked only of models that are the mean of draws"
-        if self.alone is not None:
-            user_index, item_index = (
-                np.where((index >= 0) & is_alone[index], np.int32(-1), index)
-                for index, is_alone in zip((user_index, item_index), self.alone, strict=True)
-            )
-        return predict_deviations(draws, user_index, item_index, n_threads=n_threads)
+        if self.alone is None:
+            return predict_deviations(draws, user_index, item_index, n_threads=n_threads)
+        index = [user_index, item_index]
+        rated = [np.flatnonzero(~is_alone) for is_alone in self.alone]
+        is_unknown = [
+            (rows < 0) | is_alone[rows] for rows, is_alone in zip(index, self.alone, strict=True)
+        ]
+        deviations = np.empty(len(user_index), np.float32)
+        for wanted in product((False, True), repeat=2):
+            at = (is_unknown[0] == wanted[0]) & (is_unknown[1] == wanted[1])
+            rows, of_these = [each[at] for each in index], draws
+            for side, what in enumerate(("user", "item")):
+                if wanted[side] and len(rated[side]):
+                    of_these = of_these.with_stand_in(what, rated[side])
+                    rows[side] = np.zeros_like(rows[side])
+            deviations[at] = predict_deviations(of_these, *rows, n_threads=n_threads)
+        return deviations
 
     def items_side(self) -> OtherSide:
         """The items, as the side that new users are folded into.
