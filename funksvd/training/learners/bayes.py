@@ -93,14 +93,13 @@ class GibbsLearner(Sampler):
     def __init__(self, context: RatingContext) -> None:
         super().__init__(context)
         plan, random = self.plan, self.random
-        self.ratings, self.held_back = (
-            _in_old_numbers(plan, at) for at in ("learned", "held_back")
-        )
-        users, items, _ = self.ratings
-        self.values, self.held_back_values = (
-            decided(ratings.values) for ratings in (self.ratings, self.held_back)
-        )
-        values = ((self.values - self.scale.mean) / self.scale.spread).astype(np.float32)
+        ratings, self.held_back = (_in_old_numbers(plan, at) for at in ("learned", "held_back"))
+        self.held_back_values = decided(self.held_back.values)
+        # Some of the ratings are kept, not all of them beside those of the two sides.
+        part = slice(None, None, max(1, plan.n_learned // N_SAMPLED))
+        self.sampled = Triples(*(decided(each)[part].copy() for each in ratings))
+        users, items, values = ratings
+        values = ((decided(values) - self.scale.mean) / self.scale.spread).astype(np.float32)
         n_users, n_items = (len(rows.order) for rows in (plan.users, plan.items))
         by_user = CompressedRows.from_pairs(users, items, n_users, values)
         by_item = CompressedRows.from_pairs(items, users, n_items, values)
@@ -116,14 +115,14 @@ class GibbsLearner(Sampler):
         self.running = RunningMean(shape, n_factors, self.executor)
         self.kept = KeptDraws()
         self.validation_sum = np.zeros(len(self.held_back_values))
-        part = slice(None, None, max(1, len(self.values) // N_SAMPLED))
-        self.sampled = Triples(users[part], items[part], self.values[part])
-        self.days, self.sampled_days, self.held_back_days = self._days(part)
+        self.days, self.sampled_days, self.held_back_days = self._days(users, items, part)
         self.latest_days: np.ndarray | None = None
         self.followed: list[np.ndarray] = []
         self.day_sums = np.zeros(0 if self.days is None else len(self.days.biases))
 
-    def _days(self, sampled: slice) -> tuple[UserDays | None, np.ndarray | None, np.ndarray | None]:
+    def _days(
+        self, users: np.ndarray, items: np.ndarray, sampled: slice
+    ) -> tuple[UserDays | None, np.ndarray | None, np.ndarray | None]:
         """The biases of users on days; where those of ratings are: sampled, and held back."""
         if DAY not in self.plan.columns:
             return None, None, None
@@ -133,7 +132,6 @@ class GibbsLearner(Sampler):
             )
             for at in ("learned", "held_back")
         )
-        users, items, _ = self.ratings
         by_user = CompressedRows.from_pairs(users, items, len(self.users.counts), learned)
         days = UserDays(self.users, self.items, decided(by_user.values), self.random.spawn(1)[0])
         at_sampled = days.places(users[sampled], learned[sampled])
