@@ -244,6 +244,13 @@ def test_an_update_finds_the_days_of_all_ratings():
     assert len(found.users) > len(model.learned.days.users)
 
 
+def test_a_sampler_without_any_time():
+    ratings = make()
+    ratings = replace(ratings, timestamps=np.zeros(len(ratings), np.int64))
+    model = FunkSVD(algorithm="bayes", n_factors=2, n_epochs=3, choice=False).fit(ratings)
+    assert model.learned.days is None
+
+
 @pytest.mark.parametrize("chosen", [{"biases": False}, {"loss": "huber"}, {"days": False}])
 def test_models_without_days(chosen):
     ratings = make()

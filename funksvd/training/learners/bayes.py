@@ -132,6 +132,8 @@ class GibbsLearner(Sampler):
             )
             for at in ("learned", "held_back")
         )
+        if learned.max(initial=-1) < 0:  # no rating has a time
+            return None, None, None
         by_user = CompressedRows.from_pairs(users, items, len(self.users.counts), learned)
         days = UserDays(self.users, self.items, decided(by_user.values), self.random.spawn(1)[0])
         at_sampled = days.places(users[sampled], learned[sampled])
