@@ -217,6 +217,11 @@ def _explain(
     else:
         with output.busy("Reading"):
             rated = ratings_of_user(model, path, str(user))
+        if not len(rated[0]):
+            raise click.UsageError(
+                f"predictions are explained by ratings, and user {user!r} has none: they come from "
+                "features; leave out --explain"
+            )
     explanations = model.explain(*rated, items, user=user) if items else []
     show_explanations(output, explanations, titles)
 

@@ -60,7 +60,9 @@ class Algorithm:
     @property
     def epoch(self) -> str:
         """Name of an epoch."""
-        return "feature" if self.by_feature else "epoch"
+        if self.by_feature:
+            return "feature"
+        return "sweep" if self.is_sampler else "epoch"
 
 
 _ANY = (

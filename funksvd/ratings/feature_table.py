@@ -210,11 +210,6 @@ def keyed(table: FeatureTable, known: Vocabulary, id_column: str = "") -> KeyedT
             f"{table.name}: features need the ids that the ratings have, {what}s like "
             f"{known.examples}, and {where} of them. Call the column of the ids {what!r}"
         )
-    if not any(label is not None for label in labels):
-        raise RatingsError(
-            f"{table.name}: the model's {what} ids are integers like {known.examples}, and no row "
-            f"has such an id in column {best!r}"
-        )
     rows_of: dict[int | str, int] = {}
     for row, label in enumerate(labels):
         if label is not None:

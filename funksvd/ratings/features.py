@@ -275,18 +275,18 @@ class Encoding:
         names = {normalized(name) for name in of_rated}
         has_year = "year" in names or any(map(_dates, of_rated.values()))
         for name, values in of_rated.items():
-            draft, why = None, "has no name, as an index of rows"
+            draft, why = None, "without a name, as an index of rows"
             if not re.fullmatch(NAMELESS, name):
                 draft, why = _draft(name, values, has_year=has_year)
             if draft is None:
-                left_out[name or "a column"] = why
+                left_out[name or "a column"] = f"left out, {why}"
             else:
                 drafts.append(draft)
                 if draft.part:
                     left_out[name] = f"only its {_PARTS[draft.part]} counts"
         features = _pooled(drafts, left_out)
         if not features:
-            reasons = "; ".join(f"{name} {why}" for name, why in left_out.items())
+            reasons = "; ".join(f"{name}: {why}" for name, why in left_out.items())
             raise RatingsError(f"{table.name}: no column tells {rated.what}s apart: {reasons}")
         centered = tuple(feature.centered(of_rated[feature.column]) for feature in features)
         return cls(rated.what, table.name, table.path, rows.id_column, centered, left_out)
@@ -377,14 +377,14 @@ def _draft(name: str, values: Sequence[Any], *, has_year: bool) -> tuple[_Draft 
     texts = [_text(value) for value in values]
     present = [text for text in texts if text]
     if not present:
-        return None, "is empty"
+        return None, "empty"
     given = (name, name, part)
     if part:
         return _of_levels(*given, "category", [text[:1] for text in texts]), ""
     if any(isinstance(value, (list, tuple, set, frozenset, np.ndarray)) for value in values):
         return _of_lists(*given, values, None), ""
     if len(set(present)) == 1 and len(present) == len(texts):
-        return None, "is the same in each row"
+        return None, "the same in each row"
     if {text.casefold() for text in present} <= TRUTHS.keys():
         return _of_levels(*given, "flag", texts), ""
     numbers = [_number(value) for value in values]
@@ -393,7 +393,7 @@ def _draft(name: str, values: Sequence[Any], *, has_year: bool) -> tuple[_Draft 
     is_unique = n_distinct > MOST_DISTINCT * len(present)
     if len(known) == len(present):
         if is_unique and normalized(name).endswith("id"):
-            return None, "holds other ids"
+            return None, "ids of something else"
         if len(set(known)) <= FEW_NUMBERS:
             return _of_levels(*given, "value", [_level(number) for number in numbers]), ""
         return _Draft(*given, "number", len(values), texts.count(""), numbers=tuple(known)), ""
@@ -410,7 +410,7 @@ def _draft(name: str, values: Sequence[Any], *, has_year: bool) -> tuple[_Draft 
             n_missing = len(values) - n_years
             draft = _Draft("year", name, "year", "number", len(values), n_missing, numbers=of_years)
             return draft, ""
-        return None, "is different in nearly each row"
+        return None, "different in nearly each row"
     return _of_levels(*given, "category", texts), ""
 
 
@@ -443,9 +443,11 @@ def _pooled(drafts: Sequence[_Draft], left_out: dict[str, str]) -> list[Feature]
             break
     for draft, feature in made if drafts else ():
         if feature is None:
-            left_out[draft.column] = "has no two values that tell rows apart"
+            left_out[draft.column] = "left out, no two values tell rows apart"
     while sum(len(feature.means) for feature in features) > MOST_COLUMNS:
-        left_out[features.pop().column] = f"would make more than {MOST_COLUMNS} columns of all"
+        left_out[features.pop().column] = (
+            f"left out, with it there would be more than {MOST_COLUMNS} columns"
+        )
     return features
 
 

@@ -183,7 +183,7 @@ def gather(
         n_items=len(model.items),
         n_ratings=model.n_ratings,
         data=look_at_data(model, training, test, counts),
-        epoch=_epoch(model),
+        epoch=_algorithm(model).epoch,
         record=model.training,
         training=_training_facts(model),
         hyperparameters=_hyperparameters(model),
@@ -217,13 +217,9 @@ def _metric_title(model: FunkSVD) -> str:
     return model.training.best.valid_metric.upper() if rating is None else rating.loss.metric_title
 
 
-def _epoch(model: FunkSVD) -> str:
-    """Word for an epoch."""
-    return "sweep" if _algorithm(model).is_sampler else _algorithm(model).epoch
-
-
 def _training_facts(model: FunkSVD) -> dict[str, str]:
-    is_sampler, epoch, record = _algorithm(model).is_sampler, _epoch(model), model.training
+    algorithm, record = _algorithm(model), model.training
+    is_sampler, epoch = algorithm.is_sampler, algorithm.epoch
     facts = {
         f"{epoch}s watched": f"{len(record.history):,} of at most "
         f"{model.hyperparameters.epoch_limit():,}"
@@ -276,7 +272,7 @@ def _training_facts(model: FunkSVD) -> dict[str, str]:
 
 def _why_stopped(model: FunkSVD) -> str:
     """The reason for which the epochs that are shown ended; "" where it was not recorded."""
-    epoch, stopped = _epoch(model), model.training.stopped
+    epoch, stopped = _algorithm(model).epoch, model.training.stopped
     if stopped is None:
         return ""
     better = "lower" if model.fitted.rating is not None else "higher"

@@ -95,3 +95,13 @@ def test_features_are_not_overwritten(trained, error_of, tmp_path):
     (tmp_path / "words.csv").write_text("item,kind\nfive,bad\nsix,good\n")
     error = error_of(*asked[0], "-m", "m", "--item-features", "words.csv")
     assert "items like 1, 2, 3, …, and its column 'item' holds none of them" in error
+
+
+def test_nothing_explains_a_user_without_ratings(cli, error_of, trained, tmp_path):
+    (tmp_path / "users.csv").write_text(
+        "user,kind\nu1,a\nu2,b\n" + "".join(f"u{at},{'ab'[at % 2]}\n" for at in range(3, 31))
+    )
+    quick = ("-k", "2", "--n-epochs", "3", "--test-fraction", "0", "-o", "n", "--no-choice")
+    assert cli("train", "r.csv", *quick, "--user-features", "users.csv").code == 0
+    error = error_of("recommend", "-m", "n", "--user", "u30", "--explain")
+    assert "user 'u30' has none: they come from features; leave out --explain" in error

@@ -52,9 +52,9 @@ def test_each_column_is_taken_for_what_it_is():
         "in color": "flag",
     }
     assert encoding.left_out == {
-        "title": "is different in nearly each row",
-        "tmdbId": "holds other ids",
-        "kind": "is the same in each row",
+        "title": "left out, different in nearly each row",
+        "tmdbId": "left out, ids of something else",
+        "kind": "left out, the same in each row",
     }
     assert columns.shape == (N, encoding.n_columns)
     assert columns.dtype == np.float32
@@ -164,7 +164,7 @@ def test_the_column_of_ids(tmp_path):
     encoding, ids, _ = encoded(twice, users, "user")
     assert len(ids) == 20
     assert encoding.left_out == {"user": "1 row with an id that a row above has: left out"}
-    with pytest.raises(RatingsError, match="no column tells users apart: a is the same"):
+    with pytest.raises(RatingsError, match="no column tells users apart: a: left out, the same"):
         Encoding.of(read_features({"user": names, "a": [1] * 20}, "user"), users)
 
 
@@ -174,7 +174,7 @@ def test_tables_as_spreadsheets_and_pandas_write_them(tmp_path):
     table.iloc[::-1].reset_index(drop=True).to_csv(tmp_path / "index.csv")
     encoding, _, columns = encoded(tmp_path / "index.csv", users, "user")
     assert encoding.id_column == "user"
-    assert encoding.left_out == {"a column": "has no name, as an index of rows"}
+    assert encoding.left_out == {"a column": "left out, without a name, as an index of rows"}
     table.to_csv(tmp_path / "wide.txt", sep="\t", index=False, encoding="utf-16")
     ref, _, ref_columns = encoded(table, users, "user")
     for comp in (encoding, encoded(tmp_path / "wide.txt", users, "user")[0]):
