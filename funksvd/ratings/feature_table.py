@@ -202,7 +202,7 @@ def keyed(table: FeatureTable, known: Vocabulary, id_column: str = "") -> KeyedT
         rows = known.rows(as_labels(present)) if present else np.empty(0, np.int32)
         n_known = len(np.unique(rows[rows >= 0]))
         few = 0 if named else MATCHED * min(len(known), len(present))  # other integers match, too
-        if present and n_known > most and n_known >= few:
+        if n_known > most and n_known >= few:
             best, labels, most = name, found, n_known
     if labels is None:
         where = f"its column {named[0]!r} holds none" if named else "none of its columns holds most"
