@@ -280,8 +280,9 @@ class SVDPPLearner(SGDLearner):
         """Hand what has moved the sums of groups, since they were `before`, back to the members."""
         side, rates = self.sides[at], self._rates_of(at, learning_rate)
         rows = side.rows_of(groups)
-        descents = np.subtract(side.sums[rows], before, out=before)
-        descents *= (side.descent_shares[rows] / rates.users[rows])[:, None]
+        with np.errstate(over="ignore", invalid="ignore"):  # the training error tells of it
+            descents = np.subtract(side.sums[rows], before, out=before)
+            descents *= (side.descent_shares[rows] / rates.users[rows])[:, None]
         pulls = _Pulls(
             descents,
             side.reg_shares[rows] * rates.reg,

@@ -242,3 +242,14 @@ class TestFit:
     @staticmethod
     def ids(ratings, pairs):
         return np.stack([ratings.user_ids[pairs[:, 0]], ratings.item_ids[pairs[:, 1]]], axis=1)
+
+
+def test_sums_that_diverge_give_no_warning(ratings):
+    """The training error tells of them; a warning would tell of a descent that starts over."""
+    learner = Run(plan_of(ratings), reg=0.1).learner
+    users = learner.sides[0]
+    groups = users.plan.groups(0)
+    users.sums[:] = 3e38
+    before = np.zeros_like(users.sums[users.rows_of(groups)])
+    learner._hand_back(0, groups, before, 1e-4, users.batch_shares[0])
+    assert not np.isfinite(users.members).all()
