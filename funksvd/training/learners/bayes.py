@@ -72,7 +72,7 @@ BURN_IN = 40
 N_FOLLOWED, CHECKED_EVERY, N_BATCHES = 2_000, 20, 10
 """Ratings whose predictions are followed from draw to draw; draws after which they are looked at;
 batches of draws whose means are compared then."""
-ENOUGH = 9e-4
+ENOUGH = 1.1e-3
 """Variance of the mean prediction, due to how few draws there are, at which there are enough.
 
 In units of the variance of the errors: less than half of this is what more draws could gain.
