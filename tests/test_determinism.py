@@ -54,9 +54,9 @@ for name, chosen in settings.items():
 LEARNED = {
     "adam": "acbb269ceb525aad",
     "bayes++": "71977f83137f0976",
-    "choices-of-clicks": "2dcc18deab91bb09",
-    "choices-of-plays": "bdfe762d4eb08574",
-    "choices-of-ratings": "d731ff693e61b794",
+    "choices-of-clicks": "d5c12b43aeae2f32",
+    "choices-of-plays": "51e34c5fb62f8e61",
+    "choices-of-ratings": "dbc1547567c12309",
     "ensemble": "41717382ee521fcc",
     "features": "d9576b263b3e3495",
     "folded-in": "1a769e60f646674b",

@@ -24,6 +24,7 @@ of the ratings that have none in the rest; with a constant .938, and 1.047.
 
 from __future__ import annotations
 
+import math
 import operator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeVar
@@ -154,7 +155,7 @@ def facts_of(learned: Learned, known: KnownFeatures) -> list[FeatureFacts]:
         effects = {}
         if biases is not None:
             own = biases[part].tolist()
-            mean = sum(map(operator.mul, feature.means, own)) if feature.is_exclusive else 0.0
+            mean = math.fsum(map(operator.mul, feature.means, own)) if feature.is_exclusive else 0.0
             effects = {label: b - mean for label, b in zip(feature.labels, own, strict=True)}
             effects = dict(sorted(effects.items(), key=lambda each: -each[1]))
         facts.append(FeatureFacts(feature.name, feature.kind, len(feature.means), worth, effects))

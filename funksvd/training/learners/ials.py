@@ -26,6 +26,7 @@ million pairs of 6,040 users and 3,700 items, for 256 factors::
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -116,8 +117,8 @@ class IALSLearner(Learner[PairPlan, LearnedChoices]):
 
         sums = self.executor.map(solve, side.spans)
         self.rows = (mine, other) if which == 0 else (other, mine)
-        side.norms = float(sum(norm for _, norm in sums))
-        return float(sum(value for value, _ in sums))
+        side.norms = math.fsum(norm for _, norm in sums)
+        return math.fsum(value for value, _ in sums)
 
     def _turned(
         self, which: int, tolerance: float, shift: float
