@@ -46,7 +46,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 
@@ -60,7 +59,7 @@ from funksvd.training.learners.base import Progress, Sampler, decided
 from funksvd.training.plan import DAY, BlockPlan, Triples
 from funksvd.training.sampling.days import UserDays
 from funksvd.training.sampling.kept import KeptDraw, KeptDraws
-from funksvd.training.sampling.mean import Draw, RunningMean
+from funksvd.training.sampling.mean import RunningMean
 from funksvd.training.sampling.side import Side, Task, run
 
 FACTORS = {50_000: 14, 5_000_000: 22}
@@ -111,8 +110,7 @@ class GibbsLearner(Sampler):
         self.burn_in = min(BURN_IN, n_epochs // 5)
         self.n_sweeps = 0
         self.noise_sums = [np.zeros(len(side.noise)) for side in (self.users, self.items)]
-        shape = (_n_rows(self.users), _n_rows(self.items))
-        self.running = RunningMean(shape, n_factors, self.executor)
+        self.running = RunningMean((n_users, n_items), n_factors, self.executor)
         self.kept = KeptDraws()
         self.validation_sum = np.zeros(len(self.held_back_values))
         self.days, self.sampled_days, self.held_back_days = self._days(users, items, part)
@@ -212,24 +210,8 @@ class GibbsLearner(Sampler):
     def learned(self) -> LearnedRatings:
         """The mean of the draws; after the first sweeps, the latest draw."""
         n_draws = self.running.n_draws
-        mean = self.running.result(self.scale.spread) if n_draws else self.latest
-        users, items = (
-            _Rows.of(side, biases, factors)
-            for side, biases, factors in zip(
-                (self.users, self.items), mean[1:3], mean[3:], strict=True
-            )
-        )
-        learned = LearnedRatings(
-            mean.mean,
-            users.biases,
-            items.biases,
-            users.factors,
-            items.factors,
-            user_feature_biases=users.feature_biases,
-            user_feature_factors=users.feature_factors,
-            item_feature_biases=items.feature_biases,
-            item_feature_factors=items.feature_factors,
-        )
+        mean, *arrays = self.running.result(self.scale.spread) if n_draws else self.latest
+        learned = LearnedRatings(mean, *(array.astype(np.float32) for array in arrays))
         if self.days is not None:
             biases = self.day_sums / n_draws if n_draws else decided(self.latest_days)
             day_users, day_numbers = self.days.keys
@@ -245,7 +227,7 @@ class GibbsLearner(Sampler):
                 for sums in self.noise_sums
             )
             learned = replace(learned, user_noise=user_noise, item_noise=item_noise)
-        draws = self.kept.together(len(users.biases), len(items.biases))
+        draws = self.kept.together()
         return learned if draws is None else learned.with_draws(draws)
 
     def _predictions(self, ratings: Triples, days: np.ndarray | None) -> np.ndarray:
@@ -260,11 +242,11 @@ class GibbsLearner(Sampler):
             predictions += day_biases[days]  # the last is that of a day not seen, -1
         return predictions
 
-    def _draw(self, item_rows: np.ndarray) -> Draw:
-        """The users' rows as they are, and rows of the items, in rating units.
+    def _draw(self, item_rows: np.ndarray) -> Parameters:
+        """The users' rows as they are, and rows of the items, in rating units; biases in float64.
 
         r = mu + b_u + b_i + p_u . q_i stays the same when the means p and q of the factors are
-        moved to the biases, and those of the biases to mu. The weights of features follow the rows.
+        moved to the biases, and those of the biases to mu.
         """
         (p, p_mean, b_u, mean_u), (q, q_mean, b_i, mean_i) = (
             _centered(rows, side)
@@ -274,7 +256,7 @@ class GibbsLearner(Sampler):
         mean = self.scale.mean + spread * (mean_u + mean_i + math.fsum(p_mean * q_mean))
         biases = (b_u + multiply_rows(p, q_mean), b_i + multiply_rows(q, p_mean))
         factors = ((f * np.sqrt(spread)).astype(np.float32) for f in (p, q))
-        return Draw(mean, *(b * spread for b in biases), *factors)
+        return Parameters(mean, *(b * spread for b in biases), *factors)
 
 
 class ImplicitGibbsLearner(GibbsLearner):
@@ -288,51 +270,15 @@ def mean_square(errors: np.ndarray) -> float:
     return float(sum_squares(errors, 0.0) / len(errors))
 
 
-class _Rows(NamedTuple):
-    """Biases and factors of one side, and those of its features, float32."""
-
-    biases: np.ndarray
-    factors: np.ndarray
-    feature_biases: np.ndarray | None
-    feature_factors: np.ndarray | None
-
-    @classmethod
-    def of(cls, side: Side, biases: np.ndarray, factors: np.ndarray) -> _Rows:
-        """What `_centered` has put below each other; rows not informed by data: x W."""
-        n = len(side.rows)
-        biases = biases.astype(np.float32)
-        if side.features is None:
-            return cls(biases, factors, None, None)
-        own = (np.ascontiguousarray(biases[:n]), np.ascontiguousarray(factors[:n]))
-        of_features = (biases[n:].copy(), factors[n:].copy())
-        is_bare = ~side.is_informed
-        for rows, weights in zip(own, of_features, strict=True):
-            weights = weights.reshape(len(weights), -1)
-            explained = np.zeros((np.count_nonzero(is_bare), weights.shape[1]), np.float32)
-            for feature, weight in zip(side.features.given[is_bare].T, weights, strict=True):
-                explained += feature[:, None] * weight
-            rows[is_bare] = explained.reshape(-1, *rows.shape[1:])
-        return cls(*own, *of_features)
-
-
-def _n_rows(side: Side) -> int:
-    """Number of rows of a side and of its features."""
-    return len(side.rows) + (0 if side.features is None else side.features.n_features)
-
-
 def _centered(rows: np.ndarray, side: Side) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     """Factors less their mean, their mean, biases less their mean, their mean.
 
-    Means are over the rows that are rated. Of the others become zero those of which nothing is
-    known; rows of features follow.
+    Means are over the rows that are rated. Rows of which nothing is known become zero.
     """
-    is_rated = side.is_rated
-    means = sum_columns(rows[is_rated])[0] / np.count_nonzero(is_rated)
+    means = sum_columns(rows[side.is_rated])[0] / np.count_nonzero(side.is_rated)
     centered = rows - means
     if side.features is None:
-        centered *= side.is_informed[:, None]
-    else:
-        centered = np.concatenate([centered, side.features.weights])
+        centered[~side.is_informed] = 0
     return centered[:, :-1], means[:-1], centered[:, -1], float(means[-1])
 
 

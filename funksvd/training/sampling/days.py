@@ -7,8 +7,7 @@ import numpy as np
 from funksvd.kernels import draw_days, group_by_row, sum_squares
 from funksvd.rng import normals
 from funksvd.training.executors import Executor
-from funksvd.training.sampling.random import drawn_precisions
-from funksvd.training.sampling.side import Side, features_of
+from funksvd.training.sampling.side import Side, drawn_precisions, features_of
 
 DAY_RATE = 0.03
 """Rate of the Gamma prior of the precision of the days' biases."""
@@ -22,7 +21,7 @@ class UserDays:
     users : Side
         Whose ratings are learned from; its values become r - d.
     items : Side
-        Likewise.
+        The other side, whose values become the same r - d.
     days : ndarray of shape (n_ratings,), int32
         Day of each rating, in the order of the users' ratings; -1 where it is not known.
     random : numpy.random.Generator

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from funksvd.learned.draws import Draws, whole_numbers
-from funksvd.training.sampling.mean import Draw
+from funksvd.objectives.parameters import Parameters
 
 MOST_KEPT = 50
 """Largest number of draws that are kept."""
@@ -33,11 +33,13 @@ class KeptDraw(NamedTuple):
     scales: np.ndarray
 
     @classmethod
-    def of(cls, draw: Draw) -> KeptDraw:
+    def of(cls, draw: Parameters) -> KeptDraw:
         """A draw, rounded."""
         users, items = (whole_numbers(factors) for factors in draw[3:])
         user_biases, item_biases = (each.astype(np.float32) for each in draw[1:3])
-        return cls(draw.mean, user_biases, item_biases, users[0], items[0], users[1] * items[1])
+        return cls(
+            draw.global_mean, user_biases, item_biases, users[0], items[0], users[1] * items[1]
+        )
 
 
 class KeptDraws:
@@ -67,16 +69,9 @@ class KeptDraws:
             self._every *= 2
         self.draws.append(draw)
 
-    def together(self, n_users: int, n_items: int) -> Draws | None:
-        """The draws of the first users and items; None if there is only one."""
+    def together(self) -> Draws | None:
+        """All draws kept; None if there is only one."""
         if len(self.draws) < 2:
             return None
-        means, user_biases, item_biases, users, items, scales = zip(*self.draws, strict=True)
-        return Draws(
-            np.array(means),
-            np.column_stack([biases[:n_users] for biases in user_biases]),
-            np.column_stack([biases[:n_items] for biases in item_biases]),
-            np.stack([factors[:n_users] for factors in users], axis=-1),
-            np.stack([factors[:n_items] for factors in items], axis=-1),
-            np.stack(scales, axis=-1),
-        )
+        means, *arrays = zip(*self.draws, strict=True)
+        return Draws(np.array(means), *(np.stack(each, axis=-1) for each in arrays))

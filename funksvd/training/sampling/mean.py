@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from funksvd.kernels import LANES, diagonalize, factorize, multiply, padded_rows
+from funksvd.objectives.parameters import Parameters
 from funksvd.training.executors import Executor
 from funksvd.training.gram import gram_of, rotated
 
@@ -22,23 +21,6 @@ A model has no more than `USUAL_FACTORS`, unless these leave out more than this.
 where draws have 22, they cost .0001 of RMSE, and on a million ratings nothing.
 """
 ROUNDS, TOLERANCE = 30, 1e-7
-
-
-class Draw(NamedTuple):
-    """One draw of all parameters, in rating units: r = mean + b_u + b_i + p_u . q_i.
-
-    Parameters
-    ----------
-    mean : float
-    user_biases, item_biases : ndarray of shape (n,), float64
-    user_factors, item_factors : ndarray of shape (n, n_factors), float32
-    """
-
-    mean: float
-    user_biases: np.ndarray
-    item_biases: np.ndarray
-    user_factors: np.ndarray
-    item_factors: np.ndarray
 
 
 class RunningMean:
@@ -72,8 +54,14 @@ class RunningMean:
         self.n_columns, self.filled = n_columns, self.width
         self.mean, self.biases = 0.0, tuple(np.zeros(n) for n in shape)
 
-    def add(self, draw: Draw) -> None:
-        """Take a draw into the mean."""
+    def add(self, draw: Parameters) -> None:
+        """Take a draw into the mean.
+
+        Parameters
+        ----------
+        draw : Parameters
+            In rating units: biases in float64, factors in float32.
+        """
         n_factors = draw.user_factors.shape[1]
         if self.filled + n_factors > self.n_columns:
             self.sides = tuple(self._restacked(side) for side in self._compressed()[:2])
@@ -81,13 +69,13 @@ class RunningMean:
         for side, factors in zip(self.sides, draw[3:], strict=True):
             side[:, at] = factors
         self.filled += n_factors
-        self.mean += draw.mean
+        self.mean += draw.global_mean
         for total, biases in zip(self.biases, draw[1:3], strict=True):
             total += biases
         self.n_draws += 1
 
-    def result(self, spread: float) -> Draw:
-        """The mean of the draws, with as few factors as are enough.
+    def result(self, spread: float) -> Parameters:
+        """The mean of the draws, with `USUAL_FACTORS` factors, or more where these are too few.
 
         Parameters
         ----------
@@ -103,7 +91,7 @@ class RunningMean:
         n_factors = max(1, min(n_found, max(USUAL_FACTORS, n_needed)))
         root = np.float32(np.sqrt(n))
         factors = (np.ascontiguousarray(side[:, :n_factors] / root) for side in (users, items))
-        return Draw(self.mean / n, *(total / n for total in self.biases), *factors)
+        return Parameters(self.mean / n, *(total / n for total in self.biases), *factors)
 
     def _restacked(self, side: np.ndarray) -> np.ndarray:
         stacked = padded_rows(len(side), self.n_columns)

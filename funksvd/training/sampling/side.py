@@ -25,7 +25,6 @@ from funksvd.kernels import (
 from funksvd.ratings import CompressedRows
 from funksvd.rng import gammas, normals
 from funksvd.training.executors import Executor
-from funksvd.training.sampling.random import drawn_precisions
 
 RATINGS_PER_PART = 10_000
 """Ratings of the rows that are drawn as one part, with random numbers of its own."""
@@ -106,8 +105,6 @@ class Features:
 
     Attributes
     ----------
-    given : ndarray of shape (n, n_features), float32
-        The features.
     basis : ndarray of shape (n_features and padding, n_features and padding), float32
         An axis of the basis a row.
     squares : ndarray of shape (n_features and padding,), float64
@@ -120,7 +117,6 @@ class Features:
     """
 
     def __init__(self, matrix: np.ndarray, k: int, is_informed: np.ndarray) -> None:
-        self.given = matrix
         n, self.n_features = matrix.shape
         padded = padded_rows(n, self.n_features)
         padded[:, : self.n_features] = matrix
@@ -179,12 +175,6 @@ class Features:
         posterior = self.squares[:, None] * precisions + own
         return precisions * products[:, : self._k] / posterior, posterior
 
-    @property
-    def weights(self) -> np.ndarray:
-        """W, of shape (n_features, k), float32."""
-        turned_back = _times(np.ascontiguousarray(self.basis.T), self.turned)
-        return turned_back[: self.n_features, : self._k]
-
 
 def _times(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """The product of two arrays of whole vectors, float32."""
@@ -222,6 +212,8 @@ class Side:
         m and lambda.
     noise : ndarray of shape (n,)
         alpha_u, or gamma_i.
+    is_rated, is_informed : ndarray of shape (n,), bool
+        Whether a row has ratings; whether it has ratings or a set.
     sets : Sets or None
     features : Features or None
     """
@@ -349,3 +341,25 @@ def _equal_parts(
     bounds = np.unique([0, *np.searchsorted(indptr, shares), len(indptr) - 1]).tolist()
     spans = list(pairwise(bounds))
     return list(zip(spans, random.spawn(len(spans)), strict=True))
+
+
+def drawn_precisions(
+    n: int, energies: np.ndarray, rate: float, random: np.random.Generator
+) -> np.ndarray:
+    """Precisions of normal distributions, given numbers that come from them.
+
+    Parameters
+    ----------
+    n : int
+        How many numbers come from each.
+    energies : ndarray of shape (k,), float64
+        The sums of their squares.
+    rate : float
+        Of the precisions' prior, Gamma(1, rate).
+    random : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of shape (k,), float64
+    """
+    return gammas(random, np.full(len(energies), 1 + n / 2)) / (rate + energies / 2)

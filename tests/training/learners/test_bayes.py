@@ -8,12 +8,13 @@ import pytest
 import naive
 from funksvd import Monitor
 from funksvd.learned.scoring import predict_deviations, predict_pairs
+from funksvd.objectives.parameters import Parameters
 from funksvd.ratings.compressed import CompressedRows
 from funksvd.training import Hyperparameters, Triples, plan_blocks, train
 from funksvd.training.executors import Threads
 from funksvd.training.plan import DAY
 from funksvd.training.sampling.days import DAY_RATE, UserDays
-from funksvd.training.sampling.mean import Draw, RunningMean
+from funksvd.training.sampling.mean import RunningMean
 from funksvd.training.sampling.side import NOISE_SHAPES, ROW_RATE, WEIGHT_RATE, Side, run
 from funksvd.training.stopping import Stopped
 
@@ -56,7 +57,7 @@ def draw_from_the_model(sides, days, random):
         own = random.exponential(1 / WEIGHT_RATE, k)
         drawn = random.normal(size=(features.n_features, k)) / np.sqrt(own)
         features.turned[:, :k] = features.basis[:, : features.n_features] @ drawn
-        features.explained[:, :k] = features.given @ drawn
+        features.explained[:, :k] = features.matrix @ features.turned[:, :k]
         side.prior_means += features.explained[:, :k]
         side.rows = side.prior_means + random.normal(size=(n, k)) / np.sqrt(side.precisions)
         side.noise_shape = random.choice(NOISE_SHAPES)
@@ -65,6 +66,11 @@ def draw_from_the_model(sides, days, random):
     days.precision = random.exponential(1 / DAY_RATE)
     days.biases[:] = random.normal(size=len(days.biases)) / np.sqrt(days.precision)
     draw_ratings(sides, days, random)
+
+
+def weights_of(features, k):
+    """W, back from the basis in which it is drawn."""
+    return features.basis.T[: features.n_features] @ features.turned[:, :k]
 
 
 def sums_over_sets(side):
@@ -130,7 +136,7 @@ def test_sweeps_leave_the_joint_distribution_as_it_is():
             scaled = users.noise_shape * users.noise  # an F distribution, of 2 a and 2
             found.append((scaled / (1 + scaled)) ** users.noise_shape)
             signs = [side.rows[0] * np.sqrt(side.precisions) > 0 for side in sides]
-            weights = [side.features.weights[0] for side in sides]
+            weights = [weights_of(side.features, 2)[0] for side in sides]
             weights += [side.sets.weights[0, :2] for side in sides]
             signs += [each > 0 for each in weights]
             # Student's t distribution with two degrees of freedom has this median of |t|.
@@ -145,20 +151,21 @@ def test_prior_means_are_sums_over_sets_and_features(ratings):
     """M_u = m + |N_u|^-1/2 sum of y_j + x_u W, eq. (2), after sweeps that move all of them."""
     index = ratings.user_index, ratings.item_index
     random = np.random.default_rng(0)
-    sides = []
+    sides, tables = [], []
     for pair, n in ((index, 60), (index[::-1], 50)):
         features = random.normal(size=(n, 20)).astype(np.float32)
         features[:, 7] = features[:, 3]  # says nothing new
         table = CompressedRows.from_pairs(*pair, n, ratings.values)
         sides.append(Side(table, 2, pair, features, random))
+        tables.append(features)
     users, items = sides
     with Threads(1) as executor:
         for mine, other in 3 * ((users, items), (items, users)):
             mine.draw_prior()
             run(mine.row_tasks(other), executor)
-    for side in sides:
+    for side, features in zip(sides, tables, strict=True):
         side.draw_prior()
-        ref = side.mean + sums_over_sets(side) + side.features.given @ side.features.weights
+        ref = side.mean + sums_over_sets(side) + features @ weights_of(side.features, 3)
         np.testing.assert_allclose(side.prior_means, ref, rtol=1e-4, atol=1e-5)
 
 
@@ -247,12 +254,9 @@ def test_an_item_without_ratings_is_known_by_its_features(planted):
     learned = train(plan, chosen("bayes", n_epochs=60)).learned
     biases = learned.item_biases
     assert biases[60:62].min() > 0 > biases[62:].max()
-    for rows, weights in (
-        (learned.item_biases, learned.item_feature_biases),
-        (learned.item_factors, learned.item_feature_factors),
-    ):
-        np.testing.assert_allclose(rows[60:], features[60:] @ weights, rtol=1e-5, atol=1e-7)
-    assert learned.user_feature_biases is None
+    for rows in (learned.item_biases, learned.item_factors):
+        np.testing.assert_allclose(rows[60], rows[61], rtol=1e-5, atol=1e-7)  # as their features
+        assert np.abs(rows[61] - rows[62]).max() > 1e-3
     known, new = (predict_deviations(learned.draws, *pairs(at, 200)).mean() for at in (3, 61))
     assert new > 1.2 * known  # of what is known by features only, one is less sure
 
@@ -299,7 +303,7 @@ def test_the_running_mean_is_that_of_the_products():
         users = p @ turn + 0.2 * random.normal(size=p.shape)
         items = q @ turn + 0.2 * random.normal(size=q.shape)
         biases = random.normal(size=70), random.normal(size=40)
-        draws.append(Draw(random.normal(), *biases, users.astype("f4"), items.astype("f4")))
+        draws.append(Parameters(random.normal(), *biases, users.astype("f4"), items.astype("f4")))
     with Threads(2) as executor:
         running = RunningMean((70, 40), 5, executor)
         for n, draw in enumerate(draws, 1):
@@ -311,7 +315,7 @@ def test_the_running_mean_is_that_of_the_products():
             assert comp.user_factors.shape[1] == min(5 * n, 32)
             apart = np.abs(comp.user_factors @ comp.item_factors.T - ref).max()
             assert apart < (1e-4 if n <= 6 else 0.02) * np.abs(ref).max()
-            assert comp.mean == pytest.approx(np.mean([d.mean for d in draws[:n]]))
+            assert comp.global_mean == pytest.approx(np.mean([d.global_mean for d in draws[:n]]))
             for at in (1, 2):
                 np.testing.assert_allclose(comp[at], np.mean([d[at] for d in draws[:n]], axis=0))
 
@@ -333,7 +337,7 @@ def test_a_mean_that_needs_them_has_more_factors_than_is_usual():
     users, items = (random.normal(size=(60, 40)).astype("f4") for _ in range(2))
     with Threads(1) as executor:
         running = RunningMean((60, 60), 40, executor)
-        running.add(Draw(0.0, np.zeros(60), np.zeros(60), users, items))
+        running.add(Parameters(0.0, np.zeros(60), np.zeros(60), users, items))
         ref = users @ items.T
         comp = running.result(spread=float(ref.std()))
     assert comp.user_factors.shape[1] > 32
