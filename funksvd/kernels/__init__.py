@@ -30,14 +30,7 @@ from funksvd.kernels.cpu.choosing import (
 from funksvd.kernels.cpu.days import fit_days, subtract_days, sum_day_squares
 from funksvd.kernels.cpu.drawing import choose
 from funksvd.kernels.cpu.folding import fold_rows, weigh_ratings
-from funksvd.kernels.cpu.gibbs import (
-    add_products,
-    draw_days,
-    draw_rows,
-    draw_weights,
-    factorize,
-    multiply,
-)
+from funksvd.kernels.cpu.gibbs import draw_days, draw_rows, draw_weights
 from funksvd.kernels.cpu.grouping import group_by_row, group_with_levels, rows_with_repeats
 from funksvd.kernels.cpu.incremental import (
     feature_block,
@@ -45,6 +38,7 @@ from funksvd.kernels.cpu.incremental import (
     subtract_feature,
 )
 from funksvd.kernels.cpu.losses import SCALAR_LOSSES, turn_into_probabilities
+from funksvd.kernels.cpu.matrices import add_products, factorize, multiply
 from funksvd.kernels.cpu.optimizers import RULES
 from funksvd.kernels.cpu.parsing import parse_rows
 from funksvd.kernels.cpu.probit import distinct_values, find_probabilities, fit_probit

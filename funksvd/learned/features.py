@@ -16,10 +16,10 @@ latest-small, by genres and years, mean of three seeds; .9752 by the user's bias
     ridge 10           .9510        .9462   .9429   .9393   .9386
     ridge 200          .9543        .9481   .9440   .9401   .9390
 
-A constant beside the features gains .002 there. Samplers have weights of their own, the means of
-what they draw, by which all rows count the same. With those of eq. (1) in their place, `bayes++`
-has .952 instead of .990 there (two seeds), and 1.012 instead of 1.020 for items of a random tenth
-of the ratings that have none in the rest; with a constant .938, and 1.047.
+A constant beside the features gains .002 there. Samplers draw weights of their own, by which all
+rows count the same, but rows without ratings go by eq. (1), too: with the means of the weights
+drawn, `bayes++` has .990 instead of .952 there (two seeds), and 1.020 instead of 1.012 for items of
+a random tenth of the ratings that have none in the rest. With a constant it has .938, and 1.047.
 """
 
 from __future__ import annotations
@@ -234,7 +234,6 @@ def with_weights(learned: LearnedT, what: str, columns: np.ndarray, counts: np.n
     Parameters
     ----------
     learned : LearnedRatings or LearnedChoices
-        Weights that training has drawn give way to these.
     what : {"user", "item"}
     columns : ndarray of shape (n_rows, n_columns), float32
     counts : ndarray of shape (n_rows,), int

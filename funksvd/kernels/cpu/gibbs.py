@@ -5,6 +5,8 @@ The same bits on every processor: each sum has its order, as explicit vectors wh
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from funksvd.kernels.compiling import compiled
-from funksvd.kernels.cpu.fours import add_four, dot_four
+from funksvd.kernels.cpu.fours import dot_four
 from funksvd.kernels.cpu.products import has_wide_registers
 from funksvd.kernels.vectors import (
     LANES,
@@ -31,8 +33,6 @@ HIGH, LOW = ((n, (0,) * n) for n in ((16, 8) if has_wide_registers() else (4, 4)
 """Rows of the tiles of sums of products that fit the registers: as a number and as a tuple."""
 RATINGS_AT_ONCE = 256
 """Products added up in float32 before their sum is added to the others in float64."""
-LOST = 1e-12
-"""Pivots that are smaller than this, compared with the largest diagonal entry, are rounding."""
 ROWS_AT_ONCE = 8
 """Small systems of equations solved side by side, one in each lane of a vector."""
 
@@ -280,7 +280,7 @@ def draw_rows(span, ratings, features, precisions, prior, normals, rows, means, 
     rows : ndarray of shape (n_rows, k), float64
         Written, as far as the span goes.
     means : ndarray of shape (n_rows, k), float32
-        Written likewise: what the rows are draws around.
+        Written for the same rows: the means of the distributions that these are drawn from.
     errors : ndarray of shape (n_rows,), float64
         Written: sums of the squares of s_j r - x_j . w - offset_j.
     """
@@ -323,6 +323,30 @@ def draw_rows(span, ratings, features, precisions, prior, normals, rows, means, 
             errors[u] = max(totals[lane], 0.0)
 
 
+@contextlib.contextmanager
+def _each_listed(
+    target: Any, builder: ir.IRBuilder, signature: Any, arguments: list, n_vectors: int
+) -> Iterator[tuple[ir.Value, list[ir.Value]]]:
+    """A loop over a list, for the arguments that both functions below begin with.
+
+    Yields
+    ------
+    scale : float32 value
+        The scale of u = index[at].
+    places : list of pointer
+        Vectors of its row.
+    """
+    index_at, scales_at = (
+        target.make_array(signature.args[at])(target, builder, arguments[at]).data for at in (0, 3)
+    )
+    _, start, stop, _, rows = arguments[:5]
+    one = ir.Constant(_INT64, 1)
+    with cgutils.for_range_slice(builder, start, stop, one, intp=_INT64) as (at, _):
+        u = builder.load(builder.gep(index_at, [at]))
+        scale = builder.load(builder.gep(scales_at, [u]))
+        yield scale, row_pointers(target, builder, signature.args[4], rows, u, n_vectors)
+
+
 @intrinsic
 def _sum_listed(
     context: Any,
@@ -338,26 +362,17 @@ def _sum_listed(
     n_vectors, whole = len(vectors), types.int64
 
     def generate(target: Any, builder: ir.IRBuilder, signature: Any, arguments: list) -> ir.Value:
-        _, start, stop, _, rows, out, _ = arguments
-        index_at, scales_at = (
-            target.make_array(signature.args[at])(target, builder, arguments[at]).data
-            for at in (0, 3)
-        )
         zero = ir.Constant(_FLOATS, [0.0] * LANES)
         sums = [cgutils.alloca_once_value(builder, zero) for _ in range(n_vectors)]
         for total in sums:
             builder.store(zero, total)
-        with cgutils.for_range_slice(builder, start, stop, ir.Constant(_INT64, 1), intp=_INT64) as (
-            at,
-            _,
-        ):
-            u = builder.load(builder.gep(index_at, [at]))
-            scale = spread(builder, builder.load(builder.gep(scales_at, [u])))
-            places = row_pointers(target, builder, signature.args[4], rows, u, n_vectors)
+        loop = _each_listed(target, builder, signature, arguments, n_vectors)
+        with loop as (scale, places):
+            scale = spread(builder, scale)
             for total, row in zip(sums, loaded(builder, places), strict=True):
                 builder.store(fused(builder, scale, row, builder.load(total)), total)
         zeroth = ir.Constant(ir.IntType(32), 0)
-        places = row_pointers(target, builder, signature.args[5], out, zeroth, n_vectors)
+        places = row_pointers(target, builder, signature.args[5], arguments[5], zeroth, n_vectors)
         for total, place in zip(sums, places, strict=True):
             builder.store(builder.load(total), place, align=4)
         return target.get_dummy_value()
@@ -380,23 +395,13 @@ def _subtract_listed(
     n_vectors, whole = len(vectors), types.int64
 
     def generate(target: Any, builder: ir.IRBuilder, signature: Any, arguments: list) -> ir.Value:
-        _, start, stop, _, rows, moves, _ = arguments
-        index_at, scales_at = (
-            target.make_array(signature.args[at])(target, builder, arguments[at]).data
-            for at in (0, 3)
-        )
         zeroth = ir.Constant(ir.IntType(32), 0)
-        places = row_pointers(target, builder, signature.args[5], moves, zeroth, n_vectors)
+        places = row_pointers(target, builder, signature.args[5], arguments[5], zeroth, n_vectors)
         steps = loaded(builder, places)
         minus = ir.Constant(ir.FloatType(), -1.0)
-        with cgutils.for_range_slice(builder, start, stop, ir.Constant(_INT64, 1), intp=_INT64) as (
-            at,
-            _,
-        ):
-            u = builder.load(builder.gep(index_at, [at]))
-            scale = builder.fmul(minus, builder.load(builder.gep(scales_at, [u])))
-            scale = spread(builder, scale)
-            places = row_pointers(target, builder, signature.args[4], rows, u, n_vectors)
+        loop = _each_listed(target, builder, signature, arguments, n_vectors)
+        with loop as (scale, places):
+            scale = spread(builder, builder.fmul(minus, scale))
             for place, step, row in zip(places, steps, loaded(builder, places), strict=True):
                 builder.store(fused(builder, scale, step, row), place, align=4)
         return target.get_dummy_value()
@@ -542,75 +547,3 @@ def draw_days(span, ratings, days, features, precisions, rows, precision, normal
             values[at] = given[at] - bias
             total += (errors[at - begin] - bias) ** 2
     return total
-
-
-@compiled
-def add_products(left, right, products):
-    """Add the products of the columns of two arrays of as many rows to a matrix.
-
-    Parameters
-    ----------
-    left : ndarray of shape (n, m), float32
-    right : ndarray of shape (n, k), float32
-        k is a multiple of 16.
-    products : ndarray of shape (m, k), float64
-        Changed. The products of `RATINGS_AT_ONCE` rows are added up in float32 first.
-    """
-    n, m = left.shape
-    part = np.empty(products.shape, np.float32)
-    zero = np.float32(0.0)
-    for begin in range(0, n, RATINGS_AT_ONCE):
-        part[:] = 0.0
-        stop = min(begin + RATINGS_AT_ONCE, n)
-        for r in range(begin, stop, 4):
-            b, c, d = min(r + 1, n - 1), min(r + 2, n - 1), min(r + 3, n - 1)
-            for f in range(m):
-                by = (
-                    left[r, f],
-                    left[b, f] if r + 1 < stop else zero,
-                    left[c, f] if r + 2 < stop else zero,
-                    left[d, f] if r + 3 < stop else zero,
-                )
-                add_four(right, r, b, c, d, by, 0, part[f])
-        for f in range(m):
-            for g in range(products.shape[1]):
-                products[f, g] += np.float64(part[f, g])
-
-
-@compiled
-def factorize(matrix):
-    """Cholesky's factor L of a positive semidefinite matrix, L L^T, in its place.
-
-    Parameters
-    ----------
-    matrix : ndarray of shape (k, k), float64
-        Symmetric; changed. Columns of L whose pivot is lost in rounding become zero.
-    """
-    k = matrix.shape[0]
-    largest = 0.0
-    for j in range(k):
-        largest = max(largest, matrix[j, j])
-    for j in range(k):
-        pivot = matrix[j, j]
-        for g in range(j):
-            pivot -= matrix[j, g] * matrix[j, g]
-        root = np.sqrt(pivot) if pivot > LOST * largest else 0.0
-        matrix[j, j] = root
-        for i in range(j + 1, k):
-            total = matrix[i, j]
-            for g in range(j):
-                total -= matrix[i, g] * matrix[j, g]
-            matrix[i, j] = total / root if root > 0.0 else 0.0
-        for i in range(j):
-            matrix[i, j] = 0.0
-
-
-@compiled
-def multiply(left, right, product):
-    """The product of two matrices of float64, in a fixed order; written."""
-    n, k = left.shape
-    product[:] = 0.0
-    for i in range(n):
-        for g in range(k):
-            for j in range(right.shape[1]):
-                product[i, j] += left[i, g] * right[g, j]

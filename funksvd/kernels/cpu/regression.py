@@ -3,6 +3,7 @@
 import numpy as np
 
 from funksvd.kernels.compiling import compiled
+from funksvd.kernels.cpu.matrices import factorize
 
 
 @compiled
@@ -61,19 +62,14 @@ def solve_ridge(gram, ridge, cross):
     gram : ndarray of shape (n_columns, n_columns), float64
         G, in the lower triangle, positive semidefinite; becomes the decomposition.
     ridge : float
-        Above 0.
+        Above 0, and above what is lost in rounding beside the diagonal of G (`factorize`).
     cross : ndarray of shape (n_columns, k), float64
         C; becomes W.
     """
     n_columns, k = cross.shape
     for f in range(n_columns):
         gram[f, f] += ridge
-    for f in range(n_columns):
-        for g in range(f + 1):
-            total = gram[f, g]
-            for h in range(g):
-                total -= gram[f, h] * gram[g, h]
-            gram[f, g] = np.sqrt(total) if f == g else total / gram[g, g]
+    factorize(gram)
     for f in range(n_columns):
         for g in range(f):
             for column in range(k):
