@@ -141,7 +141,8 @@ def sample_all(checked: Objective, problem: Problem, at: int, arrays: list[np.nd
 
     With zeros for random numbers the kernel's draw is the mean m of a row's distribution, with the
     f-th unit vector a step d_f from it, and A = (sum of d_f d_f^T)^-1 is the precision. The energy
-    is quadratic in the row w: its gradient is A (w - m). Likewise for days and weights.
+    is quadratic in the row w: its gradient is A (w - m). Days and weights move by the
+    gradients that follow from their own means and precisions.
     """
     if at:
         return

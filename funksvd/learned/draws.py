@@ -23,7 +23,8 @@ class Draws(NamedTuple):
     item_biases : ndarray of shape (n_items, n_draws), float32
     user_factors : ndarray of shape (n_users, n_factors, n_draws), int8
         In models of earlier programs, float32.
-    item_factors : ndarray of shape (n_items, n_factors, n_draws), likewise
+    item_factors : ndarray of shape (n_items, n_factors, n_draws), int8
+        In models of earlier programs, float32.
     scales : ndarray of shape (n_factors, n_draws), float64
     """
 

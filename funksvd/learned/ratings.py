@@ -87,8 +87,9 @@ float32
     user_feature_biases, user_feature_factors : ndarray of shape (n_user_features,) and \
 (n_user_features, n_factors), float32, optional
         Of a user without ratings whose features are x: b_u = x . biases and p_u = x . factors.
-    item_feature_biases, item_feature_factors : ndarray, optional
-        Likewise of items.
+    item_feature_biases, item_feature_factors : ndarray of shape (n_item_features,) and \
+(n_item_features, n_factors), float32, optional
+        Of an item without ratings whose features are x: b_i = x . biases and q_i = x . factors.
     day_users, day_numbers : ndarray of shape (n_days,), int32, optional
         Rows of users, ascending, and days since 1970 on which each has rated something, ascending.
     day_biases : ndarray of shape (n_days,), float32, optional

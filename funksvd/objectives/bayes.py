@@ -6,13 +6,13 @@ units of the ratings' standard deviation, from their mean::
     (1)  r_ui = b_u + b_i + d_ut + p_u . q_i + e_ui     e_ui ~ N(0, 1 / (alpha_u gamma_i))
     (2)  w_u = (p_u, b_u) ~ N(M_u, 1 / lambda)
          M_u = m + |N_u|^-1/2 sum over j in N_u of y_j + x_u W
-         likewise the items' rows v_i = (q_i, b_i), with M_i, lambda', y', W' of their own
+         v_i = (q_i, b_i) ~ N(M_i, 1 / lambda'), items' rows, with M_i of m', y', W' of their own
     (3)  m_f ~ N(0, 1 / lambda_f)    lambda_f ~ Gamma(1, 0.01)
          y_jf ~ N(0, 1 / tau_f)      tau_f ~ Gamma(1, 0.03)
          W_gf ~ N(0, 1 / kappa_f)    kappa_f ~ Gamma(1, 0.03)
          d_ut ~ N(0, 1 / delta)      delta ~ Gamma(1, 0.03)
     (4)  alpha_u ~ Gamma(a, a s)     s ~ Exp(1)      a on a grid from 0.5 to 128, all as likely
-         gamma_i ~ Gamma(c, c)                       c likewise
+         gamma_i ~ Gamma(c, c)                       c on the same grid
 
 Gamma(shape, rate); lambda, tau, kappa and m are vectors, a number for each factor and for the bias.
 N_u are the items that user u has rated, N_i the users who have rated item i, both in the training
@@ -38,14 +38,15 @@ E is quadratic in w_u, so w_u given all else is normal: its precision is the sec
 its mean where (6) vanishes, a ridge regression::
 
     (10) A_u = diag(lambda) + sum over i in Omega_u of alpha_u gamma_i (q_i, 1) (q_i, 1)^T
-         mean = A_u^-1 (lambda M_u + sum over i in Omega_u of alpha_u gamma_i (r_ui - b_i) (q_i, 1))
+         mean = A_u^-1 (lambda M_u
+                        + sum over i in Omega_u of alpha_u gamma_i (r_ui - d_ut - b_i) (q_i, 1))
 
-d_ut and W follow from (8) and (9) likewise; in the basis in which X^T X is diagonal, the entries of
-W are independent. All others are drawn given the rest, too: m, y and lambda, tau as mean and
-precision of normal distributions, alpha and gamma as precisions of errors, s as a rate, a and c
-from their grid. Going round all of them again and again, the draws come to be from the distribution
-of everything given the ratings (Gibbs sampling). The prediction is the mean of the draws'
-predictions; their standard deviation tells how sure it is.
+The means of d_ut and of W given all else are where (8) and (9) vanish; in the basis in which X^T X
+is diagonal, the entries of W are independent. All others are drawn given the rest, too: m, y and
+lambda, tau, kappa, delta as means and precisions of normal distributions, alpha and gamma as
+precisions of errors, s as a rate, a and c from their grid. Going round all of them again and again,
+the draws come to be from the distribution of everything given the ratings (Gibbs sampling). The
+prediction is the mean of the draws' predictions; their standard deviation tells how sure it is.
 
 References
 ----------

@@ -23,9 +23,9 @@ that user v has dealt with it::
 
 The biases' derivatives are those of the plain model. What is regularized of the y_j is their parts
 |N(u)|^-1/2 y_j of the sum, once for each rating, as everything else: so that a y_j is held as
-firmly as a q_i, by lambda_y for each user who rated the item, whatever else these users rated; and
-likewise an x_v. (Koren's model has the sets of users only, and regularizes y_j itself, lambda for
-each rating of each user.)
+firmly as a q_i, by lambda_y for each user who rated the item, whatever else these users rated; an
+x_v is held by lambda_x for each item that the user has rated. (Koren's model has the sets of users
+only, and regularizes y_j itself, lambda for each rating of each user.)
 
 Equations (7) and (8) make a pass linear in the ratings: a sum is formed once a user or item, its
 descent is added up over the ratings of the user or item, and handed back to the y_j or x_v once.

@@ -198,7 +198,8 @@ def svdpp_block(
 
     The sums z_u and t_i move too, as the y_j and the x_v that they are of would make them: z_u by
     lr e_ui (q_i + t_i). What it has moved by when all of the user's ratings are done, divided by
-    lr, is s_u of eq. (7); and likewise t_i, of eq. (8).
+    lr, is s_u of eq. (7). What t_i has moved by over the ratings of its item, divided by lr, is
+    s_i of eq. (8).
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ mean RMSE there, of the mean of 50 draws of 500 sweeps with 12 factors:
 
     Bayesian Funk SVD, one noise for all ratings           .8997
     that of each user and each item its own                .8913
-    Bayesian SVD++, likewise                               .8755
+    Bayesian SVD++, noise of each user and each item       .8755
     prior means that depend on users' sets of items only   .891     (noise of users)
     on items' sets of users only                           .882
     on both                                                .879
