@@ -10,7 +10,9 @@ the similar films, and share of them with fewer than 5 ratings::
     the second, halved, and the third added            .40   .34    98    0
 
 The choice model alone comes to what everybody of a time has seen; the sum is seen and liked by the
-same people. n is the smaller number of ratings of the two.
+same people. n is the smaller number of ratings of the two. What is like a row that is known from
+its features alone is judged by the other row's number, in both models: vectors of two rows that are
+nothing but features are alike as soon as these are.
 """
 
 from __future__ import annotations
@@ -55,12 +57,16 @@ def most_similar(
     if choice is not None:
         parts.append(cosine_similarities(choice, row))
     if rating is not None:
-        cosines = cosine_similarities(rating, row)
-        if counts is not None:
-            # A row that is known from its features alone has no ratings to go by.
-            support = (np.minimum(counts, counts[row]) if counts[row] else counts).astype(float)
-            cosines = cosines * (support / (support + PRIOR_RATINGS)).astype(np.float32)
-        parts.append(cosines)
+        parts.append(cosine_similarities(rating, row))
+    if counts is not None:
+        # A row that is known from its features alone has no ratings to go by.
+        is_alone = counts[row] == 0
+        support = (counts if is_alone else np.minimum(counts, counts[row])).astype(float)
+        share = (support / (support + PRIOR_RATINGS)).astype(np.float32)
+        if is_alone:
+            parts = [cosines * share for cosines in parts]
+        elif rating is not None:
+            parts[-1] = parts[-1] * share
     similarities = parts[0]
     if len(parts) == 2:
         share = np.float32(SHARE_OF_RATING)

@@ -35,3 +35,13 @@ def test_both_models_together_tell_what_is_similar():
     assert indices.tolist() == [2, 3, 1]
     np.testing.assert_allclose(similarities, [1 / 1.5, (1 - 0.25) / 1.5, 0.25 / 1.5], rtol=1e-6)
     assert most_similar(choice, None, counts, 0, 3)[1].tolist() == [1, 1, 0]
+
+
+def test_what_is_like_a_row_without_ratings_is_judged_by_the_other_rows_ratings():
+    """Another row that is nothing but the same features is not like it for sure."""
+    rows = np.array([[1, 0], [1, 0], [1, 1], [-1, 0]], dtype=np.float32)
+    counts = np.array([0, 0, 60, 20])
+    for choice, rating in ((rows, rows), (rows, None), (None, rows)):
+        indices, similarities = most_similar(choice, rating, counts, 0, 3)
+        assert indices.tolist() == [2, 1, 3]
+        np.testing.assert_allclose(similarities, [0.75 * np.sqrt(0.5), 0, -0.5], rtol=1e-6)
