@@ -20,7 +20,7 @@ import math
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Self
@@ -28,10 +28,20 @@ from typing import Any, Self
 import numpy as np
 
 from funksvd.errors import RatingsError, counted
-from funksvd.ratings.attributes import split_values
 from funksvd.ratings.feature_table import FeatureTable, keyed
+from funksvd.ratings.feature_values import (
+    TRUTHS,
+    are_dates,
+    as_day,
+    as_level,
+    as_number,
+    as_text,
+    as_truth,
+    elements_of,
+    separator_of,
+    year_of,
+)
 from funksvd.ratings.io.names import listing, normalized
-from funksvd.ratings.title_search import YEAR
 from funksvd.ratings.vocabulary import Vocabulary
 
 MOST_COLUMNS = 512
@@ -46,20 +56,12 @@ LEAST_ROWS = 3
 """Least number of rows of a level that is not pooled."""
 MOST_DISTINCT = 0.8
 """Share of different texts among all from which on a column is taken for titles or addresses."""
-LEAST_RECURRENCE = 2.0
-"""Least number of times that the parts of texts with commas occur, on average, in lists."""
-MISSING = frozenset(("", "null", "na", "n/a", "nan", "none", "\\n", "?", "-"))
-"""Texts that stand for a missing value, in lower case."""
-TRUTHS = {"0": 0, "1": 1, "false": 0, "true": 1}
 ZIP_NAMES = frozenset(("zip", "zipcode", "postalcode", "postcode", "plz"))
 """Names of columns of postal codes, whose first character is the feature."""
 NAMELESS = r"\s*|Unnamed: \d+|__index_level_\d+__"
 """Names of columns without a name, as pandas writes its index."""
 KINDS = ("category", "value", "list", "flag", "number", "date")
 """Texts; few distinct numbers; lists of texts; yes or no; numbers in bands; dates in bands."""
-MONTHS = {name: at for at, name in enumerate(
-    ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), 1
-)}  # fmt: skip
 OTHER, ABSENT = "(other)", "(missing)"
 """Names of the columns of pooled levels and of missing values."""
 
@@ -273,7 +275,7 @@ class Encoding:
             times = counted(rows.n_repeated, "row")
             left_out[rows.id_column] = f"{times} with an id that a row above has: left out"
         names = {normalized(name) for name in of_rated}
-        has_year = "year" in names or any(map(_dates, of_rated.values()))
+        has_year = "year" in names or any(map(are_dates, of_rated.values()))
         for name, values in of_rated.items():
             draft, why = None, "without a name, as an index of rows"
             if not re.fullmatch(NAMELESS, name):
@@ -374,7 +376,7 @@ class _Draft:
 def _draft(name: str, values: Sequence[Any], *, has_year: bool) -> tuple[_Draft | None, str]:
     """What a column is; or None, and why it is no feature."""
     part = "first" if normalized(name) in ZIP_NAMES else ""
-    texts = [_text(value) for value in values]
+    texts = [as_text(value) for value in values]
     present = [text for text in texts if text]
     if not present:
         return None, "empty"
@@ -387,7 +389,7 @@ def _draft(name: str, values: Sequence[Any], *, has_year: bool) -> tuple[_Draft 
         return None, "the same in each row"
     if {text.casefold() for text in present} <= TRUTHS.keys():
         return _of_levels(*given, "flag", texts), ""
-    numbers = [_number(value) for value in values]
+    numbers = [as_number(value) for value in values]
     known = [number for number in numbers if number is not None]
     n_distinct = len(set(present))
     is_unique = n_distinct > MOST_DISTINCT * len(present)
@@ -395,15 +397,15 @@ def _draft(name: str, values: Sequence[Any], *, has_year: bool) -> tuple[_Draft 
         if is_unique and normalized(name).endswith("id"):
             return None, "ids of something else"
         if len(set(known)) <= FEW_NUMBERS:
-            return _of_levels(*given, "value", [_level(number) for number in numbers]), ""
+            return _of_levels(*given, "value", [as_level(number) for number in numbers]), ""
         return _Draft(*given, "number", len(values), texts.count(""), numbers=tuple(known)), ""
-    if _dates(values):
-        days = [day for value in values if (day := _day(value)) is not None]
+    if are_dates(values):
+        days = [day for value in values if (day := as_day(value)) is not None]
         return _Draft(*given, "date", len(values), texts.count(""), numbers=tuple(days)), ""
-    if (separator := _separator(present)) is not None:
+    if (separator := separator_of(present)) is not None:
         return _of_lists(*given, values, separator), ""
     if is_unique:
-        years = [_year(text) for text in texts]
+        years = [year_of(text) for text in texts]
         n_years = sum(year is not None for year in years)
         if n_years > len(present) / 2 and not has_year:
             of_years = tuple(year for year in years if year is not None)
@@ -424,7 +426,7 @@ def _of_levels(name: str, column: str, part: str, kind: str, texts: Sequence[str
 def _of_lists(
     name: str, column: str, part: str, values: Sequence[Any], separator: str | None
 ) -> _Draft:
-    lists = [_elements(value, separator) for value in values]
+    lists = [elements_of(value, separator) for value in values]
     counts = Counter(element for elements in lists for element in dict.fromkeys(elements))
     n_missing = sum(not elements for elements in lists)
     return _Draft(name, column, part, "list", len(values), n_missing, separator, counts=counts)
@@ -492,122 +494,21 @@ def _feature(draft: _Draft, least: int, n_bands: int) -> Feature | None:
     )
 
 
-# -- values ----------------------------------------------------------------------------------------
-
-
 def _parsed(feature: Feature, value: Any) -> Any:
     """A value as the feature counts it: a level, a number, a list of levels; None: missing."""
     if feature.part == "first":
-        return _text(value)[:1] or None
+        return as_text(value)[:1] or None
     if feature.part == "year":
-        return _year(_text(value))
+        return year_of(as_text(value))
     if feature.kind == "list":
-        return _elements(value, feature.separator) or None
+        return elements_of(value, feature.separator) or None
     return _PARSERS[feature.kind](value)
 
 
-def _text(value: Any) -> str:
-    """A value as text without blanks round it; "" for a missing one."""
-    if isinstance(value, str):
-        text = value.strip()
-        return "" if text.casefold() in MISSING else text
-    if value is None or value != value:
-        return ""
-    if isinstance(value, bool | np.bool_):
-        return str(int(value))
-    number = _number(value)
-    return str(value) if number is None else _level(number)
-
-
-def _number(value: Any) -> float | None:
-    """A value as a number; None if it is none."""
-    if isinstance(value, str | int | float | np.number) or hasattr(value, "as_tuple"):  # Decimal
-        try:
-            number = float(value)
-        except ValueError:
-            return None
-        return number if math.isfinite(number) else None
-    return None
-
-
-def _level(number: float | None) -> str:
-    """A number as the name of a level."""
-    if number is None:
-        return ""
-    return str(int(number)) if number.is_integer() else f"{number:.9g}"
-
-
-def _truth(value: Any) -> int | None:
-    return TRUTHS.get(_text(value).casefold())
-
-
-def _dates(values: Iterable[Any]) -> bool:
-    """Whether a column is one of dates."""
-    present = [value for value in values if _text(value)]
-    return bool(present) and all(_day(value) is not None for value in present)
-
-
-def _day(value: Any) -> float | None:
-    """A date as its day of the Gregorian calendar, from year 1; None if it is none.
-
-    `2024-03-31`, `2024/3/31`, with or without a time; `31-Mar-2024`; `31.3.2024`; and `3/31/2024`.
-    """
-    if isinstance(value, datetime.date):
-        return float(value.toordinal())
-    if not isinstance(value, str):
-        return None
-    text = value.strip()
-    if found := re.match(r"(\d{4})[-/](\d\d?)[-/](\d\d?)(?:[T ]|$)", text):
-        year, month, day = map(int, found.groups())
-    elif found := re.fullmatch(r"(\d\d?)[- ]([A-Za-z]{3})[a-z]*[- ](\d{4})", text):
-        year, month, day = int(found[3]), MONTHS.get(found[2].lower(), 0), int(found[1])
-    elif found := re.fullmatch(r"(\d\d?)\.(\d\d?)\.(\d{4})", text):
-        day, month, year = map(int, found.groups())
-    elif found := re.fullmatch(r"(\d\d?)/(\d\d?)/(\d{4})", text):
-        month, day, year = map(int, found.groups())
-        if month > 12:
-            month, day = day, month
-    else:
-        return None
-    try:
-        return float(datetime.date(year, month, day).toordinal())
-    except ValueError:
-        return None
-
-
-def _year(text: str) -> float | None:
-    """The year in brackets that ends a title."""
-    found = YEAR.search(text)
-    return float(found[1]) if found else None
-
-
-def _separator(texts: Sequence[str]) -> str | None:
-    """The character that divides lists; None for texts that are no lists.
-
-    Their parts recur: "Pop, Rock" is a list beside "Rock, Jazz", and "Smith, John" is a name.
-    """
-    for separator in "|;,":
-        if any(separator in text for text in texts):
-            counts = Counter(part for text in texts for part in split_values(text, separator))
-            n_parts = sum(counts.values())
-            are_many = separator == "," and len(counts) > len(set(texts))
-            if n_parts >= LEAST_RECURRENCE * len(counts) and not are_many:
-                return separator
-    return None
-
-
-def _elements(value: Any, separator: str | None) -> list[str]:
-    """The texts of a list."""
-    if isinstance(value, (list, tuple, set, frozenset, np.ndarray)):
-        return [text for each in value if (text := _text(each))]
-    text = _text(value)
-    return split_values(text, separator) if separator and text else [text] if text else []
-
-
 _PARSERS: dict[str, Callable[[Any], Any]] = {
-    "category": lambda value: _text(value) or None,
-    "value": lambda value: _level(_number(value)) or None,
-    "flag": _truth,
-    "number": _number,
-    "date": _day,
+    "category": lambda value: as_text(value) or None,
+    "value": lambda value: as_level(as_number(value)) or None,
+    "flag": as_truth,
+    "number": as_number,
+    "date": as_day,
 }
