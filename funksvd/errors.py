@@ -138,6 +138,14 @@ class DataChangedError(FunkSVDError):
     """Ratings that are no longer the ones a model was trained on."""
 
 
+class GangLostError(FunkSVDError):
+    """A worker that is gone, or does not answer: all of them must begin anew."""
+
+
+class ShardError(FunkSVDError):
+    """Files of a shard that are damaged, of something else, or in use by another process."""
+
+
 class DownloadError(FunkSVDError):
     """A data set that cannot be downloaded, or is not what was published."""
 

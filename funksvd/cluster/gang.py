@@ -1,0 +1,91 @@
+"""A gang: workers, each with a shard, that fall and rise together."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+Handle = Any
+"""The result of a call to come; it can be an argument of another call, of the same gang."""
+
+
+class Gang(ABC):
+    """Workers that are called by the name of a method.
+
+    Calls of one worker are done in the order in which they were submitted, one at a time. What is
+    handed from one worker to another as a handle does not pass through this process.
+
+    Attributes
+    ----------
+    n_workers : int
+    """
+
+    n_workers: int
+
+    @abstractmethod
+    def submit(self, worker: int, method: str, *arguments: Any) -> Handle:
+        """Have a worker's method called; handles among the arguments become their results."""
+
+    @abstractmethod
+    def results(self, handles: Sequence[Handle]) -> list[Any]:
+        """Wait for calls, and give what they return.
+
+        Raises
+        ------
+        GangLostError
+            If a worker is lost, or does not answer.
+        """
+
+    def each(self, method: str, *arguments: Any) -> list[Any]:
+        """Call the same method of all workers, and give what they return, in their order."""
+        workers = range(self.n_workers)
+        return self.results([self.submit(worker, method, *arguments) for worker in workers])
+
+    def result(self, worker: int, method: str, *arguments: Any) -> Any:
+        """Call a method of one worker, and give what it returns."""
+        return self.results([self.submit(worker, method, *arguments)])[0]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Let the workers go."""
+        self.close()
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let the workers go."""
+
+
+class LocalGang(Gang):
+    """Workers in this process, called one after another.
+
+    Parameters
+    ----------
+    n_workers : int
+    make : callable
+        Makes the worker of a number.
+    """
+
+    def __init__(self, n_workers: int, make: Callable[[int], Any]) -> None:
+        self.n_workers = n_workers
+        self._workers = [make(worker) for worker in range(n_workers)]
+
+    def submit(self, worker: int, method: str, *arguments: Any) -> Handle:
+        """See `Gang.submit`; the handle is the result itself."""
+        return getattr(self._workers[worker], method)(*arguments)
+
+    def results(self, handles: Sequence[Handle]) -> list[Any]:
+        """See `Gang.results`."""
+        return list(handles)
+
+    def close(self) -> None:
+        """See `Gang.close`."""
+        self._workers.clear()
