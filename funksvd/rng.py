@@ -26,9 +26,10 @@ class Stream(IntEnum):
     CHECK = 4
     SAMPLE = 5
     TUNING = 6
+    START = 7
 
 
-def generator(seed: int, stream: Stream, member: int = 0) -> np.random.Generator:
+def generator(seed: int, stream: Stream, member: int = 0, *parts: int) -> np.random.Generator:
     """The generator for one use of a seed; streams do not depend on each other.
 
     Parameters
@@ -38,8 +39,12 @@ def generator(seed: int, stream: Stream, member: int = 0) -> np.random.Generator
     stream : Stream
     member : int
         Of an ensemble, whose members draw for the same use.
+    *parts : int
+        Numbers of a part of what is drawn, where parts are drawn one by one.
     """
-    return np.random.default_rng([seed, int(stream), member][: 3 if member else 2])
+    if not member and not parts:
+        return np.random.default_rng([seed, int(stream)])
+    return np.random.default_rng([seed, int(stream), member, *parts])
 
 
 def normals(random: np.random.Generator, shape: int | tuple[int, ...]) -> np.ndarray:

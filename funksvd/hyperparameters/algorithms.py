@@ -113,6 +113,7 @@ ALGORITHMS = {
             "optimizer",
             "batch_size",
             "ensemble_snapshots",
+            "n_groups",
         ),
         defaults={
             "optimizer": "sgd",

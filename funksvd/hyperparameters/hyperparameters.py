@@ -261,6 +261,16 @@ class Hyperparameters:
         "same bits.",
         short="Seed of every random choice: the same seed gives the same model, bit for bit.",
     )
+    n_groups: int | None = declared(
+        Whole(1),
+        None,
+        group=REPRODUCIBILITY,
+        help="Number of groups B that users, and items, are dealt to: B blocks of ratings are "
+        "learned from at the same time. Another number gives another model, as good; the same "
+        "number gives the same model on one machine and on several.",
+        short="Groups of users and of items, whose blocks are learned from at the same time.",
+        otherwise="4 to 64, by the number of ratings",
+    )
     n_threads: int | None = declared(
         Whole(1),
         None,
@@ -357,7 +367,8 @@ class Hyperparameters:
         Returns
         -------
         dict
-            By name. Only `reg`, and `n_factors` of a sampler, can be None: chosen by the data.
+            By name. Only `reg`, `n_groups`, and `n_factors` of a sampler, can be None: chosen by
+            the data.
         """
         chosen = self.resolved()
         names = meaningful(chosen, validated)

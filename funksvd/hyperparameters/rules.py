@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from funksvd.hyperparameters.schedules import ScheduleKind
     from funksvd.objectives.losses import Loss
 
+MOST_GROUPS = 4_096
+"""Largest `n_groups`: the number of blocks is its square."""
 LEAST_OF_NOISE = 1e-6
 """Least `reg` of a choice model: with less, the equations for a new user cannot be solved."""
 MOST_UNOBSERVED = 1e6
@@ -77,6 +79,8 @@ def violations(
                 )
 
     resolved = chosen.resolved()
+    if (chosen.n_groups or 0) > MOST_GROUPS:
+        yield f"{spell('n_groups')} must be at most {MOST_GROUPS:,}, not {chosen.n_groups:,}"
     if (chosen.unobserved_weight or 0.0) > MOST_UNOBSERVED:
         yield (
             f"{spell('unobserved_weight')} must be at most {MOST_UNOBSERVED:g}, not "

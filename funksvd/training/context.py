@@ -63,6 +63,8 @@ class Context(Generic[PlanT, LearnedT]):
         Parameters to go on from, in the numbering of the data's own indices; None for random
         ones.
     findings : Findings
+    member : int
+        Number of the model within an ensemble.
     """
 
     plan: PlanT
@@ -71,6 +73,7 @@ class Context(Generic[PlanT, LearnedT]):
     executor: Executor
     start: LearnedT | None = None
     findings: Findings = field(default_factory=Findings)
+    member: int = 0
 
 
 RatingContext = Context[BlockPlan, LearnedRatings]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,14 +54,23 @@ class TrainingLoss(NamedTuple):
         mean = total / n_ratings
         return math.sqrt(mean) if self.formula.is_half_square else mean
 
-    def error_without_model(self, parts: Sequence[np.ndarray]) -> float:
-        """The watched error of a model without biases and factors, for ratings in parts."""
+    def error_without_model(
+        self, of_each: Callable[[Callable[[np.ndarray], Any]], list[Any]]
+    ) -> float:
+        """The watched error of a model without biases and factors, for ratings in parts.
+
+        `of_each` is that of `Scale.of`.
+        """
         if self.formula.is_rms:
             return self.scale.magnitude
-        n_ratings = sum(part.size for part in parts)
-        costs = (self.formula.cost(part, np.array(self.scale.center)) for part in parts)
-        total = math.fsum(float(part.sum()) for part in costs)
+        costs = partial(_cost_without_model, formula=self.formula, center=self.scale.center)
+        sizes, totals = zip(*of_each(costs), strict=True)
+        n_ratings, total = sum(sizes), math.fsum(totals)
         return self.error(2 * total if self.formula.is_half_square else total, n_ratings)
+
+
+def _cost_without_model(part: np.ndarray, formula: Loss, center: float) -> tuple[int, float]:
+    return part.size, float(formula.cost(part, np.array(center)).sum())
 
 
 def _of_log_odds(share: float, biases: bool) -> Scale:

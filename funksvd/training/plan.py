@@ -18,17 +18,17 @@ Descent", KDD 2011.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from funksvd.kernels import pack_records, padded_rows
 from funksvd.objectives.parameters import Parameters
-from funksvd.parallel import in_pieces
+from funksvd.parallel import PIECE, in_order, in_pieces
 from funksvd.sorting import stable_order
 from funksvd.training.block_order import NO_WORDS, RecordForm, unpack, words_of
 
@@ -36,6 +36,7 @@ VALUE = "value"
 """Name of the column of ratings."""
 DAY = "day"
 """Name of the column of days, int32, since 1970; -1 for a rating whose day is not known."""
+Result = TypeVar("Result")
 NUMBERS_PER_PIECE = 1 << 18
 """Factors that one thread copies at a time."""
 
@@ -200,6 +201,30 @@ class BlockPlan:
         """All of them."""
         strata = product(range(self.n_batches), range(self.n_groups))
         return [block for batch, shift in strata for block in self.stratum(shift, batch)]
+
+    def of_learned(
+        self, function: Callable[[np.ndarray], Result], n_threads: int = 1
+    ) -> list[Result]:
+        """Call a function with the values to learn from of each block that has some.
+
+        Parameters
+        ----------
+        function : callable
+        n_threads : int
+            Does not change the results.
+
+        Returns
+        -------
+        list
+            In the order of `blocks`.
+        """
+        parts = (self.values[block.learned] for block in self.blocks)
+        n_threads = 1 if self.n_learned <= PIECE else n_threads
+        return list(in_order(function, (part for part in parts if part.size), n_threads))
+
+    def n_learned_of(self, shift: int) -> int:
+        """Ratings to learn from of a stratum of the first batch."""
+        return sum(block.learned.stop - block.learned.start for block in self.stratum(shift))
 
     def stratum(self, shift: int, batch: int = 0) -> list[Block]:
         """The blocks (g, (g + shift) mod B) of a batch: no user and no item is in two of them."""

@@ -15,19 +15,30 @@ from funksvd.training.block_order import RecordForm, unpack, words_of
 from funksvd.training.plan import VALUE, BlockPlan, Rows, Triples, groups_of, rows_in_groups
 
 RATINGS_PER_BLOCK = 5_000
-MANY_RATINGS = 20_000_000
-FEW_GROUPS, MAX_GROUPS = 4, 8
-"""Up to and from `MANY_RATINGS`; no more threads than this can work at the same time."""
+GROUPS = {20_000_000: 4, 200_000_000: 8, 500_000_000: 16, 1_000_000_000: 32}
+"""Largest B, by the largest number of ratings; no more threads can work at the same time."""
+MAX_GROUPS = 64
 RATINGS_PER_PIECE = 100_000
 """Fewer are not worth a thread of their own."""
 
 
 def choose_n_groups(
-    n_users: int, n_items: int, n_ratings: int, n_batches: int = 1, n_item_batches: int = 1
+    n_users: int,
+    n_items: int,
+    n_ratings: int,
+    n_batches: int = 1,
+    n_item_batches: int = 1,
+    *,
+    given: int | None = None,
 ) -> int:
-    """B for data of this shape: few, large blocks, but several where there is work to share."""
+    """B for data of this shape: few, large blocks, but several where there is work to share.
+
+    Where it is given, it is that, but at most one for each user and item.
+    """
+    if given is not None:
+        return max(1, min(given, n_users, n_items))
     wanted = int(np.sqrt(n_ratings / n_batches / RATINGS_PER_BLOCK))
-    most = FEW_GROUPS if n_ratings < MANY_RATINGS else MAX_GROUPS
+    most = next((groups for limit, groups in GROUPS.items() if n_ratings < limit), MAX_GROUPS)
     return max(1, min(wanted, most, n_users // n_batches, n_items // n_item_batches))
 
 

@@ -19,7 +19,7 @@ from funksvd.training.learners.base import RatingLearner
 from funksvd.training.learners.registry import LEARNERS
 from funksvd.training.monitor import Monitor
 from funksvd.training.plan import DAY, BlockPlan, Triples
-from funksvd.training.planning import plan_blocks
+from funksvd.training.planning import choose_n_groups, plan_blocks
 
 
 def check_uses_interactions(hyperparameters: Hyperparameters) -> None:
@@ -124,11 +124,19 @@ def make_plan(
     learner = LEARNERS[hyperparameters.algorithm]
     timestamps = ratings.timestamps if hyperparameters.in_use().get("days") else None
     assert issubclass(learner, RatingLearner)
+    shape = (ratings.n_users, ratings.n_items)
     plan = plan_blocks(
         Triples(ratings.user_index, ratings.item_index, ratings.values),
-        (ratings.n_users, ratings.n_items),
+        shape,
         further=None if timestamps is None else {DAY: days_of(timestamps)},
         held_back=held_back,
+        n_groups=choose_n_groups(
+            *shape,
+            len(ratings),
+            learner.n_batches,
+            learner.n_item_batches,
+            given=hyperparameters.n_groups,
+        ),
         n_batches=learner.n_batches,
         n_item_batches=learner.n_item_batches,
         n_threads=hyperparameters.thread_count(),

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from funksvd.errors import RatingsError, argument
 from funksvd.hyperparameters import Hyperparameters
 from funksvd.kernels import sum_squares, sum_values
-from funksvd.parallel import PIECE, in_order
+from funksvd.parallel import PIECE
 from funksvd.training.plan import Block, BlockPlan
 
 REFERENCE_COUNT = 2000
@@ -51,30 +52,21 @@ class Scale(NamedTuple):
     slope: float = 1.0
 
     @classmethod
-    def of(cls, parts: Sequence[np.ndarray], biases: bool, n_threads: int = 1) -> Scale:
-        """Of ratings in parts.
+    def of(cls, of_each: Callable[[Callable[[np.ndarray], Any]], list[Any]], biases: bool) -> Scale:
+        """Of ratings in parts, wherever they are.
 
         Parameters
         ----------
-        parts : sequence of ndarray of shape (n,), float32
-            Sums are in float64, and each part is one.
+        of_each : callable
+            Calls a function, which can be pickled, with each part, none of which is empty, and
+            returns the results. Sums are in float64, and each part is one.
         biases : bool
             Whether the model has biases.
-        n_threads : int
-            Does not change the result.
         """
-        parts = [part for part in parts if part.size]
-        n = sum(part.size for part in parts)
-
-        def facts(part: np.ndarray) -> tuple[float, float, float]:
-            return sum_values(part), float(part.min()), float(part.max())
-
-        if n <= PIECE:
-            n_threads = 1
-        sums, lows, highs = zip(*in_order(facts, parts, n_threads), strict=True)
+        sizes, sums, lows, highs = zip(*of_each(_facts), strict=True)
+        n = sum(sizes)
         mean = math.fsum(sums) / n
-        deviations = in_order(lambda part: sum_squares(part, mean), parts, n_threads)
-        spread = math.sqrt(math.fsum(deviations) / n)
+        spread = math.sqrt(math.fsum(of_each(partial(_deviations, mean=mean))) / n)
         center = float(np.float32(mean)) if biases else 0.0
         magnitude = spread if biases else math.sqrt(mean * mean + spread * spread)
         return cls(mean, center, spread, magnitude, min(lows), max(highs))
@@ -85,6 +77,14 @@ class Scale(NamedTuple):
             (number - self.center) / self.spread for number in (self.mean, self.low, self.high)
         )
         return Scale(mean, 0.0, 1.0, self.magnitude / self.spread, low, high)
+
+
+def _facts(part: np.ndarray) -> tuple[int, float, float, float]:
+    return part.size, sum_values(part), float(part.min()), float(part.max())
+
+
+def _deviations(part: np.ndarray, mean: float) -> float:
+    return sum_squares(part, mean)
 
 
 class Rates(NamedTuple):

@@ -104,7 +104,7 @@ def train(
         if isinstance(plan, BlockPlan) and DAY in plan.columns and not draws_days:
             rest, days = without_days(plan, executor)
         random = generator(chosen.seed, Stream.TRAINING, member)
-        context = Context(rest, chosen, random, executor, start, findings)
+        context = Context(rest, chosen, random, executor, start, findings, member)
         algorithm = ALGORITHMS[chosen.algorithm]
         metric = LOSSES[chosen.loss].metric
         decides = validation or held_back_error(metric)

@@ -247,7 +247,9 @@ def test_what_makes_no_difference_with_another_choice(chosen, name):
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_what_is_in_use_is_known_but_for_regularization(algorithm):
     used = Hyperparameters(algorithm=algorithm).in_use()
-    chosen_by_data = {"reg"} | ({"n_factors"} if ALGORITHMS[algorithm].is_sampler else set())
+    chosen_by_data = {"reg", "n_groups"} | (
+        {"n_factors"} if ALGORITHMS[algorithm].is_sampler else set()
+    )
     assert {name for name, value in used.items() if value is None} <= chosen_by_data
 
 

@@ -1,24 +1,29 @@
 """How large the ratings are, and whether there is anything in them."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from funksvd.errors import RatingsError
-from funksvd.training import Scale, check_learnable, scale
+from funksvd.training import Scale, Triples, check_learnable, plan, plan_blocks, scale
 
 
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch):
-    monkeypatch.setattr(scale, "PIECE", 16)
+    for module in (plan, scale):
+        monkeypatch.setattr(module, "PIECE", 16)
 
 
 @pytest.mark.parametrize("biases", [True, False])
-def test_threads_do_not_change_a_bit_of_the_scale(biases):
-    generator = np.random.default_rng(0)
-    parts = [generator.normal(3, 1, n).astype(np.float32) for n in (0, 1_000, 7, 20_000)]
-    ref = Scale.of(parts, biases)
-    assert Scale.of(parts, biases, 3) == ref
-    values = np.concatenate(parts).astype(np.float64)
+def test_threads_do_not_change_a_bit_of_the_scale(planted, biases):
+    ratings = planted(60, 50, 2, 1500, 0.3)
+    triples = Triples(ratings.user_index, ratings.item_index, ratings.values)
+    held_back = np.arange(1500) % 5 == 0
+    blocks = plan_blocks(triples, (60, 50), held_back=held_back, n_groups=3)
+    ref = Scale.of(blocks.of_learned, biases)
+    assert Scale.of(partial(blocks.of_learned, n_threads=3), biases) == ref
+    values = ratings.values[~held_back].astype(np.float64)
     assert (ref.low, ref.high) == (values.min(), values.max())
     np.testing.assert_allclose([ref.mean, ref.spread], [values.mean(), values.std()])
 

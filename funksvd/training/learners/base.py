@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -142,9 +143,8 @@ class RatingLearner(Learner[BlockPlan, LearnedRatings]):
 
     def __init__(self, context: RatingContext) -> None:
         super().__init__(context)
-        parts = [self.plan.values[block.learned] for block in self.plan.blocks]
-        n_threads = self.hyperparameters.thread_count()
-        self.scale = Scale.of(parts, self.hyperparameters.biases, n_threads)
+        of_each = partial(self.plan.of_learned, n_threads=self.hyperparameters.thread_count())
+        self.scale = Scale.of(of_each, self.hyperparameters.biases)
         if self.hyperparameters.reg is None:
             chosen = self.reg_share * choose_reg(self.plan)
             self.reg = chosen * context.findings.reg_factor
@@ -175,8 +175,8 @@ class Descent(RatingLearner):
         super().__init__(context)
         self.loss = TrainingLoss.of(self.hyperparameters, self.scale)
         self.scale: Scale = self.loss.scale
-        parts = [self.plan.values[block.learned] for block in self.plan.blocks]
-        self._error_limit = DIVERGED * self.loss.error_without_model(parts)
+        error_without_model = self.loss.error_without_model(self.plan.of_learned)
+        self._error_limit = DIVERGED * error_without_model
         self._slots: dict[int, list[np.ndarray]] = {}
 
     @abstractmethod

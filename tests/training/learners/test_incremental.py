@@ -55,7 +55,7 @@ def test_biases_and_a_feature_equal_naive_passes_over_the_blocks(ratings):
     comp = train(plan, hyperparameters, findings=Findings(passes=[2, 3]))
 
     random = generator(3, Stream.TRAINING)
-    scale = Scale.of([ratings.values], biases=True)
+    scale = Scale.of(plan.of_learned, biases=True)
     resolved = hyperparameters.resolved()
     lr = resolved.learning_rate
     regs = (comp.record.reg * scale.spread, resolved.bias_reg)

@@ -193,7 +193,7 @@ def test_a_full_batch_without_regularization_lowers_the_loss_every_epoch(sample,
 
 
 def test_single_ratings_batches_and_full_batch_end_at_the_same_optimum(ratings):
-    regularization = Regularization(0.3 * Scale.of([ratings.values], True).spread, 0.1)
+    regularization = Regularization(0.3 * Scale.of(plan_of(ratings).of_learned, True).spread, 0.1)
     losses, predictions = {}, {}
     for size, n_epochs, decay in ((1, 300, 0.97), (50, 300, 0.97), ("full", 1500, 1.0)):
         hyperparameters = Hyperparameters(

@@ -7,9 +7,10 @@ import naive
 from funksvd import DivergenceError
 from funksvd.objectives import plain as objective
 from funksvd.objectives.parameters import Parameters, Regularization
-from funksvd.rng import Stream, generator
 from funksvd.training import Hyperparameters, Scale, Triples, plan_blocks, train
-from funksvd.training.learners.sgd import initial_parameters
+from funksvd.training.context import Context
+from funksvd.training.executors import Threads
+from funksvd.training.learners.sgd import first_parameters
 from funksvd.training.scale import row_shares, scaled_rates
 
 
@@ -22,6 +23,14 @@ def plan_of(ratings, held_back=None, **changed):
     return plan_blocks(triples, (ratings.n_users, ratings.n_items), held_back=held_back)
 
 
+def first_of(plan, hyperparameters, scale, n_threads=1):
+    """The random parameters that training begins with, without the padding."""
+    resolved = hyperparameters.resolved()
+    with Threads(n_threads) as executor:
+        context = Context(plan, resolved, np.random.default_rng(0), executor)
+        return plan.restored(first_parameters(context, scale), resolved.n_factors)
+
+
 @pytest.fixture
 def ratings(planted):
     return planted(60, 50, 2, 1500, 0.3)
@@ -32,16 +41,15 @@ def test_one_epoch_equals_a_naive_pass_over_the_blocks(ratings):
     plan = plan_of(ratings)
     comp = train(plan, hyperparameters)
 
-    random = generator(3, Stream.TRAINING)
-    scale = Scale.of([ratings.values], biases=True)
-    start = initial_parameters(plan, hyperparameters.resolved(), scale, random)
+    scale = Scale.of(plan.of_learned, biases=True)
+    start = first_of(plan, hyperparameters, scale)
     ref = [array.astype(float).tolist() for array in start[1:]]
     rates = scaled_rates(hyperparameters, 0.03, comp.record.reg, scale, row_shares(plan))
     per_user, per_item = np.empty(60), np.empty(50)
     per_user[plan.users.order], per_item[plan.items.order] = rates[:2]
     rates = [per_user.tolist(), per_item.tolist(), *map(float, rates[2:])]
     half_squares = 0.0
-    for shift in random.permutation(plan.n_groups):
+    for shift in range(plan.n_groups):
         for block in plan.stratum(shift):
             block_ratings = zip(
                 plan.users.order[block.users][plan.user_index[block.learned]],
@@ -62,14 +70,14 @@ def test_the_loss_falls_and_ends_where_its_gradient_nearly_vanishes(ratings):
     )
     plan = plan_of(ratings)
     result = train(plan, hyperparameters)
-    scale = Scale.of([ratings.values], biases=True)
+    scale = Scale.of(plan.of_learned, biases=True)
     regularization = Regularization(0.1 * scale.spread, hyperparameters.bias_reg)
     point = Parameters(
         result.learned.parameters.global_mean,
         *(a.astype(np.float64) for a in result.learned.parameters[1:]),
     )
     gradient = objective.gradients(point, *as_triples(ratings), regularization)
-    start = initial_parameters(plan, hyperparameters.resolved(), scale, np.random.default_rng(0))
+    start = first_of(plan, hyperparameters, scale)
     at_start = objective.gradients(start, *as_triples(ratings), regularization)
     for name in Parameters._fields[1:3]:
         assert np.linalg.norm(getattr(gradient, name)) < 0.01 * np.linalg.norm(
@@ -77,6 +85,30 @@ def test_the_loss_falls_and_ends_where_its_gradient_nearly_vanishes(ratings):
         )
     losses = [objective.loss(p, *as_triples(ratings), regularization) for p in (start, point)]
     assert losses[1] < 0.35 * losses[0]
+
+
+def test_the_first_factors_are_small_normal_numbers_of_each_group(ratings):
+    plan = plan_blocks(as_triples(ratings), (60, 50), n_groups=3)
+    hyperparameters = Hyperparameters(n_factors=5, init_std=0.5, seed=4)
+    scale = Scale.of(plan.of_learned, biases=True)
+    start = first_of(plan, hyperparameters, scale, n_threads=2)
+    for side, (rows, factors) in enumerate(
+        [(plan.users, start.user_factors), (plan.items, start.item_factors)]
+    ):
+        for g in range(3):
+            random = np.random.default_rng([4, 7, 0, side, g])
+            mine = factors[rows.order[rows.group(g)]]
+            ref = random.standard_normal(mine.shape).astype(np.float32)
+            np.testing.assert_allclose(mine, ref * 0.5 * np.sqrt(scale.spread), rtol=1e-6)
+    assert not start.user_biases.any()
+    assert not start.item_biases.any()
+
+
+def test_rows_without_a_rating_to_learn_from_begin_at_zero(ratings):
+    plan = plan_of(ratings, held_back=(ratings.user_index == 7) | (ratings.item_index == 3))
+    start = first_of(plan, Hyperparameters(biases=False), Scale.of(plan.of_learned, False))
+    assert np.flatnonzero(~start.user_factors.any(axis=1)).tolist() == [7]
+    assert np.flatnonzero(~start.item_factors.any(axis=1)).tolist() == [3]
 
 
 @pytest.mark.parametrize("name", ["reg", "bias_reg"])
@@ -92,7 +124,7 @@ def test_factors_alone_learn_wherever_zero_is(ratings, offset):
     alone = Hyperparameters(n_factors=6, n_epochs=100, biases=False, reg=0)
     result = train(shifted, alone)
     assert result.findings.rate_factor == 1
-    assert result.record.history[-1].train < 0.9 * Scale.of([ratings.values], True).spread
+    assert result.record.history[-1].train < 0.9 * Scale.of(shifted.of_learned, True).spread
 
 
 def test_rows_with_16_times_the_ratings_have_half_the_rate():
@@ -101,7 +133,7 @@ def test_rows_with_16_times_the_ratings_have_half_the_rate():
     chosen = (users == 16) | (users == items)
     triples = Triples(users[chosen], items[chosen], np.arange(32, dtype=np.float32))
     plan = plan_blocks(triples, (17, 16))
-    scale = Scale.of([plan.values], biases=True)
+    scale = Scale.of(plan.of_learned, biases=True)
     rates = scaled_rates(Hyperparameters(), 0.1, 0.05, scale, row_shares(plan))
     of_user = dict(zip(plan.users.order.tolist(), rates.users.tolist(), strict=True))
     assert of_user[16] == pytest.approx(of_user[0] / 2)

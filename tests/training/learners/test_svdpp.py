@@ -118,8 +118,6 @@ def test_one_epoch_equals_the_naive_one(ratings, unrated):
         side.members[:, :5] = random.normal(0, 0.1, (len(side.members), 5))
     ref = [array.tolist() for array in run.parameters()[1:]]
     random = generator(0, Stream.TRAINING)
-    for shape in (40, 30):  # the initial factors were drawn from the same numbers
-        random.standard_normal((shape, 5)).astype(np.float32)
     run.epochs(1)
 
     learner = run.learner
