@@ -122,7 +122,7 @@ def train(
                 decides.greater_is_better,
             )
         run = Run(
-            lambda: choose_learner(chosen)(context),
+            lambda: choose_learner(chosen, rest)(context),
             Limits(
                 n_epochs,
                 chosen.patience,

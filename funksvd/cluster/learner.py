@@ -1,0 +1,191 @@
+"""Stochastic gradient descent whose blocks are with the workers of a gang."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any, ClassVar
+
+import numpy as np
+
+from funksvd.cluster.descent import ITEMS, USERS, Setting, Table
+from funksvd.cluster.gang import Gang, Handle
+from funksvd.learned import LearnedRatings
+from funksvd.objectives.parameters import Parameters
+from funksvd.training.context import RatingContext
+from funksvd.training.learners.sgd import StrataLearner
+from funksvd.training.plan import Rows
+
+AHEAD = 2
+"""Strata that workers are told of before the first one is done, so that they need not wait."""
+
+
+class ShardedLearner(StrataLearner):
+    """`SGDLearner` whose rows and ratings are with workers: the same bytes, for any number of them.
+
+    Parameters
+    ----------
+    context : Context
+        Whose plan is a `ShardedPlan`.
+    """
+
+    def __init__(self, context: RatingContext) -> None:
+        super().__init__(context)
+        self.sharded: ShardedPlan = context.plan  # type: ignore[assignment]
+        self.gang = self.sharded.gang
+        self._epoch = 0
+        setting = Setting(
+            self.hyperparameters, context.member, self.scale, self.loss.for_kernels, self.reg
+        )
+        self.gang.each("begin", setting)
+
+    def descend(self, rates: Sequence[float]) -> Iterator[list[float]]:
+        """See `StrataLearner.descend`."""
+        self._epoch += 1
+        calls = (("step", self._epoch, shift, rate) for shift, rate in enumerate(rates))
+        return self._around(calls)
+
+    def held_back_costs(self, limits: tuple[np.float32, np.float32]) -> list[float]:
+        """See `StrataLearner.held_back_costs`."""
+        shifts = range(self.sharded.n_groups)
+        calls = (("held_back_costs", shift, limits) for shift in shifts)
+        return list(chain.from_iterable(self._around(calls)))
+
+    def _around(self, calls: Iterator[tuple[Any, ...]]) -> Iterator[list[float]]:
+        """Call all workers, shift after shift, and have the groups of items handed on between."""
+        waiting: deque[list[Handle]] = deque()
+        for shift, call in enumerate(calls):
+            waiting.append([self.gang.submit(w, *call) for w in range(self.gang.n_workers)])
+            self._hand_on(shift)
+            if len(waiting) > AHEAD:
+                yield list(chain.from_iterable(self.gang.results(waiting.popleft())))
+        while waiting:
+            yield list(chain.from_iterable(self.gang.results(waiting.popleft())))
+
+    def _hand_on(self, shift: int) -> None:
+        """Each worker hands its first group of items to the worker before it."""
+        if self.gang.n_workers == 1:
+            return
+        n_groups, starts = self.sharded.n_groups, self.sharded.starts
+        firsts = [(start + shift) % n_groups for start in starts[:-1]]
+        given = [self.gang.submit(w, "give", h) for w, h in enumerate(firsts)]
+        for w, h in enumerate(firsts):
+            self.gang.submit((w - 1) % self.gang.n_workers, "take", h, given[w])
+
+    def state(self) -> list[np.ndarray]:
+        """Nothing: the state is with the workers."""
+        return []
+
+    def snapshot(self, slot: int) -> None:
+        """Have the workers remember their rows."""
+        self.gang.each("snapshot", slot)
+
+    def restore(self, slot: int) -> None:
+        """Have the workers go back to the rows of the last `snapshot` of this slot."""
+        self.gang.each("restore", slot)
+
+    def learned(self) -> LearnedRatings:
+        """Biases and factors, in the ratings' own numbering."""
+        k = self.hyperparameters.n_factors
+        tables = []
+        for side, rows in ((USERS, self.sharded.users), (ITEMS, self.sharded.items)):
+            n = len(rows.order)
+            table = Table(np.empty(n, np.float32), np.empty((n, k), np.float32))
+            for g, found in self._tables(side, rows):
+                own = rows.order[rows.group(g)]
+                table.biases[own], table.factors[own] = found
+            tables.append(table)
+        (user_biases, user_factors), (item_biases, item_factors) = tables
+        return LearnedRatings.of(
+            Parameters(self.scale.center, user_biases, item_biases, user_factors, item_factors)
+        )
+
+    def _tables(
+        self, side: int, rows: Rows, slot: int | None = None
+    ) -> Iterator[tuple[int, Table]]:
+        """The rows of each group, one after the other."""
+        for g in range(len(rows.starts) - 1):
+            yield g, self.gang.result(self.sharded.owner(g), "rows", side, g, slot)
+
+
+@dataclass(frozen=True, eq=False)
+class ShardedPlan:
+    """A block plan whose ratings are with the workers of a gang.
+
+    Parameters
+    ----------
+    gang : Gang
+    users, items : Rows
+    counts : ndarray of shape (n_groups, n_groups, 2), int64
+        Ratings of each block: to learn from, and held back.
+    n_threads : int or None
+        Of each worker; None for all of its machine's processors.
+    """
+
+    gang: Gang
+    users: Rows
+    items: Rows
+    counts: np.ndarray
+    n_threads: int | None = None
+
+    unrated: ClassVar[None] = None
+    """There are no pairs without a rating."""
+    learner: ClassVar[type[ShardedLearner]] = ShardedLearner
+    """The only learner that learns from it."""
+
+    @property
+    def n_groups(self) -> int:
+        """B: groups of users, and of items."""
+        return len(self.counts)
+
+    @property
+    def n_learned(self) -> int:
+        """Ratings to learn from."""
+        return int(self.counts[..., 0].sum())
+
+    @property
+    def n_held_back(self) -> int:
+        """Ratings that are not learned from."""
+        return int(self.counts[..., 1].sum())
+
+    @property
+    def starts(self) -> list[int]:
+        """The first group of users of each worker, and the number of groups."""
+        return [*(groups.start for groups in self._shares()), self.n_groups]
+
+    def _shares(self) -> list[range]:
+        n_workers = self.gang.n_workers
+        return [groups_of_worker(w, n_workers, self.n_groups) for w in range(n_workers)]
+
+    def owner(self, g: int) -> int:
+        """The worker that has a group of users, and the group of items of that number at home."""
+        return next(w for w, groups in enumerate(self._shares()) if g in groups)
+
+    def n_learned_of(self, shift: int) -> int:
+        """Ratings to learn from of a stratum."""
+        g = np.arange(self.n_groups)
+        return int(self.counts[g, (g + shift) % self.n_groups, 0].sum())
+
+    def of_learned(
+        self, function: Callable[[np.ndarray], Any], n_threads: int | None = None
+    ) -> list[Any]:
+        """See `BlockPlan.of_learned`; the number of threads is the workers'."""
+        return list(chain.from_iterable(self.gang.each("of_learned", function)))
+
+    def opened(self, purpose: str) -> ShardedPlan:
+        """The same, once all workers have taken up the ratings of a purpose."""
+        self.gang.each("open_plan", purpose, self.n_threads)
+        return self
+
+    def with_all_learned(self, n_threads: int = 1) -> ShardedPlan:
+        """The plan that holds nothing back."""
+        counts = self.counts.sum(axis=-1, keepdims=True) * np.array([1, 0])
+        users, items = self.users.with_all_learned(), self.items.with_all_learned()
+        return replace(self, users=users, items=items, counts=counts).opened("refit")
+
+
+def groups_of_worker(worker: int, n_workers: int, n_groups: int) -> range:
+    """The groups of users of a worker."""
+    return range(worker * n_groups // n_workers, (worker + 1) * n_groups // n_workers)
