@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 from funksvd import EpochRecord, Monitor
 
 from .console import Output, is_terminal
+from .wording import message_of
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+    from funksvd import WriteError
 
 MANY_EPOCHS = 200
 """Number of epochs above which only every tenth has a line."""
@@ -141,16 +144,28 @@ class TrainingProgress(Monitor):
         if self.purpose != "refit":
             self._print(f"Snapshot {snapshot} of {n_snapshots}")
 
+    def resumed(self, epoch: int) -> None:
+        """Say from where training goes on; the bar counts, and its speed is that, from there."""
+        self._print(f"Going on after {self.epoch} {epoch}, from the checkpoint")
+        if self.bar is not None and self.task is not None:
+            self.bar.reset(
+                self.task,
+                total=self.n_ratings * self.n_epochs,
+                completed=self.n_ratings * epoch,
+                speed="",
+            )
+
+    def checkpoint_failed(self, error: WriteError) -> None:
+        """Say that there is no newer checkpoint."""
+        self._warn(f"{message_of(error)}; training goes on, and the checkpoint before is kept")
+
     def restarted(self, epoch: int, learning_rate: float) -> None:
         """Say that an epoch diverged; its part of the bar is taken back."""
         text = (
             f"{self.epoch} {epoch} diverged; starting it again with a learning rate of "
             f"{learning_rate:.3g}"
         )
-        if self.bar is not None and sys.stderr.isatty():
-            self.bar.console.print(f"[bold yellow]Warning:[/] {text}")  # above the bar
-        else:
-            self.output.warn(text)
+        self._warn(text)
         if self.bar is not None and self.task is not None:
             self.n_done -= self.n_ratings
             self.bar.update(self.task, advance=-self.n_ratings)
@@ -172,6 +187,14 @@ class TrainingProgress(Monitor):
         if self.purpose == "search":
             best = "Best epoch" if self.epoch == "epoch" else f"Best number of {self.epoch}s"
             self._print(f"\n{best}: {best_epoch} ({seconds:.1f} s)")
+
+    def _warn(self, text: str) -> None:
+        if self.bar is not None and sys.stderr.isatty():
+            from rich.markup import escape
+
+            self.bar.console.print(f"[bold yellow]Warning:[/] {escape(text)}")  # above the bar
+        else:
+            self.output.warn(text)
 
     def _print(self, line: str) -> None:
         if self.bar is not None:

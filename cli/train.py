@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .checkpoints import Checkpointing, checkpoint_options
 from .console import FAILED, INTERRUPTED, Output
 from .features import FeatureFiles, tell_features, training_features
 from .figures import show_evaluation, warn_of_doubts
@@ -34,6 +35,7 @@ Examples:
   funksvd train ml-25m.zip -k 128 -o ml-25m.funksvd
   funksvd train u1.base --test u1.test
   funksvd train clicks.csv
+  funksvd train ml-25m.zip --checkpoint state --resume
   funksvd train ml-1m.zip --item-features ml-1m.zip --user-features ml-1m.zip
   zcat ratings.gz | funksvd train - --sep ";" --on-bad-rows skip""",
 )
@@ -41,6 +43,7 @@ Examples:
 @training_options
 @parts_options
 @training_features
+@checkpoint_options
 @reading_options
 @option(
     "--output",
@@ -71,6 +74,7 @@ def train(
     model_path: str,
     no_seen: bool,
     max_rmse: float | None,
+    checkpointing: Checkpointing,
     output: Output,
 ) -> int:
     """Learn a recommender from RATINGS, or from clicks, and save it.
@@ -87,6 +91,11 @@ def train(
     bayes++ also predict all others better.
 
     Ctrl-C stops training, and keeps and saves the best epoch so far.
+
+    With --checkpoint, the state of training is kept every few minutes. After a crash, a kill or
+    Ctrl-C, the same command with --resume goes on from there, and comes to the same model, byte for
+    byte, as if nothing had happened. It is removed when training has come to its end. Not for
+    --algorithm bayes and bayes++.
 
     With --max-rmse, the test comes before the model is saved, and a model with a greater RMSE on
     the test part (root mean squared error of its predictions) is not: a file that is there stays
@@ -105,6 +114,7 @@ def train(
         raise click.UsageError(
             "--max-rmse looks at the test part, and --test-fraction 0 sets none aside"
         )
+    checkpoints = checkpointing.open(output, hyperparameters)
     tables = features.read(output)
     holdout = parts.read(output, ratings, reading, hyperparameters.seed)
     hyperparameters = for_data(output, hyperparameters, holdout.training)
@@ -121,12 +131,15 @@ def train(
                 interactions=holdout.interactions,
                 **tables,
                 monitor=progress,
+                checkpoint=checkpoints,
             )
     except KeyboardInterrupt:
         if not model.is_fitted:
             raise
         interrupted = True
         output.warn(f"interrupted; keeping {_kept(model)}")
+        if checkpoints is not None:
+            output.note("The checkpoint stays: the same command with --resume goes on from it")
 
     tell_features(output, model)
 
@@ -138,8 +151,11 @@ def train(
 
     evaluation = None if max_rmse is None else test()
     is_saved = passes(output, evaluation, max_rmse, model_path)
+    is_complete = not interrupted
     if is_saved:
         interrupted |= save(output, model, model_path, holdout, with_seen=not no_seen)
+    if checkpoints is not None and is_complete:
+        checkpoints.finished()
     evaluation = evaluation or test()
     ndcg = ranking = None
     if model.fitted.choice is not None and holdout.test is not None:

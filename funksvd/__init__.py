@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     # isort: off
     from funksvd.additions import Additions as Additions, find_additions as find_additions
     from funksvd.errors import (
+        CheckpointError as CheckpointError,
         DataChangedError as DataChangedError,
         DivergenceError as DivergenceError,
         DownloadError as DownloadError,
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
         rebuild as rebuild,
     )
     from funksvd.training import (
+        Checkpoints as Checkpoints,
         EpochRecord as EpochRecord,
         Monitor as Monitor,
         Stopped as Stopped,
@@ -98,6 +100,7 @@ else:
     _NAMES = {
         "additions": ("Additions", "find_additions"),
         "errors": (
+            "CheckpointError",
             "DataChangedError",
             "DivergenceError",
             "DownloadError",
@@ -157,6 +160,7 @@ else:
             "rebuild",
         ),
         "training": (
+            "Checkpoints",
             "EpochRecord",
             "Monitor",
             "Stopped",

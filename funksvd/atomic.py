@@ -100,6 +100,41 @@ def naming(path: str | os.PathLike[str], *places: Path) -> Iterator[None]:
         raise WriteError(f"{path} cannot be written: {error.strerror}", error) from error
 
 
+def locked_by_another(file: BinaryIO) -> str | None:
+    """Lock a file for as long as it is open, unless another process has locked it.
+
+    The lock ends with the process, however that ends. Windows, and file systems without locks, lock
+    nothing.
+
+    Parameters
+    ----------
+    file : file
+        Open for writing.
+
+    Returns
+    -------
+    str or None
+        A name for the other process, as far as the system tells: "process 1234".
+    """
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _holder(file)
+        except OSError:  # the file system has no locks
+            pass
+    return None
+
+
+def _holder(file: BinaryIO) -> str:
+    with contextlib.suppress(OSError, IndexError):
+        inode = os.fstat(file.fileno()).st_ino
+        for lock in map(str.split, Path("/proc/locks").read_text().splitlines()):
+            if lock[1] == "FLOCK" and lock[5].endswith(f":{inode}") and int(lock[4]) > 0:
+                return f"process {lock[4]}"
+    return "another process"
+
+
 @contextlib.contextmanager
 def _temporary(path: str | os.PathLike[str]) -> Iterator[tuple[Path, Path, BinaryIO]]:
     """Make the file beside a path to write to, and remove it in the end unless it was renamed.

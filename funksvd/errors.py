@@ -134,6 +134,10 @@ class ModelWriteError(WriteError):
     """A model file that cannot be written."""
 
 
+class CheckpointError(FunkSVDError):
+    """Checkpoints that cannot be gone on from, or that another run has to itself."""
+
+
 class DataChangedError(FunkSVDError):
     """Ratings that are no longer the ones a model was trained on."""
 

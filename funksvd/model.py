@@ -46,6 +46,7 @@ from funksvd.rng import Stream
 from funksvd.splitting import check_disjoint, random_part
 from funksvd.training import (
     Beside,
+    Checkpoints,
     GivenFeatures,
     Interrupts,
     Monitor,
@@ -57,6 +58,7 @@ from funksvd.training import (
     check_uses_interactions,
     learn_choices,
     make_plan,
+    opened,
     pairs_of,
     search_best,
     train_ensemble,
@@ -228,6 +230,7 @@ class FunkSVD(Recommender):
         user_features: Any = None,
         item_features: Any = None,
         monitor: Monitor | None = None,
+        checkpoint: Checkpoints | str | os.PathLike[str] | None = None,
     ) -> Self:
         """Learn from ratings; with algorithm "ials", from pairs of users and items.
 
@@ -254,6 +257,11 @@ class FunkSVD(Recommender):
             rating are known to the model, too. See `funksvd.ratings.features`.
         monitor : Monitor, optional
             Told of each epoch.
+        checkpoint : Checkpoints or path, optional
+            Where the state is kept every few minutes, so that the same call goes on from there
+            after the process was killed, and comes to the same model. A path's checkpoint is gone
+            on from if it is there, and removed once the model is fitted. Not for algorithms
+            "bayes" and "bayes++".
 
         Returns
         -------
@@ -270,6 +278,9 @@ class FunkSVD(Recommender):
             table of features has no column with their ids.
         DivergenceError
             If no learning rate is small enough.
+        CheckpointError
+            If the checkpoint is one of other ratings or hyperparameters, is damaged, or belongs to
+            another run.
         KeyboardInterrupt
             On Ctrl-C. If an epoch had been completed, the model is fitted, with the best one's
             parameters.
@@ -280,11 +291,10 @@ class FunkSVD(Recommender):
         features = GivenFeatures(user_features, item_features)
         before = self._fitted
         of_choices = ALGORITHMS[chosen.algorithm].learns == "choice"
+        fit = self._fit_choices if of_choices else self._fit_ratings
         try:
-            if of_choices:
-                self._fit_choices(ratings, values, validation, interactions, features, monitor)
-            else:
-                self._fit_ratings(ratings, values, validation, interactions, features, monitor)
+            with opened(checkpoint, chosen) as checkpoints:
+                fit(ratings, values, validation, interactions, features, monitor, checkpoints)
         finally:
             if features.encoded and self._fitted is not None and self._fitted is not before:
                 self._fitted = self._fitted.with_features(features.encoded)
@@ -298,6 +308,7 @@ class FunkSVD(Recommender):
         interactions: Any,
         features: GivenFeatures,
         monitor: Monitor,
+        checkpoints: Checkpoints | None,
     ) -> None:
         """Learn a model of ratings, and a choice model beside it.
 
@@ -307,6 +318,7 @@ class FunkSVD(Recommender):
             As for `fit`.
         features : GivenFeatures
             Encoded, once it is known which users and items have ratings.
+        checkpoints : Checkpoints or None
         """
         chosen = self.hyperparameters
         ratings = as_ratings(ratings, values)
@@ -326,10 +338,10 @@ class FunkSVD(Recommender):
         ratings = ratings.compact()
         beside = Beside(interactions, features.encode(ratings))
         if held_back is None or not held_back.any():
-            self._fit(ratings, beside, monitor)
+            self._fit(ratings, beside, monitor, checkpoints)
         else:
-            self._fit_with_validation(ratings, held_back, beside, monitor)
-        self.add_choices(monitor)
+            self._fit_with_validation(ratings, held_back, beside, monitor, checkpoints)
+        self._add_choices(monitor, checkpoints)
 
     def _fit_choices(
         self,
@@ -339,6 +351,7 @@ class FunkSVD(Recommender):
         interactions: Any,
         features: GivenFeatures,
         monitor: Monitor,
+        checkpoints: Checkpoints | None,
     ) -> None:
         """Learn a choice model alone; parameters are those of `_fit_ratings`."""
         chosen = self.hyperparameters
@@ -371,7 +384,9 @@ class FunkSVD(Recommender):
                 f"and none is left to learn from; give a smaller {argument('validation_fraction')}"
             )
         with Interrupts() as interrupts:
-            result = learn_choices(plan, chosen, monitor, interrupts=interrupts)
+            result = learn_choices(
+                plan, chosen, monitor, interrupts=interrupts, checkpoints=checkpoints
+            )
             interrupts.requested |= result.interrupted
             if result.record.refitted or not plan.n_held_back:
                 self.install_choices(result, pairs, seen, weighting)
@@ -417,7 +432,7 @@ class FunkSVD(Recommender):
             item_counts=np.bincount(seen.columns, minlength=pairs.n_items).astype(np.int32),
         )
 
-    def add_choices(self, monitor: Monitor) -> None:
+    def _add_choices(self, monitor: Monitor, checkpoints: Checkpoints | None) -> None:
         """Learn a choice model from the ratings that the model has learned from, beside them.
 
         Raises
@@ -429,7 +444,7 @@ class FunkSVD(Recommender):
         if chosen is None:
             return
         plan, weighting = self.plan_choices()
-        result = learn_choices(plan, chosen, monitor, purpose="choice")
+        result = learn_choices(plan, chosen, monitor, purpose="choice", checkpoints=checkpoints)
         if result.interrupted:
             raise KeyboardInterrupt
         self.install_choices_beside(result, weighting)
@@ -450,12 +465,23 @@ class FunkSVD(Recommender):
         """Make a choice model a part of the model, beside that of ratings."""
         self._fitted = replace(self.fitted, choice=ChoiceModel(result.learned, weighting))
 
-    def _fit(self, ratings: Ratings, beside: Beside, monitor: Monitor) -> None:
+    def _fit(
+        self,
+        ratings: Ratings,
+        beside: Beside,
+        monitor: Monitor,
+        checkpoints: Checkpoints | None,
+    ) -> None:
         check_learnable(ratings.values, ratings.source)
         with Interrupts() as interrupts:
             plan = make_plan(self.hyperparameters, ratings, None, beside, monitor)
             result = train_ensemble(
-                plan, self.hyperparameters, "fit", monitor=monitor, interrupts=interrupts
+                plan,
+                self.hyperparameters,
+                "fit",
+                monitor=monitor,
+                interrupts=interrupts,
+                checkpoints=checkpoints,
             )
             interrupts.requested |= result.interrupted
             self.install(result, ratings)
@@ -466,13 +492,16 @@ class FunkSVD(Recommender):
         held_back: np.ndarray,
         beside: Beside,
         monitor: Monitor,
+        checkpoints: Checkpoints | None,
     ) -> None:
         """Find the best number of epochs; then, with `refit`, learn from all for that number."""
         check_learnable(ratings.values, ratings.source, held_back)
         chosen = self.hyperparameters
         with Interrupts() as interrupts:
             plan = make_plan(chosen, ratings, held_back, beside, monitor)
-            search = search_best(plan, chosen, monitor=monitor, interrupts=interrupts)
+            search = search_best(
+                plan, chosen, monitor=monitor, interrupts=interrupts, checkpoints=checkpoints
+            )
             interrupts.requested |= search.interrupted
             if interrupts.requested:  # the last Ctrl-C may have come after the last epoch
                 search = search.as_interrupted()
@@ -486,7 +515,14 @@ class FunkSVD(Recommender):
         before = self._fitted
         try:
             plan = plan.with_all_learned(self.thread_count())
-            refit = train_ensemble(plan, chosen, "refit", findings=search.findings, monitor=monitor)
+            refit = train_ensemble(
+                plan,
+                chosen,
+                "refit",
+                findings=search.findings,
+                monitor=monitor,
+                checkpoints=checkpoints,
+            )
             if refit.interrupted:  # half a refit is worse than the whole search
                 raise KeyboardInterrupt
             record = replace(

@@ -9,6 +9,7 @@ between libraries and processors, and a C compiler may fuse their products and s
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Any, cast
 
 import numpy as np
 
@@ -45,6 +46,23 @@ def generator(seed: int, stream: Stream, member: int = 0, *parts: int) -> np.ran
     if not member and not parts:
         return np.random.default_rng([seed, int(stream)])
     return np.random.default_rng([seed, int(stream), member, *parts])
+
+
+def state_of(random: np.random.Generator) -> dict[str, Any]:
+    """All that decides what a generator, and those that it spawns, draw next, as plain data."""
+    bits = random.bit_generator
+    return {"bits": dict(bits.state), "n_spawned": _seeds(random).n_children_spawned}
+
+
+def go_to(random: np.random.Generator, state: dict[str, Any]) -> None:
+    """Put a generator of the same seed, which has spawned no more others, into a state."""
+    seeds = _seeds(random)
+    seeds.spawn(state["n_spawned"] - seeds.n_children_spawned)
+    random.bit_generator.state = state["bits"]
+
+
+def _seeds(random: np.random.Generator) -> np.random.SeedSequence:
+    return cast(np.random.SeedSequence, random.bit_generator.seed_seq)
 
 
 def normals(random: np.random.Generator, shape: int | tuple[int, ...]) -> np.ndarray:

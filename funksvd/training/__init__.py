@@ -2,6 +2,7 @@
 
 from funksvd.hyperparameters import ALGORITHMS, LOSSES, Hyperparameters
 from funksvd.parallel import available_processors
+from funksvd.training.checkpoints import Checkpoints, check_resumable, opened
 from funksvd.training.choices import (
     beside_ratings,
     learn_choices,
@@ -37,6 +38,7 @@ __all__ = [
     "LOSSES",
     "Beside",
     "BlockPlan",
+    "Checkpoints",
     "Context",
     "EpochRecord",
     "Findings",
@@ -56,9 +58,11 @@ __all__ = [
     "beside_ratings",
     "check_learnable",
     "check_ratings",
+    "check_resumable",
     "check_uses_interactions",
     "learn_choices",
     "make_plan",
+    "opened",
     "pairs_of",
     "plan_blocks",
     "search_best",

@@ -12,6 +12,7 @@ from funksvd.learned import LearnedChoices
 from funksvd.learned.weighting import Weighting
 from funksvd.parallel import extremes
 from funksvd.ratings import CompressedRows, Interactions
+from funksvd.training.checkpoints import Checkpoints
 from funksvd.training.ensemble import train_ensemble
 from funksvd.training.interrupts import Interrupts
 from funksvd.training.monitor import Monitor
@@ -97,6 +98,7 @@ def learn_choices(
     *,
     purpose: str = "fit",
     interrupts: Interrupts | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> TrainingResult[LearnedChoices]:
     """Learn a choice model; pairs that the plan holds back decide how many epochs are best.
 
@@ -109,6 +111,7 @@ def learn_choices(
     purpose : str
         What the monitor is told where nothing is held back.
     interrupts : Interrupts, optional
+    checkpoints : Checkpoints, optional
 
     Raises
     ------
@@ -119,9 +122,16 @@ def learn_choices(
     interrupts = interrupts or Interrupts()
     if not plan.n_held_back:
         return train_ensemble(
-            plan, hyperparameters, purpose, monitor=monitor, interrupts=interrupts
+            plan,
+            hyperparameters,
+            purpose,
+            monitor=monitor,
+            interrupts=interrupts,
+            checkpoints=checkpoints,
         )
-    search = search_best(plan, hyperparameters, monitor=monitor, interrupts=interrupts)
+    search = search_best(
+        plan, hyperparameters, monitor=monitor, interrupts=interrupts, checkpoints=checkpoints
+    )
     if search.interrupted or not hyperparameters.refit:
         return search
     plan = plan.with_all_learned(hyperparameters.thread_count())
@@ -133,6 +143,7 @@ def learn_choices(
             findings=search.findings,
             monitor=monitor,
             interrupts=interrupts,
+            checkpoints=checkpoints,
         )
     except KeyboardInterrupt:
         return search.as_interrupted()

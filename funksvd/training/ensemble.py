@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from funksvd.hyperparameters import Hyperparameters
+from funksvd.training.checkpoints import Checkpoints
 from funksvd.training.context import Findings, PlanT
 from funksvd.training.interrupts import Interrupts
 from funksvd.training.monitor import Monitor
@@ -20,6 +21,7 @@ def train_ensemble(
     findings: Findings | None = None,
     monitor: Monitor,
     interrupts: Interrupts | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> TrainingResult[Any]:
     """Train as many models as the hyperparameters say, from different seeds; usually one.
 
@@ -37,6 +39,7 @@ def train_ensemble(
         regularization.
     monitor : Monitor
     interrupts : Interrupts, optional
+    checkpoints : Checkpoints, optional
 
     Returns
     -------
@@ -69,6 +72,7 @@ def train_ensemble(
                 member=len(members),
                 monitor=monitor,
                 interrupts=interrupts,
+                checkpoints=checkpoints,
             )
         except KeyboardInterrupt:
             if not members:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any, NamedTuple
+
+from funksvd.errors import WriteError
 
 
 class EpochRecord(NamedTuple):
@@ -105,6 +108,16 @@ class Monitor:
 
     def snapshot_taken(self, snapshot: int, n_snapshots: int) -> None:
         """A cycle ended, and its parameters become a part of the model; counted from 1."""
+
+    def resumed(self, epoch: int) -> None:
+        """A checkpoint tells what came of all epochs up to this one; training goes on after it."""
+
+    def checkpoint_failed(self, error: WriteError) -> None:
+        """A checkpoint could not be written; training goes on, and the one before is there.
+
+        This one does something: it warns.
+        """
+        warnings.warn(str(error), stacklevel=2)
 
     def restarted(self, epoch: int, learning_rate: float) -> None:
         """The epoch diverged; it starts again from its beginning, with this learning rate."""

@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 
 from funksvd.ratings import CompressedRows
+from funksvd.training.checkpoints import fingerprint
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +52,12 @@ class PairPlan:
     def n_learned(self) -> int:
         """Number of pairs that are learned from."""
         return len(self.pairs.columns) - self.n_held_back
+
+    def fingerprint(self) -> str:
+        """Checksum of all that can be learned from."""
+        pairs, sizes = self.pairs, np.array(self.shape)
+        arrays = (pairs.indptr, pairs.columns, pairs.values, self.weights, self.held_back)
+        return fingerprint(sizes, *arrays)
 
     @cached_property
     def by_user(self) -> CompressedRows:

@@ -31,6 +31,7 @@ from funksvd.objectives.parameters import Parameters
 from funksvd.parallel import PIECE, in_order, in_pieces
 from funksvd.sorting import stable_order
 from funksvd.training.block_order import NO_WORDS, RecordForm, unpack, words_of
+from funksvd.training.checkpoints import fingerprint
 
 VALUE = "value"
 """Name of the column of ratings."""
@@ -171,6 +172,22 @@ class BlockPlan:
     def values(self) -> np.ndarray:
         """The ratings; a `KeyError` where there are only interactions."""
         return self.columns[VALUE]
+
+    def fingerprint(self) -> str:
+        """Checksum of all that can be learned from."""
+        unrated = self.unrated
+        pairs = (None,) if unrated is None else (unrated.user_index, unrated.item_index)
+        sides = (self.users, self.items)
+        return fingerprint(
+            self.user_index,
+            self.item_index,
+            self.bounds,
+            *(self.columns[name] for name in sorted(self.columns)),
+            *(array for rows in sides for array in (rows.order, rows.starts, rows.counts)),
+            *pairs,
+            self.user_features,
+            self.item_features,
+        )
 
     def with_values(self, values: np.ndarray) -> BlockPlan:
         """The same with other ratings of the same pairs, in the plan's order."""

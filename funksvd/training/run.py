@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from funksvd.errors import DivergenceError
+from funksvd.errors import CheckpointError, DivergenceError, WriteError
 from funksvd.learned import Learned
+from funksvd.rng import go_to, state_of
+from funksvd.training.checkpoints import RunCheckpoints, Saved, Write, write_learned
 from funksvd.training.interrupts import Interrupts
 from funksvd.training.learners.base import AnyLearner, Progress
 from funksvd.training.monitor import EpochRecord, Monitor
@@ -60,6 +64,8 @@ class Run:
     monitor : Monitor
     interrupts : Interrupts
         Armed once an epoch is complete: from then on, there is something to lose.
+    checkpoints : RunCheckpoints, optional
+        If there is one, the run goes on from it.
 
     Attributes
     ----------
@@ -81,13 +87,17 @@ class Run:
         steps: StepSizes | None,
         monitor: Monitor,
         interrupts: Interrupts,
+        checkpoints: RunCheckpoints | None = None,
     ) -> None:
         self._new_learner, self._limits = new_learner, limits
         self._validation, self._metric, self._steps = validation, metric, steps
         self._monitor, self._interrupts = monitor, interrupts
+        self._checkpoints = checkpoints
         self._n_restarts = 0
         self.stopped = Stopped.LIMIT
         self._begin()
+        if checkpoints is not None and (saved := checkpoints.saved()) is not None:
+            self._go_on_from(saved)
 
     def _begin(self) -> None:
         """Start from the learner's own beginning."""
@@ -98,6 +108,9 @@ class Run:
         self._stopping = EarlyStopping(self._limits.patience, self._validation.greater_is_better)
         self._n_failures = 0  # of the epoch at hand
         self._best_slot = self._last_slot = 0
+        # Of the end of the last epoch, as the slots have it; None while they change.
+        self._resumable: dict[str, Any] | None = None
+        self._saved_epoch = 0
         self.learner.snapshot(0)
 
     def until_done(self) -> None:
@@ -115,6 +128,8 @@ class Run:
                 if self._stopping.is_exhausted:
                     self.stopped = Stopped.PATIENCE
                     break
+                if self._checkpoints is not None and self._checkpoints.is_due:
+                    self._save(self._checkpoints)
                 self._run_epoch(len(self.history) + 1)
                 if self.learner.is_done:
                     self.stopped = Stopped.CONVERGED
@@ -123,6 +138,9 @@ class Run:
             if self.best_epoch == 0:
                 raise
             self.stopped = Stopped.INTERRUPT
+            with contextlib.suppress(KeyboardInterrupt, CheckpointError):
+                if self._checkpoints is not None:
+                    self._save(self._checkpoints)
         self._monitor.fit_done(self.best_epoch)
 
     def learned(self) -> Learned:
@@ -144,6 +162,7 @@ class Run:
             self._repeat_more_slowly(epoch, rate)
             return
         value = self._validation.value(self.learner)
+        self._resumable = None
         self._last_slot = 1 - self._best_slot
         self.learner.snapshot(self._last_slot)
         seconds = time.perf_counter() - started
@@ -166,6 +185,65 @@ class Run:
         if every and record.epoch % every == 0:
             self._snapshots.append(self.learner.learned())
             self._monitor.snapshot_taken(len(self._snapshots), self._limits.n_epochs // every)
+        if self._checkpoints is None:
+            return
+        self._resumable = {
+            "best_epoch": self.best_epoch,
+            "best_slot": self._best_slot,
+            "last_slot": self._last_slot,
+            "n_restarts": self._n_restarts,
+            "rate_factor": None if self._steps is None else self._steps.factor,
+            "born": self.learner.born,
+            "random": state_of(self.learner.random),
+        }
+
+    def _save(self, checkpoints: RunCheckpoints) -> None:
+        """Write a checkpoint of the end of the last epoch, unless it is there already."""
+        resumable, epoch = self._resumable, len(self.history)
+        if resumable is None or self._saved_epoch == epoch:
+            return
+        state = {
+            **resumable,
+            "history": [list(record) for record in self.history],
+            "kinds": [learned.kind for learned in self._snapshots],
+        }
+
+        def dump(write: Write) -> None:
+            self.learner.dump(sorted({self._best_slot, self._last_slot}), write)
+            for number, learned in enumerate(self._snapshots):
+                write_learned(learned, f"snapshot {number}", write)
+
+        try:
+            checkpoints.save(state, dump)
+            self._saved_epoch = epoch
+        except WriteError as error:
+            self._monitor.checkpoint_failed(error)
+
+    def _go_on_from(self, saved: Saved) -> None:
+        """Take over the state at the end of an epoch."""
+        state = saved.state
+        if state["born"] != self.learner.born:  # training had started over
+            go_to(self.learner.random, state["born"])
+            self.learner = self._new_learner()
+        self.history = [EpochRecord(*record) for record in state["history"]]
+        for record in self.history:
+            self._stopping.is_best(
+                record.epoch, None if self._limits.snapshot_every else record.valid
+            )
+        self.best_epoch, self._n_restarts = state["best_epoch"], state["n_restarts"]
+        self._best_slot, self._last_slot = state["best_slot"], state["last_slot"]
+        if self._steps is not None:
+            self._steps.factor = state["rate_factor"]
+            self._steps.went_well()
+        self.learner.load(sorted({self._best_slot, self._last_slot}), saved.read)
+        self.learner.restore(self._last_slot)
+        go_to(self.learner.random, state["random"])
+        self._snapshots = [
+            saved.learned(f"snapshot {number}", kind) for number, kind in enumerate(state["kinds"])
+        ]
+        self._saved_epoch = len(self.history)
+        self._interrupts.armed = True
+        self._monitor.resumed(len(self.history))
 
     def _repeat_more_slowly(self, epoch: int, rate: float | None) -> None:
         """Go back to the end of the epoch before, and halve the learning rate."""

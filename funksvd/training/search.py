@@ -6,6 +6,7 @@ from typing import Any
 
 from funksvd.errors import DivergenceError
 from funksvd.hyperparameters import ALGORITHMS, LOSSES, Hyperparameters
+from funksvd.training.checkpoints import Checkpoints
 from funksvd.training.context import Findings, PlanT
 from funksvd.training.ensemble import train_ensemble
 from funksvd.training.interrupts import Interrupts
@@ -33,6 +34,7 @@ def search_best(
     *,
     monitor: Monitor,
     interrupts: Interrupts,
+    checkpoints: Checkpoints | None = None,
 ) -> TrainingResult[Any]:
     """Train on the ratings to learn from; those held back decide which epoch is best.
 
@@ -48,6 +50,7 @@ def search_best(
     hyperparameters : Hyperparameters
     monitor : Monitor
     interrupts : Interrupts
+    checkpoints : Checkpoints, optional
 
     Returns
     -------
@@ -64,7 +67,13 @@ def search_best(
     def search(factor: float) -> TrainingResult[Any]:
         findings = Findings(reg_factor=factor)
         return train_ensemble(
-            plan, chosen, "search", findings=findings, monitor=monitor, interrupts=interrupts
+            plan,
+            chosen,
+            "search",
+            findings=findings,
+            monitor=monitor,
+            interrupts=interrupts,
+            checkpoints=checkpoints,
         )
 
     best = search(1.0)

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Generic
 
+import numpy as np
+
+from funksvd.errors import WriteError
 from funksvd.hyperparameters import ALGORITHMS, LOSSES, SCHEDULES, Hyperparameters
 from funksvd.learned import Learned, LearnedRatings
 from funksvd.rng import Stream, generator
+from funksvd.training.checkpoints import (
+    Checkpoints,
+    RunCheckpoints,
+    Saved,
+    fingerprint,
+    write_learned,
+)
 from funksvd.training.context import Context, Findings, LearnedT, PlanT
 from funksvd.training.days import centered, without_days
 from funksvd.training.executors import Threads
 from funksvd.training.interrupts import Interrupts
 from funksvd.training.learners.registry import choose_learner
-from funksvd.training.monitor import Monitor
+from funksvd.training.monitor import EpochRecord, Monitor
 from funksvd.training.plan import DAY, BlockPlan
 from funksvd.training.record import TrainingRecord
 from funksvd.training.run import Limits, Run
@@ -44,6 +54,36 @@ class TrainingResult(Generic[LearnedT]):
         """True if Ctrl-C ended training."""
         return self.record.stopped is Stopped.INTERRUPT
 
+    def save(self, checkpoints: RunCheckpoints) -> None:
+        """Keep it as what a run came to.
+
+        Raises
+        ------
+        WriteError
+            If it cannot be written.
+        """
+        state = {
+            "kind": self.learned.kind,
+            "record": asdict(self.record),
+            "findings": asdict(self.findings),
+        }
+        checkpoints.save(
+            state, lambda write: write_learned(self.learned, "learned", write), is_result=True
+        )
+
+    @classmethod
+    def of(cls, saved: Saved) -> TrainingResult[Any]:
+        """The opposite of `save`."""
+        record, findings = saved.state["record"], saved.state["findings"]
+        for each in (record, findings):
+            each["history"] = [EpochRecord(*epoch) for epoch in each["history"]]
+        record["stopped"] = Stopped(record["stopped"])
+        return cls(
+            saved.learned("learned", saved.state["kind"]),
+            TrainingRecord(**record),
+            Findings(**findings),
+        )
+
     def as_interrupted(self) -> TrainingResult[LearnedT]:
         """The same, where Ctrl-C came later."""
         return replace(self, record=replace(self.record, stopped=Stopped.INTERRUPT))
@@ -59,6 +99,7 @@ def train(
     validation: Validation | None = None,
     monitor: Monitor | None = None,
     interrupts: Interrupts | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> TrainingResult[Any]:
     """Learn parameters, epoch by epoch, by the algorithm that the hyperparameters name.
 
@@ -83,6 +124,8 @@ def train(
     monitor : Monitor, optional
     interrupts : Interrupts, optional
         Armed once an epoch is complete: from then on, there is something to lose.
+    checkpoints : Checkpoints, optional
+        The run goes on from the one that is there, and is not run at all if it had ended.
 
     Raises
     ------
@@ -94,6 +137,22 @@ def train(
     """
     chosen = hyperparameters.resolved()
     findings = findings or Findings()
+    monitor, interrupts = monitor or Monitor(), interrupts or Interrupts()
+    kept = None
+    if checkpoints is not None:
+        begun = {} if start is None else start.arrays()
+        call = {
+            "member": member,
+            "findings": _without_seconds(findings),
+            "start": fingerprint(*map(np.asarray, begun.values())),
+        }
+        kept = checkpoints.next_run(plan.fingerprint(), call)
+        if (saved := kept.saved()) is not None and saved.is_result:
+            result = TrainingResult.of(saved)
+            interrupts.armed = True
+            monitor.resumed(len(result.record.history))
+            monitor.fit_done(result.record.best_epoch)
+            return result
     n_epochs = findings.n_epochs or chosen.epoch_limit()
     if not ALGORITHMS[chosen.algorithm].by_feature:
         chosen = replace(chosen, n_epochs=n_epochs)
@@ -131,8 +190,9 @@ def train(
             decides,
             metric,
             steps,
-            monitor or Monitor(),
-            interrupts or Interrupts(),
+            monitor,
+            interrupts,
+            kept,
         )
         run.until_done()
         learned: Any = run.learned()
@@ -142,7 +202,7 @@ def train(
             learned = centered(learned, rest)
     n_unrated = 0 if plan.unrated is None else len(plan.unrated.user_index)
     learner = run.learner
-    return TrainingResult(
+    result = TrainingResult(
         learned,
         TrainingRecord(
             history=run.history,
@@ -160,3 +220,15 @@ def train(
             passes=learner.passes(),
         ),
     )
+    if kept is not None and not result.interrupted:
+        try:
+            result.save(kept)
+        except WriteError as error:
+            monitor.checkpoint_failed(error)
+    return result
+
+
+def _without_seconds(findings: Findings) -> dict[str, Any]:
+    """Plain data that are the same for the same findings."""
+    history = [record._replace(seconds=0.0) for record in findings.history]
+    return asdict(replace(findings, history=history))

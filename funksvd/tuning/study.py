@@ -5,20 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sys
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from funksvd.atomic import locked_by_another
 from funksvd.errors import FunkSVDError, WriteError, how_to_install
 from funksvd.learned.storage import MALFORMED
 from funksvd.rng import Stream, generator
 from funksvd.tuning.trials import COMPLETE, Outcome, Trial, mean
-
-if sys.platform != "win32":
-    import fcntl
 
 if TYPE_CHECKING:
     import optuna
@@ -83,27 +79,12 @@ def quietly_kept(path: str | os.PathLike[str] | None) -> Iterator[None]:
 def _alone(path: str | os.PathLike[str]) -> Iterator[None]:
     """Lock a study file; the lock ends with the process, however that ends."""
     with open(path, "ab") as file:
-        if sys.platform != "win32":
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise FunkSVDError(
-                    f"{path}: {_holder(file)} is searching with this study; wait until it has "
-                    "ended, or give another file name"
-                ) from error
-            except OSError:  # the file system has no locks
-                pass
+        if holder := locked_by_another(file):
+            raise FunkSVDError(
+                f"{path}: {holder} is searching with this study; wait until it has ended, or give "
+                "another file name"
+            )
         yield
-
-
-def _holder(file: BinaryIO) -> str:
-    """The process that has locked a file, as far as the system tells."""
-    with contextlib.suppress(OSError, IndexError):
-        inode = os.fstat(file.fileno()).st_ino
-        for lock in map(str.split, Path("/proc/locks").read_text().splitlines()):
-            if lock[1] == "FLOCK" and lock[5].endswith(f":{inode}") and int(lock[4]) > 0:
-                return f"process {lock[4]}"
-    return "another process"
 
 
 class _Locked:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
@@ -11,6 +11,8 @@ import numpy as np
 
 from funksvd.errors import argument
 from funksvd.learned import LearnedRatings
+from funksvd.rng import state_of
+from funksvd.training.checkpoints import Read, Write
 from funksvd.training.context import Context, LearnedT, PlanT, RatingContext
 from funksvd.training.losses import TrainingLoss
 from funksvd.training.plan import BlockPlan
@@ -57,6 +59,8 @@ class Learner(ABC, Generic[PlanT, LearnedT]):
         learns its own, and this is for rows that are folded in later.
     latest_is_best : bool
         Whether each epoch makes the result better, so that validation errors do not choose one.
+    born : dict
+        State of the random numbers before the learner drew any.
     """
 
     latest_is_best: ClassVar[bool] = False
@@ -68,6 +72,7 @@ class Learner(ABC, Generic[PlanT, LearnedT]):
         self.hyperparameters = context.hyperparameters
         self.n_factors = self.hyperparameters.n_factors or self.default_factors()
         self.random, self.executor = context.random, context.executor
+        self.born = state_of(self.random)
 
     def default_factors(self) -> int:
         """Number of factors where neither a person nor the algorithm has said one."""
@@ -108,6 +113,29 @@ class Learner(ABC, Generic[PlanT, LearnedT]):
     @abstractmethod
     def restore(self, slot: int) -> None:
         """Go back to the state of the last `snapshot` of this slot."""
+
+    def dump(self, slots: Sequence[int], write: Write) -> None:
+        """Hand out what slots hold, one array at a time, for a checkpoint.
+
+        Parameters
+        ----------
+        slots : sequence of int
+        write : callable
+            Takes the name of an array, which no other has, and the array.
+        """
+        raise AssertionError("algorithms that cannot do this are refused before training")
+
+    def load(self, slots: Sequence[int], read: Read) -> None:
+        """Put into slots of a new learner what those of another one held.
+
+        Parameters
+        ----------
+        slots : sequence of int
+            As for `dump`.
+        read : callable
+            Returns the array of a name that `dump` has given.
+        """
+        raise AssertionError("algorithms that cannot do this are refused before training")
 
     @abstractmethod
     def learned(self) -> LearnedT:
@@ -193,6 +221,18 @@ class Descent(RatingLearner):
     def restore(self, slot: int) -> None:
         """Go back to the state of the last `snapshot` of this slot."""
         _overwrite(self.state(), self._slots[slot])
+
+    def dump(self, slots: Sequence[int], write: Write) -> None:
+        """Hand out what slots hold, one array at a time, for a checkpoint."""
+        for slot in slots:
+            for number, array in enumerate(self._slots[slot]):
+                write(f"slot {slot}/{number}", array)
+
+    def load(self, slots: Sequence[int], read: Read) -> None:
+        """Put into slots of a new learner what those of another one held."""
+        for slot in slots:
+            n_arrays = len(self.state())
+            self._slots[slot] = [read(f"slot {slot}/{number}") for number in range(n_arrays)]
 
     def has_diverged(self, train_error: float) -> bool:
         """Tell whether the error is far above that of no model, or not finite."""

@@ -27,6 +27,7 @@ million pairs of 6,040 users and 3,700 items, for 256 factors::
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -37,6 +38,7 @@ from funksvd.learned.choices import LearnedChoices
 from funksvd.objectives.ials import ChoiceTerms, strength_of
 from funksvd.ratings import CompressedRows
 from funksvd.rng import normals
+from funksvd.training.checkpoints import Read, Write
 from funksvd.training.context import Context
 from funksvd.training.gram import gram_of, rotated
 from funksvd.training.learners.base import Learner, Progress, decided
@@ -160,6 +162,20 @@ class IALSLearner(Learner[PairPlan, LearnedChoices]):
     def restore(self, slot: int) -> None:
         """Go back to the rows of the last `snapshot` of this slot."""
         self.rows = self._slots[slot]
+
+    def dump(self, slots: Sequence[int], write: Write) -> None:
+        """Hand out the rows that slots hold, for a checkpoint."""
+        for slot in slots:
+            for number, rows in enumerate(self._slots[slot]):
+                write(f"slot {slot}/{number}", rows)
+
+    def load(self, slots: Sequence[int], read: Read) -> None:
+        """Put into slots of a new learner what those of another one held."""
+        for slot in slots:
+            rows = [padded_rows(*each.shape) for each in self.rows]
+            for number, each in enumerate(rows):
+                each[:] = read(f"slot {slot}/{number}")
+            self._slots[slot] = (rows[0], rows[1])
 
     def learned(self) -> LearnedChoices:
         """What is known now, in the basis of the items' Gram matrix."""

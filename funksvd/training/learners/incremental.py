@@ -82,8 +82,8 @@ class IncrementalLearner(Descent):
         return self._validation_rmse(feature)
 
     def state(self) -> list[np.ndarray]:
-        """Biases, features, and how many there are."""
-        return [*self.biases, *self.features, self.n_learned]
+        """Biases, features, how many there are, and the passes that each took."""
+        return [*self.biases, *self.features, self.n_learned, self.n_passes]
 
     def restore(self, slot: int) -> None:
         """Go back to the state of the last `snapshot` of this slot."""
