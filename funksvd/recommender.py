@@ -318,7 +318,13 @@ class Recommender(Predictor):
         else:
             index = self.users.known_rows(users)
         filters = Filters(include_seen, exclude, among, min_ratings, diversify)
-        return tables_of(self.fitted, index, n, by, filters, self.thread_count())
+        return self._tables(index, n, by, filters)
+
+    def _tables(
+        self, users: np.ndarray, n: int, by: str | None, filters: Filters
+    ) -> Iterator[dict[str, np.ndarray]]:
+        """Lists for users by their rows, as `recommend_all` yields them."""
+        return tables_of(self.fitted, users, n, by, filters, self.thread_count())
 
     def similar(self, item: int | str, n: int = 10) -> list[SimilarItem]:
         """The items that are most like another one.

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
+CALLS_AHEAD = 2
+"""Calls of each worker that wait for it, so that it need not wait for them."""
 Handle = Any
 """The result of a call to come; it can be an argument of another call, of the same gang."""
 
@@ -42,6 +45,27 @@ class Gang(ABC):
         """Call the same method of all workers, and give what they return, in their order."""
         workers = range(self.n_workers)
         return self.results([self.submit(worker, method, *arguments) for worker in workers])
+
+    def in_turn(self, method: str, every: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
+        """Call a method of one worker after the other, and yield what they return, in order.
+
+        Parameters
+        ----------
+        method : str
+        every : iterable of tuple
+            Arguments of each call. Only a few calls are under way at once.
+        """
+        waiting: deque[Handle] = deque()
+        for number, arguments in enumerate(every):
+            waiting.append(self.submit(number % self.n_workers, method, *arguments))
+            if len(waiting) > CALLS_AHEAD * self.n_workers:
+                yield from self.results([waiting.popleft()])
+        while waiting:
+            yield from self.results([waiting.popleft()])
+
+    def share(self, value: Any) -> Handle:
+        """A handle for an argument of many calls: it goes to each machine once."""
+        return value
 
     def result(self, worker: int, method: str, *arguments: Any) -> Any:
         """Call a method of one worker, and give what it returns."""

@@ -94,6 +94,10 @@ class RayGang(Gang):
             return self._actors[worker].call.remote(method, arguments)
         return self._actors[worker].call_with.remote(method, *arguments)
 
+    def share(self, value: Any) -> Handle:
+        """See `Gang.share`."""
+        return self._ray.put(value)
+
     def results(self, handles: Sequence[Handle]) -> list[Any]:
         """See `Gang.results`."""
         return self._get(list(handles), self.patience)
