@@ -122,7 +122,7 @@ class Descending:
         parts = [plan.values[block.learned] for block in blocks]
         return self._executor.map(function, [part for part in parts if part.size])
 
-    def begin(self, setting: Setting) -> None:
+    def start(self, setting: Setting) -> None:
         """Draw the first rows of its groups of users, and of as many groups of items."""
         self._setting = setting
         self._slots: dict[int, tuple[list[Table], dict[int, Table]]] = {}
@@ -205,11 +205,11 @@ class Descending:
             items.factors,
         )
 
-    def give(self, h: int) -> Table:
+    def hand_over(self, h: int) -> Table:
         """Hand over a group of items, which is then with another worker."""
         return self._items.pop(h)
 
-    def take(self, h: int, items: Table) -> None:
+    def take_over(self, h: int, items: Table) -> None:
         """Take over a group of items."""
         self._items[h] = items if items.factors.flags.writeable else items.copy()
         self.n_bytes_taken += items.n_bytes

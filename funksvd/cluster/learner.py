@@ -39,7 +39,7 @@ class ShardedLearner(StrataLearner):
         setting = Setting(
             self.hyperparameters, context.member, self.scale, self.loss.for_kernels, self.reg
         )
-        self.gang.each("begin", setting)
+        self.gang.each("start", setting)
 
     def descend(self, rates: Sequence[float]) -> Iterator[list[float]]:
         """See `StrataLearner.descend`."""
@@ -70,9 +70,9 @@ class ShardedLearner(StrataLearner):
             return
         n_groups, starts = self.sharded.n_groups, self.sharded.starts
         firsts = [(start + shift) % n_groups for start in starts[:-1]]
-        given = [self.gang.submit(w, "give", h) for w, h in enumerate(firsts)]
+        given = [self.gang.submit(w, "hand_over", h) for w, h in enumerate(firsts)]
         for w, h in enumerate(firsts):
-            self.gang.submit((w - 1) % self.gang.n_workers, "take", h, given[w])
+            self.gang.submit((w - 1) % self.gang.n_workers, "take_over", h, given[w])
 
     def state(self) -> list[np.ndarray]:
         """Nothing: the state is with the workers."""

@@ -103,8 +103,7 @@ class IALSLearner(Learner[PairPlan, LearnedChoices]):
 
     def _solve(self, which: int) -> float:
         """Solve the rows of one side; twice the objective before, without the other's norms."""
-        side = self.sides[which]
-        a0, n_steps = self.terms.unobserved_weight, N_STEPS
+        side, a0 = self.sides[which], self.terms.unobserved_weight
         reg = self.terms.of_rows(side.n_others)
         rows, spectrum = self._turned(1 - which, TOLERANCE, reg[1])
         mine, other = rows[which], rows[1 - which]
@@ -112,15 +111,38 @@ class IALSLearner(Learner[PairPlan, LearnedChoices]):
             mine = padded_rows(*mine.shape)
             mine[:] = rows[which]
         diagonal = (a0 * spectrum).astype(np.float32)
-
-        def solve(span: tuple[int, int]) -> tuple[float, float]:
-            given = (side.pairs.indptr, side.columns, self.plan.weights, other, diagonal, reg)
-            return solve_rows(span, *given, n_steps, mine)
-
-        sums = self.executor.map(solve, side.spans)
+        sums = self.solve_spans(which, mine, other, diagonal, reg)
         self.rows = (mine, other) if which == 0 else (other, mine)
         side.norms = math.fsum(norm for _, norm in sums)
         return math.fsum(value for value, _ in sums)
+
+    def solve_spans(
+        self,
+        which: int,
+        mine: np.ndarray,
+        other: np.ndarray,
+        diagonal: np.ndarray,
+        reg: tuple[float, float],
+    ) -> list[tuple[float, float]]:
+        """Solve the rows of one side, the other's as they are.
+
+        Parameters
+        ----------
+        which : int
+            0 for the users, 1 for the items.
+        mine, other : ndarray of shape (n, k), float32
+            The rows of both sides; `mine` are written.
+        diagonal, reg
+            As for `solve_rows`.
+
+        Returns
+        -------
+        list of (float, float)
+            What `solve_rows` returns for each span.
+        """
+        side = self.sides[which]
+        given = (side.pairs.indptr, side.columns, self.plan.weights, other, diagonal, reg)
+        return self.executor.map(lambda span: solve_rows(span, *given, N_STEPS, mine), side.spans)
 
     def _turned(
         self, which: int, tolerance: float, shift: float
