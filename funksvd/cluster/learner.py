@@ -14,6 +14,7 @@ from funksvd.cluster.descent import ITEMS, USERS, Setting, Table
 from funksvd.cluster.gang import Gang, Handle
 from funksvd.learned import LearnedRatings
 from funksvd.objectives.parameters import Parameters
+from funksvd.training.checkpoints import Read, Write, fingerprint
 from funksvd.training.context import RatingContext
 from funksvd.training.learners.sgd import StrataLearner
 from funksvd.training.plan import Rows
@@ -86,11 +87,28 @@ class ShardedLearner(StrataLearner):
         """Have the workers go back to the rows of the last `snapshot` of this slot."""
         self.gang.each("restore", slot)
 
+    def dump(self, slots: Sequence[int], write: Write) -> None:
+        """See `Learner.dump`; the arrays of one group at a time are in this process."""
+        for slot in slots:
+            for side, rows in self._sides():
+                for g, table in self._tables(side, rows, slot):
+                    for name, array in table._asdict().items():
+                        write(f"slot {slot}/{side}/{g}/{name}", array)
+
+    def load(self, slots: Sequence[int], read: Read) -> None:
+        """See `Learner.load`."""
+        for slot in slots:
+            for side, rows in self._sides():
+                for g in range(len(rows.starts) - 1):
+                    table = Table(*(read(f"slot {slot}/{side}/{g}/{x}") for x in Table._fields))
+                    self.gang.result(self.sharded.owner(g), "load", side, g, table)
+            self.snapshot(slot)
+
     def learned(self) -> LearnedRatings:
         """Biases and factors, in the ratings' own numbering."""
         k = self.hyperparameters.n_factors
         tables = []
-        for side, rows in ((USERS, self.sharded.users), (ITEMS, self.sharded.items)):
+        for side, rows in self._sides():
             n = len(rows.order)
             table = Table(np.empty(n, np.float32), np.empty((n, k), np.float32))
             for g, found in self._tables(side, rows):
@@ -101,6 +119,9 @@ class ShardedLearner(StrataLearner):
         return LearnedRatings.of(
             Parameters(self.scale.center, user_biases, item_biases, user_factors, item_factors)
         )
+
+    def _sides(self) -> tuple[tuple[int, Rows], tuple[int, Rows]]:
+        return (USERS, self.sharded.users), (ITEMS, self.sharded.items)
 
     def _tables(
         self, side: int, rows: Rows, slot: int | None = None
@@ -120,6 +141,8 @@ class ShardedPlan:
     users, items : Rows
     counts : ndarray of shape (n_groups, n_groups, 2), int64
         Ratings of each block: to learn from, and held back.
+    data : str
+        Fingerprint of the ratings.
     n_threads : int or None
         Of each worker; None for all of its machine's processors.
     """
@@ -128,12 +151,17 @@ class ShardedPlan:
     users: Rows
     items: Rows
     counts: np.ndarray
+    data: str
     n_threads: int | None = None
 
     unrated: ClassVar[None] = None
     """There are no pairs without a rating."""
     learner: ClassVar[type[ShardedLearner]] = ShardedLearner
     """The only learner that learns from it."""
+
+    def fingerprint(self) -> str:
+        """Checksum of all that can be learned from; the same for any number of workers."""
+        return fingerprint(np.frombuffer(self.data.encode(), np.uint8), self.counts)
 
     @property
     def n_groups(self) -> int:

@@ -11,8 +11,8 @@ from funksvd import Hyperparameters
 from funksvd.cluster.descent import Descending
 from funksvd.cluster.gang import LocalGang
 from funksvd.cluster.learner import ShardedPlan, groups_of_worker
-from funksvd.errors import ShardError
-from funksvd.training import Findings, Triples, plan_blocks, train
+from funksvd.errors import GangLostError, ShardError
+from funksvd.training import Checkpoints, Findings, Monitor, Triples, plan_blocks, train
 from funksvd.training.plan import Rows
 
 
@@ -51,7 +51,7 @@ def sharded(plan, n_workers, n_threads=1):
 
     counts = np.diff(plan.bounds, axis=-1)
     gang = LocalGang(n_workers, make)
-    return ShardedPlan(gang, plan.users, plan.items, counts, n_threads).opened("search")
+    return ShardedPlan(gang, plan.users, plan.items, counts, "these", n_threads).opened("search")
 
 
 def plan_of(ratings, n_groups, held_back=None):
@@ -119,6 +119,34 @@ def test_a_divergence_is_gone_back_from(planted):
     ref = train(plan_of(ratings, 4), chosen)
     assert ref.findings.rate_factor < 1
     assert_same(train(sharded(plan_of(ratings, 4), 2), chosen), ref)
+
+
+@pytest.mark.parametrize("n_workers", [1, 3])
+def test_another_number_of_workers_goes_on_from_a_checkpoint(planted, tmp_path, n_workers):
+    ratings = planted(60, 50, 2, 1500, 0.3)
+    held_back = np.arange(1500) % 5 == 0
+    chosen = Hyperparameters(n_factors=6, learning_rate=0.1, patience=2)
+    plan = plan_of(ratings, 6, held_back)
+    ref = train(sharded(plan, 2), chosen)
+    assert ref.record.best_epoch > 4
+
+    class Lost(Monitor):
+        def epoch_done(self, record, is_best):
+            if record.epoch == 4:
+                raise GangLostError("gone")
+
+    with Checkpoints(tmp_path, every=0) as kept:
+        kept.begin(chosen)
+        with pytest.raises(GangLostError):
+            train(sharded(plan, 2), chosen, monitor=Lost(), checkpoints=kept)
+    with Checkpoints(tmp_path, resume=True) as kept:
+        kept.begin(chosen)
+        epochs = []
+        monitor = Monitor()
+        monitor.epoch_done = lambda record, is_best: epochs.append(record.epoch)
+        comp = train(sharded(plan, n_workers), chosen, monitor=monitor, checkpoints=kept)
+    assert epochs[0] == 4
+    assert_same(comp, ref)
 
 
 @pytest.mark.parametrize("n_workers", [2, 4, 8])
