@@ -388,7 +388,7 @@ def test_a_save_that_fails_exits_with_1(error_of, folder, quick, monkeypatch):
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("funksvd.learned.storage._write_tensors", full)
+    monkeypatch.setattr("funksvd.learned.storage.files.write", full)
     message = error_of("train", "ratings.csv", *quick, code=1)
     assert "model.funksvd: cannot write the model: No space left on device" in message
     assert os.listdir(folder) == ["ratings.csv"]

@@ -19,7 +19,15 @@ from safetensors.numpy import load_file, save_file
 from funksvd import FunkSVD, Interactions, ModelFileError
 from funksvd.errors import ModelWriteError
 from funksvd.learned import LearnedRatings, storage
-from funksvd.learned.storage import Part, SavedModel, read_model, write_model
+from funksvd.learned.storage import (
+    Part,
+    SavedModel,
+    content,
+    files,
+    layout,
+    read_model,
+    write_model,
+)
 from funksvd.ratings.compressed import CompressedRows
 from funksvd.training.stopping import Stopped
 
@@ -169,8 +177,8 @@ def test_foreign_files(tmp_path):
         "NumPy": b"\x93NUMPY\x01\x00" + bytes(100),
         "empty": b"",
     }
-    for name, content in contents.items():
-        foreign.write_bytes(content)
+    for name, written in contents.items():
+        foreign.write_bytes(written)
         assert "not a model file" in message_of(foreign), name
 
 
@@ -376,9 +384,9 @@ def test_a_tensor_that_is_not_aligned_is_refused(tmp_path):
     raw = json.dumps(header).encode()
     raw += b" " * (-len(raw) % 8)
     (tmp_path / "m").write_bytes(len(raw).to_bytes(8, "little") + raw + data)
-    mapped = storage._map_tensors(np.fromfile(tmp_path / "m", np.uint8))
+    mapped = files.cut(np.fromfile(tmp_path / "m", np.uint8)).tensors
     with pytest.raises(ValueError, match="user_ids is not an aligned"):
-        storage._take(mapped, "user_ids", np.int64)
+        content._take(mapped, "user_ids", np.int64)
 
 
 @pytest.fixture(scope="module")
@@ -719,10 +727,11 @@ def test_the_bytes_are_those_of_the_safetensors_library(tmp_path):
         for shape in [(3, 5)]
     }
     tensors |= {"empty": np.zeros((0, 4), np.float32), "one": np.ones((), np.int64)}
-    metadata = {"funksvd": json.dumps({"text": 'é " \\ \n \x7f', "n": 1.5})}
+    info = {"text": 'é " \\ \n \x7f', "n": 1.5}
+    metadata = {"funksvd": json.dumps(info, sort_keys=True)}
     save_file(tensors, tmp_path / "theirs", metadata)
     with open(tmp_path / "ours", "wb") as file:
-        storage._write_tensors(file, tensors, metadata)
+        files.write(file, layout.lay_out(tensors, info))
     assert (tmp_path / "ours").read_bytes() == (tmp_path / "theirs").read_bytes()
 
 
@@ -783,16 +792,16 @@ def test_a_kill_in_mid_save_leaves_the_old_file(trained, tmp_path):
         """
         import os, signal, sys
         from funksvd import FunkSVD
-        from funksvd.learned import storage
+        from funksvd.learned.storage import files
 
-        write = storage._write_tensors
+        write = files.write
 
         def write_half(file, *content):
             write(file, *content)
             file.truncate(file.tell() // 2)
             os.kill(os.getpid(), signal.SIGKILL)
 
-        storage._write_tensors = write_half
+        files.write = write_half
         model = FunkSVD.load(sys.argv[1])
         model.user_factors[:] = 0
         model.save(sys.argv[1])
