@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -43,6 +42,7 @@ def info(model_path: str, *, output: Output) -> None:
 
 
 def _facts(model: FunkSVD, path: str) -> dict[str, object]:
+    from funksvd.learned.storage import size_of
     from funksvd.training import ALGORITHMS
 
     provenance, best = model.provenance, model.training.best
@@ -53,7 +53,7 @@ def _facts(model: FunkSVD, path: str) -> dict[str, object]:
     hyperparameters = asdict(model.hyperparameters.resolved())
     del hyperparameters["n_threads"]
     return {
-        "size_bytes": os.path.getsize(path),
+        "size_bytes": size_of(path),
         "n_users": len(model.user_ids),
         "n_items": len(model.item_ids),
         "n_ratings": model.n_ratings,

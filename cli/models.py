@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
 
 from .console import Output
-from .groups import option
-from .options import FILE
+from .groups import F, option
+from .options import FILE, OUTPUT
 from .writing import refuse_to_overwrite
 
 if TYPE_CHECKING:
@@ -33,11 +34,34 @@ model_option = option(
 """The model file that a command makes use of, as `model_path: str`."""
 
 
-def is_model(path: str) -> bool:
-    """Whether a file is there and is a model."""
-    from funksvd.learned.storage import is_model_file
+def _is_folder(ctx: click.Context, parameter: click.Parameter, value: str | None) -> bool | None:
+    return None if value is None else value == "folder"
 
-    return os.path.isfile(path) and is_model_file(path)
+
+def saved_as(help_text: str) -> Callable[[F], F]:
+    """The option for what a model is saved as, as `as_folder: bool | None`."""
+    return option(
+        "--as",
+        "as_folder",
+        type=click.Choice(["file", "folder"]),
+        callback=_is_folder,
+        group=OUTPUT,
+        help=help_text,
+    )
+
+
+saved_as_option = saved_as(
+    "Save the model as one file, or as a folder with a file for each array.  [default: a folder "
+    "above 20 GB, and where one is replaced]"
+)
+"""What a model is saved as, as `as_folder: bool | None`."""
+
+
+def is_model(path: str) -> bool:
+    """Whether a file or folder is there and is a model."""
+    from funksvd.learned import storage
+
+    return storage.is_model(path)
 
 
 def load(output: Output, path: str, threads: int | None = None) -> FunkSVD:
@@ -77,7 +101,15 @@ def keep_ratings_of(model: FunkSVD, path: str | None, option: str = "-o") -> Non
     refuse_to_overwrite(path, features, option, why="holds features that the model was trained on")
 
 
-def save(output: Output, model: FunkSVD, path: str, holdout: Holdout, *, with_seen: bool) -> bool:
+def save(
+    output: Output,
+    model: FunkSVD,
+    path: str,
+    holdout: Holdout,
+    *,
+    with_seen: bool,
+    as_folder: bool | None,
+) -> bool:
     """Save a model with the record of its ratings; Ctrl-C must wait, or all would be lost.
 
     Parameters
@@ -90,20 +122,23 @@ def save(output: Output, model: FunkSVD, path: str, holdout: Holdout, *, with_se
         The ratings that it was trained on and those set aside.
     with_seen : bool
         Whether to save which pairs were rated.
+    as_folder : bool or None
+        Whether to save a folder rather than a file; None to decide by its size.
 
     Returns
     -------
     bool
         Whether Ctrl-C was pressed meanwhile.
     """
+    from funksvd.learned.storage import size_of
     from funksvd.training import Interrupts
 
     with Interrupts(armed=True) as interrupts:
         model.remember_origin(holdout)
-        model.save(path, with_seen=with_seen)
+        model.save(path, with_seen=with_seen, as_folder=as_folder)
         interrupted = interrupts.requested
         interrupts.requested = False
-    output.note(f"Saved {path} ({os.path.getsize(path) / 1e6:,.1f} MB)")
+    output.note(f"Saved {path} ({size_of(path) / 1e6:,.1f} MB)")
     return interrupted
 
 

@@ -89,7 +89,7 @@ def report(
             holdout=holdout,
             missing=missing,
             titles=titles or {},
-            name=os.path.basename(model_path),
+            name=os.path.basename(os.path.normpath(model_path)),
             command=reproducing_command(model, model_path),
             version=__version__,
         )

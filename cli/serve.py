@@ -99,13 +99,15 @@ def serve(
 def _service(model_path: str, items_file: str | None, features: FeatureFiles = NO_FILES) -> Service:
     """Load the model, the titles and the features, as they are now."""
     from funksvd import FunkSVD, FunkSVDError, read_attributes, read_titles
+    from funksvd.atomic import present
     from funksvd.hyperparameters import LOSSES
     from funksvd.serving import Service
 
     titles = read_titles(items_file) if items_file else None
     attributes = read_attributes(items_file) if items_file else None
-    # Read as a whole: copying a new model over a file that is mapped would end the process.
-    model = FunkSVD.load(model_path, in_memory=True)
+    # A file is read as a whole: copying a new one over a file that is mapped would end the process.
+    # A folder is mapped, since it may be larger than the memory.
+    model = FunkSVD.load(model_path, in_memory=not present(model_path).is_dir())
     if model.seen is None:
         raise FunkSVDError(
             f"{model_path}: the model was saved without the pairs it has seen (--no-seen), so "

@@ -14,7 +14,7 @@ from .features import FeatureFiles, tell_features, training_features
 from .figures import show_evaluation, warn_of_doubts
 from .gate import check_judgeable, max_rmse_option, passes
 from .groups import GroupedCommand, option
-from .models import DEFAULT_MODEL, save
+from .models import DEFAULT_MODEL, save, saved_as_option
 from .options import FILE, OUTPUT, output_options
 from .parts import Parts, parts_options
 from .ranking import show_ranking
@@ -62,6 +62,7 @@ Examples:
     group=OUTPUT,
     help="Do not save which pairs were rated (smaller file).",
 )
+@saved_as_option
 @max_rmse_option
 @output_options
 def train(
@@ -73,6 +74,7 @@ def train(
     reading: ReadOptions,
     model_path: str,
     no_seen: bool,
+    as_folder: bool | None,
     max_rmse: float | None,
     checkpointing: Checkpointing,
     output: Output,
@@ -102,12 +104,12 @@ def train(
     as it was, and the command exits with 1.
     """
     from funksvd import FunkSVD
-    from funksvd.learned.storage import is_model_file
+    from funksvd.learned.storage import is_model
     from funksvd.training import ALGORITHMS, check_uses_interactions
 
     from .progress import TrainingProgress
 
-    check_writable(model_path, (*ratings, *parts.files, *features.files), is_model_file, "a model")
+    check_writable(model_path, (*ratings, *parts.files, *features.files), is_model, "a model")
     if parts.interactions_file is not None:
         check_uses_interactions(hyperparameters)
     if max_rmse is not None and parts.test_file is None and parts.test_fraction == 0:
@@ -153,7 +155,9 @@ def train(
     is_saved = passes(output, evaluation, max_rmse, model_path)
     is_complete = not interrupted
     if is_saved:
-        interrupted |= save(output, model, model_path, holdout, with_seen=not no_seen)
+        interrupted |= save(
+            output, model, model_path, holdout, with_seen=not no_seen, as_folder=as_folder
+        )
     if checkpoints is not None and is_complete:
         checkpoints.finished()
     evaluation = evaluation or test()

@@ -13,7 +13,7 @@ from .features import FeatureFiles, later_features
 from .figures import show_evaluation, warn_of_doubts
 from .gate import check_judgeable, max_rmse_option, passes
 from .groups import GroupedCommand, option
-from .models import check_recorded, load, save
+from .models import check_recorded, load, save, saved_as_option
 from .options import FILE, OUTPUT, output_options, threads_option
 from .ranking import predicts_ratings, show_ranking
 from .reading import describe_ratings, reading_options, report_reading
@@ -66,6 +66,7 @@ Examples:
     group=OUTPUT,
     help="File to save the new model to.  [default: MODEL]",
 )
+@saved_as_option
 @later_features
 @max_rmse_option
 @output_options
@@ -77,6 +78,7 @@ def update(
     threads: int | None,
     reading: ReadOptions,
     new_path: str | None,
+    as_folder: bool | None,
     features: FeatureFiles,
     max_rmse: float | None,
     output: Output,
@@ -105,14 +107,14 @@ def update(
     """
     from funksvd import find_additions
     from funksvd import update as update_model
-    from funksvd.learned.storage import is_model_file
+    from funksvd.learned.storage import is_model
     from funksvd.updating import check_updatable
 
     from .progress import TrainingProgress
 
     path = new_path or model_path
     model = load(output, model_path, threads)
-    check_writable(path, (*ratings, *features.files), is_model_file, "a model")
+    check_writable(path, (*ratings, *features.files), is_model, "a model")
     check_updatable(model)
     origin = check_recorded(model, model_path, REMEDY)
     if max_rmse is not None and origin.test_fingerprint is None:
@@ -151,7 +153,7 @@ def update(
     tested = None if max_rmse is None else test()
     is_saved = passes(output, tested and tested[1], max_rmse, path)
     if is_saved:
-        save(output, updated, path, holdout, with_seen=model.seen is not None)
+        save(output, updated, path, holdout, with_seen=model.seen is not None, as_folder=as_folder)
     before, after = tested or test() or (None, None)
     lists_before = lists = None
     if holdout.test is not None and "choice" in model.rankings:

@@ -41,11 +41,11 @@ def refuse_to_overwrite(
     for name in inputs:
         if name and os.path.exists(name) and os.path.samefile(path, name):
             raise click.BadParameter(f"{path} {why}", param_hint=option)
-    if even_a_model or not os.path.isfile(path):
+    if even_a_model:
         return
-    from funksvd.learned.storage import is_model_file
+    from funksvd.learned.storage import is_model
 
-    if is_model_file(path):
+    if is_model(path):
         raise click.BadParameter(
             f"{path} is a model; remove it first, or give another name", param_hint=option
         )
@@ -57,7 +57,7 @@ def check_output(
     option: str = "-o",
     *,
     device: bool = False,
-    even_a_model: bool = False,
+    may_replace: Callable[[str | os.PathLike[str]], bool] | None = None,
 ) -> None:
     """Find out before a long work, not after it, that its result cannot be written.
 
@@ -71,8 +71,8 @@ def check_output(
         Option that names the file to write, for the message.
     device : bool
         Whether a device or a named pipe will do.
-    even_a_model : bool
-        As for `refuse_to_overwrite`.
+    may_replace : callable, optional
+        Says whether a folder that is there may be replaced; where it is given, so may a model.
 
     Raises
     ------
@@ -84,11 +84,11 @@ def check_output(
     from funksvd.atomic import NO_ROOM, check_replaceable
     from funksvd.errors import WriteError
 
-    refuse_to_overwrite(path, inputs, option, even_a_model=even_a_model)
+    refuse_to_overwrite(path, inputs, option, even_a_model=may_replace is not None)
     if path is None or (device and os.path.exists(path) and _is_special(path)):
         return
     try:
-        check_replaceable(path)
+        check_replaceable(path, may_replace=may_replace)
     except WriteError as error:
         if error.errno in NO_ROOM:
             raise
@@ -96,7 +96,10 @@ def check_output(
 
 
 def check_writable(
-    path: str, inputs: Iterable[str | None], is_ours: Callable[[str], bool], what: str
+    path: str,
+    inputs: Iterable[str | None],
+    is_ours: Callable[[str | os.PathLike[str]], bool],
+    what: str,
 ) -> None:
     """Find out before a long work that its result cannot be saved; see `check_output`.
 
@@ -105,7 +108,7 @@ def check_writable(
     path, inputs
         As for `check_output`.
     is_ours : callable
-        Says of an existing file whether it may be overwritten.
+        Says of what is there whether it may be replaced.
     what : str
         Name of such a file, for the message: "a model".
 
@@ -114,7 +117,7 @@ def check_writable(
     click.BadParameter
         If the file cannot be written, or must not be.
     """
-    check_output(path, inputs, even_a_model=True)
+    check_output(path, inputs, may_replace=is_ours)
     if os.path.isfile(path) and os.path.getsize(path) and not is_ours(path):
         raise click.BadParameter(
             f"{path} is there already and is not {what}; remove it first, or give another name",

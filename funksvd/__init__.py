@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from funksvd.hyperparameters import Hyperparameters as Hyperparameters
     from funksvd.learned.explain import Explanation as Explanation
     from funksvd.learned.fold_in import FoldedIn as FoldedIn
+    from funksvd.learned.storage import copy_model as copy_model
     from funksvd.listing import (
         Recommendation as Recommendation,
         SimilarItem as SimilarItem,
@@ -130,6 +131,7 @@ else:
         "hyperparameters": ("Hyperparameters",),
         "learned.explain": ("Explanation",),
         "learned.fold_in": ("FoldedIn",),
+        "learned.storage": ("copy_model",),
         "listing": ("Recommendation", "SimilarItem", "SimilarUser"),
         "model": ("FunkSVD",),
         "ratings": (

@@ -11,6 +11,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from funksvd.errors import WriteError
 
@@ -269,7 +270,8 @@ def _check(path: str | os.PathLike[str], target: Path, may_replace: MayReplace |
     """Find out what a rename would only tell in the end, or not at all."""
     number = 0
     if target.is_dir() and not _may_go(target, may_replace):
-        number, why = errno.EISDIR, "is a folder; give a file name"
+        what = "" if may_replace is None else " with other files in it"
+        number, why = errno.EISDIR, f"is a folder{what}; give another name"
     elif target.exists() and not target.is_file() and not target.is_dir():
         number, why = errno.EINVAL, "is not a regular file"
     elif _is_mounted(target):

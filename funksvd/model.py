@@ -30,7 +30,7 @@ from funksvd.learned.ratings import LearnedRatings
 from funksvd.learned.weighting import Weighting, rating_levels
 from funksvd.metrics import Errors
 from funksvd.model_file import KINDS, from_saved, rating_model, to_saved
-from funksvd.parallel import extremes
+from funksvd.parallel import count_values, extremes
 from funksvd.ratings import (
     CompressedRows,
     Interactions,
@@ -429,7 +429,7 @@ class FunkSVD(Recommender):
             record=result.record,
             hyperparameters=copy.copy(self.hyperparameters),
             choice=ChoiceModel(result.learned, weighting),
-            item_counts=np.bincount(seen.columns, minlength=pairs.n_items).astype(np.int32),
+            item_counts=count_values(seen.columns, pairs.n_items),
         )
 
     def _add_choices(self, monitor: Monitor, checkpoints: Checkpoints | None) -> None:
@@ -639,7 +639,7 @@ class FunkSVD(Recommender):
             seen=seen,
             record=result.record,
             hyperparameters=copy.copy(self.hyperparameters),
-            item_counts=np.bincount(seen.columns, minlength=len(items)).astype(np.int32),
+            item_counts=count_values(seen.columns, len(items)),
             liking=liking,
             calibration=calibration,
             held_out=held_out,
@@ -647,8 +647,14 @@ class FunkSVD(Recommender):
 
     # -- the model file ------------------------------------------------------------------------
 
-    def save(self, path: str | os.PathLike[str], *, with_seen: bool = True) -> None:
-        """Write the model to one file.
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        with_seen: bool = True,
+        as_folder: bool | None = None,
+    ) -> None:
+        """Write the model to one file, or to a folder of files.
 
         Parameters
         ----------
@@ -656,13 +662,18 @@ class FunkSVD(Recommender):
         with_seen : bool
             Whether to write which pairs were rated, and how: needed to leave them out of
             recommendations, and to know them again in a file that has grown; 6 bytes each.
+        as_folder : bool, optional
+            Whether to write a folder, with a file for each array; by default, for more than 20 GB,
+            and where a folder is replaced. A file and a folder are loaded alike, and `copy_model`
+            makes one of the other.
 
         Raises
         ------
         ModelWriteError
-            If it cannot be written; a file that was there before is then untouched.
+            If it cannot be written; what was there before is then untouched.
         """
-        storage.write_model(path, to_saved(self.fitted, with_seen=with_seen))
+        saved = to_saved(self.fitted, with_seen=with_seen)
+        storage.write_model(path, saved, as_folder=as_folder)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, in_memory: bool = False) -> Self:
@@ -671,8 +682,9 @@ class FunkSVD(Recommender):
         Parameters
         ----------
         path : path
+            A file or a folder.
         in_memory : bool
-            By default the file is mapped, and must not be written over in place as long as the
+            By default files are mapped, and must not be written over in place as long as the
             model is used; `save` never does that, but other programs do.
 
         Raises

@@ -80,6 +80,31 @@ def occurring(index: np.ndarray, n_values: int) -> np.ndarray:
     return np.flatnonzero(found)
 
 
+def count_values(index: np.ndarray, n_values: int) -> np.ndarray:
+    """How often each of the values from 0 up to `n_values` occurs; without a copy of the array.
+
+    Returns
+    -------
+    ndarray of shape (n_values,), int32
+    """
+    counts = np.zeros(n_values, np.int32)
+    step = max(PIECE, n_values)
+    for start in range(0, len(index), step):
+        counts += np.bincount(index[start : start + step], minlength=n_values).astype(np.int32)
+    return counts
+
+
+def all_finite(values: np.ndarray) -> bool:
+    """Whether a C-contiguous array of floats holds neither NaN nor infinity; without a copy."""
+    flat, found = values.reshape(-1), []
+
+    def look(piece: slice) -> None:
+        found.append(bool(np.isfinite(flat[piece]).all()))
+
+    in_pieces(look, len(flat))
+    return all(found)
+
+
 def chosen(columns: Iterable[np.ndarray], rows: np.ndarray) -> list[np.ndarray]:
     """`column[rows]` of each column.
 

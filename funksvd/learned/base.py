@@ -16,6 +16,8 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from funksvd.parallel import all_finite
+
 
 class Axis(Enum):
     """The things that the positions along one axis of an array stand for."""
@@ -264,7 +266,7 @@ def _expect_finite(
     shape = tuple(lengths.get(axis, -1) for axis in declared.axes) or (1,)
     if values.shape != shape:
         raise ValueError(f"{name} has the shape {values.shape}, not {shape}")
-    if not np.isfinite(values).all():
+    if not all_finite(values):
         raise ValueError(f"{name} holds values that are not finite")
     return values
 

@@ -67,7 +67,9 @@ def write_pictures(content: Content, folder: str | os.PathLike[str]) -> list[Pat
 
 
 def is_report(path: str | os.PathLike[str]) -> bool:
-    """Tell by its first line whether a file looks like a report."""
+    """Tell by its first line whether a file is there and looks like a report."""
+    if not os.path.isfile(path):
+        return False
     with open(path, "rb") as file:
         return MARK.encode() in file.readline(200)
 

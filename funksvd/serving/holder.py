@@ -18,6 +18,9 @@ RETRY_SECONDS = 30.0
 STALE_SECONDS = 60.0
 """Time for which the newest files may fail to load before the service is called unhealthy."""
 
+Stamp = tuple[int, int, int]
+"""What differs between a file and another of its name: time of change, size, and inode."""
+
 
 class ModelHolder:
     """Loads a service, and loads it again in the background when one of its files has changed.
@@ -110,13 +113,19 @@ class ModelHolder:
         while not self._stopped.wait(self._every):
             self.refresh()
 
-    def _look(self) -> list[tuple[int, int, int] | None]:
-        return [_stamp(path) for path in self._paths]
+    def _look(self) -> list[list[Stamp]]:
+        return [_stamps(path) for path in self._paths]
 
 
-def _stamp(path: str) -> tuple[int, int, int] | None:
+def _stamps(path: str) -> list[Stamp]:
+    """Those of a file, or of a folder and all that is in it; none if it cannot be looked at."""
     try:
-        found = os.stat(path)
+        names = sorted(os.listdir(path)) if os.path.isdir(path) else []
+        return [_stamp(place) for place in (path, *(os.path.join(path, name) for name in names))]
     except OSError:
-        return None
+        return []
+
+
+def _stamp(path: str) -> Stamp:
+    found = os.stat(path)
     return found.st_mtime_ns, found.st_size, found.st_ino

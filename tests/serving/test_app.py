@@ -269,12 +269,17 @@ def test_metrics_count_by_route_and_status(client):
 
 
 class TestReload:
-    """A new file takes over; a broken one does not."""
+    """A new file or folder takes over; a broken one does not."""
 
     @pytest.fixture
     def path(self, model, tmp_path):
         model.save(tmp_path / "m")
         return tmp_path / "m"
+
+    @pytest.fixture
+    def folder(self, model, path):
+        model.save(path, as_folder=True)
+        return path
 
     @pytest.fixture
     def watching(self, path):
@@ -301,6 +306,29 @@ class TestReload:
             assert health.json()["status"] == "stale"
             assert "not a model file" in health.json()["problem"]
             assert "funksvd_model_load_failures 1.0" in client.get("/metrics").text
+
+    def test_only_a_changed_folder_is_loaded(self, folder, watching):
+        assert watching.refresh() is False
+        other = FunkSVD(n_factors=2, n_epochs=1, validation_fraction=0).fit(np_ratings())
+        for as_folder in (True, False, True):
+            other.save(folder, as_folder=as_folder)
+            assert watching.refresh() is True
+            assert watching.service.describe()["n_items"] == 3
+            assert watching.refresh() is False
+        assert (watching.n_reloads, watching.n_failures) == (3, 0)
+
+    def test_a_broken_folder_leaves_the_old_model_until_it_is_whole(self, folder, watching):
+        before = watching.service
+        biases = folder / "rating.user_biases.bin"
+        whole = biases.read_bytes()
+        for damage in (lambda: biases.write_bytes(bytes(len(whole))), biases.unlink):
+            damage()
+            assert watching.refresh() is False
+            assert watching.service is before
+            assert "damaged or was altered" in watching.problem
+            biases.write_bytes(whole)
+            assert watching.refresh() is True
+            before = watching.service
 
     def test_a_service_that_stays_stale_is_unhealthy(self, watching, path, monkeypatch):
         content = path.read_bytes()

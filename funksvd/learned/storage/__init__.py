@@ -1,5 +1,7 @@
 """The model file: one safetensors file, nothing in it is ever executed.
 
+A large model is a folder instead, with the same content: see `folders`.
+
 Tensors
     user_ids (int64) or, for text, user_ids.utf8 (uint8) with user_ids.offsets (int64); item_ids in
     the same two forms; seen.indptr, seen.items: the pairs learned from; seen.levels (uint8): their
@@ -24,7 +26,7 @@ Which files are read
 
 from funksvd.learned.storage.content import FORMAT_VERSION, UPGRADES, Part, SavedModel
 from funksvd.learned.storage.damage import MALFORMED, newer, telling_of_damage
-from funksvd.learned.storage.models import is_model_file, read_model, write_model
+from funksvd.learned.storage.models import copy_model, is_model, read_model, size_of, write_model
 
 __all__ = [
     "FORMAT_VERSION",
@@ -32,9 +34,11 @@ __all__ = [
     "UPGRADES",
     "Part",
     "SavedModel",
-    "is_model_file",
+    "copy_model",
+    "is_model",
     "newer",
     "read_model",
+    "size_of",
     "telling_of_damage",
     "write_model",
 ]

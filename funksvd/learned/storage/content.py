@@ -12,6 +12,7 @@ import numpy as np
 from funksvd.errors import ModelFileError
 from funksvd.learned.storage.damage import newer
 from funksvd.learned.storage.layout import Plain, Tensors
+from funksvd.parallel import count_values
 from funksvd.ratings import CompressedRows
 
 FORMAT_VERSION = 2
@@ -140,7 +141,7 @@ def from_tensors(path: Path, tensors: Tensors, info: Plain) -> SavedModel:
         if len(item_counts) != len(item_ids) or item_counts.min() < 0:
             raise ValueError("item_counts are not one for each item, of at least 0")
     elif seen is not None:
-        item_counts = np.bincount(seen.columns, minlength=len(item_ids)).astype(np.int32)
+        item_counts = count_values(seen.columns, len(item_ids))
     alone = {
         what: _take_rows(tensors, f"features.{what}s", n)
         for what, n in zip(("user", "item"), shape, strict=True)

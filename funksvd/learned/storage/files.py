@@ -33,8 +33,9 @@ def read(path: Path, in_memory: bool) -> Stored:
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
-        what = "is a folder, not a model file" if path.is_dir() else "there is no such model file"
-        raise ModelFileError(f"{path}: {what}; train one with `funksvd train RATINGS`")
+        raise ModelFileError(
+            f"{path}: there is no such model file; train one with `funksvd train RATINGS`"
+        )
     try:
         with open(path, "rb") as file, safe_open(path, framework="numpy"):
             if in_memory:

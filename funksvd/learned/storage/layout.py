@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,8 @@ Plain = dict[str, Any]
 """An object of JSON."""
 
 METADATA_KEY = "funksvd"
+ALIGNMENT = 8
+"""Bytes that the length of a header is a multiple of: those of the largest numbers."""
 DTYPES = {"I64": "<i8", "F64": "<f8", "F32": "<f4", "I32": "<i4", "I8": "|i1", "U8": "|u1"}
 """Names of types in a header, in the order in which their tensors are written: aligned."""
 
@@ -28,7 +30,7 @@ class Stored(NamedTuple):
     Parameters
     ----------
     header : bytes
-        JSON, padded by blanks to a multiple of 8 bytes.
+        JSON, padded by blanks to a multiple of `ALIGNMENT` bytes.
     tensors : dict of str to ndarray
         In the order of the data; C-contiguous.
     """
@@ -77,7 +79,7 @@ def lay_out(tensors: Tensors, info: Plain) -> Stored:
         header[name] = entry | {"data_offsets": [start, stop]}
         start = stop
     encoded = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-    return Stored(encoded + b" " * (-len(encoded) % 8), dict(ordered))
+    return Stored(encoded + b" " * (-len(encoded) % ALIGNMENT), dict(ordered))
 
 
 def parse(header: bytes) -> list[Entry]:
@@ -88,6 +90,8 @@ def parse(header: bytes) -> list[Entry]:
     LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError
         If it is not a header, or one whose tensors do not lie one after another.
     """
+    if len(header) % ALIGNMENT:
+        raise ValueError(f"its header is not padded to a multiple of {ALIGNMENT} bytes")
     plain = json.loads(header)
     plain.pop("__metadata__", None)
     entries = [
@@ -116,6 +120,12 @@ def info_of(header: bytes) -> Plain | None:
     """
     text = json.loads(header).get("__metadata__", {}).get(METADATA_KEY)
     return None if text is None else json.loads(text)
+
+
+def looks_like_header(file: BinaryIO) -> bool:
+    """Tell by its first bytes whether a header follows that funksvd has written."""
+    head = file.read(1 << 16)
+    return b'"__metadata__"' in head and f'"{METADATA_KEY}"'.encode() in head
 
 
 def digest(tensors: Tensors, info: Plain) -> str:
