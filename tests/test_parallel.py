@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 
@@ -11,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from funksvd import parallel
-from funksvd.parallel import chosen, extremes, in_order, occurring, take
+from funksvd.parallel import (
+    all_finite,
+    chosen,
+    count_values,
+    extremes,
+    in_order,
+    occurring,
+    take,
+)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -31,6 +40,20 @@ def test_take_and_occurring(index):
     ref = [9 - at for at in index.tolist()]
     assert out.tolist() == ref
     assert take(table, index, out=index).tolist() == ref
+
+
+@given(st.lists(st.integers(0, 9), max_size=100))
+def test_count_values(index):
+    comp = count_values(np.array(index, np.int32), 11)
+    assert comp.dtype == np.int32
+    assert comp.tolist() == [index.count(value) for value in range(11)]
+
+
+@given(st.lists(st.floats(width=32), max_size=100))
+def test_all_finite(values):
+    array = np.array(values, np.float32)
+    assert all_finite(array) == all(map(math.isfinite, values))
+    assert all_finite(array[None, :, None]) == all_finite(array)
 
 
 @pytest.mark.parametrize("n", [3, 64, 100])

@@ -31,8 +31,8 @@ MODELS = {"model.funksvd", "file.funksvd", "folder.funksvd"}
         "compare model.funksvd MODEL ratings.csv --json",
         "export MODEL -o out.vec",
         "report MODEL -o report.html",
-        "update MODEL ratings.csv -o new.funksvd",
-        "update MODEL more.csv -o new.funksvd",
+        "update MODEL ratings.csv --quiet -o new.funksvd",
+        "update MODEL more.csv --quiet -o new.funksvd",
     ],
 )
 def test_each_command_takes_a_folder(cli, both, line):
