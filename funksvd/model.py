@@ -15,7 +15,6 @@ from funksvd.calibrating import calibrate, check_held_back, leave_one_out
 from funksvd.errors import (
     NotFittedError,
     RatingsError,
-    UnknownHyperparameterError,
     argument,
     counted,
 )
@@ -29,7 +28,7 @@ from funksvd.learned.choice_model import ChoiceModel
 from funksvd.learned.ratings import LearnedRatings
 from funksvd.learned.weighting import Weighting, rating_levels
 from funksvd.metrics import Errors
-from funksvd.model_file import KINDS, from_saved, rating_model, to_saved
+from funksvd.model_file import rating_model, read_fitted, to_saved
 from funksvd.parallel import count_values, extremes
 from funksvd.ratings import (
     CompressedRows,
@@ -40,7 +39,6 @@ from funksvd.ratings import (
     as_interactions,
     as_ratings,
 )
-from funksvd.ratings.features import UnknownKindError
 from funksvd.recommender import Recommender
 from funksvd.rng import Stream
 from funksvd.splitting import check_disjoint, random_part
@@ -672,8 +670,7 @@ class FunkSVD(Recommender):
         ModelWriteError
             If it cannot be written; what was there before is then untouched.
         """
-        saved = to_saved(self.fitted, with_seen=with_seen)
-        storage.write_model(path, saved, as_folder=as_folder)
+        storage.write_model(path, to_saved(self.fitted, with_seen=with_seen), as_folder=as_folder)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, in_memory: bool = False) -> Self:
@@ -692,14 +689,7 @@ class FunkSVD(Recommender):
         ModelFileError
             If the file is missing, truncated, altered or something else.
         """
-        saved = storage.read_model(path, kinds=KINDS, in_memory=in_memory)
-        with storage.telling_of_damage(path):
-            try:
-                fitted = from_saved(saved)
-            except UnknownHyperparameterError as error:
-                raise storage.newer(path, f"a hyperparameter {error.name!r}") from error
-            except UnknownKindError as error:
-                raise storage.newer(path, f"a feature of the kind {str(error)!r}") from error
+        fitted = read_fitted(path, in_memory=in_memory)
         model = cls.of(fitted.hyperparameters)
         model._fitted = fitted
         return model

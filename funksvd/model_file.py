@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
+from funksvd.errors import UnknownHyperparameterError
 from funksvd.fitted import Fitted, liking_of_scale
 from funksvd.hyperparameters import ALGORITHMS, LOSSES, Hyperparameters
 from funksvd.kernels import sum_values
-from funksvd.learned import LearnedChoices, LearnedRatings
+from funksvd.learned import LearnedChoices, LearnedRatings, storage
 from funksvd.learned.calibration import Calibration
 from funksvd.learned.choice_model import ChoiceModel
 from funksvd.learned.features import KnownFeatures
@@ -22,6 +24,7 @@ from funksvd.learned.storage import Part, SavedModel
 from funksvd.learned.weighting import Weighting
 from funksvd.objectives.parameters import Regularization
 from funksvd.ratings import Vocabulary
+from funksvd.ratings.features import UnknownKindError
 from funksvd.splitting import Provenance
 from funksvd.training import TrainingRecord
 
@@ -55,6 +58,31 @@ def to_saved(fitted: Fitted, *, with_seen: bool) -> SavedModel:
         item_counts=None if with_seen and fitted.seen is not None else fitted.item_counts,
         alone={what: known.alone for what, known in fitted.features.items()},
     )
+
+
+def read_fitted(path: str | os.PathLike[str], *, in_memory: bool) -> Fitted:
+    """Read what a model consists of.
+
+    Parameters
+    ----------
+    path : path
+        A file or a folder.
+    in_memory : bool
+        As for `read_model`.
+
+    Raises
+    ------
+    ModelFileError
+        If it is missing, truncated, altered or something else.
+    """
+    saved = storage.read_model(path, kinds=KINDS, in_memory=in_memory)
+    with storage.telling_of_damage(path):
+        try:
+            return from_saved(saved)
+        except UnknownHyperparameterError as error:
+            raise storage.newer(path, f"a hyperparameter {error.name!r}") from error
+        except UnknownKindError as error:
+            raise storage.newer(path, f"a feature of the kind {str(error)!r}") from error
 
 
 def from_saved(saved: SavedModel) -> Fitted:
