@@ -140,7 +140,7 @@ def train(
             raise
         interrupted = True
         output.warn(f"interrupted; keeping {_kept(model)}")
-        if checkpoints is not None:
+        if checkpoints is not None and checkpoints.found:
             output.note("The checkpoint stays: the same command with --resume goes on from it")
 
     tell_features(output, model)

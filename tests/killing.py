@@ -15,18 +15,25 @@ def killed_at(monkeypatch, n, *, half_written=False):
 
     Yields a list: of each checkpoint, whether it is of a run that had ended.
     """
-    saved, real = [], RunCheckpoints.save
+    saved, dead, real = [], [], RunCheckpoints.save
 
     def save(run, state, dump, *, is_result=False):
+        if len(dead):
+            raise Killed
+
         def dump_half(write):
             dump(write)
             if half_written and len(saved) + 1 == n:
-                raise Killed
+                die()
 
         real(run, state, dump_half, is_result=is_result)
         saved.append(is_result)
         if len(saved) == n:
-            raise Killed
+            die()
+
+    def die():
+        dead.append(True)
+        raise Killed
 
     with monkeypatch.context() as patch:
         patch.setattr(RunCheckpoints, "save", save)

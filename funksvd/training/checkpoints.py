@@ -44,6 +44,8 @@ EVERY = 300.0
 """Seconds from one checkpoint to the next, unless others are given."""
 STEM = re.compile(r"(funksvd-(\d+)-(\d+)(?:-[0-9a-f]+)?)\.(?:json|arrays)")
 DIGEST_SIZE = 16
+PIECE = 1 << 24
+"""Bytes that are read or written at once."""
 FAMILIES: dict[str, type[Learned]] = {kind.kind: kind for kind in (LearnedRatings, LearnedChoices)}
 
 
@@ -60,11 +62,6 @@ class Checkpoints:
         epoch.
     resume : bool
         Whether to go on from the checkpoints that are there.
-
-    Attributes
-    ----------
-    found : bool
-        Whether there are some to go on from.
 
     Raises
     ------
@@ -91,16 +88,14 @@ class Checkpoints:
         self.identity: dict[str, Any] = {}
         self._n_runs, self._is_open = 0, True
         try:
-            self.found = bool(self.stems())
+            if self.found and not resume:
+                raise CheckpointError(
+                    f"{self.address}: a checkpoint is there already; go on from it with "
+                    f"{argument('resume')}, or remove it, or give another {argument('checkpoint')}"
+                )
         except BaseException:
             self.close()
             raise
-        if self.found and not resume:
-            self.close()
-            raise CheckpointError(
-                f"{self.address}: a checkpoint is there already; go on from it with "
-                f"{argument('resume')}, or remove it, or give another {argument('checkpoint')}"
-            )
 
     def __enter__(self) -> Self:
         return self
@@ -112,6 +107,11 @@ class Checkpoints:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    @property
+    def found(self) -> bool:
+        """Whether there are some to go on from."""
+        return bool(self.stems())
 
     def begin(self, hyperparameters: Hyperparameters) -> None:
         """Begin a fit, or go on with it.
@@ -282,8 +282,10 @@ class Saved:
         with place.reading(self._arrays_name) as file:
             try:
                 file.seek(of_array["start"])
-                while n_read < len(data) and (n := file.readinto(data[n_read:])):  # type: ignore[attr-defined]
-                    n_read += n
+                for piece in _pieces(data):
+                    found = file.read(len(piece))
+                    piece[: len(found)] = found
+                    n_read += len(found)
             except Exception as error:  # of whatever store it is in
                 raise place.unreadable(self._arrays_name, error) from error
         if n_read < len(data) or _digest(data) != of_array["checksum"]:
@@ -376,7 +378,8 @@ class RunCheckpoints:
                 nonlocal start
                 data = _bytes_of(array)
                 try:
-                    file.write(data)
+                    for piece in _pieces(data):
+                        file.write(piece)
                 except Exception as error:  # of whatever store it is in
                     raise place.unwritable(arrays_name, error) from error
                 arrays[name] = {
@@ -478,6 +481,12 @@ def _bytes_of(array: np.ndarray) -> memoryview:
     """The bytes of an array; its own, if they lie one after the other."""
     flat: Any = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
     return memoryview(flat)
+
+
+def _pieces(data: memoryview) -> Iterator[memoryview]:
+    """Parts of a long array: a file at an address keeps a copy of what it is given at once."""
+    for start in range(0, len(data), PIECE):
+        yield data[start : start + PIECE]
 
 
 def _digest(data: bytes | memoryview) -> str:

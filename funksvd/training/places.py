@@ -83,7 +83,7 @@ class Place(ABC):
 
     @abstractmethod
     def release(self) -> None:
-        """Let others have the folder; remove it if it is empty."""
+        """Let others have the folder."""
 
     def path(self, name: str) -> str:
         """The address of a file."""
@@ -284,12 +284,13 @@ class RemotePlace(Place):
             )
 
     def release(self) -> None:
-        """Let others have the folder; remove it if it is empty."""
+        """Let others have the folder.
+
+        It stays, even if it is empty: to remove one may mean to remove a bucket.
+        """
         with contextlib.suppress(Exception):
             if self._files.cat_file(self._at(OWNER)) == self._token:
                 self.remove(OWNER)
-            self._files.invalidate_cache()
-            self._files.rmdir(self._root)
 
 
 def _reason(error: Exception) -> str:

@@ -101,6 +101,8 @@ class Run:
 
     def _begin(self) -> None:
         """Start from the learner's own beginning."""
+        # Of the end of the last epoch, as the slots have it; None while they change.
+        self._resumable: dict[str, Any] | None = None
         self.learner = self._new_learner()
         self.history: list[EpochRecord] = []
         self.best_epoch = 0
@@ -108,8 +110,6 @@ class Run:
         self._stopping = EarlyStopping(self._limits.patience, self._validation.greater_is_better)
         self._n_failures = 0  # of the epoch at hand
         self._best_slot = self._last_slot = 0
-        # Of the end of the last epoch, as the slots have it; None while they change.
-        self._resumable: dict[str, Any] | None = None
         self._saved_epoch = 0
         self.learner.snapshot(0)
 
@@ -129,7 +129,7 @@ class Run:
                     self.stopped = Stopped.PATIENCE
                     break
                 if self._checkpoints is not None and self._checkpoints.is_due:
-                    self._save(self._checkpoints)
+                    self._save()
                 self._run_epoch(len(self.history) + 1)
                 if self.learner.is_done:
                     self.stopped = Stopped.CONVERGED
@@ -139,8 +139,11 @@ class Run:
                 raise
             self.stopped = Stopped.INTERRUPT
             with contextlib.suppress(KeyboardInterrupt, CheckpointError):
-                if self._checkpoints is not None:
-                    self._save(self._checkpoints)
+                self._save()
+        except BaseException as error:
+            if not isinstance(error, Exception):  # the program is being ended, as by SIGTERM
+                self._save()
+            raise
         self._monitor.fit_done(self.best_epoch)
 
     def learned(self) -> Learned:
@@ -197,10 +200,10 @@ class Run:
             "random": state_of(self.learner.random),
         }
 
-    def _save(self, checkpoints: RunCheckpoints) -> None:
+    def _save(self) -> None:
         """Write a checkpoint of the end of the last epoch, unless it is there already."""
-        resumable, epoch = self._resumable, len(self.history)
-        if resumable is None or self._saved_epoch == epoch:
+        checkpoints, resumable, epoch = self._checkpoints, self._resumable, len(self.history)
+        if checkpoints is None or resumable is None or self._saved_epoch == epoch:
             return
         state = {
             **resumable,

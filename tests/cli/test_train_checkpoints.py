@@ -138,6 +138,34 @@ def test_ctrl_c_saves_the_model_and_leaves_the_checkpoint(cli, folder, quick, mo
     assert not (folder / "there").exists()
 
 
+ENDING = """
+import os, signal, sys
+from funksvd_cli.progress import TrainingProgress
+n_epochs = 0
+def ratings_done(progress, n_ratings):
+    if n_epochs == 3:
+        os.kill(os.getpid(), signal.SIGTERM)
+def epoch_done(progress, record, is_best):
+    global n_epochs
+    n_epochs += 1
+TrainingProgress.ratings_done, TrainingProgress.epoch_done = ratings_done, epoch_done
+from funksvd_cli.main import main
+main(sys.argv[1:])
+"""
+
+
+def test_sigterm_leaves_the_checkpoint_of_the_last_epoch(cli, folder, quick):
+    quick = (*map(str, quick), "--reg", "0.05")
+    assert cli("train", "ratings.csv", *quick, "-o", "ref").code == 0
+    command = [sys.executable, "-c", ENDING, "train", "ratings.csv", *quick, *EACH[:2]]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (143, "Terminated.\n")
+    assert sorted(os.listdir(folder)) == ["ratings.csv", "ref", "there"]
+    result = cli("train", "ratings.csv", *quick, *EACH[:2], "--resume")
+    assert (result.code, "Going on after epoch 3" in result.out) == (0, True)
+    assert (folder / "model.funksvd").read_bytes() == (folder / "ref").read_bytes()
+
+
 def test_a_full_disk_is_warned_of(cli, folder, quick, monkeypatch):
     from funksvd import WriteError
 
