@@ -99,7 +99,12 @@ class Parts(NamedTuple):
             seed=seed,
             options=reading,
         )
-        if holdout.test is None:
+        if holdout.test is None and self.test_file is None and self.test_fraction:
+            output.note(
+                f"No test: {counted(len(everything), everything.noun.removesuffix('s'))} are too "
+                f"few for a random share of {self.test_fraction:g}; all of them are learned from"
+            )
+        elif holdout.test is None:
             output.note("No test: all of them are learned from")
         elif self.test_file is None:
             noun = everything.noun.removesuffix("s")

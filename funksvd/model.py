@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self
 
 import numpy as np
 
-from funksvd.calibrating import calibrate, check_held_back, leave_one_out
+from funksvd.calibrating import RatingFacts, calibrate, check_held_back, leave_one_out
 from funksvd.errors import (
     NotFittedError,
     RatingsError,
@@ -41,7 +41,7 @@ from funksvd.ratings import (
 )
 from funksvd.recommender import Recommender
 from funksvd.rng import Stream
-from funksvd.splitting import check_disjoint, random_part
+from funksvd.splitting import check_disjoint, part_to_spare
 from funksvd.training import (
     Beside,
     Checkpoints,
@@ -331,7 +331,7 @@ class FunkSVD(Recommender):
             ratings = ratings.joined_with(validation)
             held_back = np.arange(len(ratings)) >= n_training
         elif fraction := chosen.resolved().validation_fraction:
-            held_back = random_part(len(ratings), fraction, chosen.seed, Stream.VALIDATION)
+            held_back = part_to_spare(ratings, fraction, chosen.seed, Stream.VALIDATION)
         check_ratings(chosen, ratings.values, ratings.source)
         ratings = ratings.compact()
         beside = Beside(interactions, features.encode(ratings))
@@ -373,13 +373,14 @@ class FunkSVD(Recommender):
             held_back = np.zeros(len(pairs), bool)
             held_back[places] = True
         elif fraction := chosen.resolved().validation_fraction:
-            held_back = random_part(len(pairs), fraction, chosen.seed, Stream.VALIDATION)
+            by_user = Interactions(pairs.users, pairs.items, *seen.pairs)
+            held_back = part_to_spare(by_user, fraction, chosen.seed, Stream.VALIDATION)
         monitor.planning_started(len(pairs))
         plan = PairPlan(seen, pairs.n_items, weighting.table, held_back, n_threads)
         if not plan.n_learned:
             raise RatingsError(
-                f"{pairs.source}: all {counted(len(pairs), 'pair')} are held back for validation, "
-                f"and none is left to learn from; give a smaller {argument('validation_fraction')}"
+                f"{pairs.source}: there are no pairs to learn from; all "
+                f"{counted(len(pairs), 'pair')} are {argument('validation')}"
             )
         with Interrupts() as interrupts:
             result = learn_choices(
@@ -568,7 +569,8 @@ class FunkSVD(Recommender):
             items=items,
             seen=seen,
             limits=limits,
-            values=ratings.values[~held_back],
+            ratings=ratings,
+            held_back=held_back,
             checked=checked,
             held_out=CompressedRows.from_pairs(*validation, len(users)),
         )
@@ -603,7 +605,7 @@ class FunkSVD(Recommender):
             items=ratings.items,
             seen=seen,
             limits=limits,
-            values=ratings.values,
+            ratings=ratings,
             checked=checked or leave_one_out(rating, ratings, self.thread_count()),
         )
 
@@ -623,12 +625,14 @@ class FunkSVD(Recommender):
         items: Vocabulary,
         seen: CompressedRows,
         limits: tuple[float, float],
-        values: np.ndarray,
+        ratings: Ratings,
         checked: Checked | None,
+        held_back: np.ndarray | None = None,
         held_out: CompressedRows | None = None,
     ) -> None:
         rating = rating_model(self.hyperparameters, result.learned, result.record, limits)
-        liking, calibration = calibrate(values, rating, result.record, checked)
+        facts = RatingFacts.of_all(ratings, limits, held_back)
+        liking, calibration = calibrate(facts, rating, result.record, checked)
         self._fitted = Fitted(
             users=users,
             items=items,

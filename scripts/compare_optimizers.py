@@ -151,7 +151,7 @@ def main() -> None:
     } | {"n_threads": arguments.threads}
 
     ratings = read_ratings(arguments.ratings).compact()
-    held_back = random_part(len(ratings), VALIDATION, arguments.seed, Stream.VALIDATION)
+    held_back = random_part(ratings, VALIDATION, arguments.seed, Stream.VALIDATION)
     plan = plan_blocks(
         Triples(ratings.user_index, ratings.item_index, ratings.values),
         (ratings.n_users, ratings.n_items),

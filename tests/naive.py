@@ -3,6 +3,7 @@
 Written from the formulas, one rating and one number at a time, to be read rather than to be fast.
 """
 
+import hashlib
 import math
 
 
@@ -348,3 +349,29 @@ def relevance_and_difference(scores, similarities, diversity, n):
                 values[at] = (1 - diversity) * scores[at] / abs(scores[0]) - diversity * nearest
         chosen.append(max(values, key=lambda at: (values[at], -at)))
     return chosen
+
+
+def mixed(z):
+    """The finalizer of SplitMix64, of a number from 0 up to 2**64."""
+    z = (z + 0x9E3779B97F4A7C15) % 2**64
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) % 2**64
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) % 2**64
+    return z ^ (z >> 31)
+
+
+def hash_of_id(label):
+    """An integer mixed; of text, eight bytes of BLAKE2b."""
+    if isinstance(label, int):
+        return mixed(label % 2**64)
+    return int.from_bytes(hashlib.blake2b(label.encode(), digest_size=8).digest(), "little")
+
+
+def hash_of_pair(user, item):
+    """Of two ids."""
+    return mixed(mixed(hash_of_id(user)) ^ hash_of_id(item))
+
+
+def draw(user, item, seed, stream):
+    """The number from 0 up to 2**64 that a pair draws."""
+    key = hashlib.blake2b(f"{seed} {stream}".encode(), digest_size=8).digest()
+    return mixed(mixed(hash_of_id(user) ^ int.from_bytes(key, "little")) ^ hash_of_id(item))

@@ -8,14 +8,15 @@ import pytest
 
 import naive
 from funksvd import FunkSVD, FunkSVDError, Interactions, Ratings
-from funksvd.calibrating import MOST_CHECKED, calibrate, leave_one_out
+from funksvd.calibrating import MOST_CHECKED, RatingFacts, calibrate, leave_one_out
 from funksvd.learned import LearnedRatings
 from funksvd.learned.calibration import Checked
 from funksvd.learned.rating_model import RatingModel
 from funksvd.splitting import random_split
+from funksvd.splitting.pairs import pair_hashes, smallest_pairs
 from funksvd.updating import update
 
-OLD_FILES = Path(__file__).parent / "learned" / "files"
+OLD_FILES = Path(__file__).parent / "learned" / "storage" / "files"
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,9 @@ def test_a_lucky_check_makes_nothing_sure(fitted, parts):
     """The only two ratings that are checked are predicted as they are."""
     rating, record = fitted["sgd"].fitted.rating_model, fitted["sgd"].fitted.record
     values = np.array([2, 4], np.float32)
-    _, calibration = calibrate(parts[0].values, rating, record, Checked(values, values))
+    _, calibration = calibrate(
+        RatingFacts.of_all(parts[0], rating.limits), rating, record, Checked(values, values)
+    )
     assert calibration is not None
     assert 0.1 < calibration.probabilities(np.array([3.1], np.float32), 4)[0] < 0.5
 
@@ -94,7 +97,9 @@ def test_leaving_one_out_is_the_naive_reference(fitted):
     times = np.where(users == 2, 86_400, 864_000)
     ratings = Ratings.from_arrays(users, items, values, timestamps=times)
     comp = leave_one_out(model, ratings, 2)
-    for at, (u, i) in enumerate(zip(users, items, strict=True)):
+    order = smallest_pairs(ratings, len(ratings))
+    for place, at in enumerate(order):
+        u, i = users[at], items[at]
         by_draw, weights = [], []
         for s in range(n_draws):
             product = factors[0][u, :, s].astype(float) @ factors[1][i, :, s]
@@ -103,8 +108,8 @@ def test_leaving_one_out_is_the_naive_reference(fitted):
             weights.append(np.exp(error**2 / 2 / noise[0][u] / noise[1][i]))
         weights = np.minimum(weights, np.mean(weights) * np.sqrt(n_draws))
         ref = np.clip(np.average(by_draw, weights=weights), 1.5, 4.5)
-        assert comp.predictions[at] == pytest.approx(ref, rel=1e-5)
-    np.testing.assert_array_equal(comp.values, values)
+        assert comp.predictions[place] == pytest.approx(ref, rel=1e-5)
+    np.testing.assert_array_equal(comp.values, values[order])
     assert leave_one_out(fitted["sgd"].fitted.rating, ratings, 1) is None
 
 
@@ -114,6 +119,34 @@ def test_large_data_are_calibrated_on_some_of_the_ratings(monkeypatch, parts):
     for algorithm in ("sgd", "bayes"):
         model = FunkSVD(algorithm=algorithm, n_factors=1, n_epochs=8, choice=False).fit(parts[0])
         assert 90 < model.fitted.calibration.n_checked <= 100
+
+
+@pytest.mark.parametrize("n_levels", [5, 40, 41, 3000])
+def test_neither_order_nor_pieces_change_what_is_taken_from_ratings(fitted, monkeypatch, n_levels):
+    """The sample is of those with the smallest hashes; levels are all there are, or many."""
+    monkeypatch.setattr("funksvd.calibrating.MOST_CHECKED", 200)
+    random = np.random.default_rng(n_levels)
+    users, items = np.divmod(random.permutation(4000), 50)
+    values = 1 + 4 * random.integers(0, n_levels, 4000) / (n_levels - 1)
+    ratings = Ratings.from_arrays(users, items, values)
+    rating, record = fitted["sgd"].fitted.rating_model, fitted["sgd"].fitted.record
+
+    def made(facts):
+        return calibrate(facts, rating, record, None)
+
+    ref = made(RatingFacts.of_all(ratings, rating.limits))
+    assert ref[1].has_steps == (n_levels <= 40)
+    assert ref[0].liked_from == values[values >= 4].min().astype(np.float32)
+    left_out = random.random(4000) < 0.3
+    assert (made(RatingFacts.of_all(ratings, rating.limits, left_out)) == ref) == (n_levels <= 40)
+    shuffled = ratings.subset(random.permutation(4000))
+    assert made(RatingFacts.of_all(shuffled, rating.limits)) == ref
+    hashes = pair_hashes(shuffled).view(np.uint64)
+    pieces = [
+        RatingFacts.of(shuffled.values[piece], hashes[piece], rating.limits)
+        for piece in np.split(np.arange(4000), [0, 30, 1500, 2000])
+    ]
+    assert made(pieces[0] + pieces[1] + (pieces[2] + pieces[3] + pieces[4])) == ref
 
 
 def test_what_is_given_and_what_comes_back(fitted):
@@ -184,11 +217,11 @@ def test_predictions_by_the_logistic_loss_are_the_probabilities(parts):
 
 
 def test_a_scale_without_steps(parts):
-    training = parts[0]
-    noise = np.random.default_rng(0).uniform(-0.5, 0.5, len(training))
-    many = Ratings.from_arrays(training.user_index, training.item_index, training.values + noise)
+    whole = parts[0].joined_with(parts[1])
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, len(whole))
+    many = Ratings.from_arrays(whole.user_index, whole.item_index, whole.values + noise)
     training, test = random_split(many, 0.3, seed=0)
-    model = FunkSVD(n_factors=2, choice=False).fit(training)
+    model = FunkSVD(n_factors=2, choice=False, validation_fraction=0.2).fit(training)
     assert not model.fitted.calibration.has_steps
     predictions = model.predict_index(*test.index_for(model.users, model.items))
     for asked in (2.5, 3.3, 4.0):

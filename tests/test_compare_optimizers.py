@@ -15,7 +15,7 @@ def test_one_command_compares_them(root, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     title, _, _, *lines = done.stdout.splitlines()
-    assert title.startswith("18,000 ratings, 3 factors; ")
+    assert title.startswith("18,036 ratings, 3 factors; ")
     report = json.loads((tmp_path / "all.json").read_text())
     assert [run["name"] for run in report] == [*wanted, "cyclic"]
     assert [run["kind"] for run in report] == ["optimizer"] * 3 + ["schedule"]

@@ -7,7 +7,7 @@ import pytest
 
 from funksvd import FunkSVD, FunkSVDError, Interactions, Ratings, UnknownIdError
 
-OLD_FILES = Path(__file__).parent / "learned" / "files"
+OLD_FILES = Path(__file__).parent / "learned" / "storage" / "files"
 
 
 @pytest.fixture(scope="module")

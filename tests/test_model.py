@@ -13,6 +13,8 @@ import scipy.sparse
 
 from funksvd import FunkSVD, FunkSVDError, Monitor, NotFittedError, Ratings, RatingsError, update
 from funksvd.learned.scoring import predict_pairs
+from funksvd.rng import Stream
+from funksvd.splitting import random_part
 from funksvd.training import Hyperparameters, Triples, plan_blocks, train
 from funksvd.training.stopping import Stopped
 
@@ -64,7 +66,8 @@ class TestFit:
     def test_no_refit_keeps_the_model_of_the_search(self, ratings):
         fitted = FunkSVD(**QUICK, refit=False).fit(ratings)
         assert not fitted.refitted
-        assert fitted.n_ratings == len(ratings) - round(0.05 * len(ratings))
+        held_back = random_part(ratings, 0.05, 0, Stream.VALIDATION)
+        assert fitted.n_ratings == len(ratings) - held_back.sum()
         assert fitted.history[fitted.best_epoch - 1].valid_rmse is not None
 
     def test_the_validation_part_is_not_learned_from_before_the_refit(self, ratings):
@@ -78,7 +81,10 @@ class TestFit:
         sizes = Sizes()
         FunkSVD(**QUICK, reg=0.05, validation_fraction=0.2).fit(ratings, monitor=sizes)
         (purpose, n_ratings, n_validation, n_epochs), refit, choices = sizes.told
-        assert (purpose, n_ratings, n_validation, n_epochs) == ("search", 1200, 300, 6)
+        n_held_back = random_part(ratings, 0.2, 0, Stream.VALIDATION).sum()
+        assert 300 - 5 * 15.5 < n_held_back < 300 + 5 * 15.5  # standard deviations
+        assert (purpose, n_epochs) == ("search", 6)
+        assert (n_ratings, n_validation) == (1500 - n_held_back, n_held_back)
         assert refit[:3] == ("refit", 1500, 0)
         assert choices[:3] == ("choice", 1500, 0)
 

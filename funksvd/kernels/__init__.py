@@ -28,7 +28,6 @@ from funksvd.kernels.cpu.choosing import (
     weigh_choices,
 )
 from funksvd.kernels.cpu.days import fit_days, subtract_days, sum_day_squares
-from funksvd.kernels.cpu.drawing import choose
 from funksvd.kernels.cpu.folding import fold_rows, weigh_ratings
 from funksvd.kernels.cpu.gibbs import draw_days, draw_rows, draw_weights
 from funksvd.kernels.cpu.grouping import group_by_row, group_with_levels, rows_with_repeats
@@ -87,7 +86,6 @@ __all__ = [
     "add_rows",
     "add_weighted_gram",
     "cache_folder",
-    "choose",
     "combine_rows",
     "cost_of_block",
     "count_blocks",

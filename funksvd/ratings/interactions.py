@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
@@ -13,8 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from funksvd.errors import RatingsError
-from funksvd.parallel import available_processors, chosen, occurring, take
+from funksvd.parallel import chosen, in_pieces, occurring, take
 from funksvd.ratings.duplicates import COUNT, resolve_duplicates
+from funksvd.ratings.hashing import HASHED_AT_ONCE, RowSums
 from funksvd.ratings.times import as_timestamps, in_one_unit, unit_of
 from funksvd.ratings.vocabulary import Vocabulary, as_labels
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 COLUMNS = {"values": "rating", "weights": "weight", "timestamps": "timestamp"}
 """Columns that interactions may have besides user and item, each with its name in tables."""
-FINGERPRINT_VERSION = "2"
+FINGERPRINT_VERSION = "3"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -183,6 +183,16 @@ class Interactions:
         is_once = self.kind == "pairs" or self.positive_from is not None
         return "last" if is_once else COUNT
 
+    def is_learnable(self, left_out: np.ndarray | None = None) -> bool:
+        """Whether something can be learned from them: a single pair is enough.
+
+        Parameters
+        ----------
+        left_out : ndarray of shape (n,), bool, optional
+            Those that are not to be learned from.
+        """
+        return len(self) > (0 if left_out is None else int(np.count_nonzero(left_out)))
+
     @cached_property
     def time_unit(self) -> str | None:
         """What timestamps count: "seconds", "milliseconds" and so on; None without timestamps."""
@@ -192,11 +202,16 @@ class Interactions:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A digest of ids, pairs and all columns, in their order: "2:" and 32 hexadecimal digits.
+        """A digest of pairs and all columns, in any order: "3:" and 32 hexadecimal digits.
 
-        It covers everything that can influence a model. The number before the colon is the version
-        of the rule:
+        It covers everything that can influence a model. An id counts where a row has it, and ids of
+        the vocabularies that no row has do not: a part of a file, over the ids of the whole, has
+        the same fingerprint as a file of its own. The number before the colon is the version of the
+        rule:
 
+        3
+            BLAKE2b of the number of rows, of two sums of hashes of the rows, and of the names of
+            the columns that are present (`hashing.RowSums`).
         2
             BLAKE2b of the BLAKE2b digests of users, items, user_index, item_index and the columns
             of `COLUMNS` that are present, each after its name, type and length.
@@ -204,22 +219,35 @@ class Interactions:
             BLAKE2b of users, items, user_index, item_index and values, which are zeros if they are
             absent. It does not cover weights and timestamps.
 
-        A fingerprint from a file may be of either version: compare it by `has_fingerprint`.
+        A fingerprint from a file may be of any version: compare it by `has_fingerprint`.
         """
+        users, items, columns = self.users.hashes, self.items.hashes, self.columns
+        sums: list[RowSums] = []
+
+        def add(piece: slice) -> None:
+            hashes = users[self.user_index[piece]], items[self.item_index[piece]]
+            part = {name: column[piece] for name, column in columns.items()}
+            sums.append(RowSums.of(*hashes, part))
+
+        in_pieces(add, len(self), HASHED_AT_ONCE)
+        return f"{FINGERPRINT_VERSION}:{sum(sums, RowSums()).digest(columns)}"
+
+    def has_fingerprint(self, text: str) -> bool:
+        """Compare with a fingerprint that was made by this or an earlier version of the rule."""
+        if ":" not in text:
+            return text == self._first_fingerprint
+        return text == (self._second_fingerprint if text.startswith("2:") else self.fingerprint)
+
+    @cached_property
+    def _second_fingerprint(self) -> str:
         arrays = {"user_index": self.user_index, "item_index": self.item_index} | self.columns
         names = [f"{_kind(each)} {len(each)}" for each in (self.users, self.items)]
         names += [f"{name} {array.dtype} {array.size}" for name, array in arrays.items()]
         parts = [_id_bytes(self.users), _id_bytes(self.items), *map(_bytes, arrays.values())]
-        with ThreadPoolExecutor(available_processors()) as pool:
-            digests = list(pool.map(lambda part: _blake(part).digest(), parts))
         whole = _blake()
-        for name, digest in zip(names, digests, strict=True):
-            whole.update(name.encode() + b"\0" + digest)
-        return f"{FINGERPRINT_VERSION}:{whole.hexdigest()}"
-
-    def has_fingerprint(self, text: str) -> bool:
-        """Compare with a fingerprint that was made by this or an earlier version of the rule."""
-        return text == (self.fingerprint if ":" in text else self._first_fingerprint)
+        for name, part in zip(names, parts, strict=True):
+            whole.update(name.encode() + b"\0" + _blake(part).digest())
+        return f"2:{whole.hexdigest()}"
 
     @cached_property
     def _first_fingerprint(self) -> str:

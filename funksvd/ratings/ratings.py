@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from funksvd.errors import RatingsError, argument, counted
+from funksvd.parallel import PIECE
 from funksvd.ratings.interactions import Interactions
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ class Ratings(Interactions):
     def __post_init__(self) -> None:
         if self.values is None:
             raise RatingsError("ratings must have values; Interactions may be without")
+
+    def is_learnable(self, left_out: np.ndarray | None = None) -> bool:
+        """Whether something can be learned from them: ratings that are all equal tell nothing."""
+        return differ(self.values, left_out)
 
     @classmethod
     def from_arrays(  # type: ignore[override]  # values are required here
@@ -171,3 +176,24 @@ class Ratings(Interactions):
         return scipy.sparse.csr_array(
             (self.values, coordinates), shape=(self.n_users, self.n_items)
         )
+
+
+def differ(values: np.ndarray, left_out: np.ndarray | None = None) -> bool:
+    """Whether two ratings are not equal.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,), float32
+    left_out : ndarray of shape (n,), bool, optional
+        Ratings that do not count.
+    """
+    first = None
+    for start in range(0, len(values), PIECE):  # nearly always, the first piece is enough
+        part = values[start : start + PIECE]
+        if left_out is not None:
+            part = part[~left_out[start : start + PIECE]]
+        if part.size and first is None:
+            first = part[0]
+        if (part != first).any():
+            return True
+    return False

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 
 from funksvd.errors import RatingsError, UnknownIdError
 from funksvd.parallel import in_pieces, occurring, take
+from funksvd.ratings.hashing import id_hashes
 
 SPAN_PER_LABEL = 4
 """Largest span of integer ids, per id or label, at which a table of all integers is made."""
@@ -96,6 +97,11 @@ class Vocabulary:
     def holds_integers(self) -> bool:
         """True if the ids are integers; otherwise they are text."""
         return self.ids.dtype.kind == "i"
+
+    @cached_property
+    def hashes(self) -> np.ndarray:
+        """A hash of each id, by `hashing.id_hashes`: ndarray of shape (n_ids,), uint64."""
+        return id_hashes(self.ids)
 
     @property
     def examples(self) -> str:

@@ -10,7 +10,7 @@ from funksvd.splitting.folds import (
 )
 from funksvd.splitting.holdout import Holdout, check_disjoint, hold_out, is_in
 from funksvd.splitting.provenance import Provenance
-from funksvd.splitting.random import random_part, random_split
+from funksvd.splitting.random import in_part, part_to_spare, random_part, random_split
 from funksvd.splitting.rebuilding import rebuild, split_again, with_whole
 
 __all__ = [
@@ -21,8 +21,10 @@ __all__ = [
     "by_time",
     "check_disjoint",
     "hold_out",
+    "in_part",
     "is_in",
     "leave_last_out",
+    "part_to_spare",
     "per_user_folds",
     "random_folds",
     "random_part",

@@ -9,11 +9,12 @@ from typing import Any, Generic, NamedTuple
 import numpy as np
 
 from funksvd.errors import RatingsError, argument
+from funksvd.ratings import Interactions
 from funksvd.ratings.data import as_data
-from funksvd.rng import Stream, generator
+from funksvd.rng import Stream
 from funksvd.sorting import stable_order
 from funksvd.splitting.kind import Kind_co
-from funksvd.splitting.random import random_part
+from funksvd.splitting.random import draws, random_part
 
 
 class Fold(NamedTuple, Generic[Kind_co]):
@@ -96,7 +97,8 @@ def random_folds(
         Share of the ratings to test on, if there is a single fold: the part that `random_split`
         sets aside.
     seed : int
-        The same ratings, number of folds and seed give the same folds, in any process.
+        The same ratings, in any order, number of folds and seed give the same folds, in any
+        process.
 
     Raises
     ------
@@ -106,10 +108,10 @@ def random_folds(
     ratings = as_data(ratings)
     _check_count("n_folds", n_folds)
     if n_folds == 1:
-        chosen = random_part(len(ratings), fraction, seed, Stream.TEST)
-        return Folds(ratings, chosen - 1, 1)
+        chosen = random_part(ratings, fraction, seed, Stream.TEST)
+        return Folds(ratings, np.where(chosen, 0, -1), 1)
     fold_of = np.empty(len(ratings), dtype=np.int32)
-    fold_of[generator(seed, Stream.TEST).permutation(len(ratings))] = _dealt(len(ratings), n_folds)
+    fold_of[_random_order(ratings, seed)] = _dealt(len(ratings), n_folds)
     return Folds(ratings, fold_of, n_folds)
 
 
@@ -128,6 +130,7 @@ def per_user_folds(
         Share of each user's ratings to test on, if there is a single fold; their number is
         rounded, and at least one rating of each user is learned from.
     seed : int
+        As for `random_folds`.
 
     Raises
     ------
@@ -136,8 +139,7 @@ def per_user_folds(
     """
     ratings = as_data(ratings)
     _check_count("n_folds", n_folds)
-    random = generator(seed, Stream.TEST)
-    order = random.permutation(len(ratings))
+    order = _random_order(ratings, seed)
     counts = np.bincount(ratings.user_index, minlength=ratings.n_users)
     if n_folds == 1:
         _check_fraction(fraction)
@@ -147,7 +149,8 @@ def per_user_folds(
         fold_of[order] = np.where(_places(counts) < np.repeat(n_tested, counts), 0, -1)
         return Folds(ratings, fold_of, 1, remarks=_untested(counts, n_tested == 0, 1, ratings.noun))
     # Users are dealt to in turn, in an order that has nothing to do with their ids.
-    turns = random.permutation(ratings.n_users)
+    turns = np.empty(ratings.n_users, dtype=np.int64)
+    turns[_order(ratings.users.hashes, np.uint64(0), seed)] = np.arange(ratings.n_users)
     order = order[stable_order(turns[ratings.user_index[order]])]
     fold_of = np.empty(len(ratings), dtype=np.int32)
     fold_of[order] = _dealt(len(ratings), n_folds)
@@ -245,6 +248,16 @@ def by_time(ratings: Any, fraction: float = 0.1, *, n_folds: int = 1) -> Folds[A
     points = times[len(ratings) - 1 - n_tested * np.arange(n_folds, 0, -1)]
     fold_of = np.searchsorted(points, ratings.timestamps, side="left") - 1
     return Folds(ratings, fold_of, n_folds, only_past=True)
+
+
+def _random_order(ratings: Interactions, seed: int) -> np.ndarray:
+    """Positions of the ratings in a random order, which that of the file has no part in."""
+    users, items = ratings.users.hashes, ratings.items.hashes
+    return _order(users[ratings.user_index], items[ratings.item_index], seed)
+
+
+def _order(user_hashes: np.ndarray, item_hashes: np.ndarray | np.uint64, seed: int) -> np.ndarray:
+    return np.argsort(draws(user_hashes, item_hashes, seed, Stream.TEST), kind="stable")
 
 
 def _dealt(n: int, n_folds: int) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar, cast
 
@@ -19,10 +18,11 @@ from funksvd.ratings import (
     as_ratings,
 )
 from funksvd.ratings.data import as_data
+from funksvd.rng import Stream
 from funksvd.splitting.kind import Kind_co
 from funksvd.splitting.pairs import are_among, pair_hashes
 from funksvd.splitting.provenance import Provenance, Source, Update
-from funksvd.splitting.random import random_split
+from funksvd.splitting.random import part_to_spare
 
 Some = TypeVar("Some", bound=Interactions)
 
@@ -147,8 +147,9 @@ def hold_out(
     test, validation : Ratings, Interactions or table, optional
         Parts of their own, of the same kind.
     test_fraction : float
-        Share of `ratings`, or of the distinct pairs, to set aside if `test` is not given; 0 for
-        none.
+        Share of `ratings`, or of the distinct pairs, to set aside if `test` is not given, as
+        `random_split` does; 0 for none. Of a few ratings, there is no test part where none is
+        drawn, or where nothing could be learned from the others.
     seed : int
     options : ReadOptions, optional
         How the ratings and interactions were read, so that they can be read again.
@@ -163,6 +164,42 @@ def hold_out(
         ratings and another interactions.
     """
     ratings = as_data(ratings)
+    is_test = None
+    if test is None:
+        is_test = part_to_spare(ratings, test_fraction, seed, Stream.TEST)
+    return set_aside(
+        ratings,
+        is_test,
+        test=test,
+        validation=validation,
+        test_fraction=test_fraction,
+        seed=seed,
+        options=options,
+        interactions=interactions,
+    )
+
+
+def set_aside(
+    ratings: Interactions,
+    is_test: np.ndarray | None,
+    *,
+    test: Any,
+    validation: Any,
+    test_fraction: float,
+    seed: int,
+    options: ReadOptions | None,
+    interactions: Interactions | None,
+) -> Holdout[Any]:
+    """Set a known test part aside.
+
+    Parameters
+    ----------
+    ratings : Ratings or Interactions
+    is_test : ndarray of shape (n,), bool, or None
+        Which of them are the test part, where `test` is not given.
+    test, validation, test_fraction, seed, options, interactions
+        As for `hold_out`; the share and the seed are only recorded.
+    """
     if interactions is not None and not isinstance(ratings, Ratings):
         raise RatingsError(
             f"{argument('interactions')} are pairs to learn from besides ratings, but "
@@ -179,24 +216,23 @@ def hold_out(
         if part is not None and other is not None:
             check_disjoint(name, part, other)
     training, given_test = ratings, test
-    with ThreadPoolExecutor(1) as pool:  # the ratings' fingerprint takes as long as the split
-        source = pool.submit(Source.of, ratings)
-        if test is None:
-            training, test = random_split(ratings, test_fraction, seed)
+    if is_test is not None:
+        training, test = ratings.subset(~is_test), ratings.subset(is_test)
+    elif test is not None and not len(test):
+        test = None
     provenance = Provenance(
-        ratings=source.result(),
+        ratings=Source.of(ratings),
         options=options or ReadOptions(),
         test=Source.of(test) if given_test is not None else None,
         validation=Source.of(validation) if validation is not None else None,
         test_fraction=float(test_fraction) if given_test is None else 0.0,
         seed=int(seed),
-        test_fingerprint=test.fingerprint if len(test) else None,
+        test_fingerprint=None if test is None else test.fingerprint,
         interactions=Source.of(interactions) if interactions is not None else None,
         kind=ratings.kind,
         positive_from=ratings.positive_from,
-        test_pairs=np.sort(pair_hashes(test)) if given_test is None and len(test) else None,
+        test_pairs=None if test is None or given_test is not None else np.sort(pair_hashes(test)),
     )
-    test = test if len(test) else None
     if interactions is not None:
         interactions = _without(interactions, test)
     return Holdout(training, validation, test, provenance, interactions=interactions)

@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
+import math
+from functools import partial
 
 import numpy as np
 
-from funksvd.parallel import take
-from funksvd.ratings import Interactions, Vocabulary
+from funksvd.parallel import in_pieces
+from funksvd.ratings import Interactions
+from funksvd.ratings.hashing import HASHED_AT_ONCE, joint_hashes, smallest_hashes
 
 SLOTS_PER_HASH = 8
 """Bytes for each hash sought, or up to twice as many, of a table that is looked into first."""
 
 
 def pair_hashes(given: Interactions) -> np.ndarray:
-    """A hash of the user's and the item's id of each interaction.
-
-    Of a billion pairs, two have the same hash with a probability of 3 %.
+    """The hash of the pair of each interaction, by `hashing.joint_hashes`, as signed numbers.
 
     Returns
     -------
     ndarray of shape (n,), int64
     """
-    users, items = (
-        take(_id_hashes(vocabulary), index, out=np.empty(len(index), np.uint64))
-        for vocabulary, index in (
-            (given.users, given.user_index),
-            (given.items, given.item_index),
-        )
-    )
-    return _mixed(_mixed(users) ^ items).view(np.int64)
+    users, items = given.users.hashes, given.items.hashes
+    hashes = np.empty(len(given), np.uint64)
+
+    def join(piece: slice) -> None:
+        hashes[piece] = joint_hashes(users[given.user_index[piece]], items[given.item_index[piece]])
+
+    in_pieces(join, len(given), HASHED_AT_ONCE)
+    return hashes.view(np.int64)
 
 
 def are_among(given: Interactions, hashes: np.ndarray) -> np.ndarray:
@@ -53,25 +53,43 @@ def are_among(given: Interactions, hashes: np.ndarray) -> np.ndarray:
     return found
 
 
-def _id_hashes(vocabulary: Vocabulary) -> np.ndarray:
-    """A hash of each id, uint64: an integer and the text that stands for it differ."""
-    if vocabulary.holds_integers:
-        return _mixed(vocabulary.ids.view(np.uint64))
-    digests = (
-        hashlib.blake2b(label.encode(), digest_size=8).digest() for label in vocabulary.ids.tolist()
-    )
-    return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
+def smallest_pairs(given: Interactions, n: int, among: np.ndarray | None = None) -> np.ndarray:
+    """Rows of the n pairs with the smallest hashes, or of all if there are fewer, by hash.
 
+    A sample in which neither the order of the rows nor other ids of the vocabularies have a part.
 
-def _mixed(numbers: np.ndarray) -> np.ndarray:
-    """The finalizer of SplitMix64: each bit depends on all bits, and none is lost.
-
-    References
+    Parameters
     ----------
-    G. L. Steele Jr., D. Lea, C. H. Flood, "Fast Splittable Pseudorandom Number Generators",
-    OOPSLA 2014.
+    given : Interactions
+    n : int
+    among : ndarray of shape (n_interactions,), bool, optional
+        Rows to choose from; by default all.
+
+    Returns
+    -------
+    ndarray of shape (min(n, n_rows),), int64
     """
-    z = numbers + np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+    n_rows = len(given) if among is None else int(np.count_nonzero(among))
+    n = min(n, n_rows)
+    users, items = given.users.hashes, given.items.hashes
+    found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+
+    def look(piece: slice, bound: np.uint64) -> None:
+        hashes = joint_hashes(users[given.user_index[piece]], items[given.item_index[piece]])
+        is_small = hashes <= bound
+        if among is not None:
+            is_small &= among[piece]
+        at = np.flatnonzero(is_small)
+        found[piece.start] = at + piece.start, hashes[at]
+
+    # Hashes are evenly spread: so few that they need not be sorted are nearly always enough.
+    shares = min(1.0, (n + 6 * math.sqrt(n) + 10) / max(n_rows, 1)), 1.0
+    for bound in (np.uint64(min(int(share * 2.0**64), (1 << 64) - 1)) for share in shares):
+        in_pieces(partial(look, bound=bound), len(given), HASHED_AT_ONCE)
+        rows, hashes = map(
+            np.concatenate, zip(*(found[start] for start in sorted(found)), strict=True)
+        )
+        if len(rows) >= n:
+            break
+    sampled: np.ndarray = rows[smallest_hashes(hashes, n)]
+    return sampled

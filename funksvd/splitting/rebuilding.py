@@ -13,8 +13,11 @@ import numpy as np
 
 from funksvd.errors import DataChangedError, RatingsError
 from funksvd.ratings import Interactions, ReadOptions, read_interactions
-from funksvd.splitting.holdout import Holdout, hold_out
+from funksvd.rng import Stream, generator
+from funksvd.splitting.holdout import Holdout, set_aside
+from funksvd.splitting.pairs import are_among
 from funksvd.splitting.provenance import Provenance, Source
+from funksvd.splitting.random import random_part
 
 REMEDY = "evaluate the model on other ratings"
 """End of messages about ratings that cannot be read again: the alternative."""
@@ -119,7 +122,7 @@ def split_again(
     Raises
     ------
     DataChangedError
-        If NumPy draws another test part than it did then.
+        If the test part is not the one that was set aside then.
     """
     given = provenance.test is not None or provenance.validation is not None
     whole, _ = provenance.whole_and_later
@@ -143,8 +146,9 @@ def _split(
             provenance, ratings, whole.options, test, validation, interactions
         )
     else:
-        holdout = hold_out(
+        holdout = set_aside(
             ratings,
+            _test_again(provenance, ratings),
             test=test,
             validation=validation,
             test_fraction=provenance.test_fraction,
@@ -156,12 +160,33 @@ def _split(
     same = found is None if expected is None else found and found.has_fingerprint(expected)
     if not same:
         raise DataChangedError(
-            "the test part is not the one that was set aside for training: another version of "
-            f"NumPy may draw other random numbers; train again, or {remedy}"
+            "the test part is not the one that was set aside for training; train again, or "
+            f"{remedy}"
         )
     # Interactions that were not read again are recorded all the same.
     recorded = replace(holdout.provenance, interactions=provenance.interactions)
     return replace(holdout, provenance=recorded)
+
+
+def _test_again(provenance: Provenance, ratings: Interactions) -> np.ndarray | None:
+    """Which ratings are the random test part; None for a model that has none.
+
+    It is known by its pairs, however it was drawn. A model that was saved without the pairs has it
+    drawn again: by ids, or by positions, with `Generator.choice`, as earlier programs drew it.
+    """
+    if provenance.test is not None or provenance.test_fingerprint is None:
+        return None
+    if provenance.test_pairs is not None:
+        return are_among(ratings, provenance.test_pairs)
+    drawn = random_part(ratings, provenance.test_fraction, provenance.seed, Stream.TEST)
+    if ratings.subset(drawn).has_fingerprint(provenance.test_fingerprint):
+        return drawn
+    n = len(ratings)
+    is_test = np.zeros(n, dtype=bool)
+    random = generator(provenance.seed, Stream.TEST)
+    n_tested = round(provenance.test_fraction * n)
+    is_test[random.choice(n, n_tested, replace=False, shuffle=False)] = True
+    return is_test
 
 
 class _Again(NamedTuple):

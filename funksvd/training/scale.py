@@ -12,7 +12,7 @@ import numpy as np
 from funksvd.errors import RatingsError, argument
 from funksvd.hyperparameters import Hyperparameters
 from funksvd.kernels import sum_squares, sum_values
-from funksvd.parallel import PIECE
+from funksvd.ratings.ratings import differ
 from funksvd.training.plan import Block, BlockPlan
 
 REFERENCE_COUNT = 2000
@@ -244,18 +244,12 @@ def check_learnable(values: np.ndarray, source: str, held_back: np.ndarray | Non
     RatingsError
         If there are none, or all have the same value.
     """
-    n, first = 0, None
-    for start in range(0, len(values), PIECE):  # nearly always, the first piece is enough
-        part = values[start : start + PIECE]
-        if held_back is not None:
-            part = part[~held_back[start : start + PIECE]]
-        n += part.size
-        if part.size and first is None:
-            first = part[0]
-        if (part != first).any():
-            return
-    if first is None:
+    if differ(values, held_back):
+        return
+    learned = values if held_back is None else values[~held_back]
+    if not learned.size:
         raise RatingsError(f"{source}: there are no ratings to learn from")
+    n, first = learned.size, learned[0]
     are = f"all {n:,} ratings are" if n > 1 else "the only rating to learn from is"
     raise RatingsError(
         f"{source}: {are} {first:g}, and from a constant "

@@ -112,7 +112,7 @@ def test_a_single_split_looks_like_a_test(cli, here, quick):
     trained = cli("train", "ratings.csv", *quick)
     result = cli("cross-validate", "ratings.csv", "--folds", 1, *quick)
     assert figures(result.out) == figures(trained.out)
-    assert "Learned from 18,000 ratings, " in result.out
+    assert "Learned from 18,010 ratings, " in result.out
     remarked = cli(
         "cross-validate",
         "ratings.csv",

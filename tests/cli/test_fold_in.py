@@ -187,7 +187,7 @@ class TestRate:
         (here / "items.csv").write_text("item,title\n1,Twins (1988)\n2,Twins (2015)\n99999,Alone\n")
         message = error_of("recommend", "--rate", "twins=5", "--items", "items.csv")
         assert "not clear which title is meant by 'twins'; the closest are\n" in message
-        assert "  2  Twins (2015), 74 ratings\n  1  Twins (1988), 41 ratings\n" in message
+        assert "  2  Twins (2015), 76 ratings\n  1  Twins (1988), 39 ratings\n" in message
         message = error_of("recommend", "--rate", "alone=5", "--items", "items.csv")
         assert "no title is like 'alone'" in message  # the model does not know it
 

@@ -15,7 +15,7 @@ def test_for_a_person(cli, here):
     facts = {name: text.strip() for name, text in facts.items()}
     assert facts["model"] == "model.funksvd"
     assert facts["size bytes"] == f"{os.path.getsize('model.funksvd'):,}"
-    assert facts["n ratings"] == "18,000"
+    assert facts["n ratings"] == "18,010"
     assert facts["first user ids"] == "1, 2, 3"
     assert facts["rating scale"] == "0.5, 5"
     assert facts["trained on"] == "ratings.csv"

@@ -58,13 +58,25 @@ def test_good_ratings_only(here, capsys):
     assert holdout.provenance.positive_from == 4
     told = capsys.readouterr().out
     assert "120 ratings below 4 left out: each of the other 80 counts as an interaction" in told
-    assert "Set aside 8 interactions" in told
+    assert f"Set aside {len(holdout.test)} interactions" in told
 
 
 def test_ratings_as_before(here, capsys):
     holdout = read(parts(), "ratings.csv")
     assert type(holdout.training) is Ratings
-    assert "Set aside 20 ratings for the test" in capsys.readouterr().out
+    assert f"Set aside {len(holdout.test)} ratings for the test" in capsys.readouterr().out
+
+
+def test_no_test_part_of_a_few_ratings_is_told(here, capsys):
+    (here / "few.csv").write_text("user,item,rating\n1,1,1\n1,2,5\n")
+    told = set()
+    for seed in range(20):
+        holdout = parts(fraction=0.4).read(Output(), ["few.csv"], ReadOptions(), seed)
+        assert holdout.test is None  # nothing could be learned from the other
+        told.add(capsys.readouterr().out.splitlines()[-1])
+    assert told == {
+        "No test: 2 ratings are too few for a random share of 0.4; all of them are learned from"
+    }
 
 
 def test_given_parts_are_taken_for_what_the_whole_is(here):

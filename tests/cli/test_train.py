@@ -11,7 +11,9 @@ import threading
 import numpy as np
 import pytest
 
-from funksvd import FunkSVD, Ratings
+from funksvd import FunkSVD, Ratings, hold_out, read_ratings
+from funksvd.rng import Stream
+from funksvd.splitting import random_part
 from funksvd.training import Monitor
 
 EPOCH_LINE = re.compile(r" +\d+ +\d\.\d{4} +\d\.\d{4} +0\.\d{5} +\d+\.\d\d( \*)?")
@@ -38,15 +40,15 @@ def test_what_a_person_sees(cli, folder, quick):
     lines = result.out.splitlines()
     assert lines[0].startswith("Read ratings.csv: comma-separated, header, columns user item")
     assert lines[1].startswith("20,000 ratings from 0.5 to 5; ")
-    assert lines[2] == "Set aside 2,000 ratings for the test"
-    assert lines[3] == "Learning from 17,100 ratings, 900 to decide when to stop"
+    assert lines[2] == "Set aside 1,990 ratings for the test"
+    assert lines[3] == "Learning from 17,120 ratings, 890 to decide when to stop"
     assert lines[5] == "epoch   train RMSE   valid RMSE   learning rate   seconds   * best so far"
     assert all(EPOCH_LINE.fullmatch(line) for line in lines[6:10]), lines[6:10]
     assert re.fullmatch(r"Best epoch: \d \(\d+\.\d s\)", lines[11])
-    assert re.fullmatch(r"Training again on all 18,000 ratings for \d epochs?", lines[12])
-    assert lines[13] == "Learning which items people come to, from the same 18,000 pairs"
+    assert re.fullmatch(r"Training again on all 18,010 ratings for \d epochs?", lines[12])
+    assert lines[13] == "Learning which items people come to, from the same 18,010 pairs"
     assert re.fullmatch(r"Saved model\.funksvd \(0\.\d MB\)", lines[14])
-    assert lines[16].split()[:4] == ["2,000", "test", "ratings", "RMSE"]
+    assert lines[16].split()[:4] == ["1,990", "test", "ratings", "RMSE"]
     assert lines[17].startswith("Funk SVD, 4 factors   ")
     assert lines[18].startswith("biases only   ")
     assert lines[19].startswith("mean of all ratings   ")
@@ -103,7 +105,7 @@ def test_feature_by_feature(cli, folder):
     start = lines.index(head) + 1
     assert all(EPOCH_LINE.fullmatch(line) for line in lines[start : start + 4])
     best = int(re.findall(r"^Best number of features: (\d) \(", result.out, re.MULTILINE)[-1])
-    assert f"Training again on all 18,000 ratings for {best} feature" in result.out
+    assert f"Training again on all 18,010 ratings for {best} feature" in result.out
     assert f"Funk SVD, a feature at a time, {best} factors" in result.out
     assert f"Funk SVD, a feature at a time, {best} factors" in cli("evaluate").out
     assert FunkSVD.load("model.funksvd").user_factors.any(axis=0).sum() == best
@@ -114,7 +116,7 @@ def test_json_is_one_object_and_nothing_else(cli, folder, quick):
     assert (result.code, result.err) == (0, "")
     summary = json.loads(result.out)
     assert summary["model"] == "m.funksvd"
-    assert summary["n_ratings"] == 18_000
+    assert summary["n_ratings"] == 18_010
     assert summary["hyperparameters"]["n_factors"] == 4
     assert summary["refitted"] is True
     assert summary["interrupted"] is False
@@ -122,7 +124,7 @@ def test_json_is_one_object_and_nothing_else(cli, folder, quick):
     valid = [record["valid_rmse"] for record in summary["history"]]
     assert summary["best_epoch"] == 1 + int(np.argmin(valid))
     test = summary["test"]
-    assert test["n_ratings"] == 2000
+    assert test["n_ratings"] == 1990
     assert test["rmse_interval"][0] < test["rmse"] < test["rmse_interval"][1]
     assert test["rmse"] < test["baselines"]["regularized_biases"]["rmse"]
     assert (
@@ -133,7 +135,7 @@ def test_json_is_one_object_and_nothing_else(cli, folder, quick):
 def test_quiet_prints_the_result_only(cli, folder, quick):
     result = cli("train", "ratings.csv", "--quiet", *quick)
     assert (result.code, result.err) == (0, "")
-    assert result.out.split()[:4] == ["2,000", "test", "ratings", "RMSE"]
+    assert result.out.split()[:4] == ["1,990", "test", "ratings", "RMSE"]
     assert len(result.out.splitlines()) == 4
     everything = cli("train", "ratings.csv", "--quiet", "--test-fraction", 0, *quick)
     assert everything == (0, "", "")
@@ -159,7 +161,7 @@ def test_the_test_part_is_never_seen(cli, folder, quick, monkeypatch):
     cli("train", "ratings.csv", *quick)
     [(training, validation)], [test] = shown, held
     assert validation is None
-    assert len(training) == 18_000
+    assert len(training) == 18_010
     pairs = [
         set(zip(r.user_index.tolist(), r.item_index.tolist(), strict=True))
         for r in (training, test)
@@ -223,8 +225,11 @@ def test_refit_and_no_refit(cli, folder, quick):
     for option in ("--refit", "--no-refit"):
         assert cli("train", "ratings.csv", "-q", option, *quick).code == 0
         runs[option] = FunkSVD.load("model.funksvd")
-    assert (runs["--refit"].refitted, runs["--refit"].n_ratings) == (True, 18_000)
-    assert (runs["--no-refit"].refitted, runs["--no-refit"].n_ratings) == (False, 17_100)
+    training = hold_out(read_ratings("ratings.csv")).training
+    held_back = random_part(training, 0.05, 0, Stream.VALIDATION).sum()
+    assert (runs["--refit"].refitted, runs["--refit"].n_ratings) == (True, len(training))
+    assert runs["--no-refit"].refitted is False
+    assert runs["--no-refit"].n_ratings == len(training) - held_back
     assert runs["--refit"].best_epoch == runs["--no-refit"].best_epoch
 
 
@@ -427,7 +432,7 @@ def test_an_interrupt_keeps_the_best_epoch(cli, folder, quick, monkeypatch, purp
     assert f"Warning: interrupted; keeping epoch {model.best_epoch}, the best" in result.err
     assert model.refitted is False
     assert "Saved model.funksvd" in result.out
-    assert "2,000 test ratings" in result.out
+    assert "1,990 test ratings" in result.out
     assert json.loads(cli("train", "ratings.csv", "--json", *quick).out)["interrupted"] is True
 
 

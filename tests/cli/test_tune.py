@@ -33,7 +33,7 @@ def test_what_a_person_sees(cli, folder):
     lines = result.out.splitlines()
     assert lines[0].startswith("Read ratings.csv: comma-separated, header, columns user item")
     assert lines[1].startswith("6,000 ratings from 0.5 to 5; ")
-    assert lines[2] == "Set aside 600 ratings for the test"
+    assert lines[2] == "Set aside 581 ratings for the test"
     assert lines[3] == "Trial 0 is that of the defaults; * the best one so far"
     assert " ".join(lines[5].split()) == "trial valid RMSE rate decay reg bias reg epochs seconds"
     assert all(ROW.fullmatch(line) for line in lines[6:10]), lines[6:10]
@@ -62,7 +62,7 @@ def test_the_command_trains_the_model_that_was_found(cli, folder):
     assert min(record["valid_rmse"] for record in trained["history"]) == best["values"][0]
     assert trained["hyperparameters"].items() >= best["hyperparameters"].items()
     assert trained["best_epoch"] == best["epochs"][0]
-    assert trained["test"]["n_ratings"] == 600
+    assert trained["test"]["n_ratings"] == len(hold_out(read_ratings("ratings.csv"), seed=3).test)
 
 
 def test_the_defaults_may_be_best(cli, folder):
@@ -124,10 +124,10 @@ def test_the_test_part_is_never_seen(cli, folder, monkeypatch):
     )
     assert cli(*shlex.split(command)[1:]).code == 0  # tests on what tuning has not seen
     [tested] = tested
-    assert len(tested) == 600
+    assert len(tested) == len(hold_out(read_ratings("ratings.csv"), seed=2).test)
     test_pairs = pairs(tested)
     for ratings in shown:
-        assert len(ratings) == 5400
+        assert len(ratings) == 6000 - len(tested)
         assert not pairs(ratings) & test_pairs
 
 

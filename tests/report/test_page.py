@@ -140,7 +140,7 @@ def test_figures_are_those_of_the_evaluation(html, content):
         assert f"{figure:.4f}" in text
     for errors in evaluation.baselines.values():
         assert f"{errors.rmse:.4f}" in text
-    assert "On 2,000 test ratings" in text
+    assert "On 2,006 test ratings" in text
     assert "train it" in text
     for person in content.people:
         assert f"User {person.user}" in text
@@ -254,7 +254,7 @@ def test_a_page_about_choices_leaves_out_what_needs_ratings(click_content):
     assert re.findall(r"[\w ]*\brat(?:ing|ings|ed)\b", said) == [" It predicts no ratings"]
     assert "script" not in {tag for tag, _ in found.elements}
     assert "RMSE" not in text
-    assert "A model of 18,000 pairs." in text
+    assert "A model of 17,994 pairs." in text
     for person in click_content.people:
         assert all(own.label in text for own in (*person.chosen, *person.tested))
         for best in person.recommended:

@@ -51,6 +51,17 @@ def test_the_same_seed_gives_the_same_folds_and_another_seed_others(split):
     assert 0.65 < np.mean(first != other) < 0.85  # by chance, three of four
 
 
+@BOTH
+@pytest.mark.parametrize("n_folds", [1, 4])
+def test_the_order_of_rows_has_no_part_in_folds(split, n_folds):
+    ratings = make(n_ratings=900)
+    shuffled = ratings.subset(np.random.default_rng(1).permutation(len(ratings)))
+    folds = [split(given, n_folds, fraction=0.3, seed=2) for given in (ratings, shuffled)]
+    for one, other in zip(*folds, strict=True):
+        assert sorted(rows(one.test)) == sorted(rows(other.test))
+        assert sorted(rows(one.training)) == sorted(rows(other.training))
+
+
 def test_random_folds_have_nothing_to_do_with_position():
     fold_of = random_folds(make(n_ratings=1000), 2).fold_of
     assert abs(np.corrcoef(fold_of, np.arange(len(fold_of)))[0, 1]) < 0.1

@@ -13,6 +13,8 @@ from funksvd.learned.weighting import Weighting
 from funksvd.objectives import ials as objective
 from funksvd.objectives.parameters import Parameters
 from funksvd.ratings import CompressedRows
+from funksvd.rng import Stream
+from funksvd.splitting import random_part
 from funksvd.training import Context, Hyperparameters, PairPlan, gram, train
 from funksvd.training.executors import Threads
 from funksvd.training.gram import gram_of, rotated
@@ -321,8 +323,18 @@ def test_no_pairs_and_none_left_are_errors():
     with pytest.raises(RatingsError, match="the interactions: there are no pairs to learn from"):
         FunkSVD(algorithm="ials").fit(nothing)
     two = Interactions.from_arrays([1, 2], [1, 1])
-    with pytest.raises(RatingsError, match=r"all 2 pairs are held back .* smaller validation_frac"):
-        FunkSVD(algorithm="ials", validation_fraction=0.9).fit(two)
+    with pytest.raises(RatingsError, match=r"no pairs to learn from; all 2 pairs are validation="):
+        FunkSVD(algorithm="ials").fit(two.subset(np.arange(0)), validation=two)
+
+
+def test_two_pairs_are_not_both_held_back():
+    """Where both are drawn for the validation, neither is."""
+    two = Interactions.from_arrays([1, 2], [1, 1])
+    chosen = {"algorithm": "ials", "validation_fraction": 0.9, "n_factors": 1, "refit": False}
+    for seed in range(5):
+        drawn = random_part(two, 0.9, seed, Stream.VALIDATION)
+        model = FunkSVD(**chosen, seed=seed).fit(two)
+        assert model.n_ratings == (2 if drawn.all() else 2 - drawn.sum())
 
 
 @pytest.mark.parametrize("algorithm", ["sgd", "bayes++"])
@@ -337,7 +349,8 @@ def test_a_model_that_is_not_refitted_knows_what_it_has_learned_from_only():
         algorithm="ials", n_factors=4, validation_fraction=0.3, refit=False, n_epochs=3
     ).fit(data)
     fitted = model.fitted
-    assert model.n_ratings == len(fitted.seen.columns) == fitted.item_counts.sum() == 112
+    assert model.n_ratings == len(fitted.seen.columns) == fitted.item_counts.sum()
+    assert model.n_ratings == len(data) - random_part(data, 0.3, 0, Stream.VALIDATION).sum()
     assert fitted.choice.learned.user_factors.any(axis=1).all()
     assert fitted.choice.learned.item_factors.any(axis=1).all()
     seen = set(zip(*(pairs.tolist() for pairs in fitted.seen.pairs), strict=True))
