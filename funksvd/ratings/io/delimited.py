@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -18,7 +18,7 @@ from funksvd.ratings.io.arrow import as_binary, text_array, text_bytes, view
 from funksvd.ratings.io.badrows import N_KEPT
 from funksvd.ratings.io.builders import MAX_PLAIN_ID, EncodedColumn
 from funksvd.ratings.io.checks import BadField
-from funksvd.ratings.io.chunks import NUMBERS, Chunk, concatenated
+from funksvd.ratings.io.chunks import NUMBERS, Chunk, Gather, Gathered
 from funksvd.ratings.io.files import Source
 from funksvd.ratings.io.layout import Layout
 from funksvd.ratings.io.options import ROLES
@@ -44,12 +44,23 @@ class _NotPlainError(Exception):
     """Ids cannot be read as integers: they are text, negative, large, or written oddly."""
 
 
-def parse(sources: Sequence[Source], layout: Layout, encoding: str) -> tuple[Chunk[BadField], int]:
+def parse(
+    sources: Sequence[Source], layout: Layout, encoding: str, gather: Gather
+) -> tuple[Gathered[BadField], int]:
     """Parse text files of the same layout; several only in the Netflix layout.
+
+    Parameters
+    ----------
+    sources : sequence of Source
+    layout : Layout
+    encoding : str
+    gather : callable
+        Takes the chunks. It is called again, with all chunks from the first one on, where a field
+        far down shows that the text must be read otherwise.
 
     Returns
     -------
-    columns : Chunk
+    gathered : Gathered
         The rows that do not have wrong columns; what is wrong with others is a `BadField`.
     n_wrong : int
         Number of rows that have wrong columns.
@@ -61,11 +72,13 @@ def parse(sources: Sequence[Source], layout: Layout, encoding: str) -> tuple[Chu
     """
     sources = list(sources)
     integers = set(layout.integers)
+    roles = {*layout.columns, "item"} if layout.netflix else {*layout.columns}
     # A single column makes a line of blanks look like a row, which only `records` knows better.
     careful = layout.n_columns == 1
     while True:
         try:
-            return _parse(sources, layout, encoding, frozenset(integers), careful)
+            chunks = _Chunks(sources, layout, encoding, frozenset(integers), careful)
+            return gather(chunks, roles, chunks.n_about), chunks.notes.n_wrong
         except _NotPlainError:
             integers -= {"user", "item"}
         except pa.ArrowInvalid as error:
@@ -83,26 +96,74 @@ def _roles_of(error: pa.ArrowInvalid, layout: Layout) -> set[str]:
     return {role for role, at in layout.columns.items() if named and at == int(named[1])}
 
 
-def _parse(
-    sources: list[Source], layout: Layout, encoding: str, integers: frozenset[str], careful: bool
-) -> tuple[Chunk[BadField], int]:
-    notes = lines.Notes()
-    stream = careful_stream if careful else lines.arrow_stream
-    blocks = stream(sources, layout, encoding, notes)
-    text = segments(blocks, 0 if careful else layout.skip_lines)
-    bytes(KEPT_BYTES)
-    n_bytes = sum(os.path.getsize(source.path) for source in sources if source.path)
-    parser = _Parser(layout, integers, n_bytes, cleaned=careful)
-    parts = in_order(parser, text, min(available_processors(), MAX_THREADS))
-    columns = concatenated(parts, layout.columns, n_bytes / SEGMENT_BYTES)
-    if layout.netflix:
-        if sum(notes.counts) != columns.n_rows:  # what counts as a blank line is not settled
+class _Chunks:
+    """The rows of text files in chunks, in their order.
+
+    Parameters
+    ----------
+    sources : list of Source
+    layout : Layout
+    encoding : str
+    integers : frozenset of str
+        Roles whose fields are read as integers.
+    careful : bool
+        Whether rows with wrong columns are looked for and left out.
+
+    Attributes
+    ----------
+    n_about : float
+        About how many chunks there are, as far as that is known.
+    notes : Notes
+        Complete once all chunks have been asked for.
+    """
+
+    def __init__(
+        self,
+        sources: list[Source],
+        layout: Layout,
+        encoding: str,
+        integers: frozenset[str],
+        careful: bool,
+    ) -> None:
+        self._sources, self._layout, self._encoding = sources, layout, encoding
+        self._integers, self._careful = integers, careful
+        self._n_bytes = sum(os.path.getsize(source.path) for source in sources if source.path)
+        self.n_about = self._n_bytes / SEGMENT_BYTES
+        self.notes = lines.Notes()
+
+    def __iter__(self) -> Iterator[Chunk[BadField]]:
+        layout, careful = self._layout, self._careful
+        stream = careful_stream if careful else lines.arrow_stream
+        blocks = stream(self._sources, layout, self._encoding, self.notes)
+        text = segments(blocks, 0 if careful else layout.skip_lines)
+        bytes(KEPT_BYTES)
+        parser = _Parser(layout, self._integers, self._n_bytes, cleaned=careful)
+        chunks = in_order(parser, text, min(available_processors(), MAX_THREADS))
+        yield from self._with_movies(chunks) if layout.netflix else chunks
+
+    def _with_movies(self, chunks: Iterable[Chunk[BadField]]) -> Iterator[Chunk[BadField]]:
+        """Chunks of Netflix files, with the movies of the lines above their rows as items."""
+        movies, counts = self.notes.movies, self.notes.counts
+        movie = n_used = n_rows = 0  # the movie of the next row, and how many rows it has had
+        for chunk in chunks:
+            first, missing, shares = movie, chunk.n_rows, []
+            while missing and movie < len(counts):
+                share = min(missing, counts[movie] - n_used)
+                shares.append(share)
+                missing, n_used = missing - share, n_used + share
+                if missing:
+                    movie, n_used = movie + 1, 0
+            if missing:
+                break
+            codes = np.repeat(np.arange(len(shares), dtype=np.int32), shares)
+            if len(chunk.bad_rows):
+                codes = np.delete(codes, chunk.bad_rows)
+            named = text_array(movies[first : first + len(shares)], pa.string())
+            chunk.ids["item"] = EncodedColumn(codes, named)
+            n_rows += chunk.n_rows
+            yield chunk
+        if sum(counts) != n_rows:  # what counts as a blank line is not settled
             raise pa.ArrowInvalid("the movies' rows do not add up")
-        codes = np.repeat(np.arange(len(notes.movies), dtype=np.int32), notes.counts)
-        if len(columns.bad_rows):
-            codes = np.delete(codes, columns.bad_rows)
-        columns.ids["item"] = EncodedColumn(codes, text_array(notes.movies, pa.string()))
-    return columns, notes.n_wrong
 
 
 class _Parser:

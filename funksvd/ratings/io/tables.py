@@ -18,7 +18,7 @@ from funksvd.parallel import available_processors, in_order
 from funksvd.ratings.io import badrows, checks, names
 from funksvd.ratings.io.arrow import as_binary, booleans, first_rounded, numbers, view
 from funksvd.ratings.io.builders import MAX_PLAIN_ID, EncodedColumn
-from funksvd.ratings.io.chunks import NUMBERS, Chunk, concatenated
+from funksvd.ratings.io.chunks import NUMBERS, Chunk, Gather, concatenated
 from funksvd.ratings.io.columns import Columns, IdColumn
 from funksvd.ratings.io.files import DAMAGE, Source
 from funksvd.ratings.io.names import MissingColumnsError, Roles
@@ -319,6 +319,7 @@ def _read(
     kind: str,
     wanted: Roles,
     options: ReadOptions,
+    gather: Gather = concatenated,
 ) -> Columns:
     if not column_names:
         raise RatingsError(f"{name}: there are no columns")
@@ -334,7 +335,7 @@ def _read(
         min(available_processors(), MAX_THREADS),
     )
     try:
-        found = concatenated(checked, roles)
+        tally, ids_found, numbers_found = gather(checked, roles, 1)
     except _FloatIdsError as error:
         role = str(error)
         whole = [_decoded(batch.column(0)) for batch in batches([positions[role]])]
@@ -344,27 +345,26 @@ def _read(
         if isinstance(error, MemoryError):
             raise
         raise RatingsError(f"{name} cannot be read: {error}") from error
-    if found.n_rows == 0:
+    if tally.n_rows == 0:
         raise RatingsError(f"{name}: there are columns but no rows")
-    for role, ids in found.ids.items():
+    for role, ids in ids_found.items():
         if ids.values is not None and len(ids.values) == 0:
             raise RatingsError(f"{name}: column {roles[role]!r} holds nothing but missing values")
     bad_rows = [
-        BadRow(name, row + 1, text, reason, "row") for row, (text, reason) in found.first_bad
+        BadRow(name, row + 1, text, reason, "row") for row, (text, reason) in tally.first_bad
     ]
-    n_bad = len(found.bad_rows)
-    remedies = [CHECK_COLUMNS] if n_bad == found.n_rows else []
-    badrows.refuse(bad_rows, remedies, n_bad, found.n_rows, options, name)
+    remedies = [CHECK_COLUMNS] if tally.n_bad == tally.n_rows else []
+    badrows.refuse(bad_rows, remedies, tally.n_bad, tally.n_rows, options, name)
     return Columns(
-        {role: _id_column(ids) for role, ids in found.ids.items()},
-        found.numbers.get("rating"),
-        found.numbers.get("timestamp"),
-        found.n_rows,
-        n_bad,
+        {role: _id_column(ids) for role, ids in ids_found.items()},
+        numbers_found.get("rating"),
+        numbers_found.get("timestamp"),
+        tally.n_rows,
+        tally.n_bad,
         bad_rows,
         f"{kind}, columns {' '.join(roles.values())}",
-        rounded=found.rounded,
-        counts=found.numbers.get("count"),
+        rounded=tally.rounded,
+        counts=numbers_found.get("count"),
     )
 
 

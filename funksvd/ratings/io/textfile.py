@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from funksvd.errors import RatingsError, argument
 from funksvd.ratings.io import badrows, checks
 from funksvd.ratings.io.checks import BadField, Problem
-from funksvd.ratings.io.chunks import Chunk
+from funksvd.ratings.io.chunks import Gather, concatenated
 from funksvd.ratings.io.columns import Columns, IdColumn
 from funksvd.ratings.io.delimited import parse
 from funksvd.ratings.io.files import Source
@@ -19,8 +17,21 @@ from funksvd.ratings.io.records import records
 from funksvd.ratings.io.report import BadRow
 
 
-def read(sources: Sequence[Source], layout: Layout, options: ReadOptions) -> Columns:
+def read(
+    sources: Sequence[Source],
+    layout: Layout,
+    options: ReadOptions,
+    gather: Gather = concatenated,
+) -> Columns:
     """The columns of a text file, or of several in the Netflix layout.
+
+    Parameters
+    ----------
+    sources : sequence of Source
+    layout : Layout
+    options : ReadOptions
+    gather : callable
+        Takes the chunks, as for `delimited.parse`.
 
     Raises
     ------
@@ -28,8 +39,8 @@ def read(sources: Sequence[Source], layout: Layout, options: ReadOptions) -> Col
         If there is nothing in it, or something cannot be used and is not to be skipped.
     """
     name = name_of(sources)
-    columns, n_wrong = parse(sources, layout, options.encoding)
-    n_rows, n_bad = columns.n_rows + n_wrong, len(columns.bad_rows) + n_wrong
+    (tally, ids, numbers), n_wrong = parse(sources, layout, options.encoding, gather)
+    n_rows, n_bad = tally.n_rows + n_wrong, tally.n_bad + n_wrong
     if n_rows == 0:
         raise RatingsError(
             f"{name}: there is a header but no row below it"
@@ -44,22 +55,22 @@ def read(sources: Sequence[Source], layout: Layout, options: ReadOptions) -> Col
     found: list[BadRow] = []
     if n_bad:
         n_wanted = min(badrows.N_KEPT, n_bad)
-        found, remedies = _find(sources, layout, options, dict(columns.first_bad), n_wanted)
+        found, remedies = _find(sources, layout, options, dict(tally.first_bad), n_wanted)
         may_be_header = found[0].line == layout.first_line
         if may_be_header:
             remedies.insert(0, _name_columns(layout))
         badrows.refuse(found, remedies, n_bad, n_rows, options, name, may_be_header=may_be_header)
     return Columns(
-        {role: IdColumn(column.codes, column.values) for role, column in columns.ids.items()},
-        columns.numbers.get("rating"),
-        columns.numbers.get("timestamp"),
+        {role: IdColumn(column.codes, column.values) for role, column in ids.items()},
+        numbers.get("rating"),
+        numbers.get("timestamp"),
         n_rows,
         n_bad,
         found,
         layout.description,
-        _row_numbers(columns, layout, options, name),
-        rounded=columns.rounded,
-        counts=columns.numbers.get("count"),
+        _row_numbers(tally.users_count, layout, options, name),
+        rounded=tally.rounded,
+        counts=numbers.get("count"),
     )
 
 
@@ -82,18 +93,15 @@ def _name_columns(layout: Layout) -> str:
 
 
 def _row_numbers(
-    columns: Chunk[BadField], layout: Layout, options: ReadOptions, name: str
+    users_count: tuple[int, int] | None, layout: Layout, options: ReadOptions, name: str
 ) -> list[str]:
     """A warning if the users count the rows, and there are columns that no role needs."""
-    users = columns.ids.get("user")
     n_needed = len(layout.columns.keys() - {"timestamp", "count"})
     if not layout.first_line or options.user_col is not None or layout.n_columns == n_needed:
         return []
-    if users is None or users.values is not None or len(users.codes) < 2:
+    if users_count is None or users_count[0] > 1 or users_count[0] == users_count[1]:
         return []
-    first, last = int(users.codes[0]), int(users.codes[-1])
-    if first > 1 or last - first != len(users.codes) - 1 or (np.diff(users.codes) != 1).any():
-        return []
+    first = users_count[0]
     return [
         f"{name}: column {layout.columns['user'] + 1} counts {first}, {first + 1}, … and is read "
         "as the user: every row has a user of its own. If it numbers the rows, say which columns "
