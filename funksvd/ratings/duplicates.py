@@ -70,11 +70,7 @@ def resolve_duplicates(given: Some, policy: str = "last") -> tuple[Some, int]:
     if policy == "error":
         user = given.users.label(given.user_index[rows[0]])
         item = given.items.label(given.item_index[rows[0]])
-        raise RatingsError(
-            f"{given.source}: {n_dropped:,} {given.noun} repeat a (user, item) pair, for instance "
-            f"user {quoted(user)}, item {quoted(item)}; say with {argument('duplicates')} whether "
-            "the last, the first or the mean of them is kept"
-        )
+        raise repeats_refused(given.source, n_dropped, given.noun, (user, item))
     if given.timestamps is not None:
         group = np.cumsum(is_first_row)
         rows = rows[np.lexsort((given.timestamps[rows], group))]
@@ -91,6 +87,27 @@ def resolve_duplicates(given: Some, policy: str = "last") -> tuple[Some, int]:
     keep = np.ones(len(given), dtype=bool)
     keep[order[~(is_first if policy == "first" else is_last)]] = False
     return replace(given, **averaged).subset(keep), n_dropped
+
+
+def first_repeat(given: Interactions) -> tuple[int, int] | None:
+    """User and item row of the first pair that repeats, by user, then item; None if none does."""
+    order, is_first = _grouped(given, _suspects(given))
+    if is_first.all():
+        return None
+    row = order[np.argmin(is_first)]
+    return int(given.user_index[row]), int(given.item_index[row])
+
+
+def repeats_refused(
+    source: str, n: int, noun: str, pair: tuple[int | str, int | str]
+) -> RatingsError:
+    """The error for rows of which n repeat a pair, such as one of a user's and an item's id."""
+    user, item = pair
+    return RatingsError(
+        f"{source}: {n:,} {noun} repeat a (user, item) pair, for instance "
+        f"user {quoted(user)}, item {quoted(item)}; say with {argument('duplicates')} whether "
+        "the last, the first or the mean of them is kept"
+    )
 
 
 def _counted(given: Some, order: np.ndarray, is_first: np.ndarray) -> Some:

@@ -65,21 +65,23 @@ def unit_of(timestamps: np.ndarray) -> str:
     return next((name for name, n in UNITS.items() if middle < LARGEST * n), "nanoseconds")
 
 
-def in_seconds(timestamps: np.ndarray) -> np.ndarray:
-    """Timestamps in whole seconds, whatever unit they are in."""
-    per_second = UNITS[unit_of(timestamps)]
+def in_seconds(timestamps: np.ndarray, unit: str | None = None) -> np.ndarray:
+    """Timestamps in whole seconds; their unit is told by their size where it is not given."""
+    per_second = UNITS[unit or unit_of(timestamps)]
     return timestamps if per_second == 1 else timestamps // per_second
 
 
-def days_of(timestamps: np.ndarray) -> np.ndarray:
+def days_of(timestamps: np.ndarray, unit: str | None = None) -> np.ndarray:
     """Days since 1970 (UTC), int32; -1 where there are none: of times of 0, before 1970 or too far.
 
     Parameters
     ----------
     timestamps : ndarray of shape (n,), int64
-        In whatever unit; 0 stands for a time that is missing.
+        0 stands for a time that is missing.
+    unit : str, optional
+        A name of `UNITS`; by default, their size tells.
     """
-    days = in_seconds(timestamps) // SECONDS_PER_DAY
+    days = in_seconds(timestamps, unit) // SECONDS_PER_DAY
     days[(timestamps <= 0) | (days > LAST_DAY)] = -1
     return days.astype(np.int32)
 
@@ -88,6 +90,66 @@ def in_one_unit(columns: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Columns of timestamps as they are, or all of them in seconds where their units differ."""
     units = {unit_of(column) for column in columns if column.any()}
     return list(columns) if len(units) < 2 else [in_seconds(column) for column in columns]
+
+
+class TimeTally:
+    """What timestamps tell about their unit, added up over parts of a column."""
+
+    def __init__(self) -> None:
+        self._n = self._n_missing = 0
+        self._by_size = np.zeros(len(UNITS), np.int64)
+        self._usual: dict[str, tuple[int, int]] = {}  # number, and the first of them
+
+    def add(self, timestamps: np.ndarray) -> None:
+        """Take note of some more."""
+        if not len(timestamps):
+            return
+        self._n += len(timestamps)
+        largest = max(int(timestamps.max()), -int(timestamps.min()))
+        n_before = self._n_missing
+        self._n_missing += int(np.count_nonzero(timestamps == 0))
+        n_below = self._n_missing - n_before
+        low, high = USUAL
+        for at, (name, n) in enumerate(UNITS.items()):
+            last = at == len(UNITS) - 1 or largest < LARGEST * n
+            below = len(timestamps)
+            if not last:
+                below = int(np.count_nonzero(np.abs(timestamps) < LARGEST * n))
+            self._by_size[at] += below - n_below
+            n_below = below
+            chosen = (timestamps >= low * n) & (timestamps < high * n)
+            if n_chosen := int(np.count_nonzero(chosen)):
+                before, example = self._usual.get(name, (0, int(timestamps[np.argmax(chosen)])))
+                self._usual[name] = (before + n_chosen, example)
+            if last:
+                break
+
+    @property
+    def has_times(self) -> bool:
+        """Whether one of them is not 0."""
+        return self._n > self._n_missing
+
+    @property
+    def unit(self) -> str:
+        """The unit that most are in, as `unit_of` finds it in a sample."""
+        found = np.cumsum(self._by_size) > (self._n - self._n_missing) // 2
+        return list(UNITS)[int(np.argmax(found))]
+
+    def check(self, source: str) -> None:
+        """As `check_one_unit`."""
+        if len(self._usual) < 2:
+            return
+        if sum(n for n, _ in self._usual.values()) + self._n_missing < self._n:
+            return
+        found = [
+            f"{self._usual[name][0]:,} count {name} (like {self._usual[name][1]})"
+            for name in UNITS
+            if name in self._usual
+        ]
+        raise RatingsError(
+            f"{source}: timestamps are in different units: {' and '.join(found)}. Write "
+            f"them in one unit, or leave them out with {argument('timestamp_col', 'none')}"
+        )
 
 
 def check_one_unit(timestamps: np.ndarray, source: str) -> None:
@@ -100,18 +162,9 @@ def check_one_unit(timestamps: np.ndarray, source: str) -> None:
     """
     if not len(timestamps) or timestamps.max() < LARGEST:
         return
-    low, high = USUAL
-    found, n_known = {}, int(np.count_nonzero(timestamps == 0))
-    for name, n in UNITS.items():
-        chosen = (timestamps >= low * n) & (timestamps < high * n)
-        if n_chosen := int(np.count_nonzero(chosen)):
-            found[name] = f"{n_chosen:,} count {name} (like {timestamps[np.argmax(chosen)]})"
-            n_known += n_chosen
-    if len(found) > 1 and n_known == len(timestamps):
-        raise RatingsError(
-            f"{source}: timestamps are in different units: {' and '.join(found.values())}. Write "
-            f"them in one unit, or leave them out with {argument('timestamp_col', 'none')}"
-        )
+    tally = TimeTally()
+    tally.add(timestamps)
+    tally.check(source)
 
 
 def as_timestamps(timestamps: ArrayLike, n: int) -> np.ndarray:

@@ -101,7 +101,7 @@ def joined_ids(parts: Sequence[IdColumn], role: str, source: str) -> tuple[np.nd
     sizes = [part.n_values() for part in parts]
     used = [occurring(part.codes, size) for part, size in zip(parts, sizes, strict=True)]
     values = [part.values_of(codes) for part, codes in zip(parts, used, strict=True)]
-    ids, ranks = _ranked(values, [part.typed for part in parts], role, source)
+    ids, ranks = ranked(values, [part.typed for part in parts], role, source)
     index = parts[0].codes
     if len(parts) > 1:
         index = np.empty(sum(len(part.codes) for part in parts), np.int32)
@@ -136,7 +136,7 @@ def _look_up(
     take(rank_of, codes, out=out)
 
 
-def _ranked(
+def ranked(
     values: list[pa.Array | np.ndarray], typed: list[bool], role: str, source: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Sorted distinct ids of several columns, and for each value, one after the other, its rank."""

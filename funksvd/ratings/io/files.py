@@ -61,12 +61,20 @@ class Source:
         Path of a file that is neither compressed nor a member of an archive.
     note : str
         Kind of packing, for people ("gzip", "zip, gzip").
+    seekable : bool
+        Whether another file than one with a path can be read from any place, without what is
+        before: one at an address.
+    origin : str
+        Path or address of the file that it is in; empty where it cannot be read once more, by
+        another process or later: a pipe.
     """
 
     name: str
     open: Callable[[], BinaryIO]
     path: str | None = None
     note: str = ""
+    seekable: bool = False
+    origin: str = ""
 
     def head(self, size: int) -> bytes:
         """The first bytes.
@@ -149,7 +157,7 @@ def open_path(path: str | os.PathLike[str]) -> Source:
     if not stat.S_ISREG(mode):  # a pipe or a device can be read only once
         with damage_explained(name), open(name, "rb") as pipe:
             return _spooled(pipe, name)
-    return Source(name, lambda: open(name, "rb"), path=name)
+    return Source(name, lambda: open(name, "rb"), path=name, origin=name)
 
 
 def decompressed(source: Source) -> Source:
@@ -162,6 +170,7 @@ def decompressed(source: Source) -> Source:
             source.name,
             _opener(source, kind),
             note=f"{source.note}, {kind}" if source.note else kind,
+            origin=source.origin,
         )
     return source
 
@@ -186,7 +195,7 @@ def member(source: Source, name: str) -> Source:
             raise
 
     packing = f"{source.note}, zip" if source.note else "zip"
-    return Source(f"{source.name}:{name}", opened, note=packing)
+    return Source(f"{source.name}:{name}", opened, note=packing, origin=source.origin)
 
 
 def member_names(source: Source) -> list[str]:

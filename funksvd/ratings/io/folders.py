@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from funksvd.errors import RatingsError
+from funksvd.ratings.io import addresses
 from funksvd.ratings.io.files import (
     Source,
     compression,
@@ -35,6 +37,9 @@ TITLES_NAMES = (
     r"books\.csv",
 )
 USERS_NAMES = (r"users\.csv", r"users\.dat", r"u\.user", r"bx-users\.csv")
+PARTS = re.compile(r".*\.(csv|tsv|parquet|feather|arrow)(?:\.(?:gz|bz2|zst|xz))?", re.IGNORECASE)
+DEPTH, DEPTH_OF_PARTS = 2, 8
+"""Levels of folders in which data sets are looked for as they were published, and for parts."""
 PACKED = r"(?:\.(?:gz|bz2|zst|xz))?"
 
 
@@ -44,31 +49,51 @@ def resolve(path: str, names: Sequence[str] = RATINGS_NAMES) -> list[Source]:
     Parameters
     ----------
     path : str
-        A file, a folder, a zip archive, or "-".
+        A file, a folder, a zip archive, an address such as "s3://bucket/ratings/", or "-".
     names : sequence of str
         Regular expressions of the file names to look for in folders and archives, best first.
 
     Returns
     -------
     list of Source
-        More than one only for Netflix files.
+        More than one for Netflix files, and for a folder of parts.
 
     Raises
     ------
     RatingsError
         If there is nothing there, or nothing of use.
     """
+    if addresses.is_address(path):
+        found = addresses.files(path)
+        if set(found) != {""}:
+            there = list(found)
+            near = [name for name in there if len(PurePosixPath(name).parts) <= DEPTH]
+            found = {name: found[name] for name in _of_folder(path, near, lambda: there, names)}
+        return [each for source in found.values() for each in _unpacked(path, source, names)]
     folder = Path(path)
     if path != "-" and folder.is_dir():
-        there = _files_in(folder)
-        chosen = _chosen([name.as_posix() for name in there], names)
-        if not chosen:
-            raise RatingsError(
-                f"{path}: nothing in this folder looks like {_what(names)}"
-                f"{_some_of([name.as_posix() for name in there])}. Name the file itself"
-            )
+        near, every = _files_in(folder, DEPTH), partial(_files_in, folder, DEPTH_OF_PARTS)
+        chosen = _of_folder(path, near, every, names)
         return [unpacked for name in chosen for unpacked in resolve(str(folder / name), names)]
-    source = decompressed(open_path(path))
+    return _unpacked(path, open_path(path), names)
+
+
+def _of_folder(
+    path: str, near: list[str], every: Callable[[], list[str]], names: Sequence[str]
+) -> list[str]:
+    """The names of the files to read, of those in a folder and further down."""
+    chosen = _chosen(near, names) or (_parts(every()) if names is RATINGS_NAMES else [])
+    if not chosen:
+        raise RatingsError(
+            f"{path}: nothing in this folder looks like {_what(names)}{_some_of(near)}. "
+            "Name the file itself"
+        )
+    return chosen
+
+
+def _unpacked(path: str, source: Source, names: Sequence[str]) -> list[Source]:
+    """The decompressed files of a file."""
+    source = decompressed(source)
     if compression(source) != "zip":
         return [source]
     inside = member_names(source)
@@ -83,15 +108,35 @@ def resolve(path: str, names: Sequence[str] = RATINGS_NAMES) -> list[Source]:
     return [decompressed(member(source, name)) for name in chosen]
 
 
-def _files_in(folder: Path) -> list[Path]:
-    """Files of a folder and of the folders in it, relative to it."""
+def _files_in(folder: Path, depth: int) -> list[str]:
+    """Files of a folder, then those of the folders in it, and so on, relative to it."""
+    files: list[str] = []
+    level = [folder]
     try:
-        entries = sorted(folder.iterdir())
-        deeper = [below for entry in entries if entry.is_dir() for below in sorted(entry.iterdir())]
+        for _ in range(depth):
+            entries = [entry for each in level for entry in sorted(each.iterdir())]
+            named = [entry for entry in entries if not entry.name.startswith(".")]
+            files += [e.relative_to(folder).as_posix() for e in named if e.is_file()]
+            level = [entry for entry in named if entry.is_dir()]
     except OSError as error:
         raise RatingsError(f"{folder}: this folder cannot be read ({error.strerror})") from None
-    files = [entry for entry in (*entries, *deeper) if entry.is_file()]
-    return [file.relative_to(folder) for file in files if not file.name.startswith(".")]
+    return files
+
+
+def _parts(there: list[str]) -> list[str]:
+    """The parts of a table that was written as a folder, in the order of their names; or nothing.
+
+    They are files of one kind, perhaps in folders such as date=2024-01-31; those of text must
+    have numbers in their names, too.
+    """
+    every = ((name, PurePosixPath(name).parts) for name in there)
+    named = sorted(name for name, parts in every if not any(part[0] in "._" for part in parts))
+    found = [PARTS.fullmatch(name) for name in named]
+    kinds = {match[1].lower() if match else "" for match in found}
+    if len(kinds) != 1 or "" in kinds:
+        return []
+    is_text = not kinds.isdisjoint({"csv", "tsv"})
+    return [] if is_text and not all(re.search(r"\d", name) for name in named) else named
 
 
 def _chosen(there: list[str], names: Sequence[str]) -> list[str]:

@@ -38,8 +38,9 @@ def read_ratings(source: Any, options: ReadOptions | None = None, **overrides: A
     ----------
     source : str, os.PathLike, a sequence of them, or a table
         Paths of text files (CSV and the like, Netflix Prize, Matrix Market), Parquet or Feather
-        files, a folder or archive that holds one as published, or "-" for standard input; plain
-        or compressed. Several files are read one after the other. A table is a pandas or polars
+        files, a folder or archive that holds one as published, a folder of parts, or "-" for
+        standard input; plain or compressed; or addresses such as "s3://bucket/ratings/", which
+        fsspec reads. Several files are read one after the other. A table is a pandas or polars
         DataFrame or anything else that exports Arrow.
     options : ReadOptions, optional
         Settings to use instead of detection.
@@ -272,7 +273,7 @@ def merged(options: ReadOptions | None, overrides: dict[str, Any]) -> ReadOption
     return replace(options or ReadOptions(), **overrides)
 
 
-def _why_text(vocabulary: Vocabulary) -> str:
+def why_text(vocabulary: Vocabulary) -> str:
     """Say which id made a column of integers text; nothing where it is not one."""
     if vocabulary.holds_integers:
         return ""
@@ -307,7 +308,7 @@ def explained_ids(
     """The same, and the report with the reason why ids that look like integers are text."""
     typed = any(part.ids[role].typed for part in parts)
     vocabulary, index = joined_ids(parts, role, report)
-    remark = "" if typed else _why_text(vocabulary)
+    remark = "" if typed else why_text(vocabulary)
     return vocabulary, index, replace(report, detected=report.detected + remark)
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from funksvd.errors import RatingsError, argument
+from funksvd.ratings.io import addresses
 from funksvd.ratings.io.names import MissingColumnsError, Roles
 from funksvd.ratings.io.options import ReadOptions
 from funksvd.ratings.io.report import ReadReport
@@ -68,12 +69,37 @@ def read_columns(
         every = _read_files(paths, roles, options, or_else, resolve or folders.resolve)
         named = list(every)
     _refuse_mixture(named)
-    named = [(name, _with_unit(part, name)) for name, part in named]
+    for name, part in named:
+        if part.timestamps is not None:
+            check_one_unit(part.timestamps, name)
+    units = [None if part.timestamps is None else unit_of(part.timestamps) for _, part in named]
+    return [part for _, part in named], report_of(named, units, paths)
+
+
+def report_of(
+    named: Sequence[tuple[str, Columns]], units: Sequence[str | None], paths: Sequence[str]
+) -> ReadReport:
+    """The report about several sources.
+
+    Parameters
+    ----------
+    named : sequence of (str, Columns)
+        Names of files or tables, and what was found there; the columns themselves do not count.
+    units : sequence of str or None
+        Of their timestamps.
+    paths : sequence of str
+        As they were given.
+    """
+    named = [
+        (name, _with_unit(part, unit)) for (name, part), unit in zip(named, units, strict=True)
+    ]
     parts = [part for _, part in named]
     bad_rows = [row for part in parts for row in part.bad_rows]
     # Standard input and pipes cannot be read again.
-    lasting = all(os.path.isfile(path) or os.path.isdir(path) for path in paths)
-    report = ReadReport(
+    lasting = all(
+        addresses.is_address(path) or os.path.isfile(path) or os.path.isdir(path) for path in paths
+    )
+    return ReadReport(
         source=_names([name for name, _ in named]),
         detected=_detected(named),
         n_rows=sum(part.n_rows for part in parts),
@@ -83,7 +109,6 @@ def read_columns(
         warnings=[text for part in parts for text in part.warnings],
         rounded=next((part.rounded for part in parts if part.rounded), None),
     )
-    return parts, report
 
 
 def _or_else(
@@ -118,13 +143,9 @@ def _refuse_mixture(named: list[tuple[str, Columns]]) -> None:
         )
 
 
-def _with_unit(part: Columns, name: str) -> Columns:
+def _with_unit(part: Columns, unit: str | None) -> Columns:
     """The same, with the unit of its timestamps in the description, unless they are seconds."""
-    if part.timestamps is None:
-        return part
-    check_one_unit(part.timestamps, name)
-    unit = unit_of(part.timestamps)
-    if unit == "seconds":
+    if unit in (None, "seconds"):
         return part
     return replace(part, description=f"{part.description}, timestamps in {unit}")
 

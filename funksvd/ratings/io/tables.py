@@ -26,7 +26,9 @@ from funksvd.ratings.io.options import ReadOptions
 from funksvd.ratings.io.report import BadRow
 from funksvd.ratings.io.sample import shortened
 
-Reader = Callable[[Roles, ReadOptions], Columns]
+Reader = Callable[..., Columns]
+"""Called with roles and options; and with a function that takes the chunks, where that is not
+`concatenated`, which does not refuse bad rows then."""
 Batches = Callable[[Sequence[int]], Iterator[pa.RecordBatch]]
 """The columns at some positions, in batches of rows; a batch has its columns in that order."""
 FLOAT32_MAX = np.finfo(np.float32).max
@@ -211,33 +213,67 @@ def _refuse_relatives(source: Any, name: str) -> None:
         )
 
 
-def from_file(source: Source) -> Reader | None:
+def from_file(source: Source, groups: range | None = None) -> Reader | None:
     """A reader for a Parquet or Feather (Arrow) file, None if it is neither.
+
+    Parameters
+    ----------
+    source : Source
+    groups : range, optional
+        Groups of rows that are read; by default all.
 
     Raises
     ------
     RatingsError
         If the file is damaged.
     """
-    if (opened := _opened(source)) is None:
+    if (opened := _opened(source, groups)) is None:
         return None
-    kind = "Parquet" if source.head(4) == b"PAR1" else "Feather"
-    return partial(_read, *opened, source.name, kind)
+    return partial(_read, *opened, source.name, _kind(source))
 
 
-def _opened(source: Source) -> tuple[list[str], Batches] | None:
+def group_sizes(source: Source) -> list[int] | None:
+    """Number of rows of each group of a Parquet file; None for a file of another kind.
+
+    Raises
+    ------
+    RatingsError
+        If the file is damaged.
+    """
+    import pyarrow.parquet
+
+    if source.head(4) != b"PAR1":
+        return None
+    with _damage_explained(source.name, "Parquet"):
+        found = pyarrow.parquet.ParquetFile(_file(source)).metadata
+        return [found.row_group(at).num_rows for at in range(found.num_row_groups)]
+
+
+def _kind(source: Source) -> str:
+    return "Parquet" if source.head(4) == b"PAR1" else "Feather"
+
+
+def _file(source: Source) -> pa.NativeFile:
+    if source.path:
+        return pa.OSFile(source.path)
+    if source.seekable:
+        return pa.PythonFile(source.open(), mode="r")
+    return pa.BufferReader(source.open().read())
+
+
+def _opened(source: Source, groups: range | None = None) -> tuple[list[str], Batches] | None:
     """Names of the columns of a Parquet or Feather file, and the columns; None for another."""
     magic = source.head(4)
     if magic in REFUSED:
         raise RatingsError(f"{source.name} is {REFUSED[magic]}, new)")
     if magic not in OPENERS:
         return None
-    kind = "Parquet" if magic == b"PAR1" else "Feather"
+    kind = _kind(source)
     with _damage_explained(source.name, kind):
-        file = pa.OSFile(source.path) if source.path else pa.BufferReader(source.open().read())
+        file = _file(source)
         n_bytes = file.size()
     with _damage_explained(source.name, kind, n_bytes):
-        columns, batches = OPENERS[magic](file)
+        columns, batches = OPENERS[magic](file, groups)
 
     def explained(chosen: Sequence[int]) -> Iterator[pa.RecordBatch]:
         with _damage_explained(source.name, kind, n_bytes):
@@ -246,7 +282,7 @@ def _opened(source: Source) -> tuple[list[str], Batches] | None:
     return columns, explained
 
 
-def _parquet(file: pa.NativeFile) -> tuple[list[str], Batches]:
+def _parquet(file: pa.NativeFile, groups: range | None) -> tuple[list[str], Batches]:
     import pyarrow.parquet
 
     parquet = pyarrow.parquet.ParquetFile(file, pre_buffer=False, page_checksum_verification=True)
@@ -254,19 +290,19 @@ def _parquet(file: pa.NativeFile) -> tuple[list[str], Batches]:
 
     def batches(chosen: Sequence[int]) -> Iterator[pa.RecordBatch]:
         wanted = [columns[position] for position in chosen]
-        for batch in parquet.iter_batches(BATCH_ROWS, columns=wanted):
+        for batch in parquet.iter_batches(BATCH_ROWS, row_groups=groups, columns=wanted):
             yield _sound(_in_order(batch, columns, chosen))
 
     return columns, batches
 
 
-def _feather(file: pa.NativeFile) -> tuple[list[str], Batches]:
+def _feather(file: pa.NativeFile, groups: range | None) -> tuple[list[str], Batches]:
     columns = pa.ipc.open_file(file).schema.names
 
     def batches(chosen: Sequence[int]) -> Iterator[pa.RecordBatch]:
         options = pa.ipc.IpcReadOptions(included_fields=list(chosen))
         opened = pa.ipc.open_file(file, options=options)
-        for at in range(opened.num_record_batches):
+        for at in groups or range(opened.num_record_batches):
             yield _sound(_in_order(opened.get_batch(at), columns, chosen))
 
     return columns, batches
@@ -353,8 +389,8 @@ def _read(
     bad_rows = [
         BadRow(name, row + 1, text, reason, "row") for row, (text, reason) in tally.first_bad
     ]
-    remedies = [CHECK_COLUMNS] if tally.n_bad == tally.n_rows else []
-    badrows.refuse(bad_rows, remedies, tally.n_bad, tally.n_rows, options, name)
+    if gather is concatenated:
+        refuse_bad_rows(bad_rows, tally.n_bad, tally.n_rows, options, name)
     return Columns(
         {role: _id_column(ids) for role, ids in ids_found.items()},
         numbers_found.get("rating"),
@@ -366,6 +402,14 @@ def _read(
         rounded=tally.rounded,
         counts=numbers_found.get("count"),
     )
+
+
+def refuse_bad_rows(
+    bad_rows: Sequence[BadRow], n_bad: int, n_rows: int, options: ReadOptions, name: str
+) -> None:
+    """Raise a `RatingsError` about bad rows of a table, unless they may be skipped."""
+    remedies = [CHECK_COLUMNS] if n_bad == n_rows else []
+    badrows.refuse(bad_rows, remedies, n_bad, n_rows, options, name)
 
 
 def _unclear(column_names: list[str], batches: Batches) -> list[str]:
