@@ -95,7 +95,7 @@ def plan_blocks(
                 count_rows(index[piece], held_back[piece], counts)
                 return counts
 
-            return _dealt(np.sum(list(pool.map(count, pieces)), axis=0), n_groups)
+            return dealt_by_counts(np.sum(list(pool.map(count, pieces)), axis=0), n_groups)
 
         users = dealt(user_index, shape[0], n_batches * n_groups)
         items = dealt(item_index, shape[1], n_item_batches * n_groups).joined(n_item_batches)
@@ -189,8 +189,15 @@ def _pieces(n: int, n_threads: int) -> list[slice]:
     return [slice(*edge) for edge in pairwise(edges)]
 
 
-def _dealt(counts: np.ndarray, n_groups: int) -> Rows:
-    """Rows dealt to groups, the busiest first; the groups are nearly equal in rows and ratings."""
+def dealt_by_counts(counts: np.ndarray, n_groups: int) -> Rows:
+    """Rows dealt to groups, the busiest first; the groups are nearly equal in rows and ratings.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (2, n_rows), int64
+        Of each row: ratings to learn from, and ratings held back.
+    n_groups : int
+    """
     busiest_first = np.argsort(-counts.sum(axis=0), kind="stable")
     group, starts = _groups_dealt(len(busiest_first), n_groups)
     return Rows(busiest_first[np.argsort(group, kind="stable")], starts, counts)

@@ -1,0 +1,66 @@
+"""A folder of shards: who may write to it, and whether there is room."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import weakref
+from pathlib import Path
+
+from funksvd.atomic import naming
+from funksvd.errors import ShardError, WriteError
+
+if sys.platform != "win32":
+    import fcntl
+
+LOCK = "funksvd-shards.lock"
+"""Name of the file that makes a folder one of shards; it is locked by the process that has it."""
+
+
+class Claim:
+    """A folder that nobody else may use, as long as this object is there or until it is closed.
+
+    Parameters
+    ----------
+    folder : Path
+        Made, if it is not there.
+
+    Raises
+    ------
+    ShardError
+        If it is in use, or holds files of something else.
+    WriteError
+        If it cannot be made, or written to.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        lock = folder / LOCK
+        with naming(folder, folder, lock):
+            folder.mkdir(parents=True, exist_ok=True)
+            if not lock.exists() and any(folder.iterdir()):
+                raise ShardError(
+                    f"{folder} holds other files than ratings in shards; give an empty folder, or "
+                    "one that does not exist"
+                )
+            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+        self.close = weakref.finalize(self, os.close, descriptor)
+        if sys.platform == "win32":
+            return
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.close()
+            raise ShardError(f"{folder} is in use by another process") from None
+        except OSError:
+            pass  # the file system has no locks
+
+
+def require_room(folder: Path, n_bytes: int) -> None:
+    """Raise a `WriteError` unless a folder's disk has about so much room."""
+    free = shutil.disk_usage(folder).free
+    if free < n_bytes:
+        raise WriteError(
+            f"{folder}: ratings in shards need about {n_bytes / 1e6:,.0f} MB here, but only "
+            f"{free / 1e6:,.0f} MB are free"
+        )

@@ -1,0 +1,331 @@
+"""`ShardedRatings`: what is known of ratings in shards, without holding them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from funksvd.calibrating import RatingFacts
+from funksvd.cluster.buckets import Limits, Sample
+from funksvd.cluster.files import Store
+from funksvd.cluster.folder import Claim
+from funksvd.errors import ShardError
+from funksvd.learned.weighting import rating_levels
+from funksvd.ratings import BadRow, CompressedRows, Ratings, ReadReport, Vocabulary
+from funksvd.ratings.hashing import joint_hashes
+from funksvd.splitting.provenance import Provenance
+from funksvd.training.plan import Rows
+
+AT_ONCE = 1 << 22
+"""Ratings that are looked at together."""
+MANIFEST = "ratings.json"
+ROWS = ("order", "starts", "counts")
+"""Fields of `Rows`."""
+
+
+class Found(NamedTuple):
+    """The ratings learned from by a search, over the users and items that have some.
+
+    Parameters
+    ----------
+    user_rows, item_rows : ndarray of int64
+        Of these users and items among all that training has.
+    users, items : Vocabulary
+    seen : CompressedRows
+        The ratings learned from, with levels.
+    held_out : CompressedRows
+        Pairs held back of which both are known.
+    """
+
+    user_rows: np.ndarray
+    item_rows: np.ndarray
+    users: Vocabulary
+    items: Vocabulary
+    seen: CompressedRows
+    held_out: CompressedRows
+
+
+@dataclass(frozen=True, eq=False)
+class ShardedRatings:
+    """Ratings in shards: vocabularies, groups and counts; ratings themselves are on disk.
+
+    Parameters
+    ----------
+    store : Store
+        Of the folder of this process.
+    all_users, all_items : Vocabulary
+        Those that have a rating, in the test part or elsewhere.
+    kept_users, kept_items : ndarray of int64
+        Rows of those that have a rating to learn from, or one that is held back.
+    user_rows, item_rows : Rows
+        These users and items in their groups.
+    block_counts : ndarray of shape (n_groups, n_groups, 2), int64
+        Ratings of each block to learn from, and held back.
+    report : ReadReport
+    provenance : Provenance
+    limits : dict of str to (float, float)
+        Lowest and highest rating: of "all" but the test part, and of the "learned".
+    """
+
+    store: Store
+    all_users: Vocabulary
+    all_items: Vocabulary
+    kept_users: np.ndarray
+    kept_items: np.ndarray
+    user_rows: Rows
+    item_rows: Rows
+    block_counts: np.ndarray
+    report: ReadReport
+    provenance: Provenance
+    limits: dict[str, Limits]
+
+    @cached_property
+    def users(self) -> Vocabulary:
+        """Those that have a rating to learn from, or one that is held back."""
+        return self.all_users.select(self.kept_users)
+
+    @cached_property
+    def items(self) -> Vocabulary:
+        """Those that have a rating to learn from, or one that is held back."""
+        return self.all_items.select(self.kept_items)
+
+    @property
+    def source(self) -> str:
+        """The files, for messages."""
+        return self.report.source
+
+    @property
+    def n_users(self) -> int:
+        return len(self.users)
+
+    @property
+    def n_items(self) -> int:
+        return len(self.items)
+
+    @property
+    def n_groups(self) -> int:
+        """B."""
+        return len(self.block_counts)
+
+    @property
+    def n_learned(self) -> int:
+        """Ratings to learn from."""
+        return int(self.block_counts[..., 0].sum())
+
+    @property
+    def n_held_back(self) -> int:
+        """Ratings that decide when to stop."""
+        return int(self.block_counts[..., 1].sum())
+
+    def __len__(self) -> int:
+        return self.n_learned + self.n_held_back
+
+    @cached_property
+    def test(self) -> Ratings | None:
+        """The test part, by user, then item; None if there is none."""
+        names = [f"test-{name}" for name in ("users", "items", "values", "timestamps")]
+        if not self.store.entries[names[0]]["size"]:
+            return None
+        users, items, values, *times = (
+            self.store.read(name) for name in names if name in self.store.entries
+        )
+        return Ratings(
+            self.all_users,
+            self.all_items,
+            users,
+            items,
+            values,
+            timestamps=times[0] if times else None,
+            report=self.report,
+        )
+
+    @cached_property
+    def sample(self) -> Sample:
+        """Ratings held back that a model's probabilities are checked by."""
+        sample = Sample()
+        for name in vars(sample):
+            setattr(sample, name, self.store.read(f"sample-{name}"))
+        return sample
+
+    def seen(self) -> CompressedRows:
+        """Items and levels of all ratings but the test part, by user: mapped into memory.
+
+        Levels are those of `limits["all"]`.
+        """
+        return CompressedRows(self._indptr, self._seen_items, self._levels("all", slice(None)))
+
+    def found(self) -> Found:
+        """The ratings that a search learns from; levels are those of `limits["learned"]`."""
+        learned = self.user_rows.counts[0]
+        user_rows = np.flatnonzero(learned)
+        item_rows = np.flatnonzero(self.item_rows.counts[0])
+        places = np.full(self.n_items, -1, np.int32)
+        places[item_rows] = np.arange(len(item_rows), dtype=np.int32)
+        held_back = self._held_back
+        with self.store.writer("found-items", np.int32) as writer:
+            for part in self._pieces():
+                writer.append(places[self._seen_items[part][~held_back[part]]])
+            self.store.entries["found-items"] = writer.entry()
+        indptr = np.concatenate([[0], np.cumsum(learned[user_rows])])
+        seen = CompressedRows(indptr, self.store.read("found-items"), self._levels("learned", None))
+        at = np.flatnonzero(held_back)
+        new_users = np.full(self.n_users, -1, np.int32)
+        new_users[user_rows] = np.arange(len(user_rows), dtype=np.int32)
+        users = new_users[np.searchsorted(self._indptr, at, side="right") - 1]
+        held_out = CompressedRows.from_pairs(users, places[self._seen_items[at]], len(user_rows))
+        return Found(
+            user_rows,
+            item_rows,
+            self.users.select(user_rows),
+            self.items.select(item_rows),
+            seen,
+            held_out,
+        )
+
+    def rating_facts(self, of: str) -> RatingFacts:
+        """What a calibration takes from the ratings.
+
+        Parameters
+        ----------
+        of : {"all", "learned"}
+            All but the test part, or those learned from.
+        """
+        facts = self._facts(of, with_sample=False)
+        return facts if facts.levels is not None else self._facts(of, with_sample=True)
+
+    def _facts(self, of: str, *, with_sample: bool) -> RatingFacts:
+        """The same; a sample is asked for only where levels do not say enough."""
+        values = self.store.read("seen-values")
+        parts = []
+        for part in self._pieces():
+            chosen = slice(None) if of == "all" else ~self._held_back[part]
+            hashes = np.empty(0, np.uint64)
+            if with_sample:
+                users, items = self._users(part)[chosen], self._seen_items[part][chosen]
+                hashes = joint_hashes(self.users.hashes[users], self.items.hashes[items])
+            parts.append(RatingFacts.of(values[part][chosen], hashes, self.limits[of]))
+        return sum(parts[1:], parts[0])
+
+    def _users(self, part: slice) -> np.ndarray:
+        """The users of some ratings."""
+        first = int(np.searchsorted(self._indptr, part.start, side="right")) - 1
+        last = int(np.searchsorted(self._indptr, part.stop))
+        counts = np.diff(self._indptr[first : last + 1].clip(part.start, part.stop))
+        return np.repeat(np.arange(first, last), counts)
+
+    @cached_property
+    def _indptr(self) -> np.ndarray:
+        return np.concatenate([[0], np.cumsum(self.user_rows.counts.sum(axis=0))])
+
+    @cached_property
+    def _seen_items(self) -> np.ndarray:
+        return self.store.read("seen-items")
+
+    @cached_property
+    def _held_back(self) -> np.ndarray:
+        return self.store.read("seen-held-back")
+
+    def _pieces(self) -> Iterator[slice]:
+        n = len(self)
+        return (slice(start, min(n, start + AT_ONCE)) for start in range(0, n, AT_ONCE))
+
+    def _levels(self, of: str, chosen: slice | None) -> np.ndarray:
+        """Levels of all ratings or, with None, of those learned from: written to a file."""
+        values = self.store.read("seen-values")
+        with self.store.writer(f"levels-{of}", np.uint8) as writer:
+            for part in self._pieces():
+                some = chosen if chosen is not None else ~self._held_back[part]
+                writer.append(rating_levels(values[part][some], self.limits[of]))
+            self.store.entries[f"levels-{of}"] = writer.entry()
+        return self.store.read(f"levels-{of}")
+
+    # -- the folder ------------------------------------------------------------------------------
+
+    def commit(self, more: dict[str, Any]) -> None:
+        """Write what is not yet in the folder, and the manifest.
+
+        Parameters
+        ----------
+        more : dict
+            Plain data that `opened` gives.
+        """
+        for name, vocabulary in (("users", self.all_users), ("items", self.all_items)):
+            _write_ids(self.store, name, vocabulary)
+        self.store.write("users-kept", self.kept_users)
+        self.store.write("items-kept", self.kept_items)
+        for name, rows in (("user", self.user_rows), ("item", self.item_rows)):
+            for field in ROWS:
+                self.store.write(f"{name}-{field}", getattr(rows, field))
+        self.store.write("block-counts", self.block_counts)
+        plain = {
+            "report": asdict(self.report),
+            "provenance": self.provenance.to_dict(),
+            "limits": self.limits,
+        }
+        if self.provenance.test_pairs is not None:
+            self.store.write("test-pairs", self.provenance.test_pairs)
+        self.store.commit(more | plain)
+
+    @classmethod
+    def open(cls, folder: str | os.PathLike[str]) -> Self:
+        """The ratings of a folder that is complete.
+
+        Raises
+        ------
+        ShardError
+            If it is not, or a file is damaged.
+        """
+        if not (Path(folder) / MANIFEST).exists():
+            raise ShardError(
+                f"{folder} holds no ratings in shards, or preparing them has ended early"
+            )
+        return cls.of(Store(Path(folder), MANIFEST, Claim(Path(folder))))
+
+    @classmethod
+    def of(cls, store: Store) -> Self:
+        """The ratings of a store that is complete."""
+        found, read = store.opened(), store.read
+        assert found is not None, "it has no manifest"
+        report = found["report"]
+        report["bad_rows"] = [BadRow(*row) for row in report["bad_rows"]]
+        pairs = read("test-pairs") if "test-pairs" in store.entries else None
+        return cls(
+            store=store,
+            all_users=_read_ids(store, "users", "user"),
+            all_items=_read_ids(store, "items", "item"),
+            kept_users=read("users-kept"),
+            kept_items=read("items-kept"),
+            user_rows=Rows(*(read(f"user-{name}") for name in ROWS)),
+            item_rows=Rows(*(read(f"item-{name}") for name in ROWS)),
+            block_counts=read("block-counts"),
+            report=ReadReport(**report),
+            provenance=Provenance.from_dict(found["provenance"], pairs),
+            limits={name: tuple(ends) for name, ends in found["limits"].items()},
+        )
+
+
+def _write_ids(store: Store, name: str, vocabulary: Vocabulary) -> None:
+    ids = vocabulary.ids
+    if vocabulary.holds_integers:
+        store.write(name, ids)
+        return
+    texts = [label.encode() for label in ids.tolist()]
+    store.write(f"{name}-lengths", np.array([len(text) for text in texts], np.int32))
+    store.write(name, np.frombuffer(b"".join(texts), np.uint8))
+
+
+def _read_ids(store: Store, name: str, what: str) -> Vocabulary:
+    if f"{name}-lengths" not in store.entries:
+        return Vocabulary(store.read(name), what)
+    ends = np.cumsum(store.read(f"{name}-lengths"), dtype=np.int64).tolist()
+    text = store.read(name).tobytes()
+    ids = np.empty(len(ends), object)
+    ids[:] = [text[start:stop].decode() for start, stop in pairwise([0, *ends])]
+    return Vocabulary(ids, what)
