@@ -12,6 +12,7 @@ import logging
 import os
 import re
 import signal
+import socket
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,6 +23,9 @@ FIRST_PATIENCE = 3600.0
 """Seconds that a call may take before it is known how long calls take."""
 START_SECONDS = 60.0
 """Seconds within which all workers must have started."""
+REACHABLE_SECONDS = 10.0
+"""Seconds within which a cluster's head must answer."""
+ADDRESS = re.compile(r"(?:ray://)?\[?([^/]+?)\]?:(\d+)")
 LOCAL = re.compile(r"local:([1-9]\d*)")
 
 
@@ -176,13 +180,20 @@ def _connected(where: str) -> Any:
         ray.init(address="local", include_dashboard=False, **quiet)
         return ray
     try:
+        _check_reachable(os.environ.get("RAY_ADDRESS", where) if where == "auto" else where)
         ray.init(address=where, **quiet)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise FunkSVDError(
             f"there is no Ray cluster at {where!r} ({_first_line(error)}). Start one with "
             "`ray start --head`, name its address, or try it with local:2"
         ) from error
     return ray
+
+
+def _check_reachable(address: str) -> None:
+    """Raise `OSError` if nobody listens at an address: Ray would try for minutes."""
+    if found := ADDRESS.fullmatch(address):
+        socket.create_connection((found[1], int(found[2])), timeout=REACHABLE_SECONDS).close()
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,0 +1,137 @@
+"""Workers that are Ray actors: what they answer, and what is said when they do not."""
+
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from funksvd import FunkSVD, FunkSVDError
+from funksvd.cluster.answering import Answering, GangModel
+from funksvd.cluster.gang import LocalGang
+from funksvd.errors import GangLostError, RatingsError
+
+ray = pytest.importorskip("ray")
+ray_gang = pytest.importorskip("funksvd.cluster.ray")
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def engine():
+    """Ray on this machine, with room for two workers."""
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture
+def gang(engine):
+    with ray_gang.RayGang("local:2", Answering) as gang:
+        yield gang
+
+
+@pytest.fixture
+def adding(engine):
+    with ray_gang.RayGang("local:2", Adding) as gang:
+        yield gang
+
+
+@pytest.fixture
+def model(planted):
+    return FunkSVD(n_factors=4, n_epochs=3, choice=False).fit(planted(60, 50, 2, 1500, 0.3))
+
+
+def pids_of(gang):
+    return [pid for _, pid in gang._pids]
+
+
+def is_gone(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        return file.read().rpartition(")")[2].split()[0] == "Z"
+
+
+def wait_until_gone(pid):
+    for _ in range(100):
+        try:
+            if is_gone(pid):
+                return True
+        except FileNotFoundError:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_a_cluster_that_is_not_there():  # before there is one
+    for where in ("127.0.0.1:1", "auto"):
+        with pytest.raises(FunkSVDError, match=f"no Ray cluster at '{where}' .* local:2"):
+            ray_gang.RayGang(where, Answering)
+
+
+def test_workers_of_ray_answer_as_the_model(gang, model):
+    pairs = (np.arange(60, dtype=np.int32), np.arange(60, dtype=np.int32) % 50)
+    comp = GangModel.of_model(model, gang, n_threads=1)
+    np.testing.assert_array_equal(comp.predict_index(*pairs), model.predict_index(*pairs))
+    assert gang.n_workers == 2
+    assert gang.n_threads == 1
+    assert len(set(pids_of(gang))) == 2
+    assert os.getpid() not in pids_of(gang)
+
+
+def test_an_error_of_a_worker_is_raised_here_as_it_is(gang, model):
+    broken = GangModel.of_model(model, gang)
+    with pytest.raises(FunkSVDError, match="at least 1"):
+        list(broken.recommend_all(n=0, by="rating"))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        gang.each("nothing")
+
+
+def test_a_worker_that_is_killed_is_missed_at_once(adding):
+    os.kill(pids_of(adding)[1], signal.SIGKILL)
+    with pytest.raises(GangLostError, match="a worker is gone"):
+        adding.each("all")
+
+
+def test_a_worker_that_is_stopped_is_missed_after_a_while_and_ended(adding):
+    pids = pids_of(adding)
+    adding.patience = 2
+    os.kill(pids[0], signal.SIGSTOP)
+    with pytest.raises(GangLostError, match="has not answered for 2 seconds"):
+        adding.each("all")
+    adding.close()
+    assert all(map(wait_until_gone, pids))
+
+
+def test_calls_of_a_worker_keep_their_order_and_handles_pass_between_workers(adding):
+    local = LocalGang(2, Adding)
+    for number in range(50):
+        for gang in (adding, local):
+            gang.submit(0, "add", gang.submit(1, "add", number))
+    assert adding.each("all") == local.each("all")
+
+
+class Adding:
+    """A worker whose state depends on the order of calls."""
+
+    def __init__(self, number):
+        self.found = [number]
+
+    def add(self, number):
+        self.found.append(self.found[-1] * 3 % 1009 + number)
+        return self.found[-1]
+
+    def all(self):
+        return self.found
+
+
+def test_errors_that_a_worker_may_raise_can_be_pickled():
+    import pickle
+
+    for error in (RatingsError("bad"), GangLostError("lost")):
+        again = pickle.loads(pickle.dumps(error))
+        assert (type(again), str(again)) == (type(error), str(error))
