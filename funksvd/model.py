@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self
 
 import numpy as np
 
-from funksvd.calibrating import RatingFacts, calibrate, check_held_back, leave_one_out
+from funksvd.calibrating import calibrate
 from funksvd.errors import (
     NotFittedError,
     RatingsError,
@@ -26,15 +26,15 @@ from funksvd.learned import LearnedChoices, storage
 from funksvd.learned.calibration import Checked
 from funksvd.learned.choice_model import ChoiceModel
 from funksvd.learned.ratings import LearnedRatings
-from funksvd.learned.weighting import Weighting, rating_levels
+from funksvd.learned.weighting import Weighting
+from funksvd.learning import InMemory, Known, Prepared, learn
 from funksvd.metrics import Errors
 from funksvd.model_file import rating_model, read_fitted, to_saved
-from funksvd.parallel import count_values, extremes
+from funksvd.parallel import count_values
 from funksvd.ratings import (
     CompressedRows,
     Interactions,
     Ratings,
-    Vocabulary,
     as_data,
     as_interactions,
     as_ratings,
@@ -51,15 +51,11 @@ from funksvd.training import (
     PairPlan,
     TrainingResult,
     beside_ratings,
-    check_learnable,
     check_ratings,
     check_uses_interactions,
     learn_choices,
-    make_plan,
     opened,
     pairs_of,
-    search_best,
-    train_ensemble,
     weighting_of,
 )
 
@@ -241,7 +237,8 @@ class FunkSVD(Recommender):
         ratings : Ratings, or a pandas, polars or Arrow table with user, item and rating columns
             For algorithm "ials", `Interactions`, or a table without ratings, are enough. With
             `values`, instead an array of shape (n_ratings, 2), user ids and item ids, or a
-            table with user and item columns, which are known by their names.
+            table with user and item columns, which are known by their names. Or ratings in shards,
+            with which none of the others go: `funksvd.cluster.Shards`.
         values : array-like of shape (n_ratings,), optional
             Ratings.
         validation : Ratings or table, optional
@@ -292,6 +289,9 @@ class FunkSVD(Recommender):
         fit = self._fit_choices if of_choices else self._fit_ratings
         try:
             with opened(checkpoint, chosen) as checkpoints:
+                if isinstance(ratings, Prepared):
+                    self._fit_prepared(ratings, monitor, checkpoints)
+                    return self
                 fit(ratings, values, validation, interactions, features, monitor, checkpoints)
         finally:
             if features.encoded and self._fitted is not None and self._fitted is not before:
@@ -335,11 +335,23 @@ class FunkSVD(Recommender):
         check_ratings(chosen, ratings.values, ratings.source)
         ratings = ratings.compact()
         beside = Beside(interactions, features.encode(ratings))
-        if held_back is None or not held_back.any():
-            self._fit(ratings, beside, monitor, checkpoints)
-        else:
-            self._fit_with_validation(ratings, held_back, beside, monitor, checkpoints)
-        self._add_choices(monitor, checkpoints)
+        prepared = InMemory(ratings, held_back, beside, self.thread_count())
+        self._fit_prepared(prepared, monitor, checkpoints)
+
+    def _fit_prepared(
+        self, prepared: Prepared, monitor: Monitor, checkpoints: Checkpoints | None
+    ) -> None:
+        """Learn a model of ratings that are ready for it, and a choice model beside it."""
+        learn(prepared, self.hyperparameters, self._know, monitor, checkpoints)
+        chosen = beside_ratings(self.hyperparameters, self.fitted.n_ratings)
+        if chosen is None:
+            return
+        plan, weighting = self.plan_choices()
+        plan = prepared.pairs(plan)
+        result = learn_choices(plan, chosen, monitor, purpose="choice", checkpoints=checkpoints)
+        if result.interrupted:  # the model is then without
+            raise KeyboardInterrupt
+        self.install_choices_beside(result, weighting)
 
     def _fit_choices(
         self,
@@ -431,23 +443,6 @@ class FunkSVD(Recommender):
             item_counts=count_values(seen.columns, pairs.n_items),
         )
 
-    def _add_choices(self, monitor: Monitor, checkpoints: Checkpoints | None) -> None:
-        """Learn a choice model from the ratings that the model has learned from, beside them.
-
-        Raises
-        ------
-        KeyboardInterrupt
-            On Ctrl-C; the model is then without.
-        """
-        chosen = beside_ratings(self.hyperparameters, self.fitted.n_ratings)
-        if chosen is None:
-            return
-        plan, weighting = self.plan_choices()
-        result = learn_choices(plan, chosen, monitor, purpose="choice", checkpoints=checkpoints)
-        if result.interrupted:
-            raise KeyboardInterrupt
-        self.install_choices_beside(result, weighting)
-
     def plan_choices(self) -> tuple[PairPlan, Weighting]:
         """The pairs that the model has rated, to learn a choice model from, and their weights."""
         fitted = self.fitted
@@ -464,150 +459,12 @@ class FunkSVD(Recommender):
         """Make a choice model a part of the model, beside that of ratings."""
         self._fitted = replace(self.fitted, choice=ChoiceModel(result.learned, weighting))
 
-    def _fit(
-        self,
-        ratings: Ratings,
-        beside: Beside,
-        monitor: Monitor,
-        checkpoints: Checkpoints | None,
-    ) -> None:
-        check_learnable(ratings.values, ratings.source)
-        with Interrupts() as interrupts:
-            plan = make_plan(self.hyperparameters, ratings, None, beside, monitor)
-            result = train_ensemble(
-                plan,
-                self.hyperparameters,
-                "fit",
-                monitor=monitor,
-                interrupts=interrupts,
-                checkpoints=checkpoints,
-            )
-            interrupts.requested |= result.interrupted
-            self.install(result, ratings)
-
-    def _fit_with_validation(
-        self,
-        ratings: Ratings,
-        held_back: np.ndarray,
-        beside: Beside,
-        monitor: Monitor,
-        checkpoints: Checkpoints | None,
-    ) -> None:
-        """Find the best number of epochs; then, with `refit`, learn from all for that number."""
-        check_learnable(ratings.values, ratings.source, held_back)
-        chosen = self.hyperparameters
-        with Interrupts() as interrupts:
-            plan = make_plan(chosen, ratings, held_back, beside, monitor)
-            search = search_best(
-                plan, chosen, monitor=monitor, interrupts=interrupts, checkpoints=checkpoints
-            )
-            interrupts.requested |= search.interrupted
-            if interrupts.requested:  # the last Ctrl-C may have come after the last epoch
-                search = search.as_interrupted()
-            limits = extremes(ratings.values, ~held_back)
-            found = rating_model(chosen, search.learned, search.record, limits)
-            checked = check_held_back(found, ratings, held_back, self.thread_count())
-            if not chosen.refit or interrupts.requested:
-                self._install_search(search, ratings, held_back, checked)
-        if not chosen.refit:
-            return
-        before = self._fitted
-        try:
-            plan = plan.with_all_learned(self.thread_count())
-            refit = train_ensemble(
-                plan,
-                chosen,
-                "refit",
-                findings=search.findings,
-                monitor=monitor,
-                checkpoints=checkpoints,
-            )
-            if refit.interrupted:  # half a refit is worse than the whole search
-                raise KeyboardInterrupt
-            record = replace(
-                refit.record,
-                history=search.record.history,
-                stopped=search.record.stopped,
-                refitted=True,
-            )
-            with Interrupts(armed=True):
-                self.install(replace(refit, record=record), ratings, checked)
-        except BaseException as error:
-            if self._fitted is before:  # else the refit is complete
-                stopped = isinstance(error, KeyboardInterrupt)
-                kept = search.as_interrupted() if stopped else search
-                self._install_search(kept, ratings, held_back, checked)
-            raise
-
-    def _install_search(
-        self,
-        search: TrainingResult[LearnedRatings],
-        ratings: Ratings,
-        held_back: np.ndarray,
-        checked: Checked,
-    ) -> None:
-        """Make the search's model the model: without the ids that only validation ratings have.
-
-        Those ratings are rated too, though not learned from.
-        """
-        limits = extremes(ratings.values, ~held_back)
-        of_all = CompressedRows.from_pairs(
-            ratings.user_index,
-            ratings.item_index,
-            ratings.n_users,
-            values=rating_levels(ratings.values, limits),
-            n_threads=self.thread_count(),
-            left_out=held_back,
-        )
-        seen, user_rows, item_rows = of_all.without_empty(ratings.n_items)
-        users, items = ratings.users.select(user_rows), ratings.items.select(item_rows)
-        validation = ratings.subset(held_back).index_for(users, items)
-        found = replace(search, learned=search.learned.rows(user_rows, item_rows))
-        self._know(
-            found,
-            users=users,
-            items=items,
-            seen=seen,
-            limits=limits,
-            ratings=ratings,
-            held_back=held_back,
-            checked=checked,
-            held_out=CompressedRows.from_pairs(*validation, len(users)),
-        )
-
-    def install(
-        self,
-        result: TrainingResult[LearnedRatings],
-        ratings: Ratings,
-        checked: Checked | None = None,
-    ) -> None:
-        """Make what was learned from the ratings the model's own: all of it at once, or nothing.
-
-        Parameters
-        ----------
-        result : TrainingResult
-        ratings : Ratings
-        checked : Checked, optional
-            Ratings that a model like this one had not learned from, and its predictions.
-        """
-        limits = extremes(ratings.values)
-        seen = CompressedRows.from_pairs(
-            ratings.user_index,
-            ratings.item_index,
-            ratings.n_users,
-            rating_levels(ratings.values, limits),
-            n_threads=self.thread_count(),
-        )
-        rating = rating_model(self.hyperparameters, result.learned, result.record, limits)
-        self._know(
-            result,
-            users=ratings.users,
-            items=ratings.items,
-            seen=seen,
-            limits=limits,
-            ratings=ratings,
-            checked=checked or leave_one_out(rating, ratings, self.thread_count()),
-        )
+    def install(self, result: TrainingResult[LearnedRatings], ratings: Ratings) -> None:
+        """Make what was learned from all of these ratings the model's own, or nothing of it."""
+        prepared = InMemory(ratings, None, Beside(), self.thread_count())
+        known = prepared.all()
+        rating = rating_model(self.hyperparameters, result.learned, result.record, known.limits)
+        self._know(result, known, prepared.check_learned(rating))
 
     def keep_calibration_of(self, model: FunkSVD) -> None:
         """Take how probable ratings are from a model that has had ratings to check this by."""
@@ -618,33 +475,33 @@ class FunkSVD(Recommender):
             )
 
     def _know(
-        self,
-        result: TrainingResult[LearnedRatings],
-        *,
-        users: Vocabulary,
-        items: Vocabulary,
-        seen: CompressedRows,
-        limits: tuple[float, float],
-        ratings: Ratings,
-        checked: Checked | None,
-        held_back: np.ndarray | None = None,
-        held_out: CompressedRows | None = None,
+        self, result: TrainingResult[LearnedRatings], known: Known, checked: Checked | None
     ) -> None:
-        rating = rating_model(self.hyperparameters, result.learned, result.record, limits)
-        facts = RatingFacts.of_all(ratings, limits, held_back)
-        liking, calibration = calibrate(facts, rating, result.record, checked)
+        """Make what was learned the model's own: all of it at once, or nothing.
+
+        Parameters
+        ----------
+        result : TrainingResult
+        known : Known
+            What the model knows of the ratings that it has learned from.
+        checked : Checked or None
+            Ratings that a model like this one had not learned from, and its predictions.
+        """
+        rating = rating_model(self.hyperparameters, result.learned, result.record, known.limits)
+        liking, calibration = calibrate(known.facts, rating, result.record, checked)
+        seen = known.seen
         self._fitted = Fitted(
-            users=users,
-            items=items,
+            users=known.users,
+            items=known.items,
             rating=rating,
             n_ratings=len(seen.columns),
             seen=seen,
             record=result.record,
             hyperparameters=copy.copy(self.hyperparameters),
-            item_counts=count_values(seen.columns, len(items)),
+            item_counts=count_values(seen.columns, len(known.items)),
             liking=liking,
             calibration=calibration,
-            held_out=held_out,
+            held_out=known.held_out,
         )
 
     # -- the model file ------------------------------------------------------------------------

@@ -129,7 +129,7 @@ def test_ctrl_c_saves_the_model_and_leaves_the_checkpoint(cli, folder, quick, mo
         patch.setattr(TrainingProgress, "epoch_done", ctrl_c)
         result = cli("train", "ratings.csv", *quick, *EACH)
     assert result.code == 130
-    assert "keeping epoch 3, the best so far" in result.err
+    assert re.search("keeping epoch [123], the best so far", result.err)
     assert "The checkpoint stays: the same command with --resume goes on from it" in result.out
     assert (folder / "model.funksvd").read_bytes() != (folder / "ref").read_bytes()
     result = cli("train", "ratings.csv", *quick, *EACH, "--resume")
