@@ -117,7 +117,7 @@ def test_damage_and_a_second_run_end_it(error_of, folder, quick):
 
 
 def test_ctrl_c_saves_the_model_and_leaves_the_checkpoint(cli, folder, quick, monkeypatch):
-    quick = (*quick, "--reg", 0.05)
+    quick = (*quick, "--valid-fraction", 0)
     assert cli("train", "ratings.csv", *quick, "-o", "ref").code == 0
     with monkeypatch.context() as patch:
         from funksvd_cli.progress import TrainingProgress

@@ -4,11 +4,18 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from contract.cases import assert_same, each_case, goes_back, without_seconds
+from contract.cases import (
+    CASES,
+    assert_same,
+    each_case,
+    goes_back,
+    has_steps,
+    without_seconds,
+)
 from killing import Killed, killed_at
 
-from funksvd import Checkpoints, Monitor
-from funksvd.training.run import HOPELESS
+from funksvd import Checkpoints, DivergenceError, Monitor
+from funksvd.training.run import HOPELESS, MAX_RESTARTS
 
 
 class Going(Monitor):
@@ -69,34 +76,53 @@ def test_a_run_is_killed_again_and_again(case, ratings, tmp_path, monkeypatch):
     assert_same_result(run(case, plan, tmp_path / "there", resume=True), ref)
 
 
-@each_case(lambda case: case.hyperparameters.learning_rate is not None)
-def test_a_run_that_had_started_over_goes_on(case, ratings, tmp_path, monkeypatch):
-    """Its second learner has drawn other numbers, and its rates are lower."""
-    plan, learner = case.plan(ratings), case.learner
-    real = learner.run_epoch
+class Hopeless:
+    """An epoch diverges each time, after two that went well, until training has started over.
 
-    def make_hopeless(before):
-        n_calls = before
+    Parameters
+    ----------
+    monkeypatch
+    learner : class
+    n_times : int
+        Number of times that training starts over.
+    """
 
-        def run_epoch(self, progress):
-            nonlocal n_calls
-            n_calls += 1
-            error = real(self, progress)
-            return np.nan if 2 < n_calls <= 2 + HOPELESS else error
+    def __init__(self, monkeypatch, learner, n_times):
+        self.real, self.n_calls = learner.run_epoch, 0
+        monkeypatch.setattr(learner, "run_epoch", lambda *given: self.run_epoch(*given))
+        self.length, self.n_times = 2 + HOPELESS, n_times
 
-        monkeypatch.setattr(learner, "run_epoch", run_epoch)
+    def run_epoch(self, learner, progress):
+        at, self.n_calls = self.n_calls, self.n_calls + 1
+        error = self.real(learner, progress)
+        return np.nan if at // self.length < self.n_times and at % self.length >= 2 else error
 
-    make_hopeless(0)
+
+@pytest.mark.parametrize("n_times", [1, 2])
+@each_case(has_steps)
+def test_a_run_that_had_started_over_goes_on(case, n_times, ratings, tmp_path, monkeypatch):
+    """Its learner has drawn other numbers than the first one, and its rates are lower."""
+    plan, hopeless = case.plan(ratings), Hopeless(monkeypatch, case.learner, n_times)
     ref = case.train(plan)
-    assert ref.findings.rate_factor < 1
-    make_hopeless(0)
-    with pytest.raises(Killed), killed_at(monkeypatch, 4):  # two epochs before, two after
+    assert ref.findings.rate_factor == 0.5**n_times
+    hopeless.n_calls = 0
+    with pytest.raises(Killed), killed_at(monkeypatch, 2 + 2 * n_times):
         run(case, plan, tmp_path / "there")
-    make_hopeless(2 + HOPELESS)
     monitor = Going()
     comp = run(case, plan, tmp_path / "there", resume=True, monitor=monitor)
     assert monitor.resumed_after == [2]
     assert_same_result(comp, ref)
+
+
+def test_divergences_before_a_kill_count(ratings, tmp_path, monkeypatch):
+    case = next(case for case in CASES if case.name == "sgd")
+    plan, hopeless = case.plan(ratings), Hopeless(monkeypatch, case.learner, 2)
+    with pytest.raises(Killed), killed_at(monkeypatch, 6):
+        run(case, plan, tmp_path / "there")
+    assert 2 * HOPELESS == MAX_RESTARTS
+    hopeless.n_times = 3  # the next one is one too many
+    with pytest.raises(DivergenceError):
+        run(case, plan, tmp_path / "there", resume=True)
 
 
 @each_case(lambda case: case.name in ("sgd", "svd++"))

@@ -1,5 +1,6 @@
 """Checkpoints: what is kept, for whom, and what is said of those that cannot be gone on from."""
 
+import contextlib
 import json
 import os
 import resource
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,7 +23,9 @@ from funksvd import (
     Stopped,
     WriteError,
 )
+from funksvd.training import Triples, plan_blocks
 from funksvd.training.checkpoints import RunCheckpoints
+from funksvd.training.places import LocalPlace
 
 QUICK = {"n_factors": 3, "n_epochs": 5, "learning_rate": 0.1, "choice": False, "reg": 0.05}
 WAYS = {  # with the number of runs, if that is known
@@ -210,6 +214,29 @@ def test_ctrl_c_keeps_the_best_epoch_and_the_checkpoint(ratings, tmp_path):
     assert bytes_of(comp, tmp_path) == ref
 
 
+def test_ctrl_c_just_after_a_checkpoint_is_there(ratings, tmp_path, monkeypatch):
+    """It is whole, whenever that comes."""
+    there = tmp_path / "there"
+    real = LocalPlace.writing
+
+    @contextlib.contextmanager
+    def writing(place, name):
+        if "funksvd-0001-000003.json" in files(there):  # the signal came, and nothing more is done
+            raise Killed
+        with real(place, name) as file:
+            yield file
+        if name == "funksvd-0001-000003.json":
+            raise Killed
+
+    monkeypatch.setattr(LocalPlace, "writing", writing)
+    with pytest.raises(Killed):
+        fitted(ratings, there)
+    monkeypatch.undo()
+    assert {"funksvd-0001-000003.arrays", "funksvd-0001-000003.json"} <= set(files(there))
+    comp = fitted(ratings, there, resume=True)
+    assert bytes_of(comp, tmp_path) == bytes_of(fitted(ratings), tmp_path)
+
+
 def test_the_monitor_is_told_from_where_training_goes_on(ratings, tmp_path, monkeypatch):
     told = []
 
@@ -262,6 +289,25 @@ def test_other_ratings(ratings, planted, tmp_path, monkeypatch):
     for other in others:
         with pytest.raises(CheckpointError, match="one of other ratings, or of others held out"):
             fitted(other, tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("field", ["user_index", "item_index", "bounds", "user_features"])
+def test_all_of_a_plan_is_in_its_fingerprint(field, ratings):
+    triples = Triples(ratings.user_index, ratings.item_index, ratings.values)
+    held_back = np.arange(len(ratings)) % 9 == 0
+    plan = plan_blocks(triples, (ratings.n_users, ratings.n_items), held_back=held_back)
+    plan = replace(plan, user_features=np.zeros((60, 2), np.float32))
+    seen = {plan.fingerprint()}
+    for at in (0, -1):
+        changed = getattr(plan, field).copy()
+        changed.reshape(-1)[at] += 1
+        seen.add(replace(plan, **{field: changed}).fingerprint())
+    seen.add(plan.with_values(plan.values + 1).fingerprint())
+    seen.add(replace(plan, user_features=None, item_features=plan.user_features).fingerprint())
+    seen.add(plan.with_unrated(np.array([0]), np.array([0])).fingerprint())
+    assert len(seen) == 6
+    assert plan.with_values(plan.values.copy()).fingerprint() in seen
+    assert plan.with_all_learned().fingerprint() not in seen
 
 
 def test_another_version(ratings, tmp_path, monkeypatch):
