@@ -22,12 +22,12 @@ class Answering:
 
     Parameters
     ----------
-    number : int
-        Its own.
+    number, n_workers : int
+        Its own, and that of all workers.
     """
 
-    def __init__(self, number: int) -> None:
-        self.number = number
+    def __init__(self, number: int, n_workers: int) -> None:
+        self.number, self.n_workers = number, n_workers
 
     def hold(self, model: FunkSVD, n_threads: int | None) -> None:
         """Take up a model."""

@@ -95,14 +95,16 @@ class Descending:
 
     Attributes
     ----------
-    groups : range
-        Its groups of users, that follow each other.
     n_bytes_taken : int
         Bytes of the groups of items that other workers have handed to it.
     """
 
-    groups: range
     _executor: Executor
+
+    @property
+    def groups(self) -> range:
+        """Its groups of users, that follow each other."""
+        raise NotImplementedError
 
     def part(self, purpose: str) -> BlockPlan:
         """The ratings of its groups: those of "search" or of "refit"."""

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 CALLS_AHEAD = 2
 """Calls of each worker that wait for it, so that it need not wait for them."""
+Make = Callable[[int, int], Any]
 Handle = Any
 """The result of a call to come; it can be an argument of another call, of the same gang."""
 
@@ -95,12 +96,12 @@ class LocalGang(Gang):
     ----------
     n_workers : int
     make : callable
-        Makes the worker of a number.
+        Makes a worker, of its number and that of all of them.
     """
 
-    def __init__(self, n_workers: int, make: Callable[[int], Any]) -> None:
+    def __init__(self, n_workers: int, make: Make) -> None:
         self.n_workers = n_workers
-        self._workers = [make(worker) for worker in range(n_workers)]
+        self._workers = [make(worker, n_workers) for worker in range(n_workers)]
 
     def submit(self, worker: int, method: str, *arguments: Any) -> Handle:
         """See `Gang.submit`; the handle is the result itself."""
@@ -112,4 +113,7 @@ class LocalGang(Gang):
 
     def close(self) -> None:
         """See `Gang.close`."""
+        for worker in self._workers:
+            if close := getattr(worker, "close", None):
+                close()
         self._workers.clear()

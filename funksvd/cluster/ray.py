@@ -13,10 +13,10 @@ import os
 import re
 import signal
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from funksvd.cluster.gang import Gang, Handle
+from funksvd.cluster.gang import Gang, Handle, Make
 from funksvd.errors import FunkSVDError, GangLostError, argument, how_to_install
 
 FIRST_PATIENCE = 3600.0
@@ -38,7 +38,8 @@ class RayGang(Gang):
         "auto" for the cluster that RAY_ADDRESS names or that runs on this machine; the address of
         one; or "local:N" for N workers on this machine.
     make : callable
-        Makes the worker of a number; it can be pickled, and is called where the worker is.
+        Makes a worker, of its number and that of all of them. It can be pickled, and is called
+        where the worker is.
     at_most : int, optional
         Largest number of workers.
 
@@ -60,9 +61,7 @@ class RayGang(Gang):
         If the workers do not start.
     """
 
-    def __init__(
-        self, where: str, make: Callable[[int], Any], *, at_most: int | None = None
-    ) -> None:
+    def __init__(self, where: str, make: Make, *, at_most: int | None = None) -> None:
         self._ray = ray = _connected(where)
         self.patience = FIRST_PATIENCE
         self.n_threads: int | None = None
@@ -83,7 +82,9 @@ class RayGang(Gang):
         try:
             for worker, node in enumerate(nodes):
                 pinned = strategy(node_id=node["NodeID"], soft=False)
-                self._actors.append(actor.options(scheduling_strategy=pinned).remote(make, worker))
+                self._actors.append(
+                    actor.options(scheduling_strategy=pinned).remote(make, worker, len(nodes))
+                )
             pids = self._get([each.call.remote("pid", ()) for each in self._actors], START_SECONDS)
             nodes_of = [strategy(node_id=node["NodeID"], soft=True) for node in nodes]
             self._pids = list(zip(nodes_of, pids, strict=True))
@@ -138,8 +139,8 @@ class RayGang(Gang):
 class _Actor:
     """A process with a worker in it."""
 
-    def __init__(self, make: Callable[[int], Any], worker: int) -> None:
-        self._worker = make(worker)
+    def __init__(self, make: Make, worker: int, n_workers: int) -> None:
+        self._worker = make(worker, n_workers)
 
     def call(self, method: str, arguments: Sequence[Any]) -> Any:
         """Call a method of the worker; "pid" is the number of the process."""

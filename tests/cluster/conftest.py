@@ -15,7 +15,7 @@ def shards(tmp_path_factory):
     def make(paths, n_workers=1, options=None, **wanted):
         folder = tmp_path_factory.mktemp("shards")
         workers = [Shard(at, n_workers, folder / f"worker-{at}") for at in range(n_workers)]
-        gang = LocalGang(n_workers, workers.__getitem__)
+        gang = LocalGang(n_workers, lambda number, n_workers: workers[number])
         ratings = prepare(gang, paths, folder, Wanted(options or ReadOptions(), **wanted))
         return ratings, workers
 

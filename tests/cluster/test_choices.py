@@ -11,7 +11,7 @@ from funksvd.training import PairPlan, train
 
 
 class Worker(Solving):
-    def __init__(self, number):
+    def __init__(self, number, n_workers):
         self.number = number
 
 

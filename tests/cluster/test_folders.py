@@ -38,7 +38,7 @@ class Prepared:
     def __init__(self, path, folder, wanted=WANTED, n_workers=2, **more):
         self.said = []
         self.shards = [Shard(w, n_workers, folder / f"worker-{w}") for w in range(n_workers)]
-        gang = LocalGang(n_workers, self.shards.__getitem__)
+        gang = LocalGang(n_workers, lambda number, n_workers: self.shards[number])
         note = lambda *step: self.said.append(step)  # noqa: E731
         self.ratings = prepare(gang, [path], folder, wanted, progress=note, **more)
 

@@ -20,7 +20,11 @@ class Part(Descending):
     """A worker whose part is cut out of a plan in memory."""
 
     def __init__(self, plans, groups):
-        self.plans, self.groups = plans, groups
+        self.plans, self._groups = plans, groups
+
+    @property
+    def groups(self):
+        return self._groups
 
     def part(self, purpose):
         plan = self.plans[purpose]
@@ -46,7 +50,7 @@ def sharded(plan, n_workers, n_threads=1):
     whole = replace(whole, user_index=plan.user_index.copy(), item_index=plan.item_index.copy())
     plans = {"search": plan, "refit": whole.with_all_learned()}
 
-    def make(worker):
+    def make(worker, n_workers):
         return Part(plans, groups_of_worker(worker, n_workers, plan.n_groups))
 
     counts = np.diff(plan.bounds, axis=-1)

@@ -118,7 +118,7 @@ def test_calls_of_a_worker_keep_their_order_and_handles_pass_between_workers(add
 class Adding:
     """A worker whose state depends on the order of calls."""
 
-    def __init__(self, number):
+    def __init__(self, number, n_workers):
         self.found = [number]
 
     def add(self, number):

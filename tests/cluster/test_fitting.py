@@ -1,0 +1,127 @@
+"""From files to a model by shards: the bytes of the plain trainer's model file."""
+
+import numpy as np
+import pytest
+
+from funksvd import (
+    FunkSVD,
+    FunkSVDError,
+    Hyperparameters,
+    RatingsError,
+    ReadOptions,
+    hold_out,
+    read_ratings,
+)
+from funksvd.cluster.fitting import Shards
+
+
+@pytest.fixture
+def table(planted, tmp_path):
+    """A file of ratings, some of which come twice."""
+    found = planted(60, 50, 2, 1500, 0.3)
+    values = np.clip(np.round(2 * found.values + 3) / 2, 0.5, 5)
+    again = np.r_[np.arange(1500), np.arange(0, 1500, 30)]
+    users, items = found.user_ids[found.user_index], found.item_ids[found.item_index]
+    path = tmp_path / "ratings.csv"
+    rows = (f"{users[at]},{items[at]},{values[at]}\n" for at in again)
+    path.write_text("user,item,rating\n" + "".join(rows))
+    return path
+
+
+def plain(path, model_path, chosen, test_fraction=0.1):
+    """Train in memory, and save as the command line does."""
+    holdout = hold_out(
+        read_ratings([str(path)]), test_fraction=test_fraction, seed=chosen.get("seed", 0),
+        options=ReadOptions(),
+    )  # fmt: skip
+    model = FunkSVD(**chosen).fit(holdout.training)
+    model.remember_origin(holdout)
+    model.save(model_path)
+    return model_path.read_bytes(), model
+
+
+def by_shards(path, model_path, chosen, test_fraction=0.1, **how):
+    """The same, on shards."""
+    hyperparameters = Hyperparameters(**chosen)
+    with Shards([str(path)], hyperparameters, test_fraction=test_fraction, **how) as shards:
+        model = FunkSVD(**chosen).fit(shards)
+        model.remember_origin(shards.ratings)
+        model.save(model_path)
+    return model_path.read_bytes(), model
+
+
+@pytest.mark.parametrize("n_workers", [1, 2, 4, 8])
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {},
+        {"biases": False},
+        {"loss": "logistic"},
+        {"loss": "logistic", "biases": False},
+        {"refit": False},
+        {"validation_fraction": 0.0},
+        {"ensemble": 2, "nonnegative": True, "choice": False},
+    ],
+    ids=str,
+)
+def test_shards_and_memory_come_to_the_same_bytes(table, tmp_path, chosen, n_workers):
+    if chosen.get("loss") == "logistic":
+        lines = table.read_text().splitlines()
+        rows = (line.split(",") for line in lines[1:])
+        binary = [",".join([*row[:2], str(int(float(row[2]) >= 3))]) for row in rows]
+        table.write_text("\n".join([lines[0], *binary]) + "\n")
+    chosen = {"n_factors": 6, "n_epochs": 8, "n_groups": 8, "days": False, **chosen}
+    ref, _ = plain(table, tmp_path / "ref.funksvd", chosen)
+    comp, _ = by_shards(table, tmp_path / "comp.funksvd", chosen, n_workers=n_workers)
+    assert comp == ref
+
+
+@pytest.mark.parametrize("n_rows", [5, 20])
+def test_few_ratings_come_to_the_same_bytes_too(table, tmp_path, n_rows):
+    table.write_text("\n".join(table.read_text().splitlines()[: n_rows + 1]) + "\n")
+    chosen = {"n_factors": 2, "n_epochs": 5}
+    for seed in range(6):
+        ref, comp = (
+            fit(table, tmp_path / "any.funksvd", {**chosen, "seed": seed})[0]
+            for fit in (plain, by_shards)
+        )
+        assert comp == ref
+
+
+def test_a_test_part_is_judged_as_that_of_memory(table, tmp_path):
+    chosen = {"n_factors": 6, "n_epochs": 8, "days": False}
+    holdout = hold_out(read_ratings([str(table)]), test_fraction=0.2, seed=0)
+    model = FunkSVD(**chosen).fit(holdout.training)
+    ref = model.evaluate(holdout.test)
+    with Shards([str(table)], Hyperparameters(**chosen), test_fraction=0.2) as shards:
+        comp = FunkSVD(**chosen).fit(shards).evaluate(shards.ratings.test)
+    assert (comp.n_ratings, comp.n_users) == (ref.n_ratings, ref.n_users)
+    assert comp.rmse == pytest.approx(ref.rmse, rel=1e-12)
+    assert comp.already_learned == 0
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        ({"algorithm": "svd++"}, r"svd\+\+.*does not learn from shards yet"),
+        ({"algorithm": "bayes"}, "bayes.*does not learn from shards yet"),
+        ({"optimizer": "adam"}, "descent in batches does not learn from shards yet"),
+    ],
+)
+def test_algorithms_that_do_not_learn_from_shards_say_so(table, chosen, message):
+    with pytest.raises(FunkSVDError, match=message):
+        Shards([str(table)], Hyperparameters(**chosen))
+
+
+def test_ratings_that_do_not_go_with_the_loss_are_refused(table):
+    with (
+        Shards([str(table)], Hyperparameters(loss="logistic")) as shards,
+        pytest.raises(RatingsError, match="is for ratings that are 0 or 1"),
+    ):
+        FunkSVD(loss="logistic").fit(shards)
+    table.write_text("user,item,rating\n" + "".join(f"{u},{u % 3},4\n" for u in range(30)))
+    with (
+        Shards([str(table)], Hyperparameters()) as shards,
+        pytest.raises(RatingsError, match=r"all \d+ ratings are 4"),
+    ):
+        FunkSVD().fit(shards)
