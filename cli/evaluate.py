@@ -81,9 +81,9 @@ def evaluate(
     """Test a model on ratings it has not learned from.
 
     Without RATINGS, MODEL (model.funksvd by default) is tested on the part that was set aside when
-    it was trained. That part is found again by the recorded files, seed and fingerprint; ratings
-    that were appended since are left out, and if others have changed, the command says so and
-    stops.
+    it was trained. That part is found again by the recorded files and pairs, in whatever order they
+    are now; ratings that were appended since are left out, and if others have changed, the command
+    says so and stops.
 
     With RATINGS, MODEL is tested on all of them. If they are those it was trained on, it is still
     tested on that part only. They need no ratings: then, and where the model has learned from none,

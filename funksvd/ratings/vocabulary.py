@@ -203,7 +203,12 @@ class Vocabulary:
         rows : ndarray of shape (n,), int
             Ascending, none twice.
         """
-        return self if len(rows) == len(self) else Vocabulary(self.ids[rows], self.what)
+        if len(rows) == len(self):
+            return self
+        selected = Vocabulary(self.ids[rows], self.what)
+        if "hashes" in vars(self):  # of long text, they take a while
+            vars(selected)["hashes"] = self.hashes[rows]
+        return selected
 
     def joined(self, other: Vocabulary, sources: str = "these ids and those") -> Vocabulary:
         """The ids of both vocabularies.

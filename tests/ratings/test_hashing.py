@@ -75,3 +75,12 @@ def test_the_smallest_of_pieces_hold_the_smallest_of_all(hashes, n, data):
     kept = [part[smallest_hashes(part, n)] for part in np.split(hashes, [cut])]
     joined = np.concatenate(kept)
     assert joined[smallest_hashes(joined, n)].tolist() == sorted(hashes.tolist())[:n]
+
+
+def test_hashes_go_with_the_ids_that_are_selected():
+    users = Interactions.from_arrays(USERS, ITEMS).users
+    for hashed in (False, True):  # before and after they were asked for
+        assert ("hashes" in vars(users)) == hashed
+        selected = users.select(np.array([0, 2]))
+        assert selected.hashes.tolist() == [naive.hash_of_id("a"), naive.hash_of_id("ö")]
+        assert users.hashes.tolist() == [naive.hash_of_id(each) for each in ("a", "b", "ö")]
