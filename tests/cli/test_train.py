@@ -246,7 +246,7 @@ def test_options_reach_the_model(cli, folder):
         "reg": 0.2, "bias_reg": 0.3, "init_std": 0.04, "patience": 7, "ensemble": 2, "seed": 5,
         "algorithm": "sgd", "bias_learning_rate": 0.03, "schedule": "cyclic", "cycle_epochs": 2,
         "plateau_epochs": 3, "optimizer": "adam", "batch_size": 64, "loss": "squared",
-        "huber_delta": 0.7,
+        "huber_delta": 0.7, "n_groups": 2,
     }  # fmt: skip
     flags = [
         part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", value)
