@@ -72,6 +72,51 @@ def test_models_that_take_the_place_of_the_old_one(here, root):
     assert process.returncode == 130
 
 
+def test_folders_are_mapped_and_taken_over_as_a_whole(here, root):
+    from funksvd import FunkSVD, copy_model
+
+    copy_model("model.funksvd", "folder.funksvd", as_folder=True)
+    command = [sys.executable, "-m", "funksvd", "serve", "folder.funksvd", "--port", "0"]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    with subprocess.Popen(
+        [*command, "--reload-every", "0.05"], stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        try:
+            line = process.stdout.readline().strip()
+            address = re.search(r"http://127\.0\.0\.1:\d+$", line).group()
+
+            def ask(path):
+                with urllib.request.urlopen(f"{address}/{path}") as answer:
+                    return json.load(answer)
+
+            def reloads():
+                with urllib.request.urlopen(f"{address}/metrics") as answer:
+                    text = answer.read().decode()
+                    return re.search(r"^funksvd_model_reloads (\S+)", text, re.MULTILINE)[1]
+
+            if sys.platform == "linux":
+                maps = (here / "/proc" / str(process.pid) / "maps").read_text()
+                assert f"{here}/folder.funksvd/choice.item_factors.bin" in maps
+            before = ask("similar?item=7")
+            (here / "folder.funksvd" / "seen.items.bin").rename("kept")
+            wait_for(ask, "stale")
+            assert ask("similar?item=7") == before
+            (here / "kept").rename("folder.funksvd/seen.items.bin")
+            wait_for(ask, "ok")
+            assert ask("similar?item=7") == before
+            other = FunkSVD.load("folder.funksvd")
+            other.fitted.item_vectors[:] = other.fitted.item_vectors[::-1]
+            n_reloads = reloads()
+            other.save("folder.funksvd")
+            while reloads() == n_reloads:
+                time.sleep(0.01)
+            assert ask("similar?item=7") != before
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.stdout.read()
+    assert process.returncode == 130
+
+
 def test_a_port_in_use(error_of, here):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
