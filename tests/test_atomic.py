@@ -306,6 +306,24 @@ def test_two_folders_at_once_do_not_meet(tmp_path):
     assert os.listdir(tmp_path) == ["it"]
 
 
+def test_what_another_process_puts_there_at_the_last_moment_is_replaced_too(tmp_path, monkeypatch):
+    path = tmp_path / "it"
+    fill(path, "folder")
+    rename, n_calls = os.rename, []
+
+    def rename_and_put(source, target):
+        rename(source, target)
+        n_calls.append(source)
+        if len(n_calls) < 3:
+            fill(path, "folder")
+
+    monkeypatch.setattr("os.rename", rename_and_put)
+    put(path, a="new")
+    assert n_calls == [path] * 3
+    assert texts(path) == {"a": "new"}
+    assert os.listdir(tmp_path) == ["it"]
+
+
 def test_a_folder_that_is_open_can_be_read_on(tmp_path):
     path = tmp_path / "it"
     put(path, a="old")

@@ -115,11 +115,14 @@ def test_training_makes_what_it_is_told_to(cli, here, quick):
 
 def test_an_update_makes_what_it_is_told_to_or_what_was_there(cli, both):
     (both / "more.csv").write_text("userId,movieId,rating\n1,5,3\n100000,7,4\n")
-    assert cli("update", "folder.funksvd", "more.csv", "-q", "--as", "file", "-o", "new").code == 0
+    for what in ("file", "folder"):
+        line = ("update", "folder.funksvd", "more.csv", "-q", "--as", what, "-o", f"new.{what}")
+        assert cli(*line).code == 0
+    assert (both / "new.folder").is_dir()
     assert cli("update", "folder.funksvd", "more.csv", "-q").code == 0
     assert (both / "folder.funksvd").is_dir()
     copy_model("folder.funksvd", "joined", as_folder=False)
-    assert (both / "joined").read_bytes() == (both / "new").read_bytes()
+    assert (both / "joined").read_bytes() == (both / "new.file").read_bytes()
 
 
 def test_a_damaged_folder_is_one_clear_error(error_of, both):

@@ -30,7 +30,6 @@ from funksvd.learned import storage
 from funksvd.learned.storage import (
     content,
     files,
-    layout,
     write_model,
 )
 from funksvd.training.stopping import Stopped
@@ -582,23 +581,6 @@ def test_learned_again_from_the_same_it_is_the_same_file(sample, tmp_path, algor
 
 
 # -- writing ---------------------------------------------------------------------------------------
-
-
-def test_the_bytes_are_those_of_the_safetensors_library(tmp_path):
-    random = np.random.default_rng(0)
-    tensors = {
-        f"{name} {dtype}": random.integers(0, 100, shape).astype(dtype)
-        for name in "ba"
-        for dtype in (np.uint8, np.int32, np.float32, np.float64, np.int64)
-        for shape in [(3, 5)]
-    }
-    tensors |= {"empty": np.zeros((0, 4), np.float32), "one": np.ones((), np.int64)}
-    info = {"text": 'é " \\ \n \x7f', "n": 1.5}
-    metadata = {"funksvd": json.dumps(info, sort_keys=True)}
-    save_file(tensors, tmp_path / "theirs", metadata)
-    with open(tmp_path / "ours", "wb") as file:
-        files.write(file, layout.lay_out(tensors, info))
-    assert (tmp_path / "ours").read_bytes() == (tmp_path / "theirs").read_bytes()
 
 
 def test_a_folder_that_is_not_there(tmp_path):
