@@ -16,6 +16,7 @@ UNREAD = "not-there.csv"
         f"tune {UNREAD} --study PLACE",
         f"report {UNREAD} -o PLACE",
         f"export {UNREAD} -o PLACE.npz",
+        f"export {UNREAD} --as folder -o PLACE",
         f"predict {UNREAD} -o PLACE.csv",
         f"recommend --user 1 --model {UNREAD} -o PLACE.csv",
         f"similar 7 --model {UNREAD} -o PLACE.csv",
@@ -62,7 +63,10 @@ def full(here):
     ("line", "file"),
     [
         ("train ratings.csv -q -k 4 --n-epochs 2", "model.funksvd"),
+        ("train ratings.csv -q -k 4 --n-epochs 2 --as folder", "model.funksvd"),
         ("update model.funksvd ratings.csv -q", "model.funksvd"),
+        ("export --as folder -o out.funksvd", "out.funksvd"),
+        ("export --as file -o out.funksvd", "out.funksvd"),
         ("export -o out.npz", "out.npz"),
         ("export -o out.vec", "out.vec"),
         ("export -o out.parquet", "out.parquet"),
