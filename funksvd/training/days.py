@@ -19,7 +19,10 @@ hardly a day is known: of the last fifth of MovieLens 100K and of latest-small, 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +30,7 @@ from funksvd.kernels import add_residuals, fit_days, subtract_days, sum_day_squa
 from funksvd.learned import Days, LearnedRatings
 from funksvd.sorting import stable_order
 from funksvd.training.executors import Executor
-from funksvd.training.plan import DAY, BlockPlan
+from funksvd.training.plan import DAY, BlockPlan, Rows
 
 USER_DAMPING, ITEM_DAMPING = 7.0, 3.0
 """kappa_u and kappa_i: the best ones for biases alone (`evaluation.baselines`)."""
@@ -35,6 +38,62 @@ N_SWEEPS = 2
 """Number of times that the biases of users and days, and then those of items, are fitted."""
 CLEARLY = 2.0
 """Least variance of days that counts, in standard errors of its estimate."""
+
+
+class DayGroups(ABC):
+    """The groups of users of a plan with a column of days, wherever they are."""
+
+    @abstractmethod
+    def sums(self) -> list[float]:
+        """Sums of the ratings to learn from: together, they are those of all."""
+
+    @abstractmethod
+    def each(self, task: str, *arguments: Any) -> Iterable[np.ndarray]:
+        """What a method of `Group` returns, for all groups in their order."""
+
+    @abstractmethod
+    def take_out(self, *fitted: Any) -> list[tuple[np.ndarray, ...]]:
+        """Take the biases of users on days out of the ratings.
+
+        Parameters
+        ----------
+        *fitted
+            The arguments of the last `Group.fit`.
+
+        Returns
+        -------
+        list of tuple of ndarray
+            As `Group.learned_days`, with users in the ratings' own numbering.
+        """
+
+
+class _InPlan(DayGroups):
+    """The groups of a plan that is in memory.
+
+    Attributes
+    ----------
+    rest : BlockPlan
+        What is left of the ratings, once they are taken out.
+    """
+
+    def __init__(self, plan: BlockPlan, executor: Executor) -> None:
+        self.rest, self._executor = plan, executor
+        self._groups = executor.map(lambda g: Group.of(plan, g), range(len(plan.bounds)))
+
+    def sums(self) -> list[float]:
+        learned = [self.rest.values[block.learned] for block in self.rest.blocks]
+        return self._executor.map(sum_values, learned)
+
+    def each(self, task: str, *arguments: Any) -> list[np.ndarray]:
+        return self._executor.map(lambda group: getattr(group, task)(*arguments), self._groups)
+
+    def take_out(self, *fitted: Any) -> list[tuple[np.ndarray, ...]]:
+        values = self.rest.values.copy()
+        self._executor.map(lambda group: group.subtract(values[group.ratings]), self._groups)
+        self.rest = self.rest.with_values(values)
+        order = self.rest.users.order
+        found = [group.learned_days() for group in self._groups]
+        return [(order[users], *more) for users, *more in found]
 
 
 def without_days(plan: BlockPlan, executor: Executor) -> tuple[BlockPlan, Days | None]:
@@ -55,44 +114,41 @@ def without_days(plan: BlockPlan, executor: Executor) -> tuple[BlockPlan, Days |
         In the ratings' own numbering; None where the ratings of a user's day are not clearly more
         alike than others of that user, and the plan is as it was.
     """
-    groups = executor.map(lambda g: Group.of(plan, g), range(len(plan.bounds)))
-    n_items = len(plan.items.order)
-    learned = [plan.values[block.learned] for block in plan.blocks]
-    mean = math.fsum(executor.map(sum_values, learned)) / max(1, plan.n_learned)
-    weights = plan.items.counts[0][plan.items.order] + ITEM_DAMPING
+    groups = _InPlan(plan, executor)
+    days = find_days(groups, plan.items)
+    return groups.rest, days
 
-    def residual_sums(group: Group) -> np.ndarray:
-        sums, at = np.zeros(n_items), group.is_learned
-        add_residuals(group.items[at], group.values[at], mean, sums)
-        return sums
 
-    def squares(group: Group) -> np.ndarray:
-        sums = np.zeros(5)
-        sum_day_squares(*group.arrays, mean, item_biases, sums)
-        return sums
+def find_days(groups: DayGroups, items: Rows) -> Days | None:
+    """Find the biases of users on days, and take them out of the ratings, unless they are none.
 
-    def fit(group: Group) -> np.ndarray:
-        sums = np.zeros(n_items)
-        fit_days(*group.arrays, (mean, USER_DAMPING, damping), item_biases, group.biases, sums)
-        return sums
+    Parameters
+    ----------
+    groups : DayGroups
+    items : Rows
+        Of the plan.
 
-    item_biases = sum(executor.map(residual_sums, groups), np.zeros(n_items)) / weights
-    damping = day_damping(*sum(executor.map(squares, groups), np.zeros(5)).tolist())
+    Returns
+    -------
+    Days or None
+        As `without_days`.
+    """
+    n_items = len(items.order)
+    mean = math.fsum(groups.sums()) / max(1, int(items.counts[0].sum()))
+    weights = items.counts[0][items.order] + ITEM_DAMPING
+    item_biases = sum(groups.each("residual_sums", mean, n_items), np.zeros(n_items)) / weights
+    squares = sum(groups.each("squares", mean, item_biases), np.zeros(5))
+    damping = day_damping(*squares.tolist())
     if damping is None:
-        return plan, None
+        return None
     for _ in range(N_SWEEPS):
-        item_biases = sum(executor.map(fit, groups), np.zeros(n_items)) / weights
-    values = plan.values.copy()
-
-    def subtract(group: Group) -> None:
-        biases = group.biases.astype(np.float32)
-        subtract_days(group.order, group.day_starts, biases, values[group.ratings])
-
-    executor.map(subtract, groups)
-    found = [group.learned_days(plan) for group in groups]
+        fitted = (mean, damping, item_biases)
+        item_biases = sum(groups.each("fit", *fitted), np.zeros(n_items)) / weights
+    found = groups.take_out(*fitted)
     users, numbers, _, biases = (np.concatenate(columns) for columns in zip(*found, strict=True))
+    users = users.astype(np.int32)
     order = stable_order(users, numbers)
-    return plan.with_values(values), Days(users[order], numbers[order], biases[order])
+    return Days(users[order], numbers[order], biases[order])
 
 
 def centered(learned: LearnedRatings, plan: BlockPlan) -> LearnedRatings:
@@ -121,7 +177,8 @@ def centered(learned: LearnedRatings, plan: BlockPlan) -> LearnedRatings:
     keys = days.users.astype(np.int64) << 32 | days.numbers
     counts = np.zeros(len(keys))
     for g in range(len(plan.bounds)):
-        users, numbers, found, _ = Group.of(plan, g).learned_days(plan)
+        rows, numbers, found, _ = Group.of(plan, g).learned_days()
+        users = plan.users.order[rows]
         counts[np.searchsorted(keys, users.astype(np.int64) << 32 | numbers)] = found
     n_users = len(learned.user_biases)
     totals = np.bincount(days.users, counts * days.biases, n_users)
@@ -231,9 +288,30 @@ class Group:
             self.values,
         )
 
-    def learned_days(self, plan: BlockPlan) -> tuple[np.ndarray, ...]:
-        """Days of ratings that count: users in the ratings' own numbering, days, counts, biases."""
+    def residual_sums(self, mean: float, n_items: int) -> np.ndarray:
+        """Sum of what is left of each item's ratings without the mean: (n_items,), float64."""
+        sums, at = np.zeros(n_items), self.is_learned
+        add_residuals(self.items[at], self.values[at], mean, sums)
+        return sums
+
+    def squares(self, mean: float, item_biases: np.ndarray) -> np.ndarray:
+        """The sums of `sum_day_squares`."""
+        sums = np.zeros(5)
+        sum_day_squares(*self.arrays, mean, item_biases, sums)
+        return sums
+
+    def fit(self, mean: float, damping: float, item_biases: np.ndarray) -> np.ndarray:
+        """Fit the biases of users on days; and sum what is then left of each item's ratings."""
+        sums = np.zeros(len(item_biases))
+        fit_days(*self.arrays, (mean, USER_DAMPING, damping), item_biases, self.biases, sums)
+        return sums
+
+    def subtract(self, values: np.ndarray) -> None:
+        """Take the biases that were fitted out of the group's ratings."""
+        subtract_days(self.order, self.day_starts, self.biases.astype(np.float32), values)
+
+    def learned_days(self) -> tuple[np.ndarray, ...]:
+        """Days of ratings that count: users in the plan's numbering, days, counts, biases."""
         counts = np.add.reduceat(self.is_learned[self.order], self.day_starts[:-1], dtype=np.int64)
         at = self.is_known & (counts > 0)
-        users = plan.users.order[self.users[at]].astype(np.int32)
-        return users, self.numbers[at], counts[at], self.biases[at].astype(np.float32)
+        return self.users[at], self.numbers[at], counts[at], self.biases[at].astype(np.float32)
