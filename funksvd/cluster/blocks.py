@@ -14,7 +14,7 @@ from funksvd.atomic import naming
 from funksvd.cluster.files import ArrayWriter, Store
 from funksvd.kernels import count_blocks, fill_records
 from funksvd.parallel import available_processors, in_order
-from funksvd.training.block_order import RecordForm, unpack
+from funksvd.training.block_order import NO_WORDS, RecordForm, unpack
 from funksvd.training.plan import DAY, VALUE, Rows, groups_of, rows_in_groups
 
 SORTED_AT_ONCE = 1 << 22
@@ -116,9 +116,7 @@ def packed(
         In that order.
     """
     items, values, *days, held_back = columns
-    words = values.view(np.uint32)
-    if days:
-        words = words | (days[0].view(np.uint32).astype(np.uint64) << np.uint64(32))
+    words = NO_WORDS if days else values.view(np.uint32)
     counts = np.zeros((deal.n_groups, deal.n_groups, 2), np.int64)
     count_blocks(users, items, held_back, *deal.groups, counts)
     ends = np.cumsum(counts).reshape(counts.shape)
@@ -135,6 +133,10 @@ def packed(
         ends - counts,
         records,
     )
+    if days:  # the second words are positions: the kernel has no words of 64 bits
+        pairs = days[0].view(np.uint32).astype(np.uint64) << np.uint64(32)
+        pairs |= values.view(np.uint32)
+        records[:, 1] = pairs[records[:, 1]]
     bounds = [0, *ends[:, -1, 1].tolist()]
     for group, (start, stop) in enumerate(pairwise(bounds)):
         if stop > start:

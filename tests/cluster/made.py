@@ -19,11 +19,18 @@ from funksvd.training.planning import plan_blocks
 
 
 def made_up(n_users, n_items, n_rows, seed, *, text=False, times=False):
-    """Lines of a CSV: skewed, in no order, some pairs several times."""
+    """Lines of a CSV: skewed, in no order, some pairs several times.
+
+    Ratings are half stars with even seeds, and have three decimals with odd ones.
+    """
     random = np.random.default_rng(seed)
     users = (n_users * random.random(n_rows) ** 2).astype(int)
     items = (n_items * random.random(n_rows) ** 3).astype(int)
-    stars = random.integers(1, 11, n_rows) / 2
+    stars = (
+        random.integers(500, 5001, n_rows) / 1000
+        if seed % 2
+        else random.integers(1, 11, n_rows) / 2
+    )
     columns = [[f"u{u}" if text else 3 * u for u in users], items, stars]
     names = ["user", "item", "rating"]
     if times:
