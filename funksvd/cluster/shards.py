@@ -23,14 +23,16 @@ from funksvd.cluster.blocks import (
     write_blocks,
 )
 from funksvd.cluster.buckets import Facts, Settled, Split, settle
-from funksvd.cluster.files import Store
+from funksvd.cluster.files import ArrayWriter, Store
 from funksvd.cluster.folder import Claim, require_room
 from funksvd.cluster.spool import SIDES, Piece, Spool
+from funksvd.kernels import sum_values
 from funksvd.ratings import ReadOptions, Vocabulary
 from funksvd.ratings.io.columns import Columns
 from funksvd.ratings.io.distinct import Distinct, DistinctIds, IdLookup
 from funksvd.ratings.io.streams import Partition
 from funksvd.ratings.times import TimeTally, in_seconds
+from funksvd.training.days import Group
 from funksvd.training.plan import DAY, VALUE, BlockPlan, Rows
 
 BYTES_PER_ROW = 24
@@ -121,6 +123,8 @@ class Shard:
         self.folder = Path(folder)
         self.store = Store(self.folder, "part.json")
         self._outbox: dict[int, Any] = {}
+        self._left: set[str] = set()
+        self._left_writer: ArrayWriter | None = None
 
     # -- the folder ------------------------------------------------------------------------------
 
@@ -386,7 +390,7 @@ class Shard:
         ShardError
             If a file is damaged.
         """
-        read = self.store.read
+        read, has = self.store.read, self.store.entries.__contains__
         counts = read("counts")
         starts, of_users = read("user-starts"), read("user-counts")
         users = Rows(np.arange(int(starts[-1])), starts, of_users)
@@ -396,13 +400,46 @@ class Shard:
         if purpose == REFIT:
             bounds[..., 1] = bounds[..., 2]
             users, items = users.with_all_learned(), items.with_all_learned()
-        is_same = f"{REFIT}-users" not in self.store.entries
-        prefix = SEARCH if is_same else purpose
-        columns = {
-            name: read(f"{prefix}-{name}")
-            for name in (VALUE, DAY)
-            if f"{prefix}-{name}" in self.store.entries
-        }
+        files = purpose if has(f"{purpose}-users") else SEARCH
+        value = f"{purpose}-left" if purpose in self._left else f"{files}-{VALUE}"
+        columns = {VALUE: read(value)}
+        if has(f"{files}-{DAY}"):
+            columns[DAY] = read(f"{files}-{DAY}")
         return BlockPlan(
-            read(f"{prefix}-users"), read(f"{prefix}-items"), columns, bounds, users, items
+            read(f"{files}-users"), read(f"{files}-items"), columns, bounds, users, items
         )
+
+    def learned_sums(self, purpose: str) -> list[float]:
+        """The sum of the ratings to learn from of each block."""
+        self._left.discard(purpose)
+        if self._left_writer is not None:  # of a run that was interrupted
+            self._left_writer.entry()
+            self._left_writer = None
+        self._of_days = plan = self.part(purpose)
+        blocks = (plan.block(g, h) for g, h in np.ndindex(*plan.bounds.shape[:2]))
+        return [sum_values(plan.values[block.learned]) for block in blocks]
+
+    def of_days(self, purpose: str, group: int, task: str, *arguments: Any) -> Any:
+        """What a method of `training.days.Group` returns, for one of this worker's groups.
+
+        It comes after `learned_sums`. The task "take_out" is given the arguments of the last "fit";
+        groups ascend then.
+        """
+        found = Group.of(self._of_days, group - self.groups.start)
+        if task != "take_out":
+            return getattr(found, task)(*arguments)
+        found.fit(*arguments)
+        values = self._of_days.values[found.ratings].copy()
+        found.subtract(values)
+        if self._left_writer is None:
+            self._left_writer = self.store.writer(f"{purpose}-left", np.float32)
+        self._left_writer.append(values)
+        return found.learned_days()
+
+    def use_left(self, purpose: str) -> None:
+        """Let `part` have what is left of the ratings from now on."""
+        writer = self._left_writer or self.store.writer(f"{purpose}-left", np.float32)
+        self.store.entries[f"{purpose}-left"] = writer.entry()
+        self._left.add(purpose)
+        self._left_writer = None
+        del self._of_days
