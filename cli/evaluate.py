@@ -16,6 +16,7 @@ from .models import DEFAULT_MODEL, is_model, keep_ratings_of, load, ratings_of
 from .options import FILE, output_options, threads_option
 from .ranking import RankingOptions, predicts_ratings, ranking_options_with_file, show_ranking
 from .reading import read_any, reading_options, report_reading
+from .sharding import cluster_option, on_cluster
 
 if TYPE_CHECKING:
     from funksvd import FunkSVD, Interactions, ReadOptions
@@ -68,6 +69,7 @@ Examples:
 @click.argument("paths", type=FILE, nargs=-1, metavar="[MODEL] [RATINGS]...")
 @ranking_options_with_file
 @threads_option
+@cluster_option
 @reading_options
 @output_options
 def evaluate(
@@ -75,6 +77,7 @@ def evaluate(
     *,
     ranking: RankingOptions,
     threads: int | None,
+    cluster: str | None,
     reading: ReadOptions,
     output: Output,
 ) -> None:
@@ -102,7 +105,7 @@ def evaluate(
             "for training"
         )
     ranking.test.check_file([model_path, *ratings])
-    model = _load(output, model_path, threads)
+    model = on_cluster(_load(output, model_path, threads), cluster)
     keep_ratings_of(model, ranking.test.per_user, "--per-user")
     if ratings:
         test, training = _given(output, model, model_path, ratings, reading)

@@ -11,6 +11,7 @@ from .features import AskedModel, asked_model
 from .groups import GroupedCommand, option
 from .options import FILE, ID, output_options
 from .reading import reading_options, report_reading
+from .sharding import cluster_option, on_cluster
 from .tables import Destination, table_options
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ Examples:
     help="Add the probability that the user's rating is at least RATING.",
 )
 @asked_model
+@cluster_option
 @reading_options
 @table_options
 @output_options
@@ -65,6 +67,7 @@ def predict(
     with_uncertainty: bool,
     at_least: float | None,
     model_file: AskedModel,
+    cluster: str | None,
     reading: ReadOptions,
     destination: Destination,
     output: Output,
@@ -95,7 +98,7 @@ def predict(
             "--time goes with --user and --item; the times of PAIRS are a column of the file"
         )
     destination.prepare(output, (pairs, *model_file.files))
-    model = model_file.load(output, destination.path)
+    model = on_cluster(model_file.load(output, destination.path), cluster)
     learned = model.fitted.rating_model.learned
     if pairs is not None:
         with output.busy("Reading"):

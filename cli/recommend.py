@@ -17,6 +17,7 @@ from .fold_in import NewRatings, fold_in_options
 from .groups import GroupedCommand, option, packed
 from .options import FILE, ID, output_options
 from .reading import reading_options, report_reading
+from .sharding import cluster_option, on_cluster
 from .tables import Destination, table_options
 from .titles import Titles, items_option, read_titles, with_titles
 
@@ -121,6 +122,7 @@ Examples:
 )
 @filter_options
 @asked_model
+@cluster_option
 @reading_options
 @items_option
 @table_options
@@ -134,6 +136,7 @@ def recommend(
     explain: bool,
     filters: Filters,
     model_file: AskedModel,
+    cluster: str | None,
     reading: ReadOptions,
     items_file: str | None,
     destination: Destination,
@@ -159,7 +162,7 @@ def recommend(
         raise click.UsageError("explanations are shown, or with --json printed as JSON")
     inputs = (users.users_file, new_ratings.ratings_file, items_file, *model_file.files)
     destination.prepare(output, inputs)
-    model = model_file.load(output, destination.path)
+    model = on_cluster(model_file.load(output, destination.path), cluster)
     titles = read_titles(output, items_file, model.item_ids)
     ratings, asked = None, model
     if new_ratings.are_given:

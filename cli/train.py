@@ -19,6 +19,7 @@ from .options import FILE, OUTPUT, output_options
 from .parts import Parts, parts_options
 from .ranking import show_ranking
 from .reading import reading_options
+from .sharding import Sharding, fit, sharding_options
 from .training_options import for_data, names_of_errors, training_options
 from .writing import check_writable
 
@@ -36,6 +37,7 @@ Examples:
   funksvd train u1.base --test u1.test
   funksvd train clicks.csv
   funksvd train ml-25m.zip --checkpoint state --resume
+  funksvd train ratings-by-day/ --shards shards
   funksvd train ml-1m.zip --item-features ml-1m.zip --user-features ml-1m.zip
   zcat ratings.gz | funksvd train - --sep ";" --on-bad-rows skip""",
 )
@@ -44,6 +46,7 @@ Examples:
 @parts_options
 @training_features
 @checkpoint_options
+@sharding_options
 @reading_options
 @option(
     "--output",
@@ -77,6 +80,7 @@ def train(
     as_folder: bool | None,
     max_rmse: float | None,
     checkpointing: Checkpointing,
+    sharding: Sharding,
     output: Output,
 ) -> int:
     """Learn a recommender from RATINGS, or from clicks, and save it.
@@ -99,6 +103,10 @@ def train(
     byte, as if nothing had happened. It is removed when training has come to its end. Not for
     --algorithm bayes and bayes++.
 
+    With --shards, ratings lie on disk, and memory is needed for users and items only. With
+    --cluster, the machines of a Ray cluster learn together. Both come to the same model, byte for
+    byte, as training in memory, for --algorithm sgd.
+
     With --max-rmse, the test comes before the model is saved, and a model with a greater RMSE on
     the test part (root mean squared error of its predictions) is not: a file that is there stays
     as it was, and the command exits with 1.
@@ -118,8 +126,13 @@ def train(
         )
     checkpoints = checkpointing.open(output, hyperparameters)
     tables = features.read(output)
-    holdout = parts.read(output, ratings, reading, hyperparameters.seed)
-    hyperparameters = for_data(output, hyperparameters, holdout.training)
+    if sharding.is_asked:
+        sharding.check(parts, features, ratings)
+        fraction = parts.test_fraction
+        holdout = sharding.open(output, ratings, reading, hyperparameters, fraction)
+    else:
+        holdout = parts.read(output, ratings, reading, hyperparameters.seed)
+        hyperparameters = for_data(output, hyperparameters, holdout.training)
     algorithm = ALGORITHMS[hyperparameters.algorithm]
     check_judgeable(max_rmse, holdout, algorithm.learns)
     model = FunkSVD.of(hyperparameters)
@@ -127,14 +140,17 @@ def train(
     try:
         names = (*names_of_errors(hyperparameters), holdout.training.noun)
         with TrainingProgress(output, *names) as progress:
-            model.fit(
-                holdout.training,
-                validation=holdout.validation,
-                interactions=holdout.interactions,
-                **tables,
-                monitor=progress,
-                checkpoint=checkpoints,
-            )
+            if sharding.is_asked:
+                fit(output, model, holdout.training, progress, checkpoints)
+            else:
+                model.fit(
+                    holdout.training,
+                    validation=holdout.validation,
+                    interactions=holdout.interactions,
+                    **tables,
+                    monitor=progress,
+                    checkpoint=checkpoints,
+                )
     except KeyboardInterrupt:
         if not model.is_fitted:
             raise
@@ -149,7 +165,8 @@ def train(
         if holdout.test is None or model.fitted.rating is None:
             return None
         with output.busy("Testing"):
-            return model.evaluate(holdout.test, training=holdout.all_but_test)
+            training = None if sharding.is_asked else holdout.all_but_test
+            return model.evaluate(holdout.test, training=training)
 
     evaluation = None if max_rmse is None else test()
     is_saved = passes(output, evaluation, max_rmse, model_path)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,13 +21,17 @@ from funksvd.cluster.learner import ShardedPlan
 from funksvd.cluster.preparing import Progress, Wanted, prepare
 from funksvd.cluster.sharded import ShardedRatings
 from funksvd.cluster.shards import Shard
-from funksvd.errors import FunkSVDError, argument
+from funksvd.errors import FunkSVDError, GangLostError, argument
 from funksvd.hyperparameters import ALGORITHMS, Hyperparameters
 from funksvd.learned.calibration import Checked
 from funksvd.learned.rating_model import RatingModel
 from funksvd.learning import Known, Prepared
+from funksvd.model import FunkSVD
 from funksvd.ratings import ReadOptions
-from funksvd.training import Monitor, PairPlan, check_learnable, check_ratings
+from funksvd.training import Checkpoints, Monitor, PairPlan, check_learnable, check_ratings
+
+MAX_LOSSES = 4
+"""Number of times that workers may be lost while one model is fitted."""
 
 
 class Worker(Shard, Descending, Solving):
@@ -69,7 +74,7 @@ class Shards(Prepared):
     Examples
     --------
     >>> with Shards(["ratings.parquet"], Hyperparameters()) as shards:  # doctest: +SKIP
-    ...     model = FunkSVD().fit(shards)
+    ...     model = shards.fit(FunkSVD())
     """
 
     def __init__(
@@ -97,28 +102,73 @@ class Shards(Prepared):
         )
         self._scratch = None if folder else tempfile.mkdtemp(prefix="funksvd-")
         self._folder = Path(folder or str(self._scratch))
+        self._cluster, self._n_workers = cluster, n_workers
         self._n_threads = hyperparameters.n_threads
+        self._given = (list(paths), self._folder, wanted)
+        self._progress: dict[str, Any] = {} if progress is None else {"progress": progress}
         self.gang: Gang = None  # type: ignore[assignment]  # until it is there
         self.ratings: ShardedRatings = None  # type: ignore[assignment]
         try:
-            self.gang = self._gang_of(cluster, n_workers)
-            given: dict[str, Any] = {} if progress is None else {"progress": progress}
-            self.ratings = prepare(
-                self.gang, paths, self._folder, wanted, overwrite=overwrite, **given
-            )
+            self._open(overwrite=overwrite)
         except BaseException:
             self.close()
             raise
+
+    def _open(self, *, overwrite: bool) -> None:
+        """Call workers together, and have them take up the ratings, or prepare them."""
+        make = partial(_make, self._folder)
+        if self._cluster is None:
+            self.gang = LocalGang(self._n_workers, make)
+        else:
+            from funksvd.cluster.ray import RayGang
+
+            gang = RayGang(self._cluster, make)
+            self._n_threads = self._n_threads or gang.n_threads
+            self.gang = gang
+        self.ratings = prepare(self.gang, *self._given, overwrite=overwrite, **self._progress)
         self.source = self.ratings.source
 
-    def _gang_of(self, cluster: str | None, n_workers: int) -> Gang:
-        if cluster is None:
-            return LocalGang(n_workers, partial(_make, self._folder))
-        from funksvd.cluster.ray import RayGang
+    def fit(
+        self,
+        model: FunkSVD,
+        *,
+        monitor: Monitor | None = None,
+        checkpoint: Checkpoints | str | os.PathLike[str] | None = None,
+        lost: Callable[[GangLostError], None] | None = None,
+    ) -> FunkSVD:
+        """Fit a model; where workers are lost, others take their place.
 
-        gang = RayGang(cluster, partial(_make, self._folder))
-        self._n_threads = self._n_threads or gang.n_threads
-        return gang
+        Parameters
+        ----------
+        model : FunkSVD
+        monitor : Monitor, optional
+        checkpoint : Checkpoints or path, optional
+            As for `FunkSVD.fit`. With a cluster, there is one in any case.
+        lost : callable, optional
+            Told of workers that were lost, before training goes on from the last checkpoint.
+
+        Raises
+        ------
+        GangLostError
+            If workers were lost too often.
+        FunkSVDError, KeyboardInterrupt
+            As `FunkSVD.fit` does.
+        """
+        if checkpoint is None and self._cluster is not None:
+            with tempfile.TemporaryDirectory(prefix="funksvd-") as own:
+                return self.fit(model, monitor=monitor, checkpoint=own, lost=lost)
+        for attempt in count():
+            try:
+                if attempt:
+                    self._release()
+                    self._open(overwrite=True)  # there may be fewer workers now
+                return model.fit(self, monitor=monitor, checkpoint=checkpoint)
+            except GangLostError as error:
+                if attempt == MAX_LOSSES:
+                    raise
+                if lost is not None:
+                    lost(error)
+        raise AssertionError("count has no end")
 
     def __enter__(self) -> Self:
         return self
@@ -133,12 +183,15 @@ class Shards(Prepared):
 
     def close(self) -> None:
         """Let the workers go, and remove what was to be removed."""
+        self._release()
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _release(self) -> None:
         if self.gang is not None:
             self.gang.close()
         if self.ratings is not None and self.ratings.store.claim is not None:
             self.ratings.store.claim.close()
-        if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
 
     @property
     def n_held_back(self) -> int:

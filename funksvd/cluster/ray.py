@@ -13,7 +13,9 @@ import os
 import re
 import signal
 import socket
+import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from funksvd.cluster.gang import Gang, Handle, Make
@@ -86,7 +88,7 @@ class RayGang(Gang):
                     actor.options(scheduling_strategy=pinned).remote(make, worker, len(nodes))
                 )
             pids = self._get([each.call.remote("pid", ()) for each in self._actors], START_SECONDS)
-            nodes_of = [strategy(node_id=node["NodeID"], soft=True) for node in nodes]
+            nodes_of = [strategy(node_id=node["NodeID"], soft=False) for node in nodes]
             self._pids = list(zip(nodes_of, pids, strict=True))
         except BaseException:
             self.close()
@@ -156,10 +158,9 @@ class _Actor:
 def _end(pid: int) -> None:
     """End a worker's process that is still there."""
     with contextlib.suppress(OSError):
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            is_worker = b"_Actor" in file.read()
-        if is_worker:
+        while b"_Actor" in Path(f"/proc/{pid}/cmdline").read_bytes():
             os.kill(pid, signal.SIGKILL)
+            time.sleep(0.05)
 
 
 def _connected(where: str) -> Any:

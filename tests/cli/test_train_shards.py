@@ -1,0 +1,77 @@
+"""`funksvd train --shards`: the same model file, and what a person sees."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+SAMPLE = Path(__file__).parents[2] / "data" / "ratings.csv"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    shutil.copy(SAMPLE, tmp_path / "ratings.csv")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+QUICK = ("-k", 4, "--n-epochs", 6, "--no-days")
+
+
+def test_the_model_file_is_that_of_memory(cli, folder):
+    assert cli("train", "ratings.csv", *QUICK, "-o", "ref").code == 0
+    result = cli("train", "ratings.csv", *QUICK, "--shards", "there", "-o", "comp")
+    assert result.code == 0
+    assert (folder / "comp").read_bytes() == (folder / "ref").read_bytes()
+    assert "ratings from 0.5 to 5 to learn from" in result.out
+    assert "Set aside" in result.out
+    result = cli("train", "ratings.csv", *QUICK, "--shards", "there", "-o", "again", "-k", 3)
+    assert "Using the shards in there, of the same files and settings" in result.out
+    assert cli("evaluate", "comp").code == 0
+
+
+def test_shards_of_other_files_are_kept_unless_it_is_said(cli, error_of, folder):
+    assert cli("train", "ratings.csv", *QUICK, "--shards", "there").code == 0
+    lines = (folder / "ratings.csv").read_text().splitlines()
+    (folder / "ratings.csv").write_text("\n".join(lines[:1000]) + "\n")
+    message = error_of("train", "ratings.csv", *QUICK, "--shards", "there")
+    assert "there holds ratings that were prepared with other files" in message
+    assert "--overwrite" in message
+    assert cli("train", "ratings.csv", *QUICK, "--shards", "there", "--overwrite").code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--test", "ratings.csv"), "--test cannot go with --shards yet"),
+        (("--valid", "ratings.csv"), "--valid cannot go with --shards yet"),
+        (("--algorithm", "svd++"), "does not learn from shards yet"),
+        (("--positive-from", "4"), "--positive-from cannot go with --shards yet"),
+    ],
+)
+def test_what_does_not_go_with_shards_is_refused(cli, folder, options, message):
+    result = cli("train", "ratings.csv", "--shards", "there", *options)
+    assert result.code != 0
+    assert message in result.err
+    assert not (folder / "there").exists()
+
+
+def test_ctrl_c_keeps_the_best_epoch(cli, folder, monkeypatch):
+    from funksvd_cli.progress import TrainingProgress
+
+    monkeypatch.setattr(TrainingProgress, "ratings_done", _interrupt_in_epoch(3))
+    result = cli("train", "ratings.csv", *QUICK, "--shards", "there", "--n-groups", 4)
+    assert result.code == 130
+    assert "interrupted; keeping epoch" in result.err
+    assert (folder / "model.funksvd").exists()
+
+
+def _interrupt_in_epoch(epoch):
+    calls = []
+
+    def ratings_done(progress, n):
+        calls.append(n)
+        if len(calls) == 4 * (epoch - 1) + 2:
+            raise KeyboardInterrupt
+
+    return ratings_done
