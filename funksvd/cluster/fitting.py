@@ -214,6 +214,7 @@ class Shards(Prepared):
             ratings.block_counts,
             ratings.provenance.ratings.fingerprint,
             self._n_threads,
+            ratings.has_days,
         ).opened("search")
 
     def learned_limits(self) -> tuple[float, float]:

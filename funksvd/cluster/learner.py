@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain
 from typing import Any, ClassVar
 
 import numpy as np
 
+from funksvd.cluster.days import take_out_days
 from funksvd.cluster.descent import ITEMS, USERS, Setting, Table
 from funksvd.cluster.gang import Gang, Handle
-from funksvd.learned import LearnedRatings
+from funksvd.learned import Days, LearnedRatings
 from funksvd.objectives.parameters import Parameters
 from funksvd.training.checkpoints import Read, Write, fingerprint
 from funksvd.training.context import RatingContext
+from funksvd.training.days import PlanElsewhere
 from funksvd.training.learners.sgd import StrataLearner
 from funksvd.training.plan import Rows
 
@@ -132,7 +135,7 @@ class ShardedLearner(StrataLearner):
 
 
 @dataclass(frozen=True, eq=False)
-class ShardedPlan:
+class ShardedPlan(PlanElsewhere):
     """A block plan whose ratings are with the workers of a gang.
 
     Parameters
@@ -145,6 +148,10 @@ class ShardedPlan:
         Fingerprint of the ratings.
     n_threads : int or None
         Of each worker; None for all of its machine's processors.
+    has_days : bool
+        Whether biases of users on days are learned.
+    purpose : str
+        The ratings that the workers have taken up.
     """
 
     gang: Gang
@@ -153,6 +160,8 @@ class ShardedPlan:
     counts: np.ndarray
     data: str
     n_threads: int | None = None
+    has_days: bool = False
+    purpose: str = "search"
 
     unrated: ClassVar[None] = None
     """There are no pairs without a rating."""
@@ -205,7 +214,17 @@ class ShardedPlan:
     def opened(self, purpose: str) -> ShardedPlan:
         """The same, once all workers have taken up the ratings of a purpose."""
         self.gang.each("open_plan", purpose, self.n_threads)
-        return self
+        return replace(self, purpose=purpose)
+
+    @cached_property
+    def days(self) -> Days | None:
+        """See `PlanElsewhere`."""
+        if not self.has_days:
+            return None
+        days = take_out_days(self.gang, self.purpose, self.users, self.items)
+        if days is not None:
+            self.gang.each("open_plan", self.purpose, self.n_threads)
+        return days
 
     def with_all_learned(self, n_threads: int = 1) -> ShardedPlan:
         """The plan that holds nothing back."""

@@ -367,6 +367,7 @@ class _Preparing:
             report=report,
             provenance=provenance,
             limits=facts.limits,
+            has_days=has_days,
         )
         if sharded.test is not None:
             pairs = np.sort(pair_hashes(sharded.test))

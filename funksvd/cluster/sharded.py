@@ -72,6 +72,8 @@ class ShardedRatings:
     provenance : Provenance
     limits : dict of str to (float, float)
         Lowest and highest rating: of "all" but the test part, and of the "learned".
+    has_days : bool
+        Whether the workers know the days of ratings.
     """
 
     store: Store
@@ -85,6 +87,7 @@ class ShardedRatings:
     report: ReadReport
     provenance: Provenance
     limits: dict[str, Limits]
+    has_days: bool
 
     @cached_property
     def users(self) -> Vocabulary:
@@ -268,6 +271,7 @@ class ShardedRatings:
             "report": asdict(self.report),
             "provenance": self.provenance.to_dict(),
             "limits": self.limits,
+            "has_days": self.has_days,
         }
         if self.provenance.test_pairs is not None:
             self.store.write("test-pairs", self.provenance.test_pairs)
@@ -308,6 +312,7 @@ class ShardedRatings:
             report=ReadReport(**report),
             provenance=Provenance.from_dict(found["provenance"], pairs),
             limits={name: tuple(ends) for name, ends in found["limits"].items()},
+            has_days=found["has_days"],
         )
 
 

@@ -96,6 +96,18 @@ class _InPlan(DayGroups):
         return [(order[users], *more) for users, *more in found]
 
 
+class PlanElsewhere(ABC):
+    """A plan whose ratings are not in this process."""
+
+    @property
+    @abstractmethod
+    def days(self) -> Days | None:
+        """Biases of users on days, as of `without_days`: they have been taken out of the ratings.
+
+        None where there are none to be learned.
+        """
+
+
 def without_days(plan: BlockPlan, executor: Executor) -> tuple[BlockPlan, Days | None]:
     """Find the biases of users on days, and take them out of the ratings.
 

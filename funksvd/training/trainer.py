@@ -19,7 +19,7 @@ from funksvd.training.checkpoints import (
     write_learned,
 )
 from funksvd.training.context import Context, Findings, LearnedT, PlanT
-from funksvd.training.days import centered, without_days
+from funksvd.training.days import PlanElsewhere, centered, without_days
 from funksvd.training.executors import Threads
 from funksvd.training.interrupts import Interrupts
 from funksvd.training.learners.registry import choose_learner
@@ -160,7 +160,9 @@ def train(
     days = None
     with Threads(chosen.thread_count()) as executor:
         draws_days = ALGORITHMS[chosen.algorithm].is_sampler
-        if isinstance(plan, BlockPlan) and DAY in plan.columns and not draws_days:
+        if isinstance(rest, PlanElsewhere):
+            days = rest.days
+        elif isinstance(plan, BlockPlan) and DAY in plan.columns and not draws_days:
             rest, days = without_days(plan, executor)
         random = generator(chosen.seed, Stream.TRAINING, member)
         context = Context(rest, chosen, random, executor, start, findings, member)

@@ -40,6 +40,19 @@ def made_up(n_users, n_items, n_rows, seed, *, text=False, times=False):
     return ",".join(names) + "\n" + "".join(f"{','.join(map(str, row))}\n" for row in rows)
 
 
+def of_moods(path, strength):
+    """Ratings by users whose days differ, if `strength` is not 0; some times are missing."""
+    random = np.random.default_rng(4)
+    rows = []
+    for user in range(40):
+        for day in range(6):
+            mood = strength * random.normal()
+            for item in random.permutation(60)[:8]:
+                time = 86_400 * (12_000 + day) * int(random.random() < 0.9)
+                rows.append(f"{user},{item},{random.integers(1, 5) + mood:.3f},{time}")
+    path.write_text("user,item,rating,timestamp\n" + "\n".join(rows) + "\n")
+
+
 class InMemory(NamedTuple):
     """What one process makes of ratings that it has in memory."""
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cluster.made import InMemory
+from cluster.made import InMemory, of_moods
 
 from funksvd.cluster.days import take_out_days
 from funksvd.cluster.gang import LocalGang
@@ -12,19 +12,6 @@ from funksvd.training.executors import Threads
 from funksvd.training.plan import VALUE
 
 WANTED = {"test_fraction": 0.1, "validation_fraction": 0.1, "seed": 1}
-
-
-def of_moods(path, strength):
-    """Ratings by users whose days differ, if `strength` is not 0; some times are missing."""
-    random = np.random.default_rng(4)
-    rows = []
-    for user in range(40):
-        for day in range(6):
-            mood = strength * random.normal()
-            for item in random.permutation(60)[:8]:
-                time = 86_400 * (12_000 + day) * int(random.random() < 0.9)
-                rows.append(f"{user},{item},{random.integers(1, 5) + mood:.3f},{time}")
-    path.write_text("user,item,rating,timestamp\n" + "\n".join(rows) + "\n")
 
 
 @pytest.mark.parametrize("n_workers", [1, 2, 5])

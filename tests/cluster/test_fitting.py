@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cluster.made import of_moods
 
 from funksvd import (
     FunkSVD,
@@ -73,6 +74,18 @@ def test_shards_and_memory_come_to_the_same_bytes(table, tmp_path, chosen, n_wor
     chosen = {"n_factors": 6, "n_epochs": 8, "n_groups": 8, "days": False, **chosen}
     ref, _ = plain(table, tmp_path / "ref.funksvd", chosen)
     comp, _ = by_shards(table, tmp_path / "comp.funksvd", chosen, n_workers=n_workers)
+    assert comp == ref
+
+
+@pytest.mark.parametrize("n_workers", [1, 3])
+@pytest.mark.parametrize("chosen", [{}, {"refit": False}, {"ensemble": 2}], ids=str)
+def test_days_are_learned_from_shards_too(tmp_path, chosen, n_workers):
+    path = tmp_path / "ratings.csv"
+    of_moods(path, 2)
+    chosen = {"n_factors": 4, "n_epochs": 4, "n_groups": 4, **chosen}
+    ref, model = plain(path, tmp_path / "ref.funksvd", chosen)
+    assert model.fitted.rating_model.learned.days is not None
+    comp, _ = by_shards(path, tmp_path / "comp.funksvd", chosen, n_workers=n_workers)
     assert comp == ref
 
 
