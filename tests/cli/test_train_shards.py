@@ -15,7 +15,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-QUICK = ("-k", 4, "--n-epochs", 6, "--no-days")
+QUICK = ("-k", 4, "--n-epochs", 6)
 
 
 def test_the_model_file_is_that_of_memory(cli, folder):

@@ -18,14 +18,18 @@ from funksvd.cluster.fitting import Shards
 
 @pytest.fixture
 def table(planted, tmp_path):
-    """A file of ratings, some of which come twice."""
+    """A file of ratings, some of which come twice; those of a user's day are alike."""
     found = planted(60, 50, 2, 1500, 0.3)
-    values = np.clip(np.round(2 * found.values + 3) / 2, 0.5, 5)
+    random = np.random.default_rng(0)
+    days = random.integers(0, 4, 1500)
+    moods = random.normal(0, 1, (60, 4))[found.user_index, days]
+    values = np.clip(np.round(2 * (found.values + moods) + 3) / 2, 0.5, 5)
     again = np.r_[np.arange(1500), np.arange(0, 1500, 30)]
     users, items = found.user_ids[found.user_index], found.item_ids[found.item_index]
+    times = 10**9 + 86_400 * days
     path = tmp_path / "ratings.csv"
-    rows = (f"{users[at]},{items[at]},{values[at]}\n" for at in again)
-    path.write_text("user,item,rating\n" + "".join(rows))
+    rows = (f"{users[at]},{items[at]},{values[at]},{times[at]}\n" for at in again)
+    path.write_text("user,item,rating,timestamp\n" + "".join(rows))
     return path
 
 
@@ -60,6 +64,7 @@ def by_shards(path, model_path, chosen, test_fraction=0.1, **how):
         {"loss": "logistic"},
         {"loss": "logistic", "biases": False},
         {"refit": False},
+        {"days": False},
         {"validation_fraction": 0.0},
         {"ensemble": 2, "nonnegative": True, "choice": False},
     ],
@@ -69,12 +74,14 @@ def test_shards_and_memory_come_to_the_same_bytes(table, tmp_path, chosen, n_wor
     if chosen.get("loss") == "logistic":
         lines = table.read_text().splitlines()
         rows = (line.split(",") for line in lines[1:])
-        binary = [",".join([*row[:2], str(int(float(row[2]) >= 3))]) for row in rows]
+        binary = [",".join([*row[:2], str(int(float(row[2]) >= 3)), row[3]]) for row in rows]
         table.write_text("\n".join([lines[0], *binary]) + "\n")
-    chosen = {"n_factors": 6, "n_epochs": 8, "n_groups": 8, "days": False, **chosen}
+    chosen = {"n_factors": 6, "n_epochs": 8, "n_groups": 8, "days": True, **chosen}
     ref, _ = plain(table, tmp_path / "ref.funksvd", chosen)
-    comp, _ = by_shards(table, tmp_path / "comp.funksvd", chosen, n_workers=n_workers)
+    comp, model = by_shards(table, tmp_path / "comp.funksvd", chosen, n_workers=n_workers)
     assert comp == ref
+    has_days = chosen.get("biases", True) and "loss" not in chosen and chosen["days"]
+    assert (model.fitted.rating.learned.days is not None) == has_days
 
 
 @pytest.mark.parametrize("n_workers", [1, 3])
@@ -107,7 +114,7 @@ def test_a_test_part_is_judged_as_that_of_memory(table, tmp_path):
     model = FunkSVD(**chosen).fit(holdout.training)
     ref = model.evaluate(holdout.test)
     with Shards([str(table)], Hyperparameters(**chosen), test_fraction=0.2) as shards:
-        comp = FunkSVD(**chosen).fit(shards).evaluate(shards.ratings.test)
+        comp = shards.fit(FunkSVD(**chosen)).evaluate(shards.ratings.test)
     assert (comp.n_ratings, comp.n_users) == (ref.n_ratings, ref.n_users)
     assert comp.rmse == pytest.approx(ref.rmse, rel=1e-12)
     assert comp.already_learned == 0
