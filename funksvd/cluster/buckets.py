@@ -20,6 +20,8 @@ from funksvd.sorting import stable_order
 from funksvd.splitting import in_part
 
 Limits = tuple[float, float]
+PARTS = ("learned", "held_back", "test")
+"""Rows of `Facts.counts`."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,15 @@ class Facts:
         self.repeat = self.repeat or other.repeat
         sample = other.sample
         self.sample.add(sample.hashes, sample.users, sample.items, sample.values)
+
+    def n(self, part: str) -> int:
+        """Number of ratings: "learned", "held_back" or "test"."""
+        return int(self.counts["user"][PARTS.index(part)].sum())
+
+    def is_learnable(self, of: str) -> bool:
+        """Whether something can be learned from ratings: "all" but the test, or the "learned"."""
+        low, high = self.limits.get(of, (0.0, 0.0))
+        return low < high
 
     def widen(self, name: str, low: float, high: float) -> None:
         """Take note of a lowest and a highest rating."""

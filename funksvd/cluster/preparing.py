@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from funksvd.ratings.io.streams import Partition, partitions, stamps
 from funksvd.ratings.io.tables import refuse_bad_rows
 from funksvd.splitting.pairs import pair_hashes
 from funksvd.splitting.provenance import Provenance, Source
+from funksvd.splitting.random import check_drawn
 from funksvd.training.planning import choose_n_groups, dealt_by_counts
 
 Progress = Callable[[str, int, int], None]
@@ -181,19 +183,43 @@ class _Preparing:
         store, gang = self._store, self._gang
         store.remove()
         dealt = self._partitions()
-        sizes = [sum(part.n_rows for part in parts) for parts in dealt]
-        gang.results([gang.submit(worker, "clear", n) for worker, n in enumerate(sizes)])
-        require_room(store.folder, sum(sizes) * BYTES_PER_SEEN)
-        scanned = self._scan(dealt)
-        cut, report = self._cut(dealt, scanned)
-        gang.each("cut", cut)
-        self._spread(scanned)
-        facts = self._settle(cut, store)
-        report = self._without_repeats(report, facts, cut)
+        require_room(store.folder, sum(part.n_rows for part in chain(*dealt)) * BYTES_PER_SEEN)
+        fractions = (self._wanted.test_fraction, self._wanted.validation_fraction)
+        cut, facts, report = self._settled(dealt, *fractions)
+        self._check_drawn(facts, report.source)
+        if facts.n("test") and not facts.is_learnable("all"):
+            fractions = (0.0, fractions[1])
+            cut, facts, report = self._settled(dealt, *fractions)
+        if facts.n("held_back") and not facts.is_learnable("learned"):
+            cut, facts, report = self._settled(dealt, fractions[0], 0.0)
         sharded = self._plan(cut, facts, report, store)
         gang.each("commit", sharded.user_rows, sharded.item_rows, {"inputs": inputs})
         sharded.commit({"inputs": inputs})
         return sharded
+
+    def _settled(
+        self, dealt: list[list[Partition]], test_fraction: float, validation_fraction: float
+    ) -> tuple[Cut, Facts, ReadReport]:
+        """Read all partitions, and settle their ratings; once more with other parts of a few."""
+        gang = self._gang
+        sizes = [sum(part.n_rows for part in parts) for parts in dealt]
+        gang.results([gang.submit(worker, "clear", n) for worker, n in enumerate(sizes)])
+        scanned = self._scan(dealt)
+        cut, report = self._cut(dealt, scanned)
+        split = replace(
+            cut.split, test_fraction=test_fraction, validation_fraction=validation_fraction
+        )
+        cut = replace(cut, split=split)
+        gang.each("cut", cut)
+        self._spread(scanned)
+        facts = self._settle(cut, self._store)
+        return cut, facts, self._without_repeats(report, facts, cut)
+
+    def _check_drawn(self, facts: Facts, source: str) -> None:
+        wanted, n_test = self._wanted, facts.n("test")
+        check_drawn(n_test, facts.sums.n, wanted.test_fraction, wanted.seed, source)
+        n, n_held_back = facts.sums.n - n_test, facts.n("held_back")
+        check_drawn(n_held_back, n, wanted.validation_fraction, wanted.seed, source)
 
     # -- reading ---------------------------------------------------------------------------------
 

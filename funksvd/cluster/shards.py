@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -289,7 +289,8 @@ class Shard:
 
     def deal(self, deal: Deal) -> None:
         """Take note of the groups that users and items were dealt to."""
-        self._deal = deal
+        (users, items), (user_rows, item_rows) = map(_writable, (deal.groups, deal.rows))
+        self._deal = deal = replace(deal, groups=(users, items), rows=(user_rows, item_rows))
         self._groups = {
             group: GroupFile(self.folder / f"group-{group}.bin", deal.form, deal.n_groups)
             for group in range(deal.n_groups)
@@ -426,6 +427,7 @@ class Shard:
         groups ascend then.
         """
         found = Group.of(self._of_days, group - self.groups.start)
+        arguments = tuple(_writable(arguments))
         if task != "take_out":
             return getattr(found, task)(*arguments)
         found.fit(*arguments)
@@ -443,3 +445,11 @@ class Shard:
         self._left.add(purpose)
         self._left_writer = None
         del self._of_days
+
+
+def _writable(given: Iterable[Any]) -> list[Any]:
+    """Arrays that can be written to: kernels would be compiled once more for others.
+
+    Those that come from another process cannot.
+    """
+    return [np.array(each) if isinstance(each, np.ndarray) else each for each in given]

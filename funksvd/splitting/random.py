@@ -93,15 +93,40 @@ def random_part(ratings: Interactions, fraction: float, seed: int, stream: Strea
         chosen[piece] = mixed(of_users ^ of_items) < bound
 
     in_pieces(draw, len(ratings), HASHED_AT_ONCE)
-    for is_drawn, share in ((chosen, fraction), (~chosen, 1 - fraction)):
-        if share * len(ratings) > CHANCE and not is_drawn.any():
+    n_drawn = int(np.count_nonzero(chosen))
+    check_drawn(n_drawn, len(ratings), fraction, seed, ratings.source, ratings.noun)
+    return chosen
+
+
+def check_drawn(
+    n_drawn: int, n: int, fraction: float, seed: int, source: str, noun: str = "ratings"
+) -> None:
+    """Make sure that a part was drawn from ratings of which it had not been drawn before.
+
+    Parameters
+    ----------
+    n_drawn, n : int
+        Size of the part, and of the whole.
+    fraction : float
+    seed : int
+    source, noun : str
+        For messages.
+
+    Raises
+    ------
+    RatingsError
+        If none or all are in it, of so many that this is no chance.
+    """
+    for size, share, how_many in (
+        (n_drawn, fraction, "none"),
+        (n - n_drawn, 1 - fraction, "all"),
+    ):
+        if share * n > CHANCE and not size:
             raise RatingsError(
-                f"{ratings.source}: of {len(ratings):,} {ratings.noun}, "
-                f"{'none' if is_drawn is chosen else 'all'} would be in a part drawn at random "
+                f"{source}: of {n:,} {noun}, {how_many} would be in a part drawn at random "
                 f"with seed {seed}: they have been drawn, or left, with this seed before. Give "
                 f"another {argument('seed')}"
             )
-    return chosen
 
 
 def part_to_spare(

@@ -11,9 +11,8 @@ from funksvd.parallel import extremes
 from funksvd.ratings import CompressedRows, Ratings, read_ratings
 from funksvd.ratings.times import days_of
 from funksvd.rng import Stream
-from funksvd.splitting import Holdout, hold_out
+from funksvd.splitting import Holdout, hold_out, part_to_spare
 from funksvd.splitting.pairs import pair_hashes, smallest_pairs
-from funksvd.splitting.random import random_part
 from funksvd.training.plan import DAY, BlockPlan, Triples
 from funksvd.training.planning import plan_blocks
 
@@ -69,7 +68,7 @@ class InMemory(NamedTuple):
         holdout = hold_out(whole, test_fraction=fraction, seed=seed, options=options)
         held_back = None
         if fraction := wanted["validation_fraction"]:
-            held_back = random_part(holdout.training, fraction, seed, Stream.VALIDATION)
+            held_back = part_to_spare(holdout.training, fraction, seed, Stream.VALIDATION)
         rest = holdout.training.compact()
         plan = plan_blocks(
             Triples(rest.user_index, rest.item_index, rest.values),
@@ -157,9 +156,9 @@ def check_driver(ratings, reference):
     check_rows(ratings.seen(), CompressedRows.from_pairs(*pairs, levels))
     check_facts(ratings.rating_facts("all"), RatingFacts.of_all(rest, limits))
 
-    if held_back.all():
-        assert "learned" not in ratings.limits
-        return
+    if held_back is None:
+        assert ratings.n_held_back == 0
+        held_back = np.zeros(len(rest), bool)
     limits = extremes(rest.values, ~held_back)
     assert ratings.limits["learned"] == limits
     levels = rating_levels(rest.values, limits)

@@ -11,10 +11,11 @@ from cluster.made import InMemory, check_driver, check_parts, made_up
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from funksvd import RatingsError
+from funksvd import Ratings, RatingsError, hold_out
 from funksvd.cluster import preparing, spool
 from funksvd.ratings import ReadOptions, read_ratings
 from funksvd.ratings.io import builders, lines, segments, streams, tables
+from funksvd.splitting import random_split
 
 WANTED = {"test_fraction": 0.2, "validation_fraction": 0.1, "seed": 3}
 
@@ -32,12 +33,12 @@ def small(monkeypatch):
     monkeypatch.setattr(preparing, "BUCKET_ROWS", 30)
 
 
-def check(shards, paths, options=None, n_workers=2, n_groups=3):
+def check(shards, paths, options=None, n_workers=2, n_groups=3, wanted=WANTED):
     """Compare shards with ratings in memory."""
     paths = list(map(str, paths))
     options = options or ReadOptions()
-    ratings, workers = shards(paths, n_workers, options, n_groups=n_groups, **WANTED)
-    reference = InMemory.of(paths, options, WANTED, n_groups)
+    ratings, workers = shards(paths, n_workers, options, n_groups=n_groups, **wanted)
+    reference = InMemory.of(paths, options, wanted, n_groups)
     check_parts(workers, "search", reference.plan)
     check_parts(workers, "refit", reference.plan.with_all_learned())
     check_driver(ratings, reference)
@@ -220,6 +221,29 @@ def test_addresses(shards, tmp_path):
             shards(["nosuch://x"])
     finally:
         memory.rm("/lake", recursive=True)
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 6])
+@pytest.mark.parametrize("seed", range(4))
+def test_of_a_few_ratings_nothing_is_spared_that_is_needed(shards, tmp_path, n, seed):
+    path = tmp_path / "r.csv"
+    rows = "".join(f"{row},{row % 3},{1 + (row == seed % n)}\n" for row in range(n))
+    path.write_text("user,item,rating\n" + rows)
+    wanted = {"test_fraction": 0.6, "validation_fraction": 0.5, "seed": seed}
+    check(shards, [path], n_groups=1, wanted=wanted)
+
+
+def test_a_part_that_was_drawn_before_is_refused(shards, tmp_path):
+    whole = Ratings.from_arrays(*np.divmod(np.arange(2000), 40), np.arange(2000) % 5)
+    rest, part = random_split(whole, 0.3, seed=3)
+    path = tmp_path / "r.csv"
+    for ratings in (rest, part):
+        ratings.to_pandas().to_csv(path, index=False)
+        with pytest.raises(RatingsError) as ref:
+            hold_out(read_ratings(path), test_fraction=0.3, seed=3)
+        with pytest.raises(RatingsError, match="another seed=") as comp:
+            shards([path], test_fraction=0.3, seed=3)
+        assert str(comp.value) == str(ref.value)
 
 
 @settings(
