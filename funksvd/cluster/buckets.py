@@ -16,7 +16,7 @@ from funksvd.ratings.duplicates import first_repeat, resolve_duplicates
 from funksvd.ratings.hashing import HASHED_AT_ONCE, RowSums, joint_hashes, smallest_hashes
 from funksvd.ratings.times import days_of
 from funksvd.rng import Stream
-from funksvd.sorting import stable_order
+from funksvd.sorting import is_ascending, stable_order
 from funksvd.splitting import in_part
 
 Limits = tuple[float, float]
@@ -196,21 +196,19 @@ def settle(
     kept_users : ndarray of shape (n,), int32
         Their users.
     """
+    if not is_ascending(found.users, found.items):  # equal pairs stay in the source's order
+        found = found.part(stable_order(found.users, found.items))
     ratings = Ratings(users, items, *found[:3], timestamps=found.timestamps)
-    if split.duplicates == "error":
-        if facts.repeat is None:
-            facts.repeat = first_repeat(ratings)
-        ratings, n_dropped = resolve_duplicates(ratings, "last")
-    else:
-        ratings, n_dropped = resolve_duplicates(ratings, split.duplicates)
+    if split.duplicates == "error" and facts.repeat is None:
+        facts.repeat = first_repeat(ratings)
+    policy = "last" if split.duplicates == "error" else split.duplicates
+    ratings, n_dropped = resolve_duplicates(ratings, policy)
     facts.n_duplicates += n_dropped
-    order = stable_order(ratings.user_index, ratings.item_index)
-    at = (ratings.user_index, ratings.item_index, ratings.values, ratings.timestamps)
-    found = Piece(*at).part(order)
-    del ratings, at
+    found = Piece(ratings.user_index, ratings.item_index, ratings.values, ratings.timestamps)
+    del ratings
     hashes, is_test, is_held_back = _drawn(found, users.hashes, items.hashes, split)
     _sum_up(found, users.hashes, items.hashes, is_test, facts)
-    if len(order):
+    if len(found.users):
         first, last = int(found.users[0]), int(found.users[-1]) + 1
         of_users = facts.counts["user"][:, first:last]
         _count(found.users - np.int32(first), is_test, is_held_back, of_users)

@@ -91,6 +91,8 @@ def resolve_duplicates(given: Some, policy: str = "last") -> tuple[Some, int]:
 
 def first_repeat(given: Interactions) -> tuple[int, int] | None:
     """User and item row of the first pair that repeats, by user, then item; None if none does."""
+    if is_ascending(given.user_index, given.item_index):
+        return None
     order, is_first = _grouped(given, _suspects(given))
     if is_first.all():
         return None
