@@ -220,6 +220,10 @@ class Descending:
         """Bytes taken over since the plan was opened."""
         return self.n_bytes_taken
 
+    def forget(self) -> None:
+        """Let go of all rows: what was learned is with whoever has asked for it."""
+        self._users, self._items, self._slots = [], {}, {}
+
     def snapshot(self, slot: int) -> None:
         """Remember all rows, in the place of what the slot held."""
         if slot not in self._slots:

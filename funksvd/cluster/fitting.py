@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -229,8 +230,14 @@ class Shards(Prepared):
     def check_learned(self, rating: RatingModel) -> None:
         """See `Prepared`; only samplers can."""
 
+    def _let_go(self) -> None:
+        """Have workers let go of what has been learned: it is in this process."""
+        with contextlib.suppress(GangLostError):
+            self.gang.each("forget")
+
     def learned(self) -> Known:
-        """See `Prepared`."""
+        """See `Prepared`; the workers have done their part."""
+        self._let_go()
         found = self.ratings.found()
         return Known(
             found.users,
@@ -243,7 +250,8 @@ class Shards(Prepared):
         )
 
     def all(self) -> Known:
-        """See `Prepared`."""
+        """See `Prepared`; the workers have done their part."""
+        self._let_go()
         ratings = self.ratings
         limits, facts = ratings.limits["all"], ratings.rating_facts("all")
         return Known(ratings.users, ratings.items, ratings.seen(), limits, facts)

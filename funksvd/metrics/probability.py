@@ -7,10 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from funksvd.parallel import PIECE
+
 N_GROUPS = 10
 """Number of groups of like probabilities, of equal size: deciles."""
 LEAST_PROBABILITY = 1e-7
 """Least probability, of being true and of not being, that the logarithm is taken of."""
+MOST_PROBABILITY = 1 - LEAST_PROBABILITY
 
 
 class ReliabilityGroup(NamedTuple):
@@ -67,7 +70,6 @@ class Reliability(NamedTuple):
         came_true : ndarray of shape (n,), bool
         """
         n = len(probabilities)
-        p = np.clip(probabilities.astype(np.float64), LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
         share = float(came_true.mean())
         order = np.argsort(probabilities, kind="stable")
         groups = tuple(
@@ -81,8 +83,18 @@ class Reliability(NamedTuple):
         distances = (abs(each.probability - each.share) * each.n for each in groups)
         return cls(
             share=share,
-            log_loss=float(-np.log(np.where(came_true, p, 1 - p)).mean()),
+            log_loss=_log_loss(probabilities, came_true),
             log_loss_of_share=-sum(x * math.log(x) for x in (share, 1 - share) if x > 0),
             calibration_error=math.fsum(distances) / n,
             groups=groups,
         )
+
+
+def _log_loss(probabilities: np.ndarray, came_true: np.ndarray) -> float:
+    """Mean of -log p of what happened; in pieces, since there may be very many cases."""
+    sums = []
+    for start in range(0, len(probabilities), PIECE):
+        part = slice(start, start + PIECE)
+        p = np.clip(probabilities[part].astype(np.float64), LEAST_PROBABILITY, MOST_PROBABILITY)
+        sums.append(float(np.log(np.where(came_true[part], p, 1 - p)).sum()))
+    return -math.fsum(sums) / len(probabilities)
