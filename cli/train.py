@@ -165,7 +165,8 @@ def train(
         if holdout.test is None or model.fitted.rating is None:
             return None
         with output.busy("Testing"):
-            training = None if sharding.is_asked else holdout.all_but_test
+            given = holdout.training
+            training = given.ratings if sharding.is_asked else holdout.all_but_test
             return model.evaluate(holdout.test, training=training)
 
     evaluation = None if max_rmse is None else test()

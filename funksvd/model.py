@@ -200,7 +200,7 @@ class FunkSVD(Recommender):
         ----------
         ratings : Ratings or table
             Ones the model has not learned from.
-        training : Ratings or table, optional
+        training : Ratings or table, or ratings in shards; optional
             What it has learned from; if given, baselines are fitted to it and set beside.
 
         Raises
@@ -209,7 +209,8 @@ class FunkSVD(Recommender):
             If there are no ratings.
         """
         seed = self.hyperparameters.seed
-        training = None if training is None else as_ratings(training)
+        if training is not None and not hasattr(training, "by_user"):
+            training = as_ratings(training)
         return evaluate(self, as_ratings(ratings), training=training, seed=seed)
 
     # -- learning ------------------------------------------------------------------------------

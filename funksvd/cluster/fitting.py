@@ -264,7 +264,7 @@ class Shards(Prepared):
             plan.weights,
             n_threads=plan.n_threads,
             gang=self.gang,
-            transposed=plan.by_item,
+            transposed=self.ratings.by_item(plan.pairs, plan.n_items),
             worker_threads=self._n_threads,
         )
 

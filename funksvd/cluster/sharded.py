@@ -18,8 +18,10 @@ from funksvd.cluster.files import Store
 from funksvd.cluster.folder import Claim
 from funksvd.errors import ShardError
 from funksvd.learned.weighting import rating_levels
+from funksvd.parallel import count_values
 from funksvd.ratings import BadRow, CompressedRows, Ratings, ReadReport, Vocabulary
 from funksvd.ratings.hashing import joint_hashes
+from funksvd.sorting import stable_order
 from funksvd.splitting.provenance import Provenance
 from funksvd.training.plan import Rows
 
@@ -150,6 +152,11 @@ class ShardedRatings:
         )
 
     @cached_property
+    def by_user(self) -> CompressedRows:
+        """Items of each user, with ratings: of all but the test part, mapped into memory."""
+        return CompressedRows(self._indptr, self._seen_items, self.store.read("seen-values"))
+
+    @cached_property
     def sample(self) -> Sample:
         """Ratings held back that a model's probabilities are checked by."""
         sample = Sample()
@@ -164,6 +171,40 @@ class ShardedRatings:
         """
         return CompressedRows(self._indptr, self._seen_items, self._levels("all", slice(None)))
 
+    def by_item(self, pairs: CompressedRows, n_items: int) -> CompressedRows:
+        """Users of each item, with levels, mapped into memory.
+
+        Each pass over the pairs finds those of some items.
+
+        Parameters
+        ----------
+        pairs : CompressedRows
+            Items of each user, with levels.
+        n_items : int
+        """
+        counts = count_values(pairs.columns, n_items)
+        ends = np.cumsum(counts, dtype=np.int64)
+        with (
+            self.store.writer("turned-users", np.int32) as users,
+            self.store.writer("turned-levels", np.uint8) as levels,
+        ):
+            first = 0
+            while first < n_items:
+                before = int(ends[first - 1]) if first else 0
+                stop = max(first + 1, int(np.searchsorted(ends, before + AT_ONCE, side="right")))
+                pieces = _pieces(len(pairs.columns))
+                found = [_of_items(pairs, part, first, stop) for part in pieces]
+                items, its_users, its_levels = map(np.concatenate, zip(*found, strict=True))
+                order = stable_order(items)
+                users.append(its_users[order])
+                levels.append(its_levels[order])
+                first = stop
+            self.store.entries["turned-users"] = users.entry()
+            self.store.entries["turned-levels"] = levels.entry()
+        read = self.store.read
+        indptr = np.concatenate([[0], ends])
+        return CompressedRows(indptr, read("turned-users"), read("turned-levels"))
+
     def found(self) -> Found:
         """The ratings that a search learns from; levels are those of `limits["learned"]`."""
         learned = self.user_rows.counts[0]
@@ -173,7 +214,7 @@ class ShardedRatings:
         places[item_rows] = np.arange(len(item_rows), dtype=np.int32)
         held_back = self._held_back
         with self.store.writer("found-items", np.int32) as writer:
-            for part in self._pieces():
+            for part in _pieces(len(self)):
                 writer.append(places[self._seen_items[part][~held_back[part]]])
             self.store.entries["found-items"] = writer.entry()
         indptr = np.concatenate([[0], np.cumsum(learned[user_rows])])
@@ -207,21 +248,14 @@ class ShardedRatings:
         """The same; a sample is asked for only where levels do not say enough."""
         values = self.store.read("seen-values")
         parts = []
-        for part in self._pieces():
+        for part in _pieces(len(self)):
             chosen = slice(None) if of == "all" else ~self._held_back[part]
             hashes = np.empty(0, np.uint64)
             if with_sample:
-                users, items = self._users(part)[chosen], self._seen_items[part][chosen]
+                users, items = self.by_user.rows_of(part)[chosen], self._seen_items[part][chosen]
                 hashes = joint_hashes(self.users.hashes[users], self.items.hashes[items])
             parts.append(RatingFacts.of(values[part][chosen], hashes, self.limits[of]))
         return sum(parts[1:], parts[0])
-
-    def _users(self, part: slice) -> np.ndarray:
-        """The users of some ratings."""
-        first = int(np.searchsorted(self._indptr, part.start, side="right")) - 1
-        last = int(np.searchsorted(self._indptr, part.stop))
-        counts = np.diff(self._indptr[first : last + 1].clip(part.start, part.stop))
-        return np.repeat(np.arange(first, last), counts)
 
     @cached_property
     def _indptr(self) -> np.ndarray:
@@ -235,15 +269,11 @@ class ShardedRatings:
     def _held_back(self) -> np.ndarray:
         return self.store.read("seen-held-back")
 
-    def _pieces(self) -> Iterator[slice]:
-        n = len(self)
-        return (slice(start, min(n, start + AT_ONCE)) for start in range(0, n, AT_ONCE))
-
     def _levels(self, of: str, chosen: slice | None) -> np.ndarray:
         """Levels of all ratings or, with None, of those learned from: written to a file."""
         values = self.store.read("seen-values")
         with self.store.writer(f"levels-{of}", np.uint8) as writer:
-            for part in self._pieces():
+            for part in _pieces(len(self)):
                 some = chosen if chosen is not None else ~self._held_back[part]
                 writer.append(rating_levels(values[part][some], self.limits[of]))
             self.store.entries[f"levels-{of}"] = writer.entry()
@@ -314,6 +344,20 @@ class ShardedRatings:
             limits={name: tuple(ends) for name, ends in found["limits"].items()},
             has_days=found["has_days"],
         )
+
+
+def _pieces(n: int) -> Iterator[slice]:
+    return (slice(start, min(n, start + AT_ONCE)) for start in range(0, n, AT_ONCE))
+
+
+def _of_items(
+    pairs: CompressedRows, part: slice, first: int, stop: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Item, user and level of those of some pairs whose item is in a range."""
+    items = pairs.columns[part]
+    at = np.flatnonzero((items >= first) & (items < stop))
+    assert pairs.values is not None
+    return items[at], pairs.rows_of(part)[at], pairs.values[part][at]
 
 
 def _write_ids(store: Store, name: str, vocabulary: Vocabulary) -> None:

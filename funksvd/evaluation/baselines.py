@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 
 from funksvd.kernels import add_residuals, group_by_row, sweep
 from funksvd.objectives.parameters import Parameters
-from funksvd.parallel import available_processors, in_order
-from funksvd.ratings import Ratings
+from funksvd.parallel import PIECE, available_processors, in_order
+from funksvd.ratings import CompressedRows, Ratings, Vocabulary
 
 USER_DAMPING = 7.0
 """Weight of b_u**2 for each user: a bias is held as if by 7 ratings more, at the mean."""
 ITEM_DAMPING = 3.0
 """Weight of b_i**2 for each item."""
+DAMPINGS = (USER_DAMPING, ITEM_DAMPING)
 TOLERANCE = 1e-7
 """Largest move of an item bias at which the search ends, as a share of the largest first move."""
 MAX_SWEEPS = 100
@@ -25,12 +27,32 @@ RATINGS_PER_SUM = 8
 """Least number of ratings in a part for each of its sums, which are then a byte a rating."""
 
 
-def global_mean(ratings: Ratings) -> Parameters:
+class RatedRows(Protocol):
+    """Ratings that are sorted by user: on disk, for instance.
+
+    Attributes
+    ----------
+    users, items : Vocabulary
+    by_user : CompressedRows
+        Items of each user, with ratings, float32.
+    """
+
+    @property
+    def users(self) -> Vocabulary: ...
+    @property
+    def items(self) -> Vocabulary: ...
+    @property
+    def by_user(self) -> CompressedRows: ...
+
+
+def global_mean(ratings: Ratings | RatedRows) -> Parameters:
     """Parameters that predict the mean of the ratings for every pair."""
-    return _without_factors(_mean(ratings), np.zeros(ratings.n_users), np.zeros(ratings.n_items))
+    values = ratings.values if isinstance(ratings, Ratings) else ratings.by_user.values
+    no_biases = (np.zeros(len(ids)) for ids in (ratings.users, ratings.items))
+    return _without_factors(_mean(values), *no_biases)
 
 
-def regularized_biases(ratings: Ratings, n_threads: int | None = None) -> Parameters:
+def regularized_biases(ratings: Ratings | RatedRows, n_threads: int | None = None) -> Parameters:
     """Parameters without factors, which predict mu + b_u + b_i.
 
     The biases minimize the squared error plus 7 b_u**2 for each user and 3 b_i**2 for each item.
@@ -38,7 +60,7 @@ def regularized_biases(ratings: Ratings, n_threads: int | None = None) -> Parame
 
     Parameters
     ----------
-    ratings : Ratings
+    ratings : Ratings or RatedRows
     n_threads : int, optional
         By default all processors. Does not change the result: sums are made in parts that do not
         depend on it.
@@ -58,7 +80,19 @@ def regularized_biases(ratings: Ratings, n_threads: int | None = None) -> Parame
     section 2.1.
     """
     n_threads = n_threads or available_processors()
-    mean = _mean(ratings)
+    if not isinstance(ratings, Ratings):
+        by_user, n_items = ratings.by_user, len(ratings.items)
+        mean = _mean(by_user.values)
+        targets = [
+            _residual_sums(index_of, by_user.values, mean, n, n_threads)
+            for index_of, n in (
+                (by_user.rows_of, by_user.n_rows),
+                (by_user.columns.__getitem__, n_items),
+            )
+        ]
+        pairs = (by_user.indptr, by_user.columns)
+        return _without_factors(mean, *_fit_biases(pairs, targets, DAMPINGS, n_threads))
+    mean = _mean(ratings.values)
     sides = [
         (ratings.user_index, ratings.n_users, USER_DAMPING),
         (ratings.item_index, ratings.n_items, ITEM_DAMPING),
@@ -67,13 +101,29 @@ def regularized_biases(ratings: Ratings, n_threads: int | None = None) -> Parame
     if by_item:
         sides.reverse()
     (rows, n_rows, row_damping), (columns, n_columns, column_damping) = sides
-    targets = _residual_sums(rows, ratings.values, mean, n_rows, n_threads)
-    column_targets = _residual_sums(columns, ratings.values, mean, n_columns, n_threads)
-    indptr, columns = group_by_row(rows, columns, n_rows, n_threads)
+    targets = [
+        _residual_sums(index.__getitem__, ratings.values, mean, n, n_threads)
+        for index, n in ((rows, n_rows), (columns, n_columns))
+    ]
+    pairs = group_by_row(rows, columns, n_rows, n_threads)
+    biases = _fit_biases(pairs, targets, (row_damping, column_damping), n_threads)
+    return _without_factors(mean, *(reversed(biases) if by_item else biases))
+
+
+def _fit_biases(
+    pairs: tuple[np.ndarray, np.ndarray],
+    targets: Sequence[np.ndarray],
+    dampings: tuple[float, float],
+    n_threads: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Biases of rows and columns, from the sums of their ratings less the mean."""
+    (indptr, columns), (targets_of_rows, column_targets) = pairs, targets
+    n_rows, n_columns = map(len, targets)
+    row_damping, column_damping = dampings
     weights = row_damping + np.diff(indptr)
     row_biases = np.empty(n_rows)
 
-    parts = _parts(len(ratings), n_columns)
+    parts = _parts(len(columns), n_columns)
     bounds = np.searchsorted(indptr, [part.stop for part in parts])
     spans = list(zip([0, *bounds[:-1].tolist()], bounds.tolist(), strict=True))
 
@@ -91,29 +141,36 @@ def regularized_biases(ratings: Ratings, n_threads: int | None = None) -> Parame
     column_weights = column_damping + fit_rows(no_biases, weights)  # rows' biases of 1: counts
     column_biases = _conjugate_gradients(
         lambda biases: column_weights * biases + fit_rows(biases, no_targets),
-        column_targets - fit_rows(no_biases, targets),
+        column_targets - fit_rows(no_biases, targets_of_rows),
         column_weights,
     )
-    fit_rows(column_biases, targets)
-    biases = (column_biases, row_biases) if by_item else (row_biases, column_biases)
-    return _without_factors(mean, *biases)
+    fit_rows(column_biases, targets_of_rows)
+    return row_biases, column_biases
 
 
-def _mean(ratings: Ratings) -> float:
-    return float(np.mean(ratings.values, dtype=np.float64))
+def _mean(values: np.ndarray | None) -> float:
+    assert values is not None
+    return float(np.mean(values, dtype=np.float64))
 
 
 def _residual_sums(
-    index: np.ndarray, values: np.ndarray, mean: float, n_rows: int, n_threads: int
+    index_of: Callable[[slice], np.ndarray],
+    values: np.ndarray | None,
+    mean: float,
+    n_rows: int,
+    n_threads: int,
 ) -> np.ndarray:
-    """Sum of rating less mean of each row."""
+    """Sum of rating less mean of each row; `index_of` gives the rows of some ratings."""
+    assert values is not None
 
     def add(part: slice) -> np.ndarray:
         sums = np.zeros(n_rows)
-        add_residuals(index[part], values[part], mean, sums)
+        for start in range(part.start, part.stop, PIECE):
+            piece = slice(start, min(start + PIECE, part.stop))
+            add_residuals(index_of(piece), values[piece], mean, sums)
         return sums
 
-    return sum(in_order(add, _parts(len(index), n_rows), n_threads), np.zeros(n_rows))
+    return sum(in_order(add, _parts(len(values), n_rows), n_threads), np.zeros(n_rows))
 
 
 def _parts(n: int, n_sums: int) -> list[slice]:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from funksvd.errors import RatingsError
-from funksvd.evaluation.baselines import global_mean, regularized_biases
+from funksvd.evaluation.baselines import RatedRows, global_mean, regularized_biases
 from funksvd.learned.scoring import predict_pairs
 from funksvd.metrics import Errors, Interval, Reliability, bootstrap_intervals
 from funksvd.ratings import CompressedRows, Ratings, Vocabulary
@@ -92,7 +92,11 @@ class Evaluation:
 
 
 def evaluate(
-    model: Predictor, ratings: Ratings, *, training: Ratings | None = None, seed: int = 0
+    model: Predictor,
+    ratings: Ratings,
+    *,
+    training: Ratings | RatedRows | None = None,
+    seed: int = 0,
 ) -> Evaluation:
     """Errors on ratings, with bootstrap intervals and the share of unknown ids.
 
@@ -101,7 +105,7 @@ def evaluate(
     model : Predictor
     ratings : Ratings
         Ones the model has not learned from.
-    training : Ratings, optional
+    training : Ratings or RatedRows, optional
         Ratings it has learned from. If given, baselines are fitted to them and evaluated too.
     seed : int
         Seed of the bootstrap.

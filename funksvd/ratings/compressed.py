@@ -85,6 +85,13 @@ class CompressedRows(NamedTuple):
         """Row and column of each pair, row by row."""
         return np.repeat(np.arange(self.n_rows, dtype=np.int32), np.diff(self.indptr)), self.columns
 
+    def rows_of(self, part: slice) -> np.ndarray:
+        """The row of each of some pairs that follow each other: ndarray, int32."""
+        first = int(np.searchsorted(self.indptr, part.start, side="right")) - 1
+        last = int(np.searchsorted(self.indptr, part.stop))
+        counts = np.diff(self.indptr[first : last + 1].clip(part.start, part.stop))
+        return np.repeat(np.arange(first, last, dtype=np.int32), counts)
+
     def without_empty(self, n_columns: int) -> tuple[CompressedRows, np.ndarray, np.ndarray]:
         """The same without rows and columns that have no pair.
 

@@ -13,6 +13,7 @@ from funksvd import (
     hold_out,
     read_ratings,
 )
+from funksvd.cluster import sharded
 from funksvd.cluster.fitting import Shards
 
 
@@ -96,6 +97,15 @@ def test_days_are_learned_from_shards_too(tmp_path, chosen, n_workers):
     assert comp == ref
 
 
+def test_pairs_are_turned_by_passes_over_them(table, tmp_path, monkeypatch):
+    """A few items at a time, a few pairs at a time."""
+    monkeypatch.setattr(sharded, "AT_ONCE", 100)
+    chosen = {"n_factors": 6, "n_epochs": 8}
+    ref, _ = plain(table, tmp_path / "ref.funksvd", chosen)
+    comp, _ = by_shards(table, tmp_path / "comp.funksvd", chosen)
+    assert comp == ref
+
+
 @pytest.mark.parametrize("n_rows", [5, 20])
 def test_few_ratings_come_to_the_same_bytes_too(table, tmp_path, n_rows):
     table.write_text("\n".join(table.read_text().splitlines()[: n_rows + 1]) + "\n")
@@ -112,12 +122,15 @@ def test_a_test_part_is_judged_as_that_of_memory(table, tmp_path):
     chosen = {"n_factors": 6, "n_epochs": 8, "days": False}
     holdout = hold_out(read_ratings([str(table)]), test_fraction=0.2, seed=0)
     model = FunkSVD(**chosen).fit(holdout.training)
-    ref = model.evaluate(holdout.test)
+    ref = model.evaluate(holdout.test, training=holdout.training)
     with Shards([str(table)], Hyperparameters(**chosen), test_fraction=0.2) as shards:
-        comp = shards.fit(FunkSVD(**chosen)).evaluate(shards.ratings.test)
+        comp = shards.fit(FunkSVD(**chosen))
+        comp = comp.evaluate(shards.ratings.test, training=shards.ratings)
     assert (comp.n_ratings, comp.n_users) == (ref.n_ratings, ref.n_users)
     assert comp.rmse == pytest.approx(ref.rmse, rel=1e-12)
     assert comp.already_learned == 0
+    for name, errors in ref.baselines.items():
+        assert comp.baselines[name] == pytest.approx(errors, rel=1e-6)
 
 
 @pytest.mark.parametrize(

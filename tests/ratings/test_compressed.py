@@ -95,3 +95,12 @@ def test_contains_of_many(n_threads, monkeypatch):
         for u, i in zip(rows.tolist(), columns.tolist(), strict=True)
     ]
     assert comp.contains(rows, columns, n_threads).tolist() == expected
+
+
+def test_the_rows_of_some_pairs():
+    random = np.random.default_rng(0)
+    rows = np.sort(random.integers(0, 20, 100)).astype(np.int32)
+    pairs = CompressedRows.from_pairs(rows, np.arange(100, dtype=np.int32), 25)
+    for start in range(0, 100, 7):
+        for stop in (start, start + 1, min(start + 40, 100), 100):
+            np.testing.assert_array_equal(pairs.rows_of(slice(start, stop)), rows[start:stop])
