@@ -5,10 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from funksvd import FunkSVD, Ratings, RatingsError, find_additions, hold_out, read_ratings
 from funksvd.ratings.times import (
+    LARGEST,
     UNITS,
+    USUAL,
+    TimeTally,
     check_one_unit,
     days_of,
     in_one_unit,
@@ -123,3 +128,31 @@ def test_an_update_in_another_unit(tmp_path):
     additions = find_additions(model, read_ratings(older))
     assert (additions.n_changed, additions.n_older) == (0, 1)
     assert old.has_fingerprint(model.provenance.ratings.fingerprint)
+
+
+TIMES = st.one_of(
+    st.just(0),
+    *(st.integers(LARGEST * n // 100, LARGEST * n - 1) for n in UNITS.values()),
+    *(st.integers(USUAL[0] * n - 2, USUAL[0] * n + 2) for n in UNITS.values()),
+    st.integers(-(10**12), 10**12),
+)
+
+
+@given(st.lists(TIMES, min_size=1, max_size=30), st.integers(1, 7))
+def test_what_parts_of_a_column_tell_is_what_all_of_it_tells(times, n_at_once):
+    times = np.array(times)
+    tally = TimeTally()
+    for start in range(0, len(times), n_at_once):
+        tally.add(times[start : start + n_at_once])
+    assert tally.has_times == times.any()
+    known = np.sort(np.abs(times[times != 0]))
+    if len(known):  # the upper one of two in the middle
+        assert tally.unit == unit_of(known[len(known) // 2 :][:1])
+    found = []
+    for check in (lambda: check_one_unit(times, "x"), lambda: tally.check("x")):
+        try:
+            check()
+            found.append(None)
+        except RatingsError as error:
+            found.append(str(error))
+    assert found[0] == found[1]
