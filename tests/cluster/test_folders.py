@@ -40,7 +40,8 @@ class Prepared:
         self.shards = [Shard(w, n_workers, folder / f"worker-{w}") for w in range(n_workers)]
         gang = LocalGang(n_workers, lambda number, n_workers: self.shards[number])
         note = lambda *step: self.said.append(step)  # noqa: E731
-        self.ratings = prepare(gang, [path], folder, wanted, progress=note, **more)
+        paths = path if isinstance(path, list) else [path]
+        self.ratings = prepare(gang, paths, folder, wanted, progress=note, **more)
 
     @property
     def steps(self):
@@ -97,6 +98,16 @@ def test_a_folder_of_other_inputs_is_refused_unless_it_may_be_overwritten(
     assert names(tmp_path / "s") == before
     prepared = Prepared(path, tmp_path / "s", wanted, overwrite=True)
     assert prepared.steps == list(STEPS)
+
+
+def test_files_in_another_order_are_other_inputs(path, tmp_path):
+    """The last of repeated ratings is another one then."""
+    other = tmp_path / "other.csv"
+    other.write_text(made_up(40, 30, 600, 1))
+    Prepared([path, other], tmp_path / "s").close()
+    with pytest.raises(ShardError, match="other files"):
+        Prepared([other, path], tmp_path / "s")
+    assert Prepared([path, other], tmp_path / "s").steps == ["again"]
 
 
 def test_fewer_workers_are_other_inputs(path, tmp_path):
@@ -202,7 +213,10 @@ def test_a_killed_run_is_begun_anew(path, tmp_path, step, monkeypatch):
     assert prepared.bytes() == fresh.bytes()
 
 
-@pytest.mark.parametrize("damage", ["bit", "short", "gone"])
+DAMAGES = {"bit": "its checksum", "short": "another size", "gone": "cannot be read"}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_file_is_named(path, tmp_path, damage):
     prepared = Prepared(path, tmp_path / "s")
     for folder, at in (("s/worker-1", prepared.shards[1].part), ("s", lambda _: again())):
@@ -219,7 +233,7 @@ def test_a_damaged_file_is_named(path, tmp_path, damage):
             prepared.close()
             Prepared(path, tmp_path / "s")
 
-        with pytest.raises(ShardError, match=name):
+        with pytest.raises(ShardError, match=f"{name}.*{DAMAGES[damage]}"):
             at("search")
 
 

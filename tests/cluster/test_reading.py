@@ -15,6 +15,7 @@ from funksvd import Ratings, RatingsError, hold_out
 from funksvd.cluster import preparing, spool
 from funksvd.ratings import ReadOptions, read_ratings
 from funksvd.ratings.io import builders, lines, segments, streams, tables
+from funksvd.ratings.io.chunks import concatenated
 from funksvd.splitting import random_split
 
 WANTED = {"test_fraction": 0.2, "validation_fraction": 0.1, "seed": 3}
@@ -84,6 +85,15 @@ def test_a_folder_of_parts_in_folders(shards, tmp_path):
         parquet(tmp_path / "in" / f"date={date}" / "part-0.parquet", frame(200, at))
     (tmp_path / "in" / "_SUCCESS").touch()
     check(shards, [tmp_path / "in"])
+
+
+def test_a_partition_opens_its_own_file_only(tmp_path, monkeypatch):
+    for at in range(4):
+        parquet(tmp_path / f"part-{at}.parquet", frame(40, at))
+    parts = streams.partitions([str(tmp_path)], ReadOptions())
+    for at in range(3):
+        (tmp_path / f"part-{at}.parquet").unlink()
+    assert parts[3].read(ReadOptions(), concatenated).n_rows == 40
 
 
 def test_integers_of_one_file_are_text_where_another_has_text(shards, tmp_path):

@@ -23,7 +23,7 @@ def test_parts_are_those_of_the_plan_in_memory(
     paths = []
     for at in range(3):
         paths.append(tmp_path / f"part-{at}.csv")
-        paths[-1].write_text(made_up(60, 40, 700, at, **kind))
+        paths[-1].write_text(made_up(200, 150, 700, at, **kind))
     wanted = {"test_fraction": 0.2, "validation_fraction": 0.1, "seed": 7}
     options = ReadOptions()
     ratings, workers = shards(paths, n_workers, options, n_groups=n_groups, **wanted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -35,7 +36,7 @@ class Partition:
     name : str
         Of the file, for messages.
     places : tuple of (str, int)
-        Path, and which one of the files that it stands for; several of a Netflix data set.
+        Path of a file, and which one of the files in it; several of a Netflix data set.
     n_rows : int
         Rows there are, where that is known; else a guess.
     layout : Layout, optional
@@ -116,8 +117,10 @@ def partitions(paths: Sequence[str], options: ReadOptions) -> list[Partition]:
 
 
 def _of_path(path: str, options: ReadOptions) -> Iterator[Partition]:
-    for at, source in enumerate(folders.resolve(path)):
-        place = ((path, at),)
+    n_in: Counter[str] = Counter()
+    for source in folders.resolve(path):
+        place = ((source.origin, n_in[source.origin]),)
+        n_in[source.origin] += 1
         sizes = tables.group_sizes(source)
         if sizes is not None:
             yield from _of_groups(source, place, sizes)
@@ -162,7 +165,7 @@ def stamp(source: Source) -> list[str]:
     return [str(found.st_size), str(found.st_mtime_ns)]
 
 
-def stamps(paths: Sequence[str]) -> dict[str, list[str]]:
+def stamps(paths: Sequence[str]) -> list[tuple[str, list[str]]]:
     """The files that paths stand for, each with its `stamp`.
 
     Raises
@@ -170,15 +173,14 @@ def stamps(paths: Sequence[str]) -> dict[str, list[str]]:
     RatingsError
         If there is nothing there, or it cannot be read a second time.
     """
-    found = {}
-    for path in paths:
-        for source in folders.resolve(path):
-            if not source.origin:
-                raise RatingsError(
-                    f"{source.name} can be read only once, and ratings in shards are read again "
-                    "by each worker: save them as a file first"
-                )
-            found[_lasting(source.origin)] = stamp(source)
+    found = []
+    for source in (source for path in paths for source in folders.resolve(path)):
+        if not source.origin:
+            raise RatingsError(
+                f"{source.name} can be read only once, and ratings in shards are read again "
+                "by each worker: save them as a file first"
+            )
+        found.append((_lasting(source.origin), stamp(source)))
     return found
 
 
