@@ -43,6 +43,7 @@ class Sharding(NamedTuple):
     folder : str or None
     cluster : str or None
     overwrite : bool
+        Whether shards of other files or settings may be removed.
     """
 
     folder: str | None
@@ -175,17 +176,23 @@ class PreparingBar:
         self._bar.update(self._task, description=STEPS[step], completed=n_done, total=n)
 
 
+def _sharding(folder: str | None, cluster: str | None, overwrite: bool) -> Sharding:
+    if overwrite and folder is None:
+        raise click.UsageError("--overwrite needs --shards, the folder of the shards")
+    return Sharding(folder, cluster, overwrite)
+
+
 sharding_options = packed(
     "sharding",
-    Sharding,
+    _sharding,
     option(
         "--shards",
         "folder",
         metavar="DIR",
         type=FILE,
         group=SHARDS,
-        help="Keep ratings on disk in DIR rather than in memory. They are used again for the same "
-        "files.",
+        help="Keep ratings on disk in DIR rather than in memory; with the same files and settings, "
+        "they are used again.",
     ),
     option(
         "--cluster",

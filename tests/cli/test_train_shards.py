@@ -56,6 +56,10 @@ def test_what_does_not_go_with_shards_is_refused(cli, folder, options, message):
     assert not (folder / "there").exists()
 
 
+def test_overwriting_needs_a_folder(error_of, folder):
+    assert "--overwrite needs --shards" in error_of("train", "ratings.csv", "--overwrite")
+
+
 def test_ctrl_c_keeps_the_best_epoch(cli, folder, monkeypatch):
     from funksvd_cli.progress import TrainingProgress
 
