@@ -175,13 +175,20 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return FAILED
     except (ValueError, OSError, MemoryError) as error:
-        from funksvd.errors import CheckpointError, DivergenceError, DownloadError, FunkSVDError
+        from funksvd.errors import (
+            CheckpointError,
+            DivergenceError,
+            DownloadError,
+            FunkSVDError,
+            GangLostError,
+            ShardError,
+        )
 
         if isinstance(error, ValueError) and not isinstance(error, FunkSVDError):
             raise  # a mistake of ours: show where
         _say_error(message_of(error))
-        failures = (CheckpointError, DivergenceError, DownloadError, OSError, MemoryError)
-        return FAILED if isinstance(error, failures) else BAD_INPUT
+        failures = (CheckpointError, DivergenceError, DownloadError, GangLostError, ShardError)
+        return FAILED if isinstance(error, (*failures, OSError, MemoryError)) else BAD_INPUT
     except Exception as error:
         if not SHORTAGE.search(str(error)):
             raise

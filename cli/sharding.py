@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -12,12 +13,13 @@ from .console import Output, counted, is_terminal
 from .groups import option, packed
 from .options import FILE
 from .reading import report_reading
+from .wording import message_of
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from funksvd import Checkpoints, FunkSVD, Holdout, Monitor, ReadOptions
-    from funksvd.cluster.fitting import Shards
+    from funksvd import FunkSVD, Holdout, ReadOptions
+    from funksvd.errors import FunkSVDError
     from funksvd.hyperparameters import Hyperparameters
 
     from .features import FeatureFiles
@@ -99,10 +101,11 @@ class Sharding(NamedTuple):
                 cluster=self.cluster,
                 overwrite=self.overwrite,
                 progress=bar.progress,
+                lost=partial(_tell_of_loss, output),
             )
         click.get_current_context().with_resource(shards)
         ratings = shards.ratings
-        if bar.is_again:
+        if bar.is_again and self.folder is not None:
             output.note(f"Using the shards in {self.folder}, of the same files and settings")
         report_reading(output, ratings.report)
         low, high = ratings.limits["all"]
@@ -119,19 +122,10 @@ class Sharding(NamedTuple):
         return Holdout(shards, None, ratings.test, ratings.provenance)
 
 
-def fit(
-    output: Output,
-    model: FunkSVD,
-    shards: Shards,
-    monitor: Monitor,
-    checkpoints: Checkpoints | None,
-) -> None:
-    """Fit a model on shards; say so if workers were lost, and what comes next."""
-
-    def lost(error: Exception) -> None:
-        output.warn(f"{error}; calling workers together again, to go on from a checkpoint")
-
-    shards.fit(model, monitor=monitor, checkpoint=checkpoints, lost=lost)
+def _tell_of_loss(output: Output, error: FunkSVDError) -> None:
+    """Say that workers were lost, and what comes next."""
+    message = message_of(error)
+    output.warn(f"{message}; calling workers together again, to go on from what is kept")
 
 
 class PreparingBar:

@@ -19,7 +19,7 @@ from .options import FILE, OUTPUT, output_options
 from .parts import Parts, parts_options
 from .ranking import show_ranking
 from .reading import reading_options
-from .sharding import Sharding, fit, sharding_options
+from .sharding import Sharding, sharding_options
 from .training_options import for_data, names_of_errors, training_options
 from .writing import check_writable
 
@@ -141,7 +141,7 @@ def train(
         names = (*names_of_errors(hyperparameters), holdout.training.noun)
         with TrainingProgress(output, *names) as progress:
             if sharding.is_asked:
-                fit(output, model, holdout.training, progress, checkpoints)
+                holdout.training.fit(model, monitor=progress, checkpoint=checkpoints)
             else:
                 model.fit(
                     holdout.training,

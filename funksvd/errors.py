@@ -143,7 +143,7 @@ class DataChangedError(FunkSVDError):
 
 
 class GangLostError(FunkSVDError):
-    """A worker that is gone, or does not answer: all of them must begin anew."""
+    """A worker that is gone, or does not answer or start: all of them must begin anew."""
 
 
 class ShardError(FunkSVDError):

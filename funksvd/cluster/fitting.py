@@ -6,12 +6,12 @@ import contextlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
@@ -32,7 +32,15 @@ from funksvd.ratings import ReadOptions
 from funksvd.training import Checkpoints, Monitor, PairPlan, check_learnable, check_ratings
 
 MAX_LOSSES = 4
-"""Number of times that workers may be lost while one model is fitted."""
+"""Times in a row, without a new checkpoint between them, that workers may be lost."""
+RETRY_SECONDS = 2.0
+"""Seconds until workers are called together again; after each loss in a row, twice as many."""
+CLAIM_SECONDS = 30.0
+"""Seconds that workers of before have to end, and to let go of their folders."""
+
+
+T = TypeVar("T")
+Lost = Callable[[GangLostError], None]
 
 
 class Worker(Shard, Descending, Solving):
@@ -64,11 +72,21 @@ class Shards(Prepared):
         Whether shards of other files or settings in the folder may be removed.
     progress : callable, optional
         As for `funksvd.cluster.preparing.prepare`.
+    lost : callable, optional
+        Told of workers that were lost, before others take their place.
+
+    Attributes
+    ----------
+    gang : Gang
+    ratings : ShardedRatings
 
     Raises
     ------
     FunkSVDError
-        If the hyperparameters are those of an algorithm that does not learn from shards.
+        If the hyperparameters are those of an algorithm that does not learn from shards, or the
+        cluster cannot be reached.
+    GangLostError
+        If workers were lost too often.
     RatingsError, ShardError, WriteError
         As `prepare` does.
 
@@ -90,6 +108,7 @@ class Shards(Prepared):
         n_workers: int = 1,
         overwrite: bool = False,
         progress: Progress | None = None,
+        lost: Lost | None = None,
     ) -> None:
         check_shardable(hyperparameters)
         chosen = hyperparameters.resolved()
@@ -101,33 +120,41 @@ class Shards(Prepared):
             chosen.n_groups,
             bool(hyperparameters.in_use().get("days")),
         )
-        self._scratch = None if folder else tempfile.mkdtemp(prefix="funksvd-")
-        self._folder = Path(folder or str(self._scratch))
+        self._scratch = None if folder else Path(tempfile.mkdtemp(prefix="funksvd-"))
+        self._folder = self._scratch or Path(str(folder))
         self._cluster, self._n_workers = cluster, n_workers
         self._n_threads = hyperparameters.n_threads
         self._given = (list(paths), self._folder, wanted)
         self._progress: dict[str, Any] = {} if progress is None else {"progress": progress}
+        self._overwrite, self._lost = overwrite, lost
+        self._is_together = self._were_lost = False
         self.gang: Gang = None  # type: ignore[assignment]  # until it is there
         self.ratings: ShardedRatings = None  # type: ignore[assignment]
         try:
-            self._open(overwrite=overwrite)
+            self._with_workers(lambda: None, lambda: None)
         except BaseException:
             self.close()
             raise
 
-    def _open(self, *, overwrite: bool) -> None:
+    def _open(self) -> None:
         """Call workers together, and have them take up the ratings, or prepare them."""
-        make = partial(_make, self._folder)
         if self._cluster is None:
-            self.gang = LocalGang(self._n_workers, make)
+            self.gang = LocalGang(self._n_workers, partial(_make, self._folder, 0.0))
         else:
             from funksvd.cluster.ray import RayGang
 
-            gang = RayGang(self._cluster, make)
+            try:
+                gang = RayGang(self._cluster, partial(_make, self._folder, CLAIM_SECONDS))
+            except FunkSVDError as error:
+                if not self._were_lost:
+                    raise
+                raise GangLostError(error.template) from error
             self._n_threads = self._n_threads or gang.n_threads
             self.gang = gang
-        self.ratings = prepare(self.gang, *self._given, overwrite=overwrite, **self._progress)
+        how: dict[str, Any] = {"overwrite": self._overwrite, **self._progress}
+        self.ratings = prepare(self.gang, *self._given, **how)
         self.source = self.ratings.source
+        self._is_together = True
 
     def fit(
         self,
@@ -135,7 +162,6 @@ class Shards(Prepared):
         *,
         monitor: Monitor | None = None,
         checkpoint: Checkpoints | str | os.PathLike[str] | None = None,
-        lost: Callable[[GangLostError], None] | None = None,
     ) -> FunkSVD:
         """Fit a model; where workers are lost, others take their place.
 
@@ -145,8 +171,6 @@ class Shards(Prepared):
         monitor : Monitor, optional
         checkpoint : Checkpoints or path, optional
             As for `FunkSVD.fit`. With a cluster, there is one in any case.
-        lost : callable, optional
-            Told of workers that were lost, before training goes on from the last checkpoint.
 
         Raises
         ------
@@ -155,21 +179,45 @@ class Shards(Prepared):
         FunkSVDError, KeyboardInterrupt
             As `FunkSVD.fit` does.
         """
-        if checkpoint is None and self._cluster is not None:
+        if checkpoint is None and self._cluster is None:
+            return model.fit(self, monitor=monitor)
+        if checkpoint is None:
             with tempfile.TemporaryDirectory(prefix="funksvd-") as own:
-                return self.fit(model, monitor=monitor, checkpoint=own, lost=lost)
-        for attempt in count():
+                return self.fit(model, monitor=monitor, checkpoint=own)
+        if not isinstance(checkpoint, Checkpoints):
+            with Checkpoints(checkpoint, resume=True) as kept:
+                self.fit(model, monitor=monitor, checkpoint=kept)
+                kept.finished()
+            return model
+        return self._with_workers(
+            lambda: model.fit(self, monitor=monitor, checkpoint=checkpoint), checkpoint.stems
+        )
+
+    def _with_workers(self, task: Callable[[], T], progress: Callable[[], Any]) -> T:
+        """Do something that needs workers, again with others where some are lost.
+
+        Parameters
+        ----------
+        task : callable
+        progress : callable
+            Its result is another one when the task has come further.
+        """
+        n_in_a_row, reached = 0, None
+        while True:
             try:
-                if attempt:
-                    self._release()
-                    self._open(overwrite=True)  # there may be fewer workers now
-                return model.fit(self, monitor=monitor, checkpoint=checkpoint)
+                if not self._is_together:
+                    self._open()
+                return task()
             except GangLostError as error:
-                if attempt == MAX_LOSSES:
+                n_in_a_row = n_in_a_row + 1 if progress() == reached else 1
+                reached = progress()
+                if n_in_a_row > MAX_LOSSES:
                     raise
-                if lost is not None:
-                    lost(error)
-        raise AssertionError("count has no end")
+                self._were_lost = self._overwrite = True  # there may be fewer workers now
+                if self._lost is not None:
+                    self._lost(error)
+                self._release()
+                time.sleep(RETRY_SECONDS * 2 ** (n_in_a_row - 1))
 
     def __enter__(self) -> Self:
         return self
@@ -184,13 +232,14 @@ class Shards(Prepared):
 
     def close(self) -> None:
         """Let the workers go, and remove what was to be removed."""
-        self._release()
+        self._release(self._scratch)
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
 
-    def _release(self) -> None:
+    def _release(self, scratch: Path | None = None) -> None:
+        self._is_together = False
         if self.gang is not None:
-            self.gang.close()
+            self.gang.close(scratch)
         if self.ratings is not None and self.ratings.store.claim is not None:
             self.ratings.store.claim.close()
 
@@ -291,5 +340,5 @@ def check_shardable(chosen: Hyperparameters) -> None:
         )
 
 
-def _make(folder: Path, number: int, n_workers: int) -> Worker:
-    return Worker(number, n_workers, folder / f"worker-{number + 1}-of-{n_workers}")
+def _make(folder: Path, patience: float, number: int, n_workers: int) -> Worker:
+    return Worker(number, n_workers, folder / f"worker-{number + 1}-of-{n_workers}", patience)

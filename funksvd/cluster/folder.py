@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import time
 import weakref
 from pathlib import Path
 
@@ -25,6 +26,8 @@ class Claim:
     ----------
     folder : Path
         Made, if it is not there.
+    patience : float
+        Seconds to wait for a process that has the folder, and is about to end.
 
     Raises
     ------
@@ -34,7 +37,7 @@ class Claim:
         If it cannot be made, or written to.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, patience: float = 0) -> None:
         lock = folder / LOCK
         with naming(folder, folder, lock):
             folder.mkdir(parents=True, exist_ok=True)
@@ -47,13 +50,19 @@ class Claim:
         self.close = weakref.finalize(self, os.close, descriptor)
         if sys.platform == "win32":
             return
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self.close()
-            raise ShardError(f"{folder} is in use by another process") from None
-        except OSError:
-            pass  # the file system has no locks
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() < deadline:
+                    time.sleep(0.1)
+                    continue
+                self.close()
+                raise ShardError(f"{folder} is in use by another process") from None
+            except OSError:
+                pass  # the file system has no locks
+            return
 
 
 def require_room(folder: Path, n_bytes: int) -> None:

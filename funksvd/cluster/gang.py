@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -33,8 +34,14 @@ class Gang(ABC):
         """Have a worker's method called; handles among the arguments become their results."""
 
     @abstractmethod
-    def results(self, handles: Sequence[Handle]) -> list[Any]:
+    def results(self, handles: Sequence[Handle], within: float | None = None) -> list[Any]:
         """Wait for calls, and give what they return.
+
+        Parameters
+        ----------
+        handles : sequence of Handle
+        within : float, optional
+            Seconds after which workers that have not answered count as lost.
 
         Raises
         ------
@@ -85,8 +92,14 @@ class Gang(ABC):
         self.close()
 
     @abstractmethod
-    def close(self) -> None:
-        """Let the workers go."""
+    def close(self, scratch: Path | None = None) -> None:
+        """Let the workers go.
+
+        Parameters
+        ----------
+        scratch : Path, optional
+            A folder that is then removed on their machines.
+        """
 
 
 class LocalGang(Gang):
@@ -107,12 +120,12 @@ class LocalGang(Gang):
         """See `Gang.submit`; the handle is the result itself."""
         return getattr(self._workers[worker], method)(*arguments)
 
-    def results(self, handles: Sequence[Handle]) -> list[Any]:
+    def results(self, handles: Sequence[Handle], within: float | None = None) -> list[Any]:
         """See `Gang.results`."""
         return list(handles)
 
-    def close(self) -> None:
-        """See `Gang.close`."""
+    def close(self, scratch: Path | None = None) -> None:
+        """See `Gang.close`; a folder of this machine is its owner's to remove."""
         for worker in self._workers:
             if close := getattr(worker, "close", None):
                 close()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import statistics
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,6 +28,12 @@ AHEAD = 2
 """Strata that workers are told of before the first one is done, so that they need not wait."""
 
 
+SHORTEST_LIMIT = 300.0
+"""Seconds that a stratum may take, however short epochs are."""
+EPOCHS_A_STRATUM = 20
+"""Epochs, by the median of their times, that a stratum may take until workers count as lost."""
+
+
 class ShardedLearner(StrataLearner):
     """`SGDLearner` whose rows and ratings are with workers: the same bytes, for any number of them.
 
@@ -40,6 +48,7 @@ class ShardedLearner(StrataLearner):
         self.sharded: ShardedPlan = context.plan  # type: ignore[assignment]
         self.gang = self.sharded.gang
         self._epoch = 0
+        self._seconds: list[float] = []
         setting = Setting(
             self.hyperparameters, context.member, self.scale, self.loss.for_kernels, self.reg
         )
@@ -48,8 +57,11 @@ class ShardedLearner(StrataLearner):
     def descend(self, rates: Sequence[float]) -> Iterator[list[float]]:
         """See `StrataLearner.descend`."""
         self._epoch += 1
-        calls = (("step", self._epoch, shift, rate) for shift, rate in enumerate(rates))
-        return self._around(calls)
+        started = time.monotonic()
+        yield from self._around(
+            ("step", self._epoch, shift, rate) for shift, rate in enumerate(rates)
+        )
+        self._seconds.append(time.monotonic() - started)
 
     def held_back_costs(self, limits: tuple[np.float32, np.float32]) -> list[float]:
         """See `StrataLearner.held_back_costs`."""
@@ -59,24 +71,31 @@ class ShardedLearner(StrataLearner):
 
     def _around(self, calls: Iterator[tuple[Any, ...]]) -> Iterator[list[float]]:
         """Call all workers, shift after shift, and have the groups of items handed on between."""
+        limit = None
+        if self._seconds:  # the first epoch may have to compile
+            limit = max(SHORTEST_LIMIT, EPOCHS_A_STRATUM * statistics.median(self._seconds))
         waiting: deque[list[Handle]] = deque()
         for shift, call in enumerate(calls):
             waiting.append([self.gang.submit(w, *call) for w in range(self.gang.n_workers)])
             self._hand_on(shift)
             if len(waiting) > AHEAD:
-                yield list(chain.from_iterable(self.gang.results(waiting.popleft())))
+                yield list(chain.from_iterable(self.gang.results(waiting.popleft(), limit)))
         while waiting:
-            yield list(chain.from_iterable(self.gang.results(waiting.popleft())))
+            yield list(chain.from_iterable(self.gang.results(waiting.popleft(), limit)))
 
     def _hand_on(self, shift: int) -> None:
-        """Each worker hands its first group of items to the worker before it."""
-        if self.gang.n_workers == 1:
-            return
+        """Each worker hands its first group of items to the worker before it.
+
+        A worker that has no group of users, as there are fewer than workers, has no part in it.
+        """
         n_groups, starts = self.sharded.n_groups, self.sharded.starts
-        firsts = [(start + shift) % n_groups for start in starts[:-1]]
-        given = [self.gang.submit(w, "hand_over", h) for w, h in enumerate(firsts)]
-        for w, h in enumerate(firsts):
-            self.gang.submit((w - 1) % self.gang.n_workers, "take_over", h, given[w])
+        having = [w for w, (start, stop) in enumerate(pairwise(starts)) if start < stop]
+        if len(having) == 1:
+            return
+        firsts = [(starts[w] + shift) % n_groups for w in having]
+        given = [self.gang.submit(w, "hand_over", h) for w, h in zip(having, firsts, strict=True)]
+        for at, (h, table) in enumerate(zip(firsts, given, strict=True)):
+            self.gang.submit(having[at - 1], "take_over", h, table)
 
     def state(self) -> list[np.ndarray]:
         """Nothing: the state is with the workers."""

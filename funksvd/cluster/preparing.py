@@ -54,6 +54,9 @@ VERSION = 1
 """Of the files in folders of shards."""
 BYTES_PER_SEEN = 9
 """Bytes for each rating on the disk of the process that tells workers what to do."""
+CLEAR_SECONDS = 10.0
+"""Seconds that workers have to remove what they have begun, when preparing has ended early. What
+they leave, the next run removes."""
 BUCKET_ROWS = 4_000_000
 """Rows of the users of a bucket; of one user, they may be more."""
 
@@ -126,21 +129,35 @@ def prepare(
     inputs = _inputs(given, wanted, gang.n_workers)
     claim = Claim(Path(folder))
     store = Store(Path(folder), MANIFEST, claim)
-    if not overwrite:
-        before = store.opened()
-        if before is not None:
-            _check_same(folder, before["inputs"], inputs)
-            if all(found == {"inputs": inputs} for found in gang.each("opened")):
-                progress("again", 1, 1)
-                return ShardedRatings.of(store)
+    try:
+        if _is_there(store, inputs, gang, overwrite=overwrite):
+            progress("again", 1, 1)
+            return ShardedRatings.of(store)
+    except BaseException:
+        claim.close()
+        raise
     try:
         return _Preparing(gang, given, wanted, store, progress).run(inputs)
     except BaseException:
         with contextlib.suppress(FunkSVDError):
             store.remove()
-            gang.each("clear")
+            workers = range(gang.n_workers)
+            gang.results([gang.submit(worker, "clear") for worker in workers], CLEAR_SECONDS)
         claim.close()
         raise
+
+
+def _is_there(store: Store, inputs: dict[str, Any], gang: Gang, *, overwrite: bool) -> bool:
+    """Whether the folder, and those of all workers, hold what is to be prepared."""
+    try:
+        before = store.opened()
+        if before is not None:
+            _check_same(store.folder, before["inputs"], inputs)
+    except ShardError:
+        if not overwrite:
+            raise
+        return False
+    return before is not None and all(found == {"inputs": inputs} for found in gang.each("opened"))
 
 
 def _inputs(paths: list[str], wanted: Wanted, n_workers: int) -> dict[str, Any]:

@@ -111,6 +111,8 @@ class Shard:
         Of this worker, and of all.
     folder : path
         Of this worker alone.
+    patience : float
+        Seconds to wait for another worker that has the folder, and is about to end.
 
     Attributes
     ----------
@@ -118,8 +120,10 @@ class Shard:
         Of the files that stay.
     """
 
-    def __init__(self, number: int, n_workers: int, folder: str | os.PathLike[str]) -> None:
-        self.number, self.n_workers = number, n_workers
+    def __init__(
+        self, number: int, n_workers: int, folder: str | os.PathLike[str], patience: float = 0
+    ) -> None:
+        self.number, self.n_workers, self._patience = number, n_workers, patience
         self.folder = Path(folder)
         self.store = Store(self.folder, "part.json")
         self._outbox: dict[int, Any] = {}
@@ -165,7 +169,7 @@ class Shard:
 
     def _claim(self) -> None:
         if self.store.claim is None:
-            self.store.claim = Claim(self.folder)
+            self.store.claim = Claim(self.folder, self._patience)
 
     @property
     def groups(self) -> range:

@@ -34,7 +34,7 @@ def test_shards_of_other_files_are_kept_unless_it_is_said(cli, error_of, folder)
     assert cli("train", "ratings.csv", *QUICK, "--shards", "there").code == 0
     lines = (folder / "ratings.csv").read_text().splitlines()
     (folder / "ratings.csv").write_text("\n".join(lines[:1000]) + "\n")
-    message = error_of("train", "ratings.csv", *QUICK, "--shards", "there")
+    message = error_of("train", "ratings.csv", *QUICK, "--shards", "there", code=1)
     assert "there holds ratings that were prepared with other files" in message
     assert "--overwrite" in message
     assert cli("train", "ratings.csv", *QUICK, "--shards", "there", "--overwrite").code == 0

@@ -106,6 +106,16 @@ def test_pairs_are_turned_by_passes_over_them(table, tmp_path, monkeypatch):
     assert comp == ref
 
 
+@pytest.mark.parametrize("days", [True, False])
+def test_workers_without_a_group_change_nothing(tmp_path, days):
+    path = tmp_path / "ratings.csv"
+    of_moods(path, 2)
+    chosen = {"n_factors": 6, "n_epochs": 4, "n_groups": 3, "days": days}
+    ref, _ = plain(path, tmp_path / "ref.funksvd", chosen)
+    comp, _ = by_shards(path, tmp_path / "comp.funksvd", chosen, n_workers=8)
+    assert comp == ref
+
+
 @pytest.mark.parametrize("n_rows", [5, 20])
 def test_few_ratings_come_to_the_same_bytes_too(table, tmp_path, n_rows):
     table.write_text("\n".join(table.read_text().splitlines()[: n_rows + 1]) + "\n")

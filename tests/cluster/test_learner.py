@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from funksvd import Hyperparameters
+from funksvd.cluster import learner
 from funksvd.cluster.descent import Descending
 from funksvd.cluster.gang import LocalGang
 from funksvd.cluster.learner import ShardedPlan, groups_of_worker
@@ -30,7 +31,8 @@ class Part(Descending):
         plan = self.plans[purpose]
         groups = self.groups
         bounds = plan.bounds[groups.start : groups.stop]
-        ratings = slice(int(bounds[0, 0, 0]), int(bounds[-1, -1, -1]))
+        ends = (int(bounds[0, 0, 0]), int(bounds[-1, -1, -1])) if groups else (0, 0)
+        ratings = slice(*ends)
         rows = slice(plan.users.starts[groups.start], plan.users.starts[groups.stop])
         starts = plan.users.starts[groups.start : groups.stop + 1] - rows.start
         counts = plan.users.counts[:, plan.users.order[rows]]
@@ -99,7 +101,6 @@ def test_any_number_of_workers_learns_the_same_bytes(
         seed=seed,
         n_threads=1,
     )
-    n_workers = min(n_workers, n_groups)
     assert_same(train(sharded(plan, n_workers, 2), chosen), train(plan, chosen))
 
 
@@ -161,6 +162,32 @@ def test_an_epoch_moves_one_table_of_items_to_each_worker(planted, n_workers):
     table = 50 * (16 + 1) * 4
     for n_bytes in plan.gang.each("n_bytes"):
         assert n_bytes == 5 * table
+
+
+@pytest.mark.parametrize("n_workers", [2, 4, 8])
+def test_a_validation_moves_one_more(planted, n_workers):
+    ratings = planted(60, 50, 2, 1500, 0.3)
+    plan = sharded(plan_of(ratings, 8, np.arange(1500) % 5 == 0), n_workers)
+    train(plan, Hyperparameters(n_factors=16, n_epochs=5))
+    table = 50 * (16 + 1) * 4
+    for n_bytes in plan.gang.each("n_bytes"):
+        assert n_bytes == 2 * 5 * table
+
+
+def test_strata_are_waited_for_as_long_as_epochs_suggest(planted, monkeypatch):
+    plan = sharded(plan_of(planted(60, 50, 2, 1500, 0.3), 4), 2)
+    limits = []
+    monkeypatch.setattr(learner, "SHORTEST_LIMIT", 0)
+    monkeypatch.setattr(learner.time, "monotonic", iter([0, 7, 10, 20, 30, 70]).__next__)
+    waited_for = plan.gang.results
+
+    def results(handles, within=None):
+        limits.append(within)
+        return waited_for(handles, within)
+
+    monkeypatch.setattr(plan.gang, "results", results)
+    train(plan, Hyperparameters(n_factors=2, n_epochs=3))
+    assert [limit for limit in limits if limit] == [20 * 7] * 4 + [20 * 8.5] * 4
 
 
 def test_a_step_out_of_turn_is_refused(planted):

@@ -2,7 +2,9 @@
 
 import os
 import signal
+import sys
 import time
+import types
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from funksvd import FunkSVD, FunkSVDError
 from funksvd.cluster.answering import Answering, GangModel
 from funksvd.cluster.gang import LocalGang
-from funksvd.errors import GangLostError, RatingsError
+from funksvd.errors import GangLostError, RatingsError, WriteError
 
 ray = pytest.importorskip("ray")
 ray_gang = pytest.importorskip("funksvd.cluster.ray")
@@ -48,7 +50,7 @@ def model(planted):
 
 
 def pids_of(gang):
-    return [pid for _, pid in gang._pids]
+    return [pid for _, pid in gang._processes]
 
 
 def is_gone(pid):
@@ -67,7 +69,8 @@ def wait_until_gone(pid):
     return False
 
 
-def test_a_cluster_that_is_not_there():  # before there is one
+def test_a_cluster_that_is_not_there(monkeypatch):  # before there is one
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
     for where in ("127.0.0.1:1", "auto"):
         with pytest.raises(FunkSVDError, match=f"no Ray cluster at '{where}' .* local:2"):
             ray_gang.RayGang(where, Answering)
@@ -99,12 +102,35 @@ def test_a_worker_that_is_killed_is_missed_at_once(adding):
 
 def test_a_worker_that_is_stopped_is_missed_after_a_while_and_ended(adding):
     pids = pids_of(adding)
-    adding.patience = 2
+    adding.look_seconds = 0.5
     os.kill(pids[0], signal.SIGSTOP)
-    with pytest.raises(GangLostError, match="has not answered for 2 seconds"):
+    with pytest.raises(GangLostError, match="worker 1 of 2 is stopped"):
         adding.each("all")
     adding.close()
     assert all(map(wait_until_gone, pids))
+
+
+def test_a_worker_that_is_at_work_is_waited_for_unless_there_is_a_limit(adding):
+    adding.look_seconds = 0.5
+    assert adding.results([adding.submit(0, "sleep", 3)]) == [3]
+    with pytest.raises(GangLostError, match="not answered for 1 seconds, far longer than before"):
+        adding.results([adding.submit(0, "sleep", 60)], 1)
+
+
+def test_what_workers_do_not_have_is_said(engine):
+    module = types.ModuleType("only_here")
+    exec("class Worker:\n    def __init__(self, *numbers): pass", vars(module))
+    sys.modules["only_here"] = module
+    try:
+        with pytest.raises(FunkSVDError, match=r"cannot start \(ModuleNotFoundError: .*only_here"):
+            ray_gang.RayGang("local:1", module.Worker)
+    finally:
+        del sys.modules["only_here"]
+
+
+def test_a_file_that_is_not_on_a_workers_machine_is_named(adding):
+    with pytest.raises(FileNotFoundError, match=r"on the machine .*, where a worker.*nowhere\.csv"):
+        adding.each("open", "nowhere.csv")
 
 
 def test_calls_of_a_worker_keep_their_order_and_handles_pass_between_workers(adding):
@@ -125,6 +151,13 @@ class Adding:
         self.found.append(self.found[-1] * 3 % 1009 + number)
         return self.found[-1]
 
+    def sleep(self, seconds):
+        time.sleep(seconds)
+        return seconds
+
+    def open(self, path):
+        open(path).close()
+
     def all(self):
         return self.found
 
@@ -132,6 +165,7 @@ class Adding:
 def test_errors_that_a_worker_may_raise_can_be_pickled():
     import pickle
 
-    for error in (RatingsError("bad"), GangLostError("lost")):
+    full = OSError(28, "No space left on device", "there")
+    for error in (RatingsError("bad"), GangLostError("lost"), WriteError("full", full)):
         again = pickle.loads(pickle.dumps(error))
         assert (type(again), str(again)) == (type(error), str(error))
