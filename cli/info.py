@@ -87,6 +87,7 @@ def _facts(model: FunkSVD, path: str) -> dict[str, object]:
         "test_part": _test_part(provenance),
         **hyperparameters,
         "reg_used": model.reg_used,
+        "n_groups_used": model.training.n_groups,
         "history": history,
     }
 
@@ -130,6 +131,10 @@ def _for_people(facts: dict[str, object], model: FunkSVD) -> dict[str, object]:
     shown = {name: value for name, value in facts.items() if name not in unused}
     if "reg" in shown and shown["reg"] is None:
         shown["reg"] = "by the data"
+    if "n_groups" in shown and shown["n_groups"] is None:
+        shown["n_groups"] = "by the data"
+    if shown["n_groups_used"] is None:
+        del shown["n_groups_used"]
     if is_sampler and shown["n_factors"] is None:
         shown["n_factors"] = f"{model.learned.n_factors_of_draw:,}, by the data"
     shown["rankings"] = ", ".join(f"by {name}" for name in model.rankings)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     # ruff would make a statement of each name that is exported by `as`
     # isort: off
     from funksvd.additions import Additions as Additions, find_additions as find_additions
+    from funksvd.cluster.fitting import Shards as Shards
     from funksvd.errors import (
         CheckpointError as CheckpointError,
         DataChangedError as DataChangedError,
@@ -100,6 +101,7 @@ if TYPE_CHECKING:
 else:
     _NAMES = {
         "additions": ("Additions", "find_additions"),
+        "cluster.fitting": ("Shards",),
         "errors": (
             "CheckpointError",
             "DataChangedError",

@@ -239,7 +239,7 @@ class FunkSVD(Recommender):
             For algorithm "ials", `Interactions`, or a table without ratings, are enough. With
             `values`, instead an array of shape (n_ratings, 2), user ids and item ids, or a
             table with user and item columns, which are known by their names. Or ratings in shards,
-            with which none of the others go: `funksvd.cluster.Shards`.
+            with which none of the others go: `Shards`.
         values : array-like of shape (n_ratings,), optional
             Ratings.
         validation : Ratings or table, optional

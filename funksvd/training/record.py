@@ -32,6 +32,9 @@ class TrainingRecord:
         Whether the parameters come from training and validation ratings together.
     n_unrated : int
         Pairs of a user and an item without a rating that were learned from besides.
+    n_groups : int or None
+        B: groups that users, and items, were dealt to, as given or chosen by the data. None where
+        there were none, and for models of a time when this was not recorded.
 
     Raises
     ------
@@ -46,12 +49,13 @@ class TrainingRecord:
     stopped: Stopped | None
     refitted: bool = False
     n_unrated: int = 0
+    n_groups: int | None = None
 
     def __post_init__(self) -> None:
         if not (0 <= self.reg < math.inf and 0 < self.spread < math.inf):
             raise ValueError("reg_used and rating_spread must be finite, and not negative")
-        if not all(type(n) is int for n in (self.best_epoch, self.n_unrated)):
-            raise ValueError("best_epoch and n_unrated must be integers")
+        if not all(type(n) is int for n in (self.best_epoch, self.n_unrated, self.n_groups or 0)):
+            raise ValueError("best_epoch, n_unrated and n_groups_used must be integers")
         if not 1 <= self.best_epoch <= len(self.history):
             raise ValueError(f"best_epoch is {self.best_epoch} of {len(self.history)}")
 
@@ -78,6 +82,7 @@ class TrainingRecord:
             "rating_spread": self.spread,
             "stopped": self.stopped,
             "n_unrated": self.n_unrated,
+            "n_groups_used": self.n_groups,
         }
 
     @classmethod
@@ -92,4 +97,5 @@ class TrainingRecord:
             stopped=None if stopped is None else Stopped(stopped),
             refitted=bool(plain["refitted"]),
             n_unrated=plain.get("n_unrated", 0),
+            n_groups=plain.get("n_groups_used"),
         )

@@ -213,6 +213,7 @@ def train(
             spread=learner.spread,
             stopped=run.stopped,
             n_unrated=n_unrated,
+            n_groups=getattr(plan, "n_groups", None),
         ),
         Findings(
             n_epochs=run.best_epoch,
