@@ -5,14 +5,14 @@ from functools import partial
 import numpy as np
 import pytest
 
-from funksvd import parallel
 from funksvd.errors import RatingsError
+from funksvd.ratings import ratings as ratings_module
 from funksvd.training import Scale, Triples, check_learnable, plan, plan_blocks
 
 
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch):
-    for module in (plan, parallel):
+    for module in (plan, ratings_module):
         monkeypatch.setattr(module, "PIECE", 16)
 
 
