@@ -4,7 +4,8 @@ At shift s of an epoch, the groups of users g = a, …, b - 1 of a worker meet t
 g + s (mod B). At the next one, they need a + s + 1, …, b + s: the worker hands the group a + s to
 the worker before it, and gets b + s from the one after it. After B shifts, each group of items is
 home again, with the group of users of its number. An epoch moves B groups, which is one table of
-items, to each worker and from each.
+items, to each worker and from each. An epoch with ratings held back moves another one: their error
+is that of the rows at its end.
 
 References
 ----------

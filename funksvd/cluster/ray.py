@@ -120,9 +120,10 @@ class RayGang(Gang):
         strategy = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
         places = [strategy(node_id=node["NodeID"], soft=False) for node in nodes]
         actor = ray.remote(max_restarts=0, max_task_retries=0, num_cpus=0)(_Actor)
+        home = (socket.gethostname(), os.getcwd())
         for worker, place in enumerate(places):
             here = actor.options(scheduling_strategy=place)
-            self._actors.append(here.remote(make, worker, len(nodes)))
+            self._actors.append(here.remote(home, make, worker, len(nodes)))
         starting = [each.call.remote("about", ()) for each in self._actors]
         try:
             found = self._get(starting, START_SECONDS)
@@ -229,9 +230,12 @@ class RayGang(Gang):
 
 
 class _Actor:
-    """A process with a worker in it."""
+    """A process with a worker in it: names of files mean there what they mean to the caller."""
 
-    def __init__(self, make: Make, worker: int, n_workers: int) -> None:
+    def __init__(self, place: tuple[str, str], make: Make, worker: int, n_workers: int) -> None:
+        self._home, folder = place
+        with contextlib.suppress(OSError):
+            os.chdir(folder)
         self._worker = make(worker, n_workers)
 
     def call(self, method: str, arguments: Sequence[Any]) -> Any:
@@ -240,12 +244,10 @@ class _Actor:
             return os.getpid(), version("funksvd")
         try:
             return getattr(self._worker, method)(*arguments)
-        except FileNotFoundError as error:
-            raise FileNotFoundError(
-                error.errno,
-                f"{error.strerror} on the machine {socket.gethostname()}, where a worker needs it",
-                error.filename,
-            ) from error
+        except FunkSVDError as error:
+            if (here := socket.gethostname()) != self._home:
+                error.args = (f"{error.template} (on the machine {here})",)
+            raise
 
     def call_with(self, method: str, *arguments: Any) -> Any:
         """The same, with handles among the arguments: what they stand for takes their place."""

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import sys
 import time
 import types
@@ -128,9 +129,20 @@ def test_what_workers_do_not_have_is_said(engine):
         del sys.modules["only_here"]
 
 
-def test_a_file_that_is_not_on_a_workers_machine_is_named(adding):
-    with pytest.raises(FileNotFoundError, match=r"on the machine .*, where a worker.*nowhere\.csv"):
-        adding.each("open", "nowhere.csv")
+def test_an_error_on_another_machine_says_which(engine, monkeypatch):
+    here = socket.gethostname()
+    monkeypatch.setattr(ray_gang.socket, "gethostname", lambda: "elsewhere")
+    with (
+        ray_gang.RayGang("local:1", Adding) as gang,
+        pytest.raises(RatingsError, match=rf"nothing there \(on the machine {here}\)"),
+    ):
+        gang.each("fail")
+
+
+def test_workers_are_in_the_callers_folder(engine, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with ray_gang.RayGang("local:1", Adding) as gang:
+        assert gang.each("folder") == [str(tmp_path)]
 
 
 def test_calls_of_a_worker_keep_their_order_and_handles_pass_between_workers(adding):
@@ -155,8 +167,11 @@ class Adding:
         time.sleep(seconds)
         return seconds
 
-    def open(self, path):
-        open(path).close()
+    def fail(self):
+        raise RatingsError("nothing there")
+
+    def folder(self):
+        return os.getcwd()
 
     def all(self):
         return self.found
