@@ -305,6 +305,7 @@ def _connected(where: str) -> tuple[Any, bool, Any]:
     try:
         if not is_local:
             _check_reachable(os.environ.get("RAY_ADDRESS", where) if where == "auto" else where)
+        logging.getLogger("ray").setLevel(logging.ERROR)  # it is set only once by Ray
         with _own_signals():
             ray.init(**given)
     except Exception as error:  # a plain one, where Ray cannot start
@@ -345,6 +346,12 @@ def _own_signals() -> Iterator[None]:
         if error.__cause__ is None or isinstance(error.__cause__, Exception):
             raise
         raise error.__cause__ from None
+    except SystemExit:  # Ray's answer to SIGTERM
+        if not is_main or before is None:
+            raise
+        signal.signal(signal.SIGTERM, before)
+        signal.raise_signal(signal.SIGTERM)
+        raise
     finally:
         if is_main and before is not None and signal.getsignal(signal.SIGTERM) != before:
             signal.signal(signal.SIGTERM, before)
