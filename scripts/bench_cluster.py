@@ -19,8 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from funksvd import FunkSVD, Hyperparameters, Monitor, read_ratings
-from funksvd.cluster.fitting import Shards
+from funksvd import FunkSVD, Hyperparameters, Monitor, Shards, read_ratings
 from funksvd.training import EpochRecord
 
 EMPTY_STEPS = 300

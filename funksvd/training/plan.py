@@ -3,7 +3,8 @@
 Users and items are each dealt into B groups, which cuts the ratings into B x B blocks. A stratum
 is B blocks that share no user and no item (a diagonal of a Latin square), so its blocks can run
 in parallel without two threads ever touching the same row, and the result does not depend on
-their number. B follows from the data's shape and never from the number of threads.
+their number. B is a hyperparameter, which the data's shape decides unless it is given; the number
+of threads has no part in it.
 
 Users can be dealt into several batches first, each of B groups: then there are as many rows of
 blocks, and a stratum is one of one batch. (SVD++ learns from a batch at a time.)
