@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from funksvd.atomic import naming
-from funksvd.cluster.files import ArrayWriter, Store
+from funksvd.cluster.files import ArrayWriter, Store, require
 from funksvd.kernels import count_blocks, fill_records
 from funksvd.parallel import available_processors, in_order
 from funksvd.training.block_order import NO_WORDS, RecordForm, unpack
-from funksvd.training.plan import DAY, VALUE, Rows, groups_of, rows_in_groups
+from funksvd.training.plan import DAY, VALUE, BlockPlan, Rows, groups_of, rows_in_groups
 
 SORTED_AT_ONCE = 1 << 22
 """Ratings that are sorted at a time, or those of a block, if it has more."""
@@ -92,6 +92,11 @@ class Deal:
 def owner_of(group: int, n_groups: int, n_workers: int) -> int:
     """The worker that owns a group of users: worker w has those from wB/W up to (w + 1)B/W."""
     return ((group + 1) * n_workers - 1) // n_groups
+
+
+def groups_of_worker(worker: int, n_workers: int, n_groups: int) -> range:
+    """The groups of users that a worker owns: the opposite of `owner_of`."""
+    return range(worker * n_groups // n_workers, (worker + 1) * n_groups // n_workers)
 
 
 def packed(
@@ -278,3 +283,39 @@ def write_blocks(file: GroupFile, plans: Mapping[str, PartWriter]) -> np.ndarray
             plans[REFIT].append(map(np.concatenate, pairs))
         plans[SEARCH].append(parts)
     return file.counts
+
+
+def check_rows(rows: Rows, what: str) -> None:
+    """Raise a `ValueError` unless each user, or each item, is in one group."""
+    order, starts, counts = rows.order, rows.starts, rows.counts
+    n = len(order)
+    require(all(each.dtype == np.int64 for each in (order, starts, counts)), what)
+    require(counts.shape == (2, n) and not (counts < 0).any(), what)
+    require(starts[0] == 0 and starts[-1] == n and (starts[:-1] <= starts[1:]).all(), what)
+    within = not n or 0 <= order.min() <= order.max() < n
+    require(within and (np.bincount(order, minlength=n) == 1).all(), what)
+
+
+def check_part(plan: BlockPlan) -> None:
+    """Raise a `ValueError` unless all ratings are of rows of their groups.
+
+    Kernels follow the numbers of rows without a look at how many there are.
+    """
+    sides = (("users", plan.users, plan.user_index), ("items", plan.items, plan.item_index))
+    n, bounds = len(plan.user_index), plan.bounds
+    for what, rows, index in sides:
+        check_rows(rows, what)
+        require(index.dtype.kind == "u" and len(index) == n, what)
+    for name, column in plan.columns.items():
+        require(
+            len(column) == n and column.dtype == (np.int32 if name == DAY else np.float32), name
+        )
+    flat = bounds.reshape(-1)
+    require(bounds.shape == (*(len(rows.starts) - 1 for _, rows, _ in sides), 3), "counts")
+    require((flat[:-1] <= flat[1:]).all() and flat.min(initial=0) == 0, "counts")
+    require(flat.max(initial=0) == n, "counts")
+    for at in np.ndindex(*bounds.shape[:2]):
+        block = slice(int(bounds[at][0]), int(bounds[at][2]))
+        for group, (what, rows, index) in zip(at, sides, strict=True):
+            size = rows.starts[group + 1] - rows.starts[group]
+            require(block.start == block.stop or index[block].max() < size, what)

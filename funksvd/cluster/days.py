@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from funksvd.cluster.blocks import owner_of
+from funksvd.cluster.blocks import groups_of_worker, owner_of
 from funksvd.cluster.gang import Gang
 from funksvd.learned import Days
 from funksvd.training.days import DayGroups, find_days
@@ -60,9 +60,10 @@ class _WithWorkers(DayGroups):
 
     def take_out(self, *fitted: Any) -> list[tuple[np.ndarray, ...]]:
         found, starts, n_workers = [], self._users.starts, self._gang.n_workers
+        n_groups = len(starts) - 1
         for group, (rows, *more) in enumerate(self.each("take_out", *fitted)):
-            worker = owner_of(group, len(starts) - 1, n_workers)
-            first = starts[worker * (len(starts) - 1) // n_workers]
+            owner = owner_of(group, n_groups, n_workers)
+            first = starts[groups_of_worker(owner, n_workers, n_groups).start]
             found.append((self._users.order[first + rows], *more))
         self._gang.each("use_left", self._purpose)
         return found

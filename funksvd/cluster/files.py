@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import mmap
 import os
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,12 +21,37 @@ from funksvd.errors import ShardError
 
 CHECKED_AT_ONCE = 1 << 24
 """Bytes of a file that are checked at a time."""
+REMEDY = "Delete the folder and prepare the ratings again"
 Entry = dict[str, Any]
 """What a manifest says of a file: type and number of its values, and their checksum."""
 
 
+@contextlib.contextmanager
+def making_sense(folder: Path) -> Iterator[None]:
+    """Turn what content that makes no sense leads to into an error that names the folder.
+
+    Raises
+    ------
+    ShardError
+    """
+    try:
+        yield
+    except ShardError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise ShardError(f"{folder} is damaged or was altered ({error}). {REMEDY}") from error
+
+
+def require(is_so: Any, what: str) -> None:
+    """Raise a `ValueError` unless something is so: for `making_sense`."""
+    if not is_so:
+        raise ValueError(f"{what} makes no sense")
+
+
 class ArrayWriter:
-    """A file of numbers that is appended to.
+    """A new file of numbers that is appended to.
+
+    One of that name before is removed, and not written over: it may be mapped into memory.
 
     Parameters
     ----------
@@ -35,6 +63,7 @@ class ArrayWriter:
         self._path, self._dtype = path, np.dtype(dtype)
         self._n = self._checksum = 0
         with naming(path, path):
+            path.unlink(missing_ok=True)
             self._file = open(path, "wb")  # noqa: SIM115 (closed by `entry`, or by `__exit__`)
 
     def append(self, array: np.ndarray) -> None:
@@ -129,25 +158,27 @@ class Store:
         ShardError
             If its file is missing, or is not as it was written.
         """
-        entry, path = self.entries[name], self.path(name)
-        dtype = np.dtype(entry["dtype"])
-        shape = entry.get("shape", [entry["size"]])
-        remedy = "Delete the folder and prepare the ratings again"
+        path = self.path(name)
+        with making_sense(self.folder):
+            entry = self.entries[name]
+            dtype = np.dtype(entry["dtype"])
+            shape = entry.get("shape", [entry["size"]])
+            require(dtype.kind in "biuf" and math.prod(shape) == entry["size"], name)
         try:
             with open(path, "rb") as file:
                 if os.fstat(file.fileno()).st_size != entry["size"] * dtype.itemsize:
-                    raise ShardError(f"{path} is damaged: it has another size. {remedy}")
+                    raise ShardError(f"{path} is damaged: it has another size. {REMEDY}")
                 checksum = entry["crc32"] if name in self._checked else 0
                 while name not in self._checked and (part := file.read(CHECKED_AT_ONCE)):
                     checksum = zlib.crc32(part, checksum)
                 if checksum != entry["crc32"]:
-                    raise ShardError(f"{path} is damaged: its checksum is another one. {remedy}")
+                    raise ShardError(f"{path} is damaged: its checksum is another one. {REMEDY}")
                 self._checked.add(name)
                 if not entry["size"]:
                     return np.empty(shape, dtype)
                 mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
         except OSError as error:
-            raise ShardError(f"{path} cannot be read: {error.strerror}. {remedy}") from None
+            raise ShardError(f"{path} cannot be read: {error.strerror}. {REMEDY}") from None
         return np.frombuffer(mapped, dtype).reshape(shape)
 
     def commit(self, more: dict[str, Any]) -> None:
@@ -173,7 +204,5 @@ class Store:
             found = json.loads(text)
             self.entries = found.pop("files")
         except (ValueError, KeyError, AttributeError):
-            raise ShardError(
-                f"{self._manifest} is damaged. Delete the folder and prepare the ratings again"
-            ) from None
+            raise ShardError(f"{self._manifest} is damaged. {REMEDY}") from None
         return dict(found)

@@ -17,6 +17,7 @@ import numpy as np
 
 from funksvd.cluster.choices import ShardedPairs, Solving
 from funksvd.cluster.descent import Descending
+from funksvd.cluster.folder import folder_of_worker
 from funksvd.cluster.gang import Gang, LocalGang
 from funksvd.cluster.learner import ShardedPlan
 from funksvd.cluster.preparing import Progress, Wanted, prepare
@@ -341,4 +342,4 @@ def check_shardable(chosen: Hyperparameters) -> None:
 
 
 def _make(folder: Path, patience: float, number: int, n_workers: int) -> Worker:
-    return Worker(number, n_workers, folder / f"worker-{number + 1}-of-{n_workers}", patience)
+    return Worker(number, n_workers, folder_of_worker(folder, number, n_workers), patience)

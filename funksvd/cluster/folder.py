@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shutil
 import sys
 import time
@@ -17,6 +19,8 @@ if sys.platform != "win32":
 
 LOCK = "funksvd-shards.lock"
 """Name of the file that makes a folder one of shards; it is locked by the process that has it."""
+OF_WORKER = re.compile(r"worker-\d+-of-(\d+)")
+"""Names of the workers' folders in a folder of shards."""
 
 
 class Claim:
@@ -63,6 +67,30 @@ class Claim:
             except OSError:
                 pass  # the file system has no locks
             return
+
+
+def folder_of_worker(folder: Path, number: int, n_workers: int) -> Path:
+    """The folder of one worker in a folder of shards."""
+    return folder / f"worker-{number + 1}-of-{n_workers}"
+
+
+def remove_others(folder: Path, n_workers: int) -> None:
+    """Remove the folders of workers that were of another number, unless they are in use.
+
+    Parameters
+    ----------
+    folder : Path
+        That of a worker, beside which they are.
+    n_workers : int
+    """
+    for other in folder.parent.iterdir():
+        found = OF_WORKER.fullmatch(other.name)
+        if found is None or int(found[1]) == n_workers or not (other / LOCK).is_file():
+            continue
+        with contextlib.suppress(ShardError, WriteError, OSError):
+            claim = Claim(other)
+            shutil.rmtree(other, ignore_errors=True)
+            claim.close()
 
 
 def require_room(folder: Path, n_bytes: int) -> None:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from funksvd.cluster.blocks import groups_of_worker, owner_of
 from funksvd.cluster.days import take_out_days
 from funksvd.cluster.descent import ITEMS, USERS, Setting, Table
 from funksvd.cluster.gang import Gang, Handle
@@ -26,8 +27,6 @@ from funksvd.training.plan import Rows
 
 AHEAD = 2
 """Strata that workers are told of before the first one is done, so that they need not wait."""
-
-
 SHORTEST_LIMIT = 300.0
 """Seconds that a stratum may take, however short epochs are."""
 EPOCHS_A_STRATUM = 20
@@ -209,15 +208,13 @@ class ShardedPlan(PlanElsewhere):
     @property
     def starts(self) -> list[int]:
         """The first group of users of each worker, and the number of groups."""
-        return [*(groups.start for groups in self._shares()), self.n_groups]
-
-    def _shares(self) -> list[range]:
-        n_workers = self.gang.n_workers
-        return [groups_of_worker(w, n_workers, self.n_groups) for w in range(n_workers)]
+        n_workers, n_groups = self.gang.n_workers, self.n_groups
+        firsts = [groups_of_worker(w, n_workers, n_groups).start for w in range(n_workers)]
+        return [*firsts, n_groups]
 
     def owner(self, g: int) -> int:
         """The worker that has a group of users, and the group of items of that number at home."""
-        return next(w for w, groups in enumerate(self._shares()) if g in groups)
+        return owner_of(g, self.n_groups, self.gang.n_workers)
 
     def n_learned_of(self, shift: int) -> int:
         """Ratings to learn from of a stratum."""
@@ -250,8 +247,3 @@ class ShardedPlan(PlanElsewhere):
         counts = self.counts.sum(axis=-1, keepdims=True) * np.array([1, 0])
         users, items = self.users.with_all_learned(), self.items.with_all_learned()
         return replace(self, users=users, items=items, counts=counts).opened("refit")
-
-
-def groups_of_worker(worker: int, n_workers: int, n_groups: int) -> range:
-    """The groups of users of a worker."""
-    return range(worker * n_groups // n_workers, (worker + 1) * n_groups // n_workers)

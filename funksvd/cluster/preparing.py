@@ -210,7 +210,8 @@ class _Preparing:
         if facts.n("held_back") and not facts.is_learnable("learned"):
             cut, facts, report = self._settled(dealt, fractions[0], 0.0)
         sharded = self._plan(cut, facts, report, store)
-        gang.each("commit", sharded.user_rows, sharded.item_rows, {"inputs": inputs})
+        rows = gang.share(sharded.user_rows), gang.share(sharded.item_rows)
+        gang.each("commit", *rows, {"inputs": inputs})
         sharded.commit({"inputs": inputs})
         return sharded
 
@@ -227,7 +228,7 @@ class _Preparing:
             cut.split, test_fraction=test_fraction, validation_fraction=validation_fraction
         )
         cut = replace(cut, split=split)
-        gang.each("cut", cut)
+        gang.each("cut", gang.share(cut))
         self._spread(scanned)
         facts = self._settle(cut, self._store)
         return cut, facts, self._without_repeats(report, facts, cut)
@@ -360,9 +361,9 @@ class _Preparing:
                 self._progress("settle", buckets[-1][1] + 1, cut.n_buckets)
             for name, writer in zip(names, writers, strict=True):
                 store.entries[f"test-{name}"] = writer.entry()
-        facts = Facts.empty(len(cut.users), len(cut.items))
-        for part in self._gang.each("facts"):
-            facts.add(part)
+        facts, gang = Facts.empty(len(cut.users), len(cut.items)), self._gang
+        for handle in [gang.submit(worker, "facts") for worker in range(gang.n_workers)]:
+            facts.add(*gang.results([handle]))  # those of one worker at a time are in memory
         return facts
 
     def _without_repeats(self, report: ReadReport, facts: Facts, cut: Cut) -> ReadReport:
@@ -388,7 +389,7 @@ class _Preparing:
         sizes = (len(cut.users), len(cut.items))
         has_days = cut.split.unit is not None
         deal = Deal.of((rows[0], rows[1]), (kept[0], kept[1]), sizes, has_days)
-        gang.each("deal", deal)
+        gang.each("deal", gang.share(deal))
         self._pack(cut, kept[1], store)
         block_counts = self._sort(n_groups)
         sample = facts.sample

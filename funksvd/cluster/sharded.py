@@ -13,8 +13,9 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from funksvd.calibrating import RatingFacts
+from funksvd.cluster.blocks import check_rows
 from funksvd.cluster.buckets import Limits, Sample
-from funksvd.cluster.files import Store
+from funksvd.cluster.files import Store, making_sense, require
 from funksvd.cluster.folder import Claim
 from funksvd.errors import ShardError
 from funksvd.learned.weighting import rating_levels
@@ -30,6 +31,8 @@ AT_ONCE = 1 << 22
 MANIFEST = "ratings.json"
 ROWS = ("order", "starts", "counts")
 """Fields of `Rows`."""
+SEEN = ("items", "values", "held-back")
+"""What is kept of each rating, by user."""
 
 
 class Found(NamedTuple):
@@ -324,7 +327,20 @@ class ShardedRatings:
 
     @classmethod
     def of(cls, store: Store) -> Self:
-        """The ratings of a store that is complete."""
+        """The ratings of a store that is complete.
+
+        Raises
+        ------
+        ShardError
+            If a file is damaged, or was altered so that rows are named that are not there.
+        """
+        with making_sense(store.folder):
+            ratings = cls._of(store)
+            ratings._check()
+        return ratings
+
+    @classmethod
+    def _of(cls, store: Store) -> Self:
         found, read = store.opened(), store.read
         assert found is not None, "it has no manifest"
         report = found["report"]
@@ -344,6 +360,23 @@ class ShardedRatings:
             limits={name: tuple(ends) for name, ends in found["limits"].items()},
             has_days=found["has_days"],
         )
+
+    def _check(self) -> None:
+        sides = (
+            ("users", self.all_users, self.kept_users, self.user_rows),
+            ("items", self.all_items, self.kept_items, self.item_rows),
+        )
+        for what, every, kept, rows in sides:
+            check_rows(rows, what)
+            require(len(kept) == len(rows.order), what)
+            require(not len(kept) or 0 <= kept.min() <= kept.max() < len(every), what)
+        shape = (*(len(rows.starts) - 1 for *_, rows in sides), 2)
+        require(self.block_counts.shape == shape, "block-counts")
+        n, entries = int(self.user_rows.counts.sum()), self.store.entries
+        require(all(entries[f"seen-{name}"]["size"] == n for name in SEEN), "seen")
+        for part in _pieces(n):
+            items = self._seen_items[part]
+            require(0 <= items.min() <= items.max() < len(self.kept_items), "seen-items")
 
 
 def _pieces(n: int) -> Iterator[slice]:

@@ -19,12 +19,14 @@ from funksvd.cluster.blocks import (
     Deal,
     GroupFile,
     PartWriter,
+    check_part,
+    groups_of_worker,
     packed,
     write_blocks,
 )
 from funksvd.cluster.buckets import Facts, Settled, Split, settle
-from funksvd.cluster.files import ArrayWriter, Store
-from funksvd.cluster.folder import Claim, require_room
+from funksvd.cluster.files import ArrayWriter, Store, making_sense
+from funksvd.cluster.folder import Claim, remove_others, require_room
 from funksvd.cluster.spool import SIDES, Piece, Spool
 from funksvd.kernels import sum_values
 from funksvd.ratings import ReadOptions, Vocabulary
@@ -127,6 +129,7 @@ class Shard:
         self.folder = Path(folder)
         self.store = Store(self.folder, "part.json")
         self._outbox: dict[int, Any] = {}
+        self._checked: set[str] = set()
         self._left: set[str] = set()
         self._left_writer: ArrayWriter | None = None
 
@@ -138,7 +141,7 @@ class Shard:
         return self.store.opened()
 
     def clear(self, n_rows: int = 0) -> None:
-        """Take the folder, remove what is left of an earlier run, and begin anew.
+        """Take the folder, remove what is left of earlier runs, and begin anew.
 
         Parameters
         ----------
@@ -154,9 +157,11 @@ class Shard:
         """
         self._claim()
         self.store.remove()
+        self._checked.clear()
         for path in self.folder.iterdir():
             if TEMPORARY.fullmatch(path.name):
                 path.unlink()
+        remove_others(self.folder, self.n_workers)
         require_room(self.folder, n_rows * BYTES_PER_ROW)
         self._spools: list[Spool] = []
         self._ids = {side: DistinctIds() for side in SIDES}
@@ -174,9 +179,8 @@ class Shard:
     @property
     def groups(self) -> range:
         """Groups of users that are this worker's."""
-        w, n = self.number, self.n_workers
         n_groups = self.store.entries["item-starts"]["size"] - 1
-        return range(w * n_groups // n, (w + 1) * n_groups // n)
+        return groups_of_worker(self.number, self.n_workers, n_groups)
 
     # -- scanning --------------------------------------------------------------------------------
 
@@ -393,8 +397,16 @@ class Shard:
         Raises
         ------
         ShardError
-            If a file is damaged.
+            If a file is damaged, or was altered so that rows are named that are not there.
         """
+        with making_sense(self.folder):
+            plan = self._part(purpose)
+            if purpose not in self._checked:
+                check_part(plan)
+                self._checked.add(purpose)
+        return plan
+
+    def _part(self, purpose: str) -> BlockPlan:
         read, has = self.store.read, self.store.entries.__contains__
         counts = read("counts")
         starts, of_users = read("user-starts"), read("user-counts")

@@ -15,6 +15,7 @@ from funksvd import (
 )
 from funksvd.cluster import sharded
 from funksvd.cluster.fitting import Shards
+from funksvd.cluster.folder import Claim
 
 
 @pytest.fixture
@@ -114,6 +115,21 @@ def test_workers_without_a_group_change_nothing(tmp_path, days):
     ref, _ = plain(path, tmp_path / "ref.funksvd", chosen)
     comp, _ = by_shards(path, tmp_path / "comp.funksvd", chosen, n_workers=8)
     assert comp == ref
+
+
+def test_another_number_of_workers_leaves_no_shards_of_the_one_before(table, tmp_path):
+    folder, chosen = tmp_path / "shards", Hyperparameters(n_groups=4)
+
+    def workers(n_workers):
+        with Shards([table], chosen, folder, n_workers=n_workers, overwrite=True):
+            return sorted(path.name for path in folder.glob("worker-*"))
+
+    assert workers(3) == [f"worker-{at}-of-3" for at in (1, 2, 3)]
+    in_use, mine = Claim(folder / "worker-1-of-5"), folder / "worker-1-of-6"
+    mine.mkdir()
+    assert workers(1) == ["worker-1-of-1", "worker-1-of-5", mine.name]
+    in_use.close()
+    assert workers(2) == ["worker-1-of-2", mine.name, "worker-2-of-2"]
 
 
 @pytest.mark.parametrize("n_rows", [5, 20])

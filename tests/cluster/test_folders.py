@@ -1,11 +1,13 @@
 """Folders of shards: nobody else's files are touched, and nothing half is taken for whole."""
 
 import errno
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import zlib
 from types import SimpleNamespace
 
 import numpy as np
@@ -245,6 +247,49 @@ def test_a_damaged_manifest_is_named_and_may_be_overwritten(path, tmp_path):
     Prepared(path, tmp_path / "s", overwrite=True)
 
 
+def alter(path, change):
+    """Change a file, and what the manifest says of it: no checksum tells."""
+    stem, _, name = path.name.partition("-")
+    manifest = path.with_name(f"{stem}.json")
+    plain = json.loads(manifest.read_text())
+    path = path.with_name(f"{path.name}.bin")
+    content = change(np.fromfile(path, plain["files"][name]["dtype"]))
+    content.tofile(path)
+    plain["files"][name] |= {"crc32": zlib.crc32(content.tobytes()), "dtype": content.dtype.str}
+    manifest.write_text(json.dumps(plain))
+
+
+def one_more(at, n):
+    """Add to a single number."""
+    return lambda content: content + (np.arange(len(content)) == at) * content.dtype.type(n)
+
+
+@pytest.mark.parametrize(
+    ("file", "change"),
+    [
+        ("worker-1/part-search-users", one_more(5, 1000)),
+        ("worker-1/part-search-items", one_more(4, 1000)),
+        ("worker-1/part-search-items", lambda content: content.view(np.int16)),
+        ("worker-1/part-search-value", lambda content: content.view(np.int32)),
+        ("worker-1/part-counts", one_more(2, -50)),
+        ("worker-1/part-user-starts", one_more(0, 1)),
+        ("worker-1/part-item-order", one_more(3, 10**12)),
+        ("ratings-user-order", one_more(0, 1)),
+        ("ratings-item-starts", one_more(0, -1)),
+        ("ratings-items-kept", one_more(2, 500)),
+        ("ratings-seen-items", one_more(7, 500)),
+        ("ratings-seen-items", one_more(7, -500)),
+        ("ratings-block-counts", lambda content: content.view("V8")),
+    ],
+)
+def test_rows_that_are_not_there_are_not_followed(path, tmp_path, file, change):
+    """Kernels would read and write whatever memory lies there."""
+    Prepared(path, tmp_path / "s").close()
+    alter(tmp_path / "s" / file, change)
+    with pytest.raises(ShardError, match=r"is damaged or was altered \(.* makes no sense\)"):
+        Prepared(path, tmp_path / "s").bytes()
+
+
 def test_too_little_room_is_said_before(path, tmp_path, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=9_000))
     with pytest.raises(WriteError, match="worker-0: ratings in shards need about 0 MB here"):
@@ -302,3 +347,13 @@ def test_arrays_in_files(tmp_path, monkeypatch):
     comp = again.read("matrix")
     comp[0, 0] = 99  # in memory only
     assert again.read("matrix")[0, 0] == 0
+
+
+def test_a_mapped_array_outlives_its_file(tmp_path):
+    """A process that reads a mapped file which is cut short is ended."""
+    store = Store(tmp_path, "x.json")
+    store.write("a", np.arange(10_000))
+    ref = store.read("a")
+    store.write("a", np.arange(3))
+    np.testing.assert_array_equal(ref, np.arange(10_000))
+    np.testing.assert_array_equal(store.read("a"), np.arange(3))

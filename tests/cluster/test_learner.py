@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from funksvd import Hyperparameters
 from funksvd.cluster import learner
+from funksvd.cluster.blocks import groups_of_worker
 from funksvd.cluster.descent import Descending
 from funksvd.cluster.gang import LocalGang
-from funksvd.cluster.learner import ShardedPlan, groups_of_worker
+from funksvd.cluster.learner import ShardedPlan
 from funksvd.errors import GangLostError, ShardError
 from funksvd.training import Checkpoints, Findings, Monitor, Triples, plan_blocks, train
 from funksvd.training.plan import Rows
