@@ -23,13 +23,14 @@ from funksvd.cluster.learner import ShardedPlan
 from funksvd.cluster.preparing import Progress, Wanted, prepare
 from funksvd.cluster.sharded import ShardedRatings
 from funksvd.cluster.shards import Shard
-from funksvd.errors import FunkSVDError, GangLostError, argument
+from funksvd.errors import FunkSVDError, GangLostError, ShardError, argument
 from funksvd.hyperparameters import ALGORITHMS, Hyperparameters
 from funksvd.learned.calibration import Checked
 from funksvd.learned.rating_model import RatingModel
 from funksvd.learning import Known, Prepared
 from funksvd.model import FunkSVD
 from funksvd.ratings import ReadOptions
+from funksvd.ratings.io.addresses import is_address
 from funksvd.training import Checkpoints, Monitor, PairPlan, check_learnable, check_ratings
 
 MAX_LOSSES = 4
@@ -112,6 +113,8 @@ class Shards(Prepared):
         lost: Lost | None = None,
     ) -> None:
         check_shardable(hyperparameters)
+        if folder and is_address(str(folder)):
+            raise ShardError(f"{folder} is an address; ratings in shards need a folder on a disk")
         chosen = hyperparameters.resolved()
         wanted = Wanted(
             options or ReadOptions(),
@@ -122,7 +125,7 @@ class Shards(Prepared):
             bool(hyperparameters.in_use().get("days")),
         )
         self._scratch = None if folder else Path(tempfile.mkdtemp(prefix="funksvd-"))
-        self._folder = self._scratch or Path(str(folder))
+        self._folder = self._scratch or Path(os.path.expanduser(str(folder)))
         self._cluster, self._n_workers = cluster, n_workers
         self._n_threads = hyperparameters.n_threads
         self._given = (list(paths), self._folder, wanted)

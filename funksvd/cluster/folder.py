@@ -13,12 +13,11 @@ from pathlib import Path
 
 from funksvd.atomic import naming
 from funksvd.errors import ShardError, WriteError
+from funksvd.ratings.io.folders import SHARDS_LOCK as LOCK
 
 if sys.platform != "win32":
     import fcntl
 
-LOCK = "funksvd-shards.lock"
-"""Name of the file that makes a folder one of shards; it is locked by the process that has it."""
 OF_WORKER = re.compile(r"worker-\d+-of-(\d+)")
 """Names of the workers' folders in a folder of shards."""
 
@@ -36,13 +35,15 @@ class Claim:
     Raises
     ------
     ShardError
-        If it is in use, or holds files of something else.
+        If it is in use, is a file, or holds files of something else.
     WriteError
         If it cannot be made, or written to.
     """
 
     def __init__(self, folder: Path, patience: float = 0) -> None:
         lock = folder / LOCK
+        if folder.exists() and not folder.is_dir():
+            raise ShardError(f"{folder} is a file; ratings in shards need a folder")
         with naming(folder, folder, lock):
             folder.mkdir(parents=True, exist_ok=True)
             if not lock.exists() and any(folder.iterdir()):

@@ -56,6 +56,25 @@ def test_what_does_not_go_with_shards_is_refused(cli, folder, options, message):
     assert not (folder / "there").exists()
 
 
+def test_shards_may_lie_among_the_parts_of_the_ratings(cli, folder):
+    header, *lines = (folder / "ratings.csv").read_text().splitlines()
+    (folder / "parts").mkdir()
+    for part in range(2):
+        text = "\n".join([header, *lines[part::2]]) + "\n"
+        (folder / "parts" / f"part-{part}.csv").write_text(text)
+    assert cli("train", "parts", *QUICK, "-o", "ref").code == 0
+    for said in ("to learn from", "Using the shards in parts/shards"):
+        result = cli("train", "parts", *QUICK, "--shards", "parts/shards", "-o", "comp")
+        assert said in result.out
+        assert (folder / "comp").read_bytes() == (folder / "ref").read_bytes()
+
+
+def test_an_address_is_no_place_for_shards(error_of, folder):
+    message = error_of("train", "ratings.csv", "--shards", "s3://bucket/shards", code=1)
+    assert "s3://bucket/shards is an address; ratings in shards need a folder" in message
+    assert [path.name for path in folder.iterdir()] == ["ratings.csv"]
+
+
 def test_overwriting_needs_a_folder(error_of, folder):
     assert "--overwrite needs --shards" in error_of("train", "ratings.csv", "--overwrite")
 

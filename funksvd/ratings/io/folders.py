@@ -38,6 +38,8 @@ TITLES_NAMES = (
 )
 USERS_NAMES = (r"users\.csv", r"users\.dat", r"u\.user", r"bx-users\.csv")
 PARTS = re.compile(r".*\.(csv|tsv|parquet|feather|arrow)(?:\.(?:gz|bz2|zst|xz))?", re.IGNORECASE)
+SHARDS_LOCK = "funksvd-shards.lock"
+"""Name of the file that makes a folder one of shards; it is locked by the process that has it."""
 DEPTH, DEPTH_OF_PARTS = 2, 8
 """Levels of folders in which data sets are looked for as they were published, and for parts."""
 PACKED = r"(?:\.(?:gz|bz2|zst|xz))?"
@@ -127,10 +129,15 @@ def _parts(there: list[str]) -> list[str]:
     """The parts of a table that was written as a folder, in the order of their names; or nothing.
 
     They are files of one kind, perhaps in folders such as date=2024-01-31; those of text must
-    have numbers in their names, too.
+    have numbers in their names, too. Shards in a folder among them are not parts.
     """
-    every = ((name, PurePosixPath(name).parts) for name in there)
-    named = sorted(name for name, parts in every if not any(part[0] in "._" for part in parts))
+    shards = {path.parent for path in map(PurePosixPath, there) if path.name == SHARDS_LOCK}
+    every = map(PurePosixPath, there)
+    named = sorted(
+        path.as_posix()
+        for path in every
+        if not any(part[0] in "._" for part in path.parts) and shards.isdisjoint(path.parents)
+    )
     found = [PARTS.fullmatch(name) for name in named]
     kinds = {match[1].lower() if match else "" for match in found}
     if len(kinds) != 1 or "" in kinds:
