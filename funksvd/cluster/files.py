@@ -183,8 +183,9 @@ class Store:
 
     def commit(self, more: dict[str, Any]) -> None:
         """Write the manifest: from now on the folder is complete."""
+        plain = more | {"files": self.entries}
         with replacing(self._manifest) as file:
-            file.write_text(json.dumps(more | {"files": self.entries}, indent=1))
+            file.write_text(json.dumps(plain | {"crc32": _checksum(plain)}, indent=1))
 
     def opened(self) -> dict[str, Any] | None:
         """What was committed with the manifest; None where there is none.
@@ -202,7 +203,14 @@ class Store:
             text = ""
         try:
             found = json.loads(text)
+            if found.pop("crc32") != _checksum(found):
+                raise ValueError("it is not as it was written")
             self.entries = found.pop("files")
-        except (ValueError, KeyError, AttributeError):
+        except (ValueError, KeyError, AttributeError, TypeError):
             raise ShardError(f"{self._manifest} is damaged. {REMEDY}") from None
         return dict(found)
+
+
+def _checksum(plain: dict[str, Any]) -> int:
+    """Checksum of what a manifest says."""
+    return zlib.crc32(json.dumps(plain).encode())

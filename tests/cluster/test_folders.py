@@ -144,6 +144,13 @@ def test_a_folder_with_other_files_is_refused(path, tmp_path):
     assert names(tmp_path / "s") == ["part-counts.bin"]
 
 
+def test_a_file_is_no_folder(path, tmp_path):
+    (tmp_path / "s").write_text("mine")
+    with pytest.raises(ShardError, match="s is a file; ratings in shards need a folder"):
+        Prepared(path, tmp_path / "s")
+    assert (tmp_path / "s").read_text() == "mine"
+
+
 def test_other_files_in_a_folder_of_shards_stay(path, tmp_path):
     Prepared(path, tmp_path / "s").close()
     for folder in ("s", "s/worker-0"):
@@ -239,9 +246,14 @@ def test_a_damaged_file_is_named(path, tmp_path, damage):
             at("search")
 
 
-def test_a_damaged_manifest_is_named_and_may_be_overwritten(path, tmp_path):
+@pytest.mark.parametrize(
+    "damaged",
+    [lambda text: "{", lambda text: "[1]", lambda text: text.replace('"<i4"', '"<j4"', 1)],
+)
+def test_a_damaged_manifest_is_named_and_may_be_overwritten(path, tmp_path, damaged):
     Prepared(path, tmp_path / "s").close()
-    (tmp_path / "s" / "ratings.json").write_text("{")
+    manifest = tmp_path / "s" / "ratings.json"
+    manifest.write_text(damaged(manifest.read_text()))
     with pytest.raises(ShardError, match=r"ratings.json is damaged"):
         Prepared(path, tmp_path / "s")
     Prepared(path, tmp_path / "s", overwrite=True)
@@ -252,11 +264,13 @@ def alter(path, change):
     stem, _, name = path.name.partition("-")
     manifest = path.with_name(f"{stem}.json")
     plain = json.loads(manifest.read_text())
+    del plain["crc32"]
     path = path.with_name(f"{path.name}.bin")
     content = change(np.fromfile(path, plain["files"][name]["dtype"]))
     content.tofile(path)
     plain["files"][name] |= {"crc32": zlib.crc32(content.tobytes()), "dtype": content.dtype.str}
-    manifest.write_text(json.dumps(plain))
+    crc32 = zlib.crc32(json.dumps(plain).encode())
+    manifest.write_text(json.dumps(plain | {"crc32": crc32}))
 
 
 def one_more(at, n):
