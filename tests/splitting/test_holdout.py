@@ -44,7 +44,8 @@ def here(tmp_path, monkeypatch):
 
 def test_the_parts_make_up_the_whole(sample):
     holdout = hold_out(sample, test_fraction=0.1, seed=3)
-    assert 2000 - 5 * 42.4 < len(holdout.test) < 2000 + 5 * 42.4  # standard deviations
+    assert len(holdout.test) == 2006
+    assert len(holdout.training) == len(sample) - 2006
     assert sorted(rows(holdout.training) + rows(holdout.test)) == sorted(rows(sample))
     assert holdout.validation is None
     assert holdout.all_but_test is holdout.training
