@@ -51,8 +51,9 @@ class _WithWorkers(DayGroups):
             for group in range(n_groups):
                 yield gang.result(0, "of_days", self._purpose, group, task, *arguments)
             return
+        given = [gang.share(each) if isinstance(each, np.ndarray) else each for each in arguments]
         handles = [
-            gang.submit(owner, "of_days", self._purpose, group, task, *arguments)
+            gang.submit(owner, "of_days", self._purpose, group, task, *given)
             for group, owner in enumerate(owners)
         ]
         for handle in handles:
