@@ -139,7 +139,7 @@ def prepare(
     try:
         return _Preparing(gang, given, wanted, store, progress).run(inputs)
     except BaseException:
-        with contextlib.suppress(FunkSVDError):
+        with contextlib.suppress(FunkSVDError, OSError):  # the first error is the one to tell
             store.remove()
             workers = range(gang.n_workers)
             gang.results([gang.submit(worker, "clear") for worker in workers], CLEAR_SECONDS)

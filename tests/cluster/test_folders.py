@@ -179,6 +179,22 @@ def test_an_error_leaves_nothing(path, tmp_path):
     Prepared(path, tmp_path / "s")
 
 
+def test_an_error_is_told_although_what_it_leaves_cannot_be_removed(path, tmp_path, monkeypatch):
+    path.write_text(path.read_text() + "1,2,bad\n")
+    real, calls = Store.remove, []
+
+    def remove(store):
+        calls.append(store)
+        if len(calls) > 3:  # the driver and two workers have begun
+            raise PermissionError(1, "Operation not permitted")
+        real(store)
+
+    monkeypatch.setattr(Store, "remove", remove)
+    with pytest.raises(RatingsError, match="line 602"):
+        Prepared(path, tmp_path / "s")
+    assert len(calls) == 4
+
+
 def run(script, *arguments):
     """Another process that runs a script."""
     here = os.path.dirname(__file__)
