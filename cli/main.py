@@ -124,13 +124,19 @@ def _end_in_order() -> None:
         """Send a signal again that came in a callback from C, where its exception is lost."""
         if isinstance(lost.exc_value, Ended):
             number = lost.exc_value.signal
-            signal.signal(number, end)
         elif isinstance(lost.exc_value, KeyboardInterrupt):
             number = signal.SIGINT
         else:
             show_unraisable(lost)
             return
-        threading.Timer(CALLBACK_SECONDS, send, [number]).start()
+        while True:
+            try:
+                if number != signal.SIGINT:
+                    signal.signal(number, end)
+                threading.Timer(CALLBACK_SECONDS, send, [number]).start()
+                return
+            except (Ended, KeyboardInterrupt):
+                pass  # it came while this was still busy, where it would be lost again
 
     def send(number: int) -> None:
         if hasattr(signal, "pthread_kill"):  # wakes the thread, if it waits for something

@@ -7,7 +7,9 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 from dataclasses import fields
+from types import SimpleNamespace
 
 import click
 import pytest
@@ -16,6 +18,7 @@ from commands import COMMANDS
 import funksvd
 from funksvd.splitting import hold_out
 from funksvd_cli.groups import parameters_of
+from funksvd_cli.main import _end_in_order
 from funksvd_cli.main import cli as group
 from funksvd_cli.reading import layout_options, reading_options
 from funksvd_cli.train import train
@@ -329,3 +332,23 @@ def test_a_title_that_the_output_cannot_show_is_not_an_error(here):
 def test_python_m_funksvd_is_the_command(here, cli):
     done = subprocess.run([*FUNKSVD, "info", "--json"], capture_output=True, check=True)
     assert json.loads(done.stdout) == json.loads(cli("info", "--json").out)
+
+
+def test_a_signal_that_comes_while_it_is_sent_again_is_not_lost(monkeypatch):
+    starts = []
+
+    class Timer:
+        def __init__(self, *how):
+            pass
+
+        def start(self):
+            starts.append(self)
+            if len(starts) == 1:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    monkeypatch.setattr(signal, "getsignal", lambda number: signal.SIG_IGN)
+    monkeypatch.setattr(threading, "Timer", Timer)
+    _end_in_order()
+    sys.unraisablehook(SimpleNamespace(exc_value=KeyboardInterrupt()))
+    assert len(starts) == 2
