@@ -59,9 +59,9 @@ def unit_of(timestamps: np.ndarray) -> str:
     str
         A name of `UNITS`.
     """
-    sampled = np.abs(timestamps[:: max(1, len(timestamps) // N_SAMPLED)].astype(np.float64))
-    sampled = sampled[sampled > 0]
-    middle = np.median(sampled) if len(sampled) else 0.0
+    sampled = np.abs(timestamps[:: max(1, len(timestamps) // N_SAMPLED)])
+    sampled = np.sort(sampled[sampled > 0])
+    middle = int(sampled[len(sampled) // 2]) if len(sampled) else 0
     return next((name for name, n in UNITS.items() if middle < LARGEST * n), "nanoseconds")
 
 

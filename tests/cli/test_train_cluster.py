@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,10 @@ def test_a_lost_worker_and_then_ctrl_c(tmp_path):
     assert second.startswith("Warning: interrupted; keeping epoch")
     assert not re.search("raylet|_Actor", "".join(said) + out)
     assert (tmp_path / "model").exists()
+    for _ in range(100):  # Ray's own end a little later
+        if not processes_of(process.pid, ""):
+            break
+        time.sleep(0.1)
     assert not processes_of(process.pid, "")
 
 
