@@ -28,7 +28,9 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def engine():
     """Ray on this machine, with room for two workers."""
+    before = signal.getsignal(signal.SIGTERM)
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+    signal.signal(signal.SIGTERM, before)  # Ray has one of its own, and later tests are of ours
     yield
     ray.shutdown()
 

@@ -27,11 +27,13 @@ QUICK = {"n_factors": 6, "n_epochs": 6, "n_groups": 8}
 @pytest.fixture(scope="module")
 def nodes():
     """Two machines, as far as Ray can tell, and this process connected to the first."""
+    before = signal.getsignal(signal.SIGTERM)
     cluster = cluster_utils.Cluster(
         initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
     )
     cluster.add_node(num_cpus=1)
     ray.init(address=cluster.address, log_to_driver=False)
+    signal.signal(signal.SIGTERM, before)  # Ray has one of its own, and later tests are of ours
     yield cluster
     ray.shutdown()
     cluster.shutdown()
