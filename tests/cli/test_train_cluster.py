@@ -32,7 +32,7 @@ def processes_of(session, pattern):
 
 
 @pytest.mark.skipif(not os.path.exists("/proc"), reason="looks for processes in /proc")
-def test_a_lost_worker_and_then_ctrl_c(tmp_path):
+def test_a_lost_worker_and_then_ctrl_c(ray_alone, tmp_path):
     command = (sys.executable, "-m", "funksvd", "train", str(SAMPLE), "-o", str(tmp_path / "model"))
     said = []
 
@@ -66,7 +66,7 @@ def test_a_lost_worker_and_then_ctrl_c(tmp_path):
         "Warning: a worker is gone: its process has ended unexpectedly; calling workers together "
         "again, to go on from what is kept\n"
     )
-    (second,) = err.splitlines()
+    second = err.splitlines()[-1]  # a busy machine may lose workers once more before
     assert second.startswith("Warning: interrupted; keeping epoch")
     assert not re.search("raylet|_Actor", "".join(said) + out)
     assert (tmp_path / "model").exists()
