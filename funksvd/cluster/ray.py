@@ -44,6 +44,7 @@ REACHABLE_SECONDS = 10.0
 ADDRESS = re.compile(r"(?:ray://)?\[?([^/]+?)\]?:(\d+)")
 QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_IGNORE_UNHANDLED_ERRORS": "1",  # of calls that were waiting for a worker that is lost
     "RAY_USAGE_STATS_ENABLED": "0",
 }
 """Settings of Ray, unless others are given: it would print more than a person wants to read."""
