@@ -294,7 +294,7 @@ def _create(temporary: Path, target: Path, as_folder: bool, lock: contextlib.Exi
     """Make a new, empty, locked file or folder, with the permissions of the target if there."""
     mode = stat.S_IMODE(os.stat(target).st_mode) if target.exists() else None
     if mode is not None and target.is_dir() != as_folder:
-        # Whoever may read a file may look into a folder; files are not to be run.
+        # A folder can be looked into by all who could read a file in its place; no file can be run.
         mode = mode | (mode & 0o444) >> 2 if as_folder else mode & 0o666
     while True:
         # It must not be there yet, so that nobody's link of that name is followed.

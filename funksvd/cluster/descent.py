@@ -15,6 +15,7 @@ KDD 2011.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -88,7 +89,7 @@ class Table(NamedTuple):
         return self.biases.nbytes + self.factors.nbytes
 
 
-class Descending:
+class Descending(ABC):
     """What a worker does with its part of a plan; the other half of `learner.ShardedLearner`.
 
     Each step says which one it is, and any other than the next is refused: a wrong order is an
@@ -103,13 +104,13 @@ class Descending:
     _executor: Executor
 
     @property
+    @abstractmethod
     def groups(self) -> range:
         """Its groups of users, that follow each other."""
-        raise NotImplementedError
 
+    @abstractmethod
     def part(self, purpose: str) -> BlockPlan:
         """The ratings of its groups: those of "search" or of "refit"."""
-        raise NotImplementedError
 
     def open_plan(self, purpose: str, n_threads: int | None) -> None:
         """Take up the ratings of a purpose."""
@@ -222,7 +223,7 @@ class Descending:
         return self.n_bytes_taken
 
     def forget(self) -> None:
-        """Let go of all rows: what was learned is with whoever has asked for it."""
+        """Free the memory of all rows: the process that trains has collected what was learned."""
         self._users, self._items, self._slots = [], {}, {}
 
     def snapshot(self, slot: int) -> None:

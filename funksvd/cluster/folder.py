@@ -95,7 +95,7 @@ def remove_others(folder: Path, n_workers: int) -> None:
 
 
 def require_room(folder: Path, n_bytes: int) -> None:
-    """Raise a `WriteError` unless a folder's disk has about so much room."""
+    """Raise a `WriteError` if the disk of a folder has less than `n_bytes` bytes free."""
     free = shutil.disk_usage(folder).free
     if free < n_bytes:
         raise WriteError(

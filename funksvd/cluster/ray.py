@@ -1,8 +1,8 @@
 """A gang of Ray actors, one a machine, with threads inside. Nothing else imports ray.
 
-The gang falls and rises together. An actor that dies is not started again, and no call is repeated:
-a step that is done twice would learn its ratings twice. `GangLostError` is raised instead, whoever
-has made the gang makes another one, and goes on from a checkpoint.
+The gang falls and rises together. An actor that dies is not started again, and no call is repeated,
+because a step that is done twice would learn from its ratings twice. Instead, `GangLostError` is
+raised; `fitting.Shards` then makes another gang, and training goes on from a checkpoint.
 
 Ray says at once that a process or a machine is gone, and nothing of a process that is stopped.
 While a call takes long, which is normal where ratings are read, workers are looked after from

@@ -82,7 +82,8 @@ def smallest_pairs(given: Interactions, n: int, among: np.ndarray | None = None)
         at = np.flatnonzero(is_small)
         found[piece.start] = at + piece.start, hashes[at]
 
-    # Hashes are evenly spread: so few that they need not be sorted are nearly always enough.
+    # Hashes are spread evenly over 64 bits, so the n smallest are nearly always below a bound that
+    # lets few more than n through, and only these have to be sorted; else all are.
     shares = min(1.0, (n + 6 * math.sqrt(n) + 10) / max(n_rows, 1)), 1.0
     for bound in (np.uint64(min(int(share * 2.0**64), (1 << 64) - 1)) for share in shares):
         in_pieces(partial(look, bound=bound), len(given), HASHED_AT_ONCE)

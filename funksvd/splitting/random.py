@@ -115,7 +115,7 @@ def check_drawn(
     Raises
     ------
     RatingsError
-        If none or all are in it, of so many that this is no chance.
+        If the part is empty, or is the whole, and ratings are too many for that to be chance.
     """
     for size, share, how_many in (
         (n_drawn, fraction, "none"),
