@@ -67,6 +67,9 @@ class Sharding(NamedTuple):
             "--user-features and --item-features": features.files or None,
             "standard input": "-" if "-" in paths else None,
         }
+        for name, place in (("--shards", self.folder), ("--cluster", self.cluster)):
+            if place == "":
+                raise click.UsageError(f"{name} is given an empty text; is a variable not set?")
         asked = "--shards" if self.folder is not None else "--cluster"
         for name, value in given.items():
             if value is not None:

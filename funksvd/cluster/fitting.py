@@ -23,7 +23,7 @@ from funksvd.cluster.learner import ShardedPlan
 from funksvd.cluster.preparing import Progress, Wanted, prepare
 from funksvd.cluster.sharded import ShardedRatings
 from funksvd.cluster.shards import Shard
-from funksvd.errors import FunkSVDError, GangLostError, ShardError, argument
+from funksvd.errors import FunkSVDError, GangLostError, RatingsError, ShardError, argument
 from funksvd.hyperparameters import ALGORITHMS, Hyperparameters
 from funksvd.learned.calibration import Checked
 from funksvd.learned.rating_model import RatingModel
@@ -31,7 +31,7 @@ from funksvd.learning import Known, Prepared
 from funksvd.model import FunkSVD
 from funksvd.ratings import ReadOptions
 from funksvd.ratings.io.addresses import is_address
-from funksvd.training import Checkpoints, Monitor, PairPlan, check_learnable, check_ratings
+from funksvd.training import Checkpoints, Monitor, PairPlan, check_ratings
 
 MAX_LOSSES = 4
 """Times in a row, without a new checkpoint between them, that workers may be lost."""
@@ -258,7 +258,13 @@ class Shards(Prepared):
         monitor.planning_started(len(ratings))
         low, high = ratings.limits["learned"]
         if low == high:
-            check_learnable(np.broadcast_to(np.float32(low), ratings.n_learned), self.source)
+            n = ratings.n_learned
+            are = f"all {n:,} ratings are" if n > 1 else "the only rating to learn from is"
+            raise RatingsError(
+                f"{self.source}: {are} {low:g}, so that they are no more than clicks, which do not "
+                "learn from shards yet: have them in memory. If another column is the rating, "
+                f"name it with {argument('rating_col')}"
+            )
         levels = ratings.rating_facts("all").levels
         check_ratings(chosen, np.array([low, high]) if levels is None else levels, self.source)
         return ShardedPlan(

@@ -29,6 +29,7 @@ from funksvd.ratings.io.badrows import N_KEPT
 from funksvd.ratings.io.columns import Columns
 from funksvd.ratings.io.damaged import damaged_ids
 from funksvd.ratings.io.distinct import joined_distinct
+from funksvd.ratings.io.names import MissingColumnsError
 from funksvd.ratings.io.reading import why_text
 from funksvd.ratings.io.sources import report_of
 from funksvd.ratings.io.streams import Partition, partitions, stamps
@@ -138,12 +139,18 @@ def prepare(
         raise
     try:
         return _Preparing(gang, given, wanted, store, progress).run(inputs)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(FunkSVDError, OSError):  # the first error is the one to tell
             store.remove()
             workers = range(gang.n_workers)
             gang.results([gang.submit(worker, "clear") for worker in workers], CLEAR_SECONDS)
         claim.close()
+        if isinstance(error, MissingColumnsError) and error.missing == {"rating"}:
+            raise RatingsError(
+                f"{', '.join(given)}: there is no column of ratings, and clicks do not learn from "
+                f"shards yet. Name the column with {argument('rating_col')} if there is one; "
+                "otherwise have the clicks in memory"
+            ) from None
         raise
 
 

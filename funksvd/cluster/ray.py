@@ -311,6 +311,8 @@ def _connected(where: str) -> tuple[Any, bool, Any]:
             ray.init(**given)
     except Exception as error:  # a plain one, where Ray cannot start
         why = _first_line(error)
+        if "Could not find any running Ray instance" in why:
+            why = "none runs on this machine, and RAY_ADDRESS is not set"
         raise FunkSVDError(
             f"Ray cannot start its processes on this machine: {why}"
             if is_local

@@ -46,6 +46,7 @@ def test_shards_of_other_files_are_kept_unless_it_is_said(cli, error_of, folder)
         (("--test", "ratings.csv"), "--test cannot go with --shards yet"),
         (("--valid", "ratings.csv"), "--valid cannot go with --shards yet"),
         (("--algorithm", "svd++"), "does not learn from shards yet"),
+        (("--shards", ""), "--shards is given an empty text; is a variable not set?"),
         (("--positive-from", "4"), "--positive-from cannot go with --shards yet"),
     ],
 )
@@ -98,3 +99,17 @@ def _interrupt_in_epoch(epoch):
             raise KeyboardInterrupt
 
     return ratings_done
+
+
+def test_clicks_are_told_that_they_do_not_learn_from_shards(error_of, folder):
+    (folder / "clicks.csv").write_text("user,item\n1,2\n1,3\n2,3\n3,4\n")
+    message = error_of("train", "clicks.csv", "--shards", "there")
+    assert message == (
+        "Error: clicks.csv: there is no column of ratings, and clicks do not learn from shards "
+        "yet. Name the column with --rating-col if there is one; otherwise have the clicks in "
+        "memory\n"
+    )
+    rows = "".join(f"{user},{user % 3},4\n" for user in range(20))
+    (folder / "equal.csv").write_text("user,item,rating\n" + rows)
+    message = error_of("train", "equal.csv", "--shards", "there")
+    assert "ratings are 4, so that they are no more than clicks" in message
