@@ -4,7 +4,6 @@ import copy
 import io
 import os
 import signal
-import tempfile
 import threading
 import zipfile
 from dataclasses import replace
@@ -162,13 +161,3 @@ def _with_days(model, biases):
     made = FunkSVD.of(model.hyperparameters)
     made._fitted = replace(model.fitted, rating=rating)
     return made
-
-
-@pytest.fixture(scope="module")
-def ray_alone():
-    """Ray to itself: two of them that start at once are too much for a small machine."""
-    import fcntl
-
-    with open(Path(tempfile.gettempdir(), "funksvd-tests-with-ray.lock"), "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -32,7 +32,7 @@ def processes_of(session, pattern):
 
 
 @pytest.mark.skipif(not os.path.exists("/proc"), reason="looks for processes in /proc")
-def test_a_lost_worker_and_then_ctrl_c(ray_alone, tmp_path):
+def test_a_lost_worker_and_then_ctrl_c(tmp_path):
     command = (sys.executable, "-m", "funksvd", "train", str(SAMPLE), "-o", str(tmp_path / "model"))
     said = []
 

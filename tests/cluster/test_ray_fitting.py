@@ -25,7 +25,7 @@ QUICK = {"n_factors": 6, "n_epochs": 6, "n_groups": 8}
 
 
 @pytest.fixture(scope="module")
-def nodes(ray_alone):
+def nodes():
     """Two machines, as far as Ray can tell, and this process connected to the first."""
     before = signal.getsignal(signal.SIGTERM)
     cluster = cluster_utils.Cluster(
