@@ -1,5 +1,6 @@
 """Workers that are Ray actors: what they answer, and what is said when they do not."""
 
+import gc
 import os
 import signal
 import socket
@@ -96,6 +97,15 @@ def test_an_error_of_a_worker_is_raised_here_as_it_is(gang, model):
         list(broken.recommend_all(n=0, by="rating"))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         gang.each("nothing")
+
+
+def test_nothing_is_printed_of_a_failed_call_that_nobody_waits_for(adding, capfd):
+    handle = adding.submit(0, "nothing")
+    adding.each("all")  # it is done
+    del handle
+    gc.collect()
+    time.sleep(2)  # Ray tells of it a little later
+    assert capfd.readouterr().err == ""
 
 
 def test_a_worker_that_is_killed_is_missed_at_once(adding):

@@ -75,6 +75,13 @@ def save(kind: str, frame: pd.DataFrame, path) -> str:
     return path
 
 
+def test_missing_times_do_not_tell_a_unit():
+    times = np.array([0] * 9 + [1_700_000_000_000])
+    tally = TimeTally()
+    tally.add(times)
+    assert unit_of(times) == tally.unit == "milliseconds"
+
+
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_a_source_keeps_its_unit_and_says_so(tmp_path, kind):
     for unit, n in FACTORS.items():

@@ -302,3 +302,9 @@ def test_blocks_of_skewed_data_are_balanced():
 )
 def test_the_number_of_groups_follows_from_the_shape(shape, expected):
     assert choose_n_groups(*shape) == expected
+
+
+@pytest.mark.parametrize(("given", "expected"), [(1, 1), (3, 3), (4, 3), (1000, 3)])
+def test_a_number_of_groups_that_is_given_is_at_most_one_for_each_row(given, expected):
+    assert choose_n_groups(5, 3, 10**9, given=given) == expected
+    assert choose_n_groups(3, 5, 10**9, given=given) == expected
